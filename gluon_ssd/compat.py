@@ -1,0 +1,39 @@
+"""The only place that makes ``import mxnet`` work beside a newer NumPy.
+
+MXNet 1.9.1 reads the aliases ``numpy.bool`` and its siblings, which NumPy 1.24 removed
+(github.com/apache/mxnet/issues/21165). They are put back before MXNet is imported.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+_REMOVED_ALIASES: dict[str, type] = {
+    "bool": bool,
+    "int": int,
+    "float": float,
+    "complex": complex,
+    "object": object,
+    "str": str,
+}
+
+
+def _restore_numpy_aliases() -> None:
+    for name, builtin in _REMOVED_ALIASES.items():
+        if name not in vars(np):
+            setattr(np, name, builtin)
+
+
+def _import_mxnet() -> Any:
+    _restore_numpy_aliases()
+    with warnings.catch_warnings():
+        # distutils (Python 3.10, 3.11) and pkg_resources complain at import; users can do nothing.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import mxnet
+    return mxnet
+
+
+mx: Any = _import_mxnet()

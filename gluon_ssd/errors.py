@@ -1,0 +1,56 @@
+"""Every error that a user, a file or the machine can cause.
+
+    SsdError                exit code 2
+    ├── OptionError         an option, a configuration key or a combination of them
+    ├── DataError           an image, an annotation file or a data set
+    ├── WeightsError        a parameter file, a checkpoint or a download of one
+    ├── ModelError          a network name, a symbol or a graph that cannot be used
+    ├── EnvironmentProblem  the machine: missing package, no permission, full disk
+    ├── DivergedError       training left the finite numbers (exit code 3)
+    └── Interrupted         a signal ended the run in good order (exit code 128 + number)
+
+A message is one line: what was wrong, the value got, what is allowed, what to do. Entry scripts
+print it on stderr; anything else that escapes them is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class SsdError(Exception):
+    """Base of every error this project raises on purpose."""
+
+    exit_code = 2
+
+
+class OptionError(SsdError):
+    """A command-line option or configuration key is wrong, or excludes another."""
+
+
+class DataError(SsdError):
+    """A data set, an image or an annotation file cannot be used."""
+
+
+class WeightsError(SsdError):
+    """A parameter file is missing, broken, or belongs to another network."""
+
+
+class ModelError(SsdError):
+    """A network name, a symbol or a graph cannot be used."""
+
+
+class EnvironmentProblem(SsdError):
+    """The machine stands in the way: a missing package, no permission, a full disk."""
+
+
+class DivergedError(SsdError):
+    """A loss or a weight is no longer finite."""
+
+    exit_code = 3
+
+
+class Interrupted(SsdError):
+    """A signal asked the run to stop, and it stopped in good order."""
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal_number

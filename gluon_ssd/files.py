@@ -1,0 +1,119 @@
+"""Read and write files so that a crash, a full disk or a missing right leaves nothing half-written."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from gluon_ssd.errors import DataError, EnvironmentProblem
+
+_ADVICE = {
+    errno.ENOSPC: "the disk is full; free some space or choose another folder",
+    errno.EDQUOT: "the disk quota is used up; free some space or choose another folder",
+    errno.EACCES: "no permission to write there; change its rights or choose another folder",
+    errno.EPERM: "no permission to write there; change its rights or choose another folder",
+    errno.EROFS: "that file system is read-only; choose another folder",
+    errno.ENOTDIR: "a part of that path is a file, not a folder; choose another folder",
+    errno.EISDIR: "that path is a folder; choose a file name",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+}
+
+
+def write_problem(path: str | os.PathLike[str], error: OSError) -> EnvironmentProblem:
+    """Turn an OSError raised while writing `path` into one line that says the way out."""
+    advice = _ADVICE.get(error.errno or 0, error.strerror or str(error))
+    return EnvironmentProblem(f"cannot write {os.fspath(path)}: {advice}")
+
+
+def ensure_directory(path: str | os.PathLike[str]) -> Path:
+    """Make the folder and its parents. Raises EnvironmentProblem naming the folder."""
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise EnvironmentProblem(
+            f"cannot make the folder {folder}: a file of that name exists; choose another folder"
+        ) from None
+    except OSError as error:
+        raise write_problem(folder, error) from error
+    return folder
+
+
+def _sync_directory(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; on success it is synced and renamed to `path`.
+
+    For libraries that insist on opening the file themselves. On any error the temporary file is
+    removed and an earlier file at `path` stays as it was.
+
+    Raises:
+        EnvironmentProblem: the folder cannot be written, or the disk is full.
+    """
+    target = Path(path)
+    # The suffix stays last, since some writers choose the format by it.
+    temporary = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
+    try:
+        yield temporary
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, target)
+        _sync_directory(target.parent)
+    except OSError as error:
+        raise write_problem(target, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str], mode: str = "wb") -> Iterator[IO[Any]]:
+    """Open a temporary file beside `path` and rename it to `path` when the block ends well.
+
+    Args:
+        path: the file to write; its folder must exist.
+        mode: "wb" or "w" (text is UTF-8).
+
+    Raises:
+        EnvironmentProblem: the folder cannot be written, or the disk is full.
+    """
+    encoding = None if "b" in mode else "utf-8"
+    with atomic_path(path) as temporary, open(temporary, mode, encoding=encoding) as file:
+        yield file
+
+
+def sha1_of(path: str | os.PathLike[str]) -> str:
+    """Hexadecimal SHA-1 of a file, as the model zoo publishes it."""
+    digest = hashlib.sha1()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Parse a JSON file. Raises DataError naming the file, and the line where it breaks."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"cannot read {os.fspath(path)}: {reason}") from error
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{os.fspath(path)} is not valid JSON: {error.msg} at line {error.lineno}; "
+            "the file is damaged or cut off, write it anew"
+        ) from error
