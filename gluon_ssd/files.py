@@ -1,4 +1,4 @@
-"""Read and write files so that a crash, a full disk or a missing right leaves nothing half-written."""
+"""Read and write files so that a crash or a full disk leaves nothing half-written."""
 
 from __future__ import annotations
 

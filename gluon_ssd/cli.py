@@ -1,0 +1,340 @@
+"""Turn dataclasses into a command line, an ini reader, a help text and a README table.
+
+An option is a field made with `option(...)`. A command is a frozen dataclass whose fields are
+groups (dataclasses of options); a dataclass of options alone is a command with one group. Order of
+precedence: default, then the file given by ``--config``, then the command line.
+
+Standard library only, so that ``--help`` and option errors work on a bare Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import configparser
+import dataclasses
+import difflib
+import sys
+import types
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeVar
+
+from gluon_ssd.errors import OptionError, SsdError
+
+Command = TypeVar("Command")
+
+_TRUE, _FALSE = ("1", "yes", "true", "on"), ("0", "no", "false", "off")
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    choices: Sequence[str] | None = None,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    short: str | None = None,
+    legacy: bool = False,
+    spelling: str | None = None,
+) -> Any:
+    """Declare one option as a dataclass field.
+
+    Args:
+        default: value when neither file nor command line sets it.
+        help: one sentence; name the unit where there is one.
+        choices: allowed words, compared without case.
+        minimum: smallest allowed number, itself included.
+        maximum: largest allowed number, itself included.
+        short: a short spelling such as "-j"; only legacy options have one.
+        legacy: the option exists in GluonCV's script, so its abbreviations win over additions'.
+        spelling: long spelling when it is not the field's name with dashes.
+    """
+    metadata = {
+        "help": help,
+        "choices": tuple(choices) if choices else None,
+        "minimum": minimum,
+        "maximum": maximum,
+        "short": short,
+        "legacy": legacy,
+        "spelling": spelling,
+    }
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One option, resolved: what the parser, the ini reader and the table are made from."""
+
+    group: str
+    name: str
+    kind: type
+    optional: bool
+    default: Any
+    metadata: typing.Mapping[str, Any]
+
+    @property
+    def spelling(self) -> str:
+        return self.metadata["spelling"] or "--" + self.name.replace("_", "-")
+
+    @property
+    def spellings(self) -> list[str]:
+        short = self.metadata["short"]
+        return [self.spelling, short] if short else [self.spelling]
+
+    def parse(self, text: str, where: str) -> Any:
+        """Text to a checked value. Raises OptionError; `where` names the flag or the file's key."""
+        if self.kind is bool:
+            return self._parse_bool(text, where)
+        value: Any = text
+        if self.kind in (int, float):
+            try:
+                value = self.kind(text)
+            except ValueError:
+                noun = "a whole number" if self.kind is int else "a number"
+                raise OptionError(f"{where} must be {noun}; got {text!r}") from None
+        return self.check(value, where)
+
+    def _parse_bool(self, text: str, where: str) -> bool:
+        if text.lower() in _TRUE + _FALSE:
+            return text.lower() in _TRUE
+        raise OptionError(f"{where} must be true or false; got {text!r}")
+
+    def check(self, value: Any, where: str) -> Any:
+        choices = self.metadata["choices"]
+        if choices:
+            return _match_choice(value, choices, where)
+        low, high = self.metadata["minimum"], self.metadata["maximum"]
+        if low is not None and not value >= low:
+            raise OptionError(f"{where} must be at least {low:g}; got {value}")
+        if high is not None and not value <= high:
+            raise OptionError(f"{where} must be at most {high:g}; got {value}")
+        return value
+
+
+def _match_choice(value: str, choices: Sequence[str], where: str) -> str:
+    for choice in choices:
+        if value.lower() == choice.lower():
+            return choice
+    hint = suggestion(value, choices)
+    raise OptionError(f"{where} must be one of {', '.join(choices)}; got {value!r}{hint}")
+
+
+def suggestion(word: str, known: Sequence[str]) -> str:
+    """'; did you mean ...?' for the nearest known word, or nothing."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _plain_type(annotation: Any) -> tuple[type, bool]:
+    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
+        members = [m for m in typing.get_args(annotation) if m is not type(None)]
+        return members[0], True
+    return annotation, False
+
+
+def _group_flags(group_name: str, group: type) -> list[Flag]:
+    hints = typing.get_type_hints(group)
+    flags = []
+    for field in dataclasses.fields(group):
+        kind, is_optional = _plain_type(hints[field.name])
+        flags.append(Flag(group_name, field.name, kind, is_optional, field.default, field.metadata))
+    return flags
+
+
+def groups_of(command: type) -> dict[str, type]:
+    """Group name to dataclass; a command without groups is its own single group."""
+    hints = typing.get_type_hints(command)
+    names = [field.name for field in dataclasses.fields(command)]
+    if all(dataclasses.is_dataclass(hints[name]) for name in names):
+        return {name: hints[name] for name in names}
+    return {"options": command}
+
+
+def flags_of(command: type) -> list[Flag]:
+    """Every flag of a command, in the order of declaration."""
+    return [f for name, group in groups_of(command).items() for f in _group_flags(name, group)]
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises OptionError instead of printing usage, and keeps legacy abbreviations unambiguous."""
+
+    legacy: frozenset[str] = frozenset()
+
+    def error(self, message: str) -> NoReturn:
+        hint = ""
+        if message.startswith("unrecognized arguments: --"):
+            word = message.split()[2].split("=")[0]
+            known = [s for action in self._actions for s in action.option_strings]
+            hint = suggestion(word, known)
+        raise OptionError(f"{message}{hint}; see {self.prog} --help")
+
+    def _get_option_tuples(self, option_string: str) -> list[Any]:
+        # An abbreviation that fits a legacy flag means that flag, whatever was added since.
+        found = super()._get_option_tuples(option_string)
+        return [match for match in found if match[0].dest in self.legacy] or found
+
+
+def _typed(flag: Flag) -> Callable[[str], Any]:
+    def convert(text: str) -> Any:
+        return flag.parse(text, flag.spelling)
+
+    return convert
+
+
+def _help_text(flag: Flag) -> str:
+    notes = []
+    if flag.metadata["choices"]:
+        notes.append("one of " + ", ".join(flag.metadata["choices"]))
+    if flag.kind is not bool and flag.default is not None:
+        notes.append(
+            f"default {flag.default!r}" if flag.default == "" else f"default {flag.default}"
+        )
+    text = flag.metadata["help"] + (f" ({'; '.join(notes)})" if notes else "")
+    return text.replace("%", "%%")
+
+
+def build_parser(command: type, *, prog: str, description: str) -> argparse.ArgumentParser:
+    """The argparse parser of a command; unset options are absent from its namespace."""
+    parser = _Parser(
+        prog=prog,
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+    )
+    parser.add_argument("--config", metavar="FILE", help="ini file with the same options")
+    flags = flags_of(command)
+    parser.legacy = frozenset(flag.name for flag in flags if flag.metadata["legacy"])
+    for name, group in groups_of(command).items():
+        title = (group.__doc__ or name).strip().splitlines()[0]
+        section = parser.add_argument_group(title)
+        for flag in (f for f in flags if f.group == name):
+            keywords: dict[str, Any] = {"dest": flag.name, "help": _help_text(flag)}
+            if flag.kind is bool:
+                keywords["action"] = "store_true"
+            else:
+                keywords["type"] = _typed(flag)
+                keywords["metavar"] = "X" if flag.kind is float else flag.kind.__name__.upper()
+            section.add_argument(*flag.spellings, **keywords)
+    return parser
+
+
+def read_config(path: str, flags: Sequence[Flag]) -> dict[str, Any]:
+    """Read option values from an ini file whose sections are the groups.
+
+    Raises:
+        OptionError: naming file, section and key of what is unknown, of the wrong type or doubled.
+    """
+    reader = configparser.ConfigParser(interpolation=None)
+    try:
+        with open(path, encoding="utf-8") as file:
+            reader.read_file(file, source=path)
+    except OSError as error:
+        raise OptionError(f"cannot read --config {path}: {error.strerror}") from error
+    except (configparser.Error, UnicodeDecodeError) as error:
+        first_line = str(error).replace("\n", " ")
+        raise OptionError(f"{path} is not a valid ini file: {first_line}") from error
+    known = {(flag.group, flag.name): flag for flag in flags}
+    sections = sorted({flag.group for flag in flags})
+    values: dict[str, Any] = {}
+    for section in reader.sections():
+        if section not in sections:
+            hint = suggestion(section, sections)
+            raise OptionError(
+                f"{path}: unknown section [{section}]; allowed: {', '.join(sections)}{hint}"
+            )
+        for key, text in reader.items(section):
+            name = key.replace("-", "_")
+            if (section, name) not in known:
+                keys = [flag.name for flag in flags if flag.group == section]
+                raise OptionError(
+                    f"{path}: [{section}] has no key {key!r}{suggestion(name, keys)}; "
+                    f"allowed: {', '.join(keys)}"
+                )
+            values[name] = known[section, name].parse(text, f"{path}: [{section}] {key}")
+    return values
+
+
+def parse(
+    command: type[Command], argv: Sequence[str] | None, *, prog: str, description: str
+) -> Command:
+    """Parse a command line into a command's frozen dataclass.
+
+    Args:
+        command: dataclass of groups, or of options.
+        argv: arguments without the program name; None takes those of the process.
+        prog: program name in the help.
+        description: text above the option list, copyable commands included.
+
+    Raises:
+        OptionError: for anything wrong on the command line or in the ``--config`` file.
+    """
+    flags = flags_of(command)
+    given = vars(build_parser(command, prog=prog, description=description).parse_args(argv))
+    config_path = given.pop("config", None)
+    values = read_config(config_path, flags) if config_path is not None else {}
+    values.update(given)
+    return assemble(command, values)
+
+
+def assemble(command: type[Command], values: typing.Mapping[str, Any]) -> Command:
+    """Make the command from flat option values; what is absent keeps its default."""
+    groups = groups_of(command)
+    if groups == {"options": command}:
+        return command(**values)
+    built = {}
+    for name, group in groups.items():
+        fields = {field.name for field in dataclasses.fields(group)}
+        built[name] = group(**{key: value for key, value in values.items() if key in fields})
+    return command(**built)
+
+
+def flat_values(command: Any) -> dict[str, Any]:
+    """Option name to value, over all groups; what a checkpoint and a journal store."""
+    values: dict[str, Any] = {}
+    for name, group in groups_of(type(command)).items():
+        instance = command if group is type(command) else getattr(command, name)
+        values.update(dataclasses.asdict(instance))
+    return values
+
+
+def as_namespace(command: Any) -> argparse.Namespace:
+    """The options as the legacy scripts print them: ``Namespace(amp=False, ...)``."""
+    values = flat_values(command)
+    return argparse.Namespace(**{key: values[key] for key in sorted(values)})
+
+
+def flags_table(command: type) -> str:
+    """A markdown table of all flags: flag, default, meaning; legacy ones marked."""
+    rows = ["| flag | default | meaning |", "|---|---|---|"]
+    for flag in flags_of(command):
+        spelling = ", ".join(f"`{s}`" for s in flag.spellings)
+        default = (
+            "off"
+            if flag.kind is bool
+            else ("none" if flag.default is None else f"`{flag.default}`")
+        )
+        if flag.default == "":
+            default = "empty"
+        meaning = flag.metadata["help"].replace("|", "\\|")
+        if flag.metadata["choices"]:
+            meaning += ": " + ", ".join(f"`{c}`" for c in flag.metadata["choices"])
+        mark = "" if flag.metadata["legacy"] else " ✚"
+        rows.append(f"| {spelling}{mark} | {default} | {meaning} |")
+    return "\n".join(rows)
+
+
+def run_main(main: Callable[[], int]) -> int:
+    """Run a script's body; a user error becomes one line on stderr and its exit code."""
+    try:
+        return main()
+    except SsdError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader went away (``| head``); what it wanted was delivered.
+        sys.stderr.close()
+        return 141

@@ -1,0 +1,276 @@
+"""Every option of train_ssd.py and eval_ssd.py, declared once.
+
+The command line, the ``--config`` reader, the help text and the README tables are made from these
+dataclasses. Options marked `legacy` are GluonCV's, with its defaults and meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gluon_ssd.cli import option
+from gluon_ssd.errors import OptionError
+from gluon_ssd.names import network_name
+
+DATASETS = ("voc", "coco", "custom", "shapes")
+METRICS = ("auto", "voc07", "voc12", "coco")
+
+
+def whole_numbers(text: str, where: str) -> tuple[int, ...]:
+    """'0,1,2' to (0, 1, 2); the empty string to (). Raises OptionError naming the option."""
+    try:
+        numbers = tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise OptionError(
+            f"{where} must be whole numbers with commas between; got {text!r}"
+        ) from None
+    if any(number < 0 for number in numbers):
+        raise OptionError(f"{where} must not hold negative numbers; got {text!r}")
+    return numbers
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """network"""
+
+    network: str = option("vgg16_atrous", "backbone part of the network's name", legacy=True)
+    data_shape: int = option(
+        300, "side of the square network input, in pixels", minimum=1, legacy=True
+    )
+    model_root: str = option(
+        "~/.mxnet/models", "folder where downloaded zoo weights are kept and looked for"
+    )
+    mirror: str = option(
+        "",
+        "base URL of a mirror of the zoo's weights; empty uses MXNET_GLUON_REPO or the zoo's own",
+    )
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """data set"""
+
+    dataset: str = option("voc", "kind of data set", choices=DATASETS, legacy=True)
+    dataset_root: str = option("~/.mxnet/datasets/", "folder that holds the data set")
+    num_workers: int = option(
+        4, "processes that load images; 0 loads in this one", minimum=0, short="-j", legacy=True
+    )
+    splits: str = option(
+        "",
+        "splits to use, joined by +, such as 2007_trainval+2012_trainval, VOC2007/test or train; "
+        "empty takes the data set's usual ones",
+    )
+    classes: str = option(
+        "", "file with one class name a line; empty takes the names from the data set"
+    )
+    limit_images: int = option(0, "use only the first N images; 0 uses all", minimum=0)
+    worker_timeout: float = option(
+        120.0, "seconds without an image after which a loading process counts as hung", minimum=1
+    )
+
+
+@dataclass(frozen=True)
+class TrainDataOptions(DataOptions):
+    """data set"""
+
+    dataset_root: str = option("~/.mxnet/datasets/", "folder that holds the data set", legacy=True)
+    val_splits: str = option("", "splits to validate on; empty takes the data set's usual ones")
+    max_bad_share: float = option(
+        0.02,
+        "largest share of unusable labels or images with which training starts",
+        minimum=0,
+        maximum=1,
+    )
+    keep_empty: bool = option(False, "train on COCO images without boxes too")
+    no_crowd: bool = option(False, "leave COCO crowd boxes out of training")
+    hue: str = option(
+        "legacy",
+        "hue jitter: the whole colour circle as published, or 18 degrees either way",
+        choices=("legacy", "narrow"),
+    )
+    crop_tries: int = option(50, "tries for each overlap floor of the random crop", minimum=1)
+
+
+@dataclass(frozen=True)
+class OptimizerOptions:
+    """optimisation"""
+
+    batch_size: int = option(32, "images a step, over all devices", minimum=1, legacy=True)
+    epochs: int = option(240, "number of epochs", minimum=1, legacy=True)
+    lr: float = option(0.001, "learning rate, never scaled", minimum=0, legacy=True)
+    lr_decay: float = option(0.1, "factor of each learning-rate decay", minimum=0, legacy=True)
+    lr_decay_epoch: str = option("160,200", "epochs at which it decays", legacy=True)
+    momentum: float = option(0.9, "momentum of SGD", minimum=0, maximum=1, legacy=True)
+    wd: float = option(0.0005, "weight decay, on every parameter", minimum=0, legacy=True)
+    schedule: str = option(
+        "step",
+        "learning-rate curve: decay at --lr-decay-epoch, or half a cosine to zero",
+        choices=("step", "cosine"),
+    )
+    warmup_epochs: float = option(0.0, "epochs of linear warm-up from zero", minimum=0)
+    clip_gradient: float = option(0.0, "largest global gradient norm; 0 does not clip", minimum=0)
+    no_wd_on_bias_bn: bool = option(False, "no weight decay on biases and batch-norm parameters")
+
+    def __post_init__(self) -> None:
+        epochs = self.decay_epochs
+        if list(epochs) != sorted(set(epochs)):
+            raise OptionError(f"--lr-decay-epoch must rise; got {self.lr_decay_epoch}")
+
+    @property
+    def decay_epochs(self) -> tuple[int, ...]:
+        return whole_numbers(self.lr_decay_epoch, "--lr-decay-epoch")
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """training run"""
+
+    gpus: str = option("0", "GPUs to use, such as 0,1; empty trains on the CPU", legacy=True)
+    resume: str = option(
+        "", "continue from a checkpoint (.npz), or start from weights (.params)", legacy=True
+    )
+    start_epoch: int = option(0, "first epoch; a checkpoint knows its own", minimum=0, legacy=True)
+    log_interval: int = option(100, "batches between log lines", minimum=1, legacy=True)
+    save_prefix: str = option("", "put before the network's name in every file", legacy=True)
+    save_interval: int = option(
+        10, "epochs between periodic weight files; 0 writes none", minimum=0, legacy=True
+    )
+    val_interval: int | None = option(
+        None, "epochs between validations; unset means 1, for coco 10", minimum=1, legacy=True
+    )
+    seed: int = option(233, "seed of every random number", minimum=0, legacy=True)
+    syncbn: bool = option(False, "batch norm over all devices", legacy=True)
+    dali: bool = option(False, "load images with NVIDIA DALI", legacy=True)
+    amp: bool = option(False, "automatic mixed precision", legacy=True)
+    horovod: bool = option(False, "several processes with Horovod", legacy=True)
+    pretrained_base: str = option(
+        "True",
+        "ImageNet backbone: true fetches it from the zoo, false starts from random "
+        "weights, anything else is a .params file",
+    )
+    metric: str = option("auto", "validation metric; auto is the data set's own", choices=METRICS)
+    limit_steps: int = option(0, "stop after N steps; 0 runs all epochs", minimum=0)
+    checkpoint_minutes: float = option(
+        10.0, "minutes between checkpoints within an epoch; every epoch ends with one", minimum=0
+    )
+
+    @property
+    def device_ids(self) -> tuple[int, ...]:
+        return whole_numbers(self.gpus, "--gpus")
+
+
+@dataclass(frozen=True)
+class TrainCommand:
+    """Options of train_ssd.py."""
+
+    model: ModelOptions = ModelOptions()
+    data: TrainDataOptions = TrainDataOptions()
+    optimizer: OptimizerOptions = OptimizerOptions()
+    train: TrainOptions = TrainOptions()
+
+    def __post_init__(self) -> None:
+        if self.train.start_epoch >= self.optimizer.epochs:
+            raise OptionError(
+                f"--start-epoch {self.train.start_epoch} must be below --epochs "
+                f"{self.optimizer.epochs}"
+            )
+        _ = self.network_name
+
+    @property
+    def network_name(self) -> str:
+        return network_name(self.model.network, self.model.data_shape, self.data.dataset)
+
+    @property
+    def prefix(self) -> str:
+        """Start of every file's name: ``--save-prefix`` and the network's name."""
+        return self.train.save_prefix + self.network_name
+
+    @property
+    def val_interval(self) -> int:
+        usual = 10 if self.data.dataset == "coco" else 1
+        return self.train.val_interval or usual
+
+
+@dataclass(frozen=True)
+class EvalOptions:
+    """evaluation"""
+
+    batch_size: int = option(
+        64, "images a batch; times --num-gpus when that is above 0", minimum=1, legacy=True
+    )
+    num_gpus: int = option(0, "number of GPUs; 0 uses the CPU", minimum=0, legacy=True)
+    pretrained: str = option(
+        "True",
+        "true (or 1, yes, t) takes the zoo's weights, anything else is a .params file",
+        legacy=True,
+    )
+    save_prefix: str = option("", "put before the name of the COCO result file", legacy=True)
+    metric: str = option("auto", "metric; auto is the data set's own", choices=METRICS)
+    nms_thresh: float = option(0.45, "overlap above which a box suppresses another", minimum=0)
+    nms_topk: int = option(400, "best candidates an image that enter suppression", minimum=-1)
+    post_nms: int = option(100, "detections an image that are kept", minimum=-1)
+    results: str = option("", "also write metrics and speed to this JSON file")
+    save_detections: str = option("", "also write every detection to this JSON file")
+
+
+@dataclass(frozen=True)
+class DeployOptions:
+    """deployed models"""
+
+    deploy: bool = option(False, "run an exported model instead of a zoo network", legacy=True)
+    model_prefix: str | None = option(
+        None, "exported model: PREFIX-symbol.json and PREFIX-0000.params", legacy=True
+    )
+    no_fuse: bool = option(False, "run an exported fp32 model as written, nothing folded or fused")
+    quantized: bool = option(False, "use the int8 variant of the network", legacy=True)
+    calibration: bool = option(False, "quantise to int8, export and leave", legacy=True)
+    num_calib_batches: int = option(5, "batches for calibration", minimum=1, legacy=True)
+    quantized_dtype: str = option(
+        "auto", "integer type", choices=("auto", "int8", "uint8"), legacy=True
+    )
+    calib_mode: str = option(
+        "naive", "how thresholds are found", choices=("none", "naive", "entropy"), legacy=True
+    )
+    auto_tuning: bool = option(
+        False, "tune quantisation for accuracy and speed", legacy=True, spelling="--auto_tuning"
+    )
+    auto_tuning_config: str = option(
+        "./config_ssd.ini",
+        "configuration of the tuning",
+        legacy=True,
+        spelling="--auto_tuning_config",
+    )
+
+
+@dataclass(frozen=True)
+class BenchmarkOptions:
+    """benchmark"""
+
+    benchmark: bool = option(False, "measure speed on random input and leave", legacy=True)
+    num_iterations: int = option(100, "measured iterations", minimum=1, legacy=True)
+
+
+@dataclass(frozen=True)
+class EvalCommand:
+    """Options of eval_ssd.py."""
+
+    model: ModelOptions = ModelOptions()
+    data: DataOptions = DataOptions()
+    eval: EvalOptions = EvalOptions()
+    deploy: DeployOptions = DeployOptions()
+    benchmark: BenchmarkOptions = BenchmarkOptions()
+
+    def __post_init__(self) -> None:
+        if self.deploy.deploy and not self.deploy.model_prefix:
+            raise OptionError("--deploy needs --model-prefix PREFIX, the exported model's name")
+        if not self.deploy.deploy:
+            _ = self.network_name
+
+    @property
+    def network_name(self) -> str:
+        name = network_name(self.model.network, self.model.data_shape, self.data.dataset)
+        return name + "_int8" if self.deploy.quantized else name
+
+    @property
+    def batch_size(self) -> int:
+        return self.eval.batch_size * max(1, self.eval.num_gpus)

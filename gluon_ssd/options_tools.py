@@ -1,0 +1,141 @@
+"""Options of the scripts beside the two main ones: demo, export and benchmarks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gluon_ssd.cli import option, suggestion
+from gluon_ssd.errors import OptionError
+from gluon_ssd.names import NETWORK_NAMES, network_name
+from gluon_ssd.options import DATASETS, ModelOptions, whole_numbers
+
+
+@dataclass(frozen=True)
+class DemoCommand:
+    """Options of scripts/demo_ssd.py."""
+
+    network: str = option("ssd_300_vgg16_atrous_coco", "full name of the zoo network", legacy=True)
+    images: str = option("", "images, folders or videos, with commas between", legacy=True)
+    gpus: str = option("", "GPU to use, such as 0; empty uses the CPU", legacy=True)
+    pretrained: str = option(
+        "True",
+        "true (or 1, yes, t) takes the zoo's weights, anything else is a .params file",
+        legacy=True,
+    )
+    thresh: float = option(
+        0.5, "smallest score that is drawn and listed", minimum=0, maximum=1, legacy=True
+    )
+    model_prefix: str = option("", "exported model to run instead of a zoo network")
+    classes: str = option("", "file with one class name a line; empty uses the model's own")
+    output: str = option("detections", "folder for the annotated pictures and detections.json")
+    data_shape: int = option(
+        0, "side of the network input, in pixels; 0 takes the model's own", minimum=0
+    )
+    every: int = option(1, "use every Nth frame of a video", minimum=1)
+    model_root: str = option(
+        "~/.mxnet/models", "folder where downloaded zoo weights are kept and looked for"
+    )
+    mirror: str = option("", "base URL of a mirror of the zoo's weights")
+
+    def __post_init__(self) -> None:
+        if not self.images:
+            raise OptionError("--images needs at least one image, folder or video")
+        if not self.model_prefix and self.network not in NETWORK_NAMES:
+            raise OptionError(
+                f"--network must be a full zoo name such as ssd_512_resnet50_v1_voc; "
+                f"got {self.network!r}{suggestion(self.network, NETWORK_NAMES)}"
+            )
+
+    @property
+    def device_ids(self) -> tuple[int, ...]:
+        return whole_numbers(self.gpus, "--gpus")
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """export"""
+
+    dataset: str = option("voc", "data set part of the network's name", choices=DATASETS)
+    pretrained: str = option(
+        "True", "true (or 1, yes, t) takes the zoo's weights, anything else is a .params file"
+    )
+    classes: str = option("", "file with one class name a line; empty uses the weights' own")
+    output: str = option("", "written as OUTPUT-symbol.json and OUTPUT-0000.params")
+    no_fuse: bool = option(False, "keep batch norm as its own layers instead of folding it")
+    nms_thresh: float = option(0.45, "overlap above which a box suppresses another", minimum=0)
+    nms_topk: int = option(400, "best candidates an image that enter suppression", minimum=-1)
+    post_nms: int = option(100, "detections an image that are kept", minimum=-1)
+
+
+@dataclass(frozen=True)
+class ExportCommand:
+    """Options of scripts/export_ssd.py."""
+
+    model: ModelOptions = ModelOptions()
+    export: ExportOptions = ExportOptions()
+
+    def __post_init__(self) -> None:
+        if not self.export.output:
+            raise OptionError("--output PREFIX is needed: where to write the exported model")
+        _ = self.network_name
+
+    @property
+    def network_name(self) -> str:
+        return network_name(self.model.network, self.model.data_shape, self.export.dataset)
+
+
+@dataclass(frozen=True)
+class DataBenchmark:
+    """Options of scripts/benchmark_ssd.py data."""
+
+    dataset_root: str = option("~/.mxnet/datasets/", "folder that holds a VOC-layout data set")
+    splits: str = option("", "splits to read; empty takes 2007_test")
+    data_shape: int = option(512, "side of the network input, in pixels", minimum=32)
+    num_images: int = option(64, "images a round", minimum=1)
+    rounds: int = option(5, "rounds, each way in turn", minimum=1)
+    output: str = option("", "also write the numbers to this JSON file")
+
+
+@dataclass(frozen=True)
+class DecodeBenchmark:
+    """Options of scripts/benchmark_ssd.py decode."""
+
+    num_anchors: int = option(24564, "anchors", minimum=1)
+    num_classes: int = option(20, "foreground classes", minimum=1)
+    batch_size: int = option(1, "images a batch", minimum=1)
+    rounds: int = option(15, "rounds, each way in turn", minimum=1)
+    output: str = option("", "also write the numbers to this JSON file")
+
+
+@dataclass(frozen=True)
+class EvalBenchmark:
+    """Options of scripts/benchmark_ssd.py eval."""
+
+    model_prefix: str = option("", "exported fp32 model: PREFIX-symbol.json, PREFIX-0000.params")
+    dataset_root: str = option("~/.mxnet/datasets/", "folder that holds the VOC data set")
+    splits: str = option("", "splits to evaluate; empty takes 2007_test")
+    data_shape: int = option(300, "side of the network input, in pixels", minimum=32)
+    batch_size: int = option(16, "images a batch", minimum=1)
+    num_workers: int = option(4, "processes that load images for this project's way", minimum=0)
+    limit_images: int = option(0, "use only the first N images; 0 uses all", minimum=0)
+    rounds: int = option(3, "rounds, each way in turn", minimum=1)
+    output: str = option("", "also write the numbers to this JSON file")
+
+    def __post_init__(self) -> None:
+        if not self.model_prefix:
+            raise OptionError("--model-prefix PREFIX is needed: the exported model's name")
+
+
+@dataclass(frozen=True)
+class DeployBenchmark:
+    """Options of scripts/benchmark_ssd.py deploy."""
+
+    model_prefix: str = option("", "exported fp32 model: PREFIX-symbol.json, PREFIX-0000.params")
+    data_shape: int = option(300, "side of the network input, in pixels", minimum=32)
+    batch_size: int = option(1, "images a batch", minimum=1)
+    rounds: int = option(30, "rounds, each way in turn", minimum=1)
+    output: str = option("", "also write the numbers to this JSON file")
+
+    def __post_init__(self) -> None:
+        if not self.model_prefix:
+            raise OptionError("--model-prefix PREFIX is needed: the exported model's name")
