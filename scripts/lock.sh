@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Makes requirements/*.lock anew from pyproject.toml. Needs uv and access to a package index.
+#   bash scripts/lock.sh             keep the versions that still fit
+#   bash scripts/lock.sh --upgrade   take the newest that fit
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+
+if ! command -v uv >/dev/null; then
+    echo "lock.sh: uv is missing; install it with: pip install uv" >&2
+    exit 2
+fi
+mkdir -p requirements
+
+# One file for every supported Python; no index address and no path of this machine goes in.
+compile() {
+    local name=$1
+    shift
+    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+        --no-emit-index-url --no-emit-find-links --custom-compile-command "bash scripts/lock.sh" \
+        --output-file "requirements/$name.lock" "$@" pyproject.toml
+}
+
+compile base "$@"
+
+# The other files hold only what they add to the base, at versions that agree with it.
+base_packages=()
+while read -r package; do
+    base_packages+=(--no-emit-package "$package")
+done < <(sed -n 's/^\([a-z0-9._-]*\)==.*/\1/p' requirements/base.lock | sort -u)
+for extra in dev dali horovod tune onnx openvino; do
+    compile "$extra" --extra "$extra" --constraints requirements/base.lock \
+        "${base_packages[@]}" "$@"
+done

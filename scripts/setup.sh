@@ -1,0 +1,173 @@
+#!/usr/bin/env bash
+# Makes .venv beside this folder and installs what requirements/*.lock lists. Run it again at any
+# time: it does only what is missing.
+#   bash scripts/setup.sh                       what training and evaluation need
+#   bash scripts/setup.sh --dev                 and the test tools
+#   bash scripts/setup.sh --extras dali,onnx    and optional parts: dali horovod tune onnx openvino
+#   PYTHON=/path/to/python3.12 bash scripts/setup.sh    with this Python (3.11 or 3.12)
+set -euo pipefail
+
+EXTRAS="dali horovod tune onnx openvino"
+NEEDED_MB=1500 # .venv takes 0.9 GB; the rest is room for downloads being unpacked
+
+say() { echo "setup.sh: $*"; }
+stop() {
+    echo "setup.sh: error: $*" >&2
+    exit 2
+}
+
+parts=(base)
+while [ $# -gt 0 ]; do
+    case $1 in
+        --dev) parts+=(dev) ;;
+        --extras | --extras=*)
+            if [ "$1" = --extras ]; then
+                [ $# -gt 1 ] || stop "--extras needs a list, such as --extras dali,onnx; there are: $EXTRAS"
+                shift
+            fi
+            IFS=, read -ra names <<<"${1#--extras=}"
+            for name in "${names[@]}"; do
+                case " $EXTRAS " in
+                    *" $name "*) parts+=("$name") ;;
+                    *) stop "unknown extra '$name'; there are: $EXTRAS" ;;
+                esac
+            done
+            ;;
+        -h | --help)
+            sed -n '2,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+            exit 0
+            ;;
+        *) stop "unknown argument '$1'; allowed are --dev, --extras a,b and --help" ;;
+    esac
+    shift
+done
+
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+venv=$PWD/.venv
+stamp=$venv/.setup-stamp
+
+[ "$(uname -sm)" = "Linux x86_64" ] ||
+    stop "MXNet 1.9.1 is published for Linux on x86-64 alone, this is $(uname -sm); use such a machine or a container on one"
+
+# Two set-ups at once would trip over each other; the second waits.
+if command -v flock >/dev/null; then
+    exec 9<requirements/base.lock
+    flock 9
+fi
+
+version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null; }
+is_supported() { [ "$1" = 3.11 ] || [ "$1" = 3.12 ]; }
+can_make_venv() { command -v uv >/dev/null || "$1" -c 'import ensurepip, venv' 2>/dev/null; }
+
+# Prints the Python to build .venv with.
+find_python() {
+    local candidate version without_venv=""
+    if [ -n "${PYTHON:-}" ]; then
+        version=$(version_of "$PYTHON") || stop "PYTHON=$PYTHON does not run; give the path of a Python 3.11 or 3.12"
+        is_supported "$version" || stop "PYTHON=$PYTHON is Python $version; give the path of a Python 3.11 or 3.12"
+        set -- "$PYTHON"
+    else
+        set -- python3.11 python3.12 python3 python \
+            "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[12].*/bin/python \
+            "$HOME"/.local/bin/python3.1[12] /usr/local/bin/python3.1[12] /usr/bin/python3.1[12]
+    fi
+    for candidate in "$@"; do
+        version=$(version_of "$candidate") || continue
+        is_supported "$version" || continue
+        if can_make_venv "$candidate"; then
+            command -v "$candidate"
+            return
+        fi
+        without_venv=$version
+    done
+    if [ -n "$without_venv" ]; then
+        stop "Python $without_venv has no venv module; install it (Debian, Ubuntu: apt-get install python$without_venv-venv) or install uv"
+    fi
+    stop "found no Python 3.11 or 3.12; install one (Debian, Ubuntu: apt-get install python3.11 python3.11-venv; with uv: uv python install 3.11) or set PYTHON to its path"
+}
+
+# An earlier .venv is used as it is, if its Python runs.
+make_venv() {
+    local python version
+    if version=$(version_of "$venv/bin/python"); then
+        is_supported "$version" ||
+            stop "$venv holds Python $version, 3.11 or 3.12 is needed; remove that folder and run again"
+        return
+    fi
+    if [ ! -e "$venv/pyvenv.cfg" ] && [ -n "$(ls -A "$venv" 2>/dev/null)" ]; then
+        stop "$venv exists and is no Python environment; move it away and run again"
+    fi
+    python=$(find_python)
+    say "making .venv with Python $(version_of "$python") ($python)"
+    if command -v uv >/dev/null; then
+        uv venv --quiet --clear --python "$python" "$venv" || stop "uv could not make $venv; see its message above"
+    else
+        "$python" -m venv --clear "$venv" || stop "$python could not make $venv; see its message above"
+    fi
+}
+
+check_disk() {
+    local free_mb
+    free_mb=$(df -Pm . | awk 'NR == 2 { print $4 }')
+    [ "$free_mb" -ge "$NEEDED_MB" ] ||
+        stop "$PWD has $free_mb MB free and the installation needs $NEEDED_MB MB; free some space or move the project"
+}
+
+# install_lock PART [reinstall]: exactly the listed files, checked by hash, nothing they would pull in.
+install_lock() {
+    local lock=requirements/$1.lock
+    if command -v uv >/dev/null; then
+        uv pip install --quiet --python "$venv/bin/python" --require-hashes --no-deps \
+            ${2:+--reinstall} -r "$lock"
+        return
+    fi
+    "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$venv/bin/python" -m ensurepip >/dev/null
+    # A user's pip settings may ask for --user, which a virtual environment refuses.
+    PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 "$venv/bin/python" -m pip install --quiet \
+        --require-hashes --no-deps ${2:+--force-reinstall} -r "$lock"
+}
+
+# The wheels bring every library but libgomp; see that what was installed also loads.
+check_imports() {
+    local output
+    output=$("$venv/bin/python" -c 'import cv2, gluon_ssd.compat' 2>&1) && return
+    case $output in
+        *libgomp*) stop "MXNet needs the system library libgomp.so.1; install it (Debian, Ubuntu: apt-get install libgomp1) and run again" ;;
+        *) stop "the installed packages do not import (${output##*$'\n'}); remove $venv and run again" ;;
+    esac
+}
+
+# The stamp holds "part checksum" for every finished part and is written once the part is in. A part
+# whose installation was cut off is installed over again in full: a package may be there by half.
+install_part() {
+    local part=$1 sum=$2 started=$venv/.setup-started-$1
+    say "$part: installing $(grep -c '==' "requirements/$part.lock") packages"
+    if [ -e "$started" ]; then
+        install_lock "$part" reinstall || return
+    else
+        touch "$started"
+        install_lock "$part" || return
+    fi
+    [ "$part" != base ] || check_imports
+    { grep -v "^$part " "$stamp" 2>/dev/null || true; echo "$part $sum"; } >"$stamp.part"
+    mv -f "$stamp.part" "$stamp"
+    rm -f "$started"
+}
+
+make_venv
+for part in "${parts[@]}"; do
+    lock=requirements/$part.lock
+    if ! grep -q '==' "$lock"; then
+        say "extra $part: nothing to install yet"
+        continue
+    fi
+    sum=$(sha256sum "$lock" | cut -d' ' -f1)
+    if grep -qx "$part $sum" "$stamp" 2>/dev/null; then
+        say "$part: in place"
+        continue
+    fi
+    check_disk
+    install_part "$part" "$sum" ||
+        stop "installing $lock failed (see above); check the network and the package index your pip or uv is set to, then run again"
+done
+say "ready: $venv/bin/python"
