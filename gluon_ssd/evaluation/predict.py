@@ -1,0 +1,139 @@
+"""Run a network over a data set and collect what it finds, every image exactly once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+import numpy as np
+from tqdm import tqdm
+
+from gluon_ssd.errors import DataError
+from gluon_ssd.evaluation.boxsets import Detections
+
+
+class BatchLike(Protocol):
+    """A batch of the loader: `arrays` holds "image" (B, 3, H, W) and "size_hw" (B, 2)."""
+
+    arrays: dict[str, np.ndarray]
+    indices: np.ndarray
+
+
+Run = Callable[[Any], tuple[Any, Any, Any]]
+
+
+def predict(
+    run: Run,
+    batches: Iterable[BatchLike],
+    *,
+    num_images: int,
+    progress: bool = False,
+    description: str = "evaluate",
+) -> Detections:
+    """Push all batches through `run` and collect the detections.
+
+    A batch is pushed before the results of the one before are fetched, so that an asynchronous
+    network computes while the next images are being prepared.
+
+    Args:
+        run: images float32 (B, 3, H, W) -> ids (B, K, 1), scores (B, K, 1), bboxes (B, K, 4) as
+            NumPy or MXNet arrays; boxes are corners in pixels of the network input and rows with a
+            negative id are empty.
+        batches: loader batches; the last one may be smaller.
+        num_images: length of the data set.
+        progress: draw a bar with the time left on stderr.
+        description: text in front of the bar.
+
+    Returns:
+        The detections ordered by image, within an image in the order of the network. Boxes are
+        clipped to the input before they are scaled to the original image.
+
+    Raises:
+        DataError: an image did not come exactly once, or batches differ in image size.
+    """
+    collector = _Collector(num_images)
+    start = time.perf_counter()
+    with tqdm(total=num_images, desc=description, unit="img", disable=not progress) as bar:
+        for batch, outputs in _one_ahead(run, batches):
+            collector.add(batch, *[_to_numpy(output) for output in outputs])
+            bar.update(len(batch.indices))
+    return collector.finish(time.perf_counter() - start)
+
+
+def _one_ahead(run: Run, batches: Iterable[BatchLike]) -> Iterator[tuple[BatchLike, Any]]:
+    waiting: tuple[BatchLike, Any] | None = None
+    for batch in batches:
+        outputs = run(batch.arrays["image"])
+        if waiting is not None:
+            yield waiting
+        waiting = (batch, outputs)
+    if waiting is not None:
+        yield waiting
+
+
+def _to_numpy(array: Any) -> np.ndarray:
+    return array.asnumpy() if hasattr(array, "asnumpy") else np.asarray(array)
+
+
+class _Collector:
+    """Gathers the kept rows of each batch, and counts how often each image came."""
+
+    def __init__(self, num_images: int) -> None:
+        self._seen = np.zeros(num_images, np.int64)
+        self._sizes_hw = np.zeros((num_images, 2), np.int64)
+        self._input_size_hw: tuple[int, int] | None = None
+        self._parts: list[tuple[np.ndarray, ...]] = []
+
+    def add(
+        self, batch: BatchLike, ids: np.ndarray, scores: np.ndarray, bboxes: np.ndarray
+    ) -> None:
+        height, width = batch.arrays["image"].shape[2:]
+        if self._input_size_hw not in (None, (height, width)):
+            raise DataError(
+                f"images of one evaluation must share one input size; got {self._input_size_hw} "
+                f"and then {(height, width)} (height, width)"
+            )
+        self._input_size_hw = (height, width)
+        indices = np.asarray(batch.indices)
+        if indices.min() < 0 or indices.max() >= len(self._seen):
+            raise DataError(
+                f"a batch holds image number {int(indices.max())}, but the data set has "
+                f"{len(self._seen)} images"
+            )
+        np.add.at(self._seen, indices, 1)
+        self._sizes_hw[indices] = batch.arrays["size_hw"]
+        ids = ids.reshape(len(indices), -1)
+        rows, columns = np.nonzero(ids >= 0)
+        limits = np.array([width, height, width, height], np.float32)
+        input_boxes_px = np.clip(bboxes[rows, columns], np.float32(0), limits)
+        labels = ids[rows, columns].astype(np.int64)
+        kept_scores = scores.reshape(ids.shape)[rows, columns]
+        self._parts.append((indices[rows], labels, kept_scores, input_boxes_px))
+
+    def finish(self, seconds: float) -> Detections:
+        wrong = np.flatnonzero(self._seen != 1)
+        if len(wrong):
+            raise DataError(
+                f"every image must be evaluated exactly once, but image number {wrong[0]} came "
+                f"{self._seen[wrong[0]]} times ({len(wrong)} of {len(self._seen)} images are "
+                "affected); check that the loader keeps the last batch and does not repeat"
+            )
+        if self._input_size_hw is None:
+            raise DataError("there is no image to evaluate; the data set is empty")
+        columns = zip(*self._parts, strict=True)
+        index, labels, scores, boxes = (np.concatenate(column) for column in columns)
+        order = np.argsort(index, kind="stable")
+        index, boxes = index[order], boxes[order]
+        factors_hw = self._sizes_hw / np.asarray(self._input_size_hw, np.float64)  # (I, 2)
+        original = (boxes * factors_hw[index][:, [1, 0, 1, 0]]).astype(np.float32)
+        return Detections(
+            image_index=index,
+            labels=labels[order],
+            scores=scores[order].astype(np.float32),
+            boxes_px=original,
+            input_boxes_px=boxes.astype(np.float32),
+            sizes_hw=self._sizes_hw,
+            input_size_hw=self._input_size_hw,
+            seconds=seconds,
+        )

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from gluon_ssd.errors import DataError
+from gluon_ssd.evaluation import (
+    coco_truth_from_arrays,
+    coco_truth_from_file,
+    collect_ground_truth,
+    evaluate_coco,
+)
+from tests.evaluation.builders import annotation, detections, random_set
+
+CLASSES = ("ant", "bee", "cat", "dog", "eel")
+CATEGORY_IDS = (1, 4, 7, 8, 90)
+
+
+def write_coco(path, truth, num_images):
+    """A COCO annotation file with sparse ids; image i has id 10 * i + 5."""
+    content = {
+        "images": [{"id": 10 * i + 5, "width": 100, "height": 100} for i in range(num_images)],
+        "categories": [
+            {"id": number, "name": name} for number, name in zip(CATEGORY_IDS, CLASSES, strict=True)
+        ],
+        "annotations": [
+            {
+                "id": row + 1,
+                "image_id": int(10 * truth.image_index[row] + 5),
+                "category_id": CATEGORY_IDS[truth.labels[row]],
+                "bbox": [float(x0), float(y0), float(x1 - x0 + 1), float(y1 - y0 + 1)],
+                "area": float((x1 - x0 + 1) * (y1 - y0 + 1)),
+                "iscrowd": int(truth.crowd[row]),
+            }
+            for row, (x0, y0, x1, y1) in enumerate(truth.boxes_px)
+        ],
+    }
+    path.write_text(json.dumps(content))
+    return [10 * i + 5 for i in range(num_images)]
+
+
+def by_pycocotools(annotation_file, result_file):
+    """What pycocotools says when it is called the plain way. Returns (mean AP, summary)."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO(str(annotation_file))
+        evaluator = COCOeval(truth, truth.loadRes(str(result_file)), "bbox")
+        evaluator.evaluate()
+        evaluator.accumulate()
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        evaluator.summarize()
+    return evaluator.stats[0], output.getvalue().strip()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_equals_pycocotools_on_the_same_detections(seed, tmp_path, capsys):
+    found, truth = random_set(seed, ties=False)
+    image_ids = write_coco(tmp_path / "gt.json", truth, 12)
+    coco = coco_truth_from_file(tmp_path / "gt.json", image_ids, CATEGORY_IDS)
+    result = evaluate_coco(found, coco, CLASSES, save_prefix=str(tmp_path / "run"), keep_json=True)
+    (dumped,) = tmp_path.glob("run_eval_*.json")
+    expected, summary = by_pycocotools(tmp_path / "gt.json", dumped)
+    assert result.score == pytest.approx(expected, abs=1e-15)
+    assert 0.01 < result.score < 0.99
+    assert result.lines[0] == ("~~~~ Summary metrics ~~~~\n", summary)
+    assert [name for name, _ in result.lines[1:-1]] == list(CLASSES)
+    assert result.lines[-1] == (
+        "~~~~ MeanAP @ IoU=[0.50,0.95] ~~~~\n",
+        f"{100 * expected:.1f}",
+    )
+    assert result.lines[-2] == ("eel", "nan")  # never annotated
+    assert capsys.readouterr().out == ""
+
+
+def test_dumped_results_hold_strong_detections_in_original_pixels(tmp_path):
+    rows = [(0, 1, 0.9, 10, 20, 29, 49), (0, 0, 0.04, 0, 0, 9, 9), (1, 2, 0.05, 1, 2, 3, 4)]
+    truth = collect_ground_truth([annotation([[0, 0, 9, 9]], [0]), annotation([], [])])
+    image_ids = write_coco(tmp_path / "gt.json", truth, 2)
+    coco = coco_truth_from_file(tmp_path / "gt.json", image_ids, CATEGORY_IDS)
+    prefix = str(tmp_path / "new" / "run")
+    evaluate_coco(detections(rows, 2), coco, CLASSES, save_prefix=prefix, keep_json=True)
+    (dumped,) = (tmp_path / "new").glob("run_eval_*.json")
+    first, second = json.loads(dumped.read_text())
+    assert first["image_id"] == 5 and first["category_id"] == 4
+    assert first["bbox"] == [10, 20, 20, 30]
+    assert first["score"] == pytest.approx(0.9)
+    assert second["image_id"] == 15 and second["category_id"] == 7
+
+
+def test_arrays_give_the_same_as_a_file(tmp_path):
+    found, truth = random_set(5, ties=False)
+    truth.difficult[:] = False
+    image_ids = write_coco(tmp_path / "gt.json", truth, 12)
+    of_file = evaluate_coco(
+        found, coco_truth_from_file(tmp_path / "gt.json", image_ids, CATEGORY_IDS), CLASSES
+    )
+    of_arrays = evaluate_coco(
+        found, coco_truth_from_arrays(truth, found.sizes_hw, CLASSES), CLASSES
+    )
+    assert of_arrays.score == of_file.score
+    np.testing.assert_equal(of_arrays.class_scores, of_file.class_scores)
+
+
+@pytest.mark.parametrize("flag", ["difficult", "crowd"])
+def test_ignored_boxes_are_neither_asked_for_nor_wrong(flag):
+    boxes = [[0, 0, 9, 9], [50, 50, 69, 69]]
+    truth = collect_ground_truth([annotation(boxes, [0, 0], **{flag: [True, False]})])
+    found = detections([(0, 0, 0.9, 0, 0, 9, 9), (0, 0, 0.5, 50, 50, 69, 69)], 1)
+    coco = coco_truth_from_arrays(truth, found.sizes_hw, ("ant",))
+    assert evaluate_coco(found, coco, ("ant",)).score == pytest.approx(1.0)
+
+
+def test_no_detections_scores_zero_and_no_truth_scores_nan():
+    truth = collect_ground_truth([annotation([[0, 0, 9, 9]], [0])])
+    nothing = collect_ground_truth([annotation([], [])])
+    found = detections([], 1)
+    result = evaluate_coco(found, coco_truth_from_arrays(truth, found.sizes_hw, ("ant",)), ("ant",))
+    assert result.score == 0.0
+    assert result.lines[-1][1] == "0.0"
+    empty = coco_truth_from_arrays(nothing, found.sizes_hw, ("ant",))
+    assert np.isnan(evaluate_coco(found, empty, ("ant",)).score)
+
+
+def test_only_the_evaluated_images_count(tmp_path):
+    truth = collect_ground_truth([annotation([[0, 0, 9, 9]], [0])] * 3)
+    image_ids = write_coco(tmp_path / "gt.json", truth, 3)
+    coco = coco_truth_from_file(tmp_path / "gt.json", image_ids[:1], CATEGORY_IDS)
+    found = detections([(0, 0, 0.9, 0, 0, 9, 9)], 1)
+    assert evaluate_coco(found, coco, CLASSES).score == pytest.approx(1.0)
+
+
+def test_json_is_removed_when_the_process_ends(tmp_path):
+    program = f"""
+import sys
+sys.path[:0] = {[os.path.abspath(".")]!r}
+from pathlib import Path
+from tests.evaluation.builders import annotation, detections
+from gluon_ssd.evaluation import coco_truth_from_arrays, collect_ground_truth, evaluate_coco
+truth = collect_ground_truth([annotation([[0, 0, 9, 9]], [0])])
+found = detections([(0, 0, 0.9, 0, 0, 9, 9)], 1)
+coco = coco_truth_from_arrays(truth, found.sizes_hw, ("ant",))
+evaluate_coco(found, coco, ("ant",), save_prefix="run")
+print(len(list(Path().glob("run_eval_*.json"))))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "1"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"images": [{"no": 1}], "annotations": []}'])
+def test_broken_annotation_file_is_named(content, tmp_path):
+    path = tmp_path / "broken.json"
+    path.write_text(content)
+    with pytest.raises(DataError, match="cannot read COCO annotations from .*broken.json"):
+        coco_truth_from_file(path, [1], CATEGORY_IDS)
+
+
+def test_annotation_file_of_another_set_is_refused(tmp_path):
+    truth = collect_ground_truth([annotation([[0, 0, 9, 9]], [0])])
+    write_coco(tmp_path / "gt.json", truth, 1)
+    with pytest.raises(DataError, match="no image with id 6 .1 of 2 are missing"):
+        coco_truth_from_file(tmp_path / "gt.json", [5, 6], CATEGORY_IDS)

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from gluon_ssd.errors import DataError
+from gluon_ssd.evaluation import predict
+
+
+@dataclass
+class Batch:
+    arrays: dict
+    indices: np.ndarray
+
+
+def batch(indices, size_hw=(50, 200), input_hw=(100, 100)):
+    count = len(indices)
+    images = np.zeros((count, 3, *input_hw), np.float32)
+    images[:, 0, 0, 0] = indices
+    sizes = np.tile(np.array(size_hw, np.int32), (count, 1))
+    return Batch({"image": images, "size_hw": sizes}, np.array(indices, np.int64))
+
+
+def run(images):
+    """Finds one box per image; its label is the image's number, the second row is empty."""
+    count = len(images)
+    ids = np.full((count, 2, 1), -1, np.float32)
+    scores = np.full((count, 2, 1), -1, np.float32)
+    bboxes = np.full((count, 2, 4), -1, np.float32)
+    ids[:, 0, 0] = images[:, 0, 0, 0]
+    scores[:, 0, 0] = 0.5
+    bboxes[:, 0] = (-10, 20, 60, 130)
+    return ids, scores, bboxes
+
+
+def test_collects_every_image_in_order_and_in_both_coordinates():
+    found = predict(run, [batch([2, 0]), batch([1])], num_images=3)
+    assert found.num_images == 3
+    assert found.image_index.tolist() == [0, 1, 2]
+    assert found.labels.tolist() == [0, 1, 2]
+    np.testing.assert_allclose(found.scores, 0.5)
+    np.testing.assert_allclose(found.input_boxes_px, [[0, 20, 60, 100]] * 3)
+    # The image is 200 wide and 50 high: x doubles and y halves.
+    np.testing.assert_allclose(found.boxes_px, [[0, 10, 120, 50]] * 3)
+    assert found.boxes_px.dtype == np.float32
+    assert found.images_per_second == pytest.approx(3 / found.seconds)
+
+
+@pytest.mark.parametrize(
+    ("batches", "message"),
+    [
+        ([batch([0, 1])], "image number 2 came 0 times .1 of 3"),
+        ([batch([0, 1]), batch([2, 1])], "image number 1 came 2 times .1 of 3"),
+        ([], "image number 0 came 0 times .3 of 3"),
+        ([batch([0, 3])], "holds image number 3, but the data set has 3 images"),
+        ([batch([0]), batch([1], input_hw=(90, 100))], "share one input size"),
+    ],
+    ids=["left out", "repeated", "nothing", "outside", "sizes differ"],
+)
+def test_every_image_must_come_exactly_once(batches, message):
+    with pytest.raises(DataError, match=message):
+        predict(run, batches, num_images=3)
+
+
+def test_empty_data_set_is_an_error():
+    with pytest.raises(DataError, match="no image to evaluate"):
+        predict(run, [], num_images=0)
+
+
+def test_next_batch_is_pushed_before_the_last_result_is_fetched():
+    events = []
+
+    class Lazy:
+        def __init__(self, array, number):
+            self.array, self.number = array, number
+
+        def asnumpy(self):
+            events.append(f"fetch {self.number}")
+            return self.array
+
+    def lazy_run(images):
+        number = int(images[0, 0, 0, 0])
+        events.append(f"push {number}")
+        return tuple(Lazy(output, number) for output in run(images))
+
+    predict(lazy_run, [batch([0]), batch([1]), batch([2])], num_images=3)
+    assert list(dict.fromkeys(events)) == [
+        "push 0", "push 1", "fetch 0", "push 2", "fetch 1", "fetch 2",
+    ]  # fmt: skip
+
+
+def test_progress_bar_goes_to_stderr(capsys):
+    predict(run, [batch([0, 1])], num_images=2, progress=True, description="validate")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "validate" in captured.err and "2/2" in captured.err
