@@ -1,0 +1,92 @@
+"""Fixtures and settings that every test may use."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import hypothesis
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SEED = 233
+
+# The same examples on every run; time limits are pytest's business.
+hypothesis.settings.register_profile("project", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("project")
+
+
+@pytest.fixture(autouse=True)
+def _fixed_seeds() -> None:
+    random.seed(SEED)
+    np.random.seed(SEED)
+    # Only where a test module has loaded it: most tests need no MXNet.
+    if "mxnet" in sys.modules:
+        sys.modules["mxnet"].random.seed(SEED)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A seeded generator of random numbers."""
+    return np.random.default_rng(SEED)
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder with real data and weights, beside the project or at SSD_SHARED_DIR."""
+    folder = Path(os.environ.get("SSD_SHARED_DIR") or ROOT.parent / "shared")
+    if not (folder / "data").is_dir():
+        pytest.skip(
+            f"no real data: {folder / 'data'} is missing; SSD_SHARED_DIR may name its parent"
+        )
+    return folder
+
+
+_OBJECT = (
+    "<object><name>{name}</name><difficult>{difficult}</difficult><bndbox><xmin>{}</xmin>"
+    "<ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax></bndbox></object>"
+)
+
+# Per image: (name, difficult, box as written in the file, counted from 1); the third has no object.
+_TINY_VOC = {
+    "000001": [("dog", 0, (11, 6, 50, 45)), ("person", 0, (41, 11, 80, 60))],
+    "000002": [("person", 0, (1, 1, 40, 30)), ("dog", 1, (21, 21, 60, 60))],
+    "000003": [],
+    "000004": [("car", 0, (31, 16, 75, 50))],
+}
+
+
+@pytest.fixture
+def tiny_voc(tmp_path: Path) -> Path:
+    """A root that holds VOC2007 with four 64×80 images: 1, 2, 3 in trainval; 1, 2, 3, 4 in test."""
+    root = tmp_path / "voc"
+    year = root / "VOC2007"
+    for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
+        (year / folder).mkdir(parents=True)
+    generator = np.random.default_rng(SEED)
+    for image_id, objects in _TINY_VOC.items():
+        image = np.full((64, 80, 3), 128, np.uint8)
+        for _, _, (x_min, y_min, x_max, y_max) in objects:
+            image[y_min - 1 : y_max, x_min - 1 : x_max] = generator.integers(0, 256, 3)
+        assert cv2.imwrite(str(year / "JPEGImages" / f"{image_id}.jpg"), image)
+        written = "".join(_OBJECT.format(*box, name=n, difficult=d) for n, d, box in objects)
+        (year / "Annotations" / f"{image_id}.xml").write_text(
+            f"<annotation><filename>{image_id}.jpg</filename><size><width>80</width>"
+            f"<height>64</height><depth>3</depth></size>{written}</annotation>"
+        )
+    ids = list(_TINY_VOC)
+    (year / "ImageSets/Main/trainval.txt").write_text("\n".join(ids[:3]) + "\n")
+    (year / "ImageSets/Main/test.txt").write_text("\n".join(ids) + "\n")
+    return root
+
+
+@pytest.fixture
+def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Runs the test with an empty folder as the working directory."""
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path

@@ -1,0 +1,221 @@
+"""The rules of tests/test_layout.py: functions from a parsed file to a list of complaints."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = "gluon_ssd"
+
+# --- who may import whom -------------------------------------------------------------------------
+# A unit is a module or sub-package right below gluon_ssd; "entry" is every script that is started.
+# Data and what it uses stay without compat, since spawned data workers must start without MXNet.
+
+PLAIN = {"errors", "names", "files", "cli", "options", "options_tools"}
+_ROW_0 = PLAIN | {"boxes", "compat"}
+_ROW_1 = {"anchors", "targets", "losses"}
+_ROW_2 = {"data", "models"}
+_ROW_3 = {"training", "evaluation", "deploy", "report"}
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "names": {"errors"},
+    "files": {"errors"},
+    "cli": {"errors", "names", "files"},
+    "options": {"errors", "names", "files", "cli"},
+    "options_tools": {"errors", "names", "files", "cli", "options"},
+    "boxes": {"errors"},
+    "compat": {"errors"},
+    "anchors": {"errors", "boxes"},
+    "targets": {"errors", "boxes"},
+    "losses": {"errors", "boxes", "compat"},
+    "data": (_ROW_0 - {"compat"}) | {"anchors", "targets"},
+    "models": _ROW_0 | _ROW_1,
+    "training": _ROW_0 | _ROW_1,
+    "evaluation": _ROW_0 | _ROW_1,
+    "report": _ROW_0 | _ROW_1,
+    "deploy": _ROW_0 | _ROW_1 | {"models"},
+    "build": _ROW_0 | _ROW_1 | _ROW_2 | _ROW_3,
+    "doctor": {"errors"},
+    "entry": PLAIN - {"names"} | {"build", "deploy", "report", "doctor"},
+}
+
+# Packages outside the standard library. MXNet comes through compat alone, GluonCV through models.
+MAY_USE: dict[str, set[str]] = {
+    "boxes": {"numpy"},
+    "compat": {"numpy", "mxnet"},
+    "anchors": {"numpy"},
+    "targets": {"numpy"},
+    "losses": {"numpy"},
+    "data": {"numpy", "cv2", "tqdm"},
+    "models": {"numpy", "gluoncv"},
+    "training": {"numpy", "tqdm"},
+    "evaluation": {"numpy", "pycocotools", "tqdm"},
+    "deploy": {"numpy"},
+    "report": {"numpy", "cv2", "matplotlib", "psutil", "tqdm"},
+    "build": {"numpy", "cv2", "tqdm"},
+}
+
+MAX_FUNCTION_LINES = 60
+MAX_ARGUMENTS = 8
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def modules() -> list[Path]:
+    """Every file of the package."""
+    return sorted((ROOT / PACKAGE).glob("**/*.py"))
+
+
+def entry_scripts() -> list[Path]:
+    """Every Python file that a user starts."""
+    return sorted([*ROOT.glob("*.py"), *(ROOT / "scripts").glob("**/*.py")])
+
+
+def name_of(path: Path) -> str:
+    """The path below the project's root."""
+    return path.relative_to(ROOT).as_posix()
+
+
+@functools.cache
+def parse(path: Path) -> ast.Module:
+    """The syntax tree of a file."""
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def unit_of(path: Path) -> str:
+    """The key of MAY_IMPORT a file falls under; "" is the package's own __init__.py."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    if parts[0] != PACKAGE:
+        return "entry"
+    return "" if parts[1] == "__init__" else parts[1]
+
+
+def imported_modules(tree: ast.Module, package: str) -> Iterator[tuple[int, str]]:
+    """Line and absolute name of everything imported anywhere in a file of `package`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parts = package.split(".")
+            above = parts[: len(parts) - node.level + 1] if node.level else []
+            base = ".".join([*above, *filter(None, [node.module])])
+            yield from ((node.lineno, f"{base}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Call) and _called(node) in {"import_module", "__import__"}:
+            if node.args and isinstance(node.args[0], ast.Constant):
+                yield node.lineno, str(node.args[0].value)
+
+
+def _called(node: ast.Call) -> str:
+    return getattr(node.func, "attr", getattr(node.func, "id", ""))
+
+
+def import_complaints(tree: ast.Module, unit: str, package: str) -> list[str]:
+    """What a file of `unit`, which lies in `package`, imports and must not."""
+    complaints = []
+    for line, name in imported_modules(tree, package):
+        top, _, rest = name.partition(".")
+        target = rest.split(".")[0]
+        if top == PACKAGE:
+            allowed = {unit, *MAY_IMPORT.get(unit, set())}
+            # Anything else below gluon_ssd is a name of its __init__, such as __version__.
+            if target in MAY_IMPORT and target not in allowed:
+                complaints.append(f"line {line}: {unit} imports {PACKAGE}.{target}")
+        elif top not in sys.stdlib_module_names and top not in MAY_USE.get(unit, set()):
+            complaints.append(f"line {line}: {unit} imports {top}")
+    return complaints
+
+
+def functions(tree: ast.Module) -> Iterator[Function]:
+    """Every function and method, nested ones too."""
+    return (node for node in ast.walk(tree) if isinstance(node, Function))
+
+
+def _arguments(function: Function) -> list[ast.arg]:
+    every = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    return [argument for argument in every if argument.arg not in {"self", "cls"}]
+
+
+def _lines_without_docstring(function: Function) -> int:
+    lines = (function.end_lineno or 0) - function.lineno + 1
+    if ast.get_docstring(function) is not None:
+        docstring = function.body[0]
+        lines -= (docstring.end_lineno or 0) - docstring.lineno + 1
+    return lines
+
+
+def size_complaints(tree: ast.Module) -> list[str]:
+    """Functions that are too long, docstring aside, or take too many arguments."""
+    found = []
+    for function in functions(tree):
+        lines, arguments = _lines_without_docstring(function), len(_arguments(function))
+        if lines > MAX_FUNCTION_LINES:
+            found.append(f"{function.name} has {lines} lines, allowed are {MAX_FUNCTION_LINES}")
+        if arguments > MAX_ARGUMENTS:
+            found.append(f"{function.name} takes {arguments} arguments, allowed: {MAX_ARGUMENTS}")
+    return found
+
+
+def _public(body: list[ast.stmt]) -> Iterator[Function | ast.ClassDef]:
+    for node in body:
+        if isinstance(node, Function | ast.ClassDef) and not node.name.startswith("_"):
+            yield node
+            if isinstance(node, ast.ClassDef):
+                yield from _public(node.body)
+
+
+def documentation_complaints(tree: ast.Module) -> list[str]:
+    """Public names without docstring, public functions without full annotations."""
+    complaints = [] if ast.get_docstring(tree) else ["line 1: the module has no docstring"]
+    for node in _public(tree.body):
+        if not ast.get_docstring(node):
+            complaints.append(f"line {node.lineno}: {node.name} has no docstring")
+        if isinstance(node, ast.ClassDef):
+            continue
+        missing = [argument.arg for argument in _arguments(node) if argument.annotation is None]
+        missing += [] if node.returns else ["return"]
+        if missing:
+            complaints.append(f"line {node.lineno}: {node.name} lacks types: {', '.join(missing)}")
+    return complaints
+
+
+def pickle_complaints(tree: ast.Module) -> list[str]:
+    """Ways to read or write pickles: a file from outside could run code."""
+    picklers = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+    complaints = [
+        f"line {line}: imports {name}"
+        for line, name in imported_modules(tree, PACKAGE)
+        if name.split(".")[0] in picklers
+    ]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+            if not (isinstance(node.value, ast.Constant) and node.value.value is False):
+                complaints.append(f"line {node.value.lineno}: allow_pickle is not False")
+    return complaints
+
+
+def print_complaints(tree: ast.Module) -> list[str]:
+    """Calls of print."""
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return [
+        f"line {node.lineno}: print(); use logging"
+        for node in calls
+        if isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+
+
+def broad_except_complaints(tree: ast.Module) -> list[str]:
+    """Handlers that catch everything and do not raise it again."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ExceptHandler):
+            caught = ast.unparse(node.type) if node.type else "BaseException"
+            broad = caught in {"Exception", "BaseException"}
+            re_raises = any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
+            if broad and not re_raises:
+                found.append(f"line {node.lineno}: catches {caught} and goes on")
+    return found

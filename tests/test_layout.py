@@ -1,0 +1,231 @@
+"""The shape of the project, kept by machine: imports, sizes, docstrings, forbidden things."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests import layout_rules as rules
+from tests.layout_rules import PACKAGE, ROOT, entry_scripts, modules, name_of, parse, unit_of
+
+MAX_FILE_LINES = 400
+MAX_ENTRY_LINES = 100
+
+# "path what" -> why this one may break its rule. One that is no longer needed fails its test.
+EXCEPTIONS: dict[str, str] = {
+    "gluon_ssd/cli.py print": "run_main writes the one error line of every entry script",
+}
+
+
+def _collect(what: str, files: list[Path], rule: Callable[[ast.Module], list[str]]) -> list[str]:
+    found = {name_of(path): complaints for path in files if (complaints := rule(parse(path)))}
+    excepted = {key.split()[0] for key in EXCEPTIONS if key.split()[1] == what}
+    idle = [f"{name}: the exception from '{what}' is idle" for name in excepted - found.keys()]
+    return idle + [f"{name} {c}" for name in found.keys() - excepted for c in found[name]]
+
+
+def _assert_none(complaints: list[str]) -> None:
+    assert not complaints, "\n" + "\n".join(sorted(complaints))
+
+
+def _tracked_files() -> list[Path]:
+    """Files under version control; outside a checkout, all but what tools and runs make."""
+    if (ROOT / ".git").exists():
+        listing = subprocess.run(
+            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        return [path for name in listing.stdout.split("\0") if (path := ROOT / name).is_file()]
+    made = re.compile(r"(^|/)(\.venv|quickstart|runs|__pycache__|\.hypothesis|\.\w+_cache)/")
+    return [p for p in ROOT.rglob("*") if p.is_file() and not made.search(name_of(p))]
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_every_module_is_in_the_import_table():
+    units = {unit_of(path) for path in modules()} - {""}
+    assert units <= rules.MAY_IMPORT.keys()
+
+
+def test_imports_point_downwards():
+    complaints = []
+    for path in [*modules(), *entry_scripts()]:
+        package = ".".join(path.relative_to(ROOT).parent.parts)
+        found = rules.import_complaints(parse(path), unit_of(path), package)
+        complaints += [f"{name_of(path)} {complaint}" for complaint in found]
+    _assert_none(complaints)
+
+
+def test_the_import_table_has_no_cycle():
+    placed: set[str] = set()
+    while ready := {
+        unit for unit, below in rules.MAY_IMPORT.items() if unit not in placed and below <= placed
+    }:
+        placed |= ready
+    assert placed == rules.MAY_IMPORT.keys()
+
+
+def test_importing_the_package_and_the_data_side_loads_no_framework():
+    light = {"", *rules.PLAIN, "boxes", "anchors", "targets", "data", "doctor"}
+    names = [_dotted(path) for path in modules() if unit_of(path) in light]
+    names = [name for name in names if not name.endswith(".dali")]
+    code = (
+        f"import importlib, sys\nfor name in {names}:\n    importlib.import_module(name)\n"
+        "print(sorted({'mxnet', 'gluoncv', 'matplotlib', 'scipy'} & sys.modules.keys()))"
+    )
+    run = _run("-c", code)
+    assert (run.stdout.strip(), run.stderr) == ("[]", "")
+
+
+def test_options_and_errors_need_the_standard_library_alone():
+    names = [_dotted(path) for path in modules() if unit_of(path) in rules.PLAIN]
+    run = _run("-S", "-c", f"import importlib\nfor n in {names}: importlib.import_module(n)")
+    assert run.returncode == 0, run.stderr
+
+
+def test_functions_are_short_and_take_few_arguments():
+    _assert_none(_collect("size", [*modules(), *entry_scripts()], rules.size_complaints))
+
+
+def test_files_are_short():
+    files = [*modules(), *entry_scripts(), *(ROOT / "tests").glob("**/*.py")]
+    lengths = {name_of(path): len(path.read_bytes().splitlines()) for path in files}
+    long = [name for name, lines in lengths.items() if lines > MAX_FILE_LINES]
+    _assert_none([f"{name} has {lengths[name]} lines" for name in long])
+
+
+def test_public_names_are_documented_and_typed():
+    _assert_none(_collect("documentation", modules(), rules.documentation_complaints))
+
+
+def test_nothing_reads_or_writes_pickles():
+    _assert_none(_collect("pickle", [*modules(), *entry_scripts()], rules.pickle_complaints))
+
+
+def test_the_package_does_not_print():
+    _assert_none(_collect("print", modules(), rules.print_complaints))
+
+
+def test_nothing_swallows_every_exception():
+    files = [*modules(), *entry_scripts()]
+    _assert_none(_collect("except", files, rules.broad_except_complaints))
+
+
+@pytest.mark.parametrize("path", entry_scripts(), ids=name_of)
+def test_entry_scripts_are_thin(path: Path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= MAX_ENTRY_LINES
+    assert "add_argument" not in text, "options are declared in gluon_ssd/options.py"
+    assert ast.get_docstring(parse(path)), "say what it does, with commands to copy"
+    returns = [f.returns for f in rules.functions(parse(path)) if f.name == "main"]
+    assert [ast.unparse(annotation) for annotation in returns if annotation] == ["int"]
+
+
+def test_no_tracked_file_names_a_machine_or_an_index():
+    # Put together here, so that this file does not hold what it looks for.
+    places = "|".join(["root", "work", r"home/\w+", r"tmp/\w+"])
+    hosts = "|".join([r"pypi\.", r"pythonhosted\.", r"deb\.debian\.", r"registry\.npmjs\."])
+    pattern = re.compile(rf"(?<![\w./~$}}-])/({places})\b|({hosts})(org|com)\b")
+    found = []
+    for path in _tracked_files():
+        lines = path.read_bytes().decode("utf-8", errors="replace").splitlines()
+        hits = ((number, pattern.search(line)) for number, line in enumerate(lines, 1))
+        found += [f"{name_of(path)} line {number}: {hit.group()}" for number, hit in hits if hit]
+    _assert_none(found)
+
+
+def test_the_product_does_not_point_at_test_data():
+    files = [*modules(), *entry_scripts(), *(ROOT / "scripts").glob("*.sh"), *ROOT.glob("*.ini")]
+    pattern = re.compile(r"\.\./shared|shared/(data|weights)")
+    _assert_none([name_of(path) for path in files if pattern.search(path.read_text("utf-8"))])
+
+
+def test_python_versions_agree():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    assert settings["project"]["requires-python"] == ">=3.11,<3.13"
+    assert settings["tool"]["ruff"]["target-version"] == "py311"
+    assert settings["tool"]["mypy"]["python_version"] == "3.11"
+    assert "--python-version 3.11 " in (ROOT / "scripts/lock.sh").read_text("utf-8")
+    setup = (ROOT / "scripts/setup.sh").read_text("utf-8")
+    assert 'is_supported() { [ "$1" = 3.11 ] || [ "$1" = 3.12 ]; }' in setup
+
+
+# --- the rules catch what they should ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("unit", "source", "wrong"),
+    [
+        pytest.param("data", "from gluon_ssd.models import zoo", "gluon_ssd.models", id="sideways"),
+        pytest.param("targets", "import gluon_ssd.data.voc", "gluon_ssd.data", id="upwards"),
+        pytest.param(
+            "report", "from gluon_ssd import evaluation", "gluon_ssd.evaluation", id="row"
+        ),
+        pytest.param("data", "from ..compat import mx", "gluon_ssd.compat", id="relative"),
+        pytest.param(
+            "report", "def f():\n from gluon_ssd.build import x", "gluon_ssd.build", id="lazy"
+        ),
+        pytest.param("report", "import_module('gluon_ssd.data')", "gluon_ssd.data", id="by_name"),
+        pytest.param("entry", "from gluon_ssd.data import voc", "gluon_ssd.data", id="entry"),
+        pytest.param("models", "import mxnet as mx", "mxnet", id="mxnet_past_compat"),
+        pytest.param("evaluation", "from gluoncv import utils", "gluoncv", id="gluoncv"),
+        pytest.param("options", "import numpy", "numpy", id="numpy_in_options"),
+    ],
+)
+def test_a_wrong_import_is_caught(unit: str, source: str, wrong: str):
+    found = rules.import_complaints(ast.parse(source), unit, f"{PACKAGE}.{unit}")
+    assert [complaint.split(": ")[1] for complaint in found] == [f"{unit} imports {wrong}"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "source"),
+    [
+        ("data", "import cv2, json\nfrom . import voc\nfrom ..errors import DataError"),
+        ("deploy", "from gluon_ssd.models.decode import x\nfrom gluon_ssd.compat import mx"),
+        ("build", "from gluon_ssd import __version__, data, models, training, report"),
+    ],
+)
+def test_a_right_import_passes(unit: str, source: str):
+    assert rules.import_complaints(ast.parse(source), unit, f"{PACKAGE}.{unit}") == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "source", "complaints"),
+    [
+        (rules.size_complaints, "def f():\n" + " g()\n" * 60, ["f has 61 lines, allowed are 60"]),
+        (
+            rules.size_complaints,
+            "def f(self, a, b, c, d, *, e, g, h, i, j): pass",
+            ["f takes 9 arguments, allowed: 8"],
+        ),
+        (
+            rules.documentation_complaints,
+            "'''Doc.'''\ndef f(a): pass",
+            ["line 2: f has no docstring", "line 2: f lacks types: a, return"],
+        ),
+        (rules.pickle_complaints, "import pickle", ["line 1: imports pickle"]),
+        (rules.pickle_complaints, "f(allow_pickle=x)", ["line 1: allow_pickle is not False"]),
+        (rules.print_complaints, "print(1)", ["line 1: print(); use logging"]),
+        (
+            rules.broad_except_complaints,
+            "try: g()\nexcept Exception: pass\ntry: g()\nexcept Exception: raise",
+            ["line 2: catches Exception and goes on"],
+        ),
+    ],
+)
+def test_the_other_rules_catch_what_they_should(rule: Callable, source: str, complaints: list[str]):
+    assert rule(ast.parse(source)) == complaints
