@@ -1,0 +1,113 @@
+"""The multibox loss of SSD: hard-negative mining, cross-entropy and smooth L1.
+
+Source: SSD, arXiv:1512.02325, section 2.2, with the normaliser of the published GluonCV
+training: both sums are divided by the number of positive anchors in the whole global batch.
+
+Only about four anchors per positive take part in the loss, out of thousands. The search for
+them runs outside of the autograd record, and the loss itself runs on the rows that were found.
+On CPU that takes about a sixth of the time of recording every anchor and ranking with two sorts.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
+
+from gluon_ssd.compat import mx
+
+NDArray: TypeAlias = Any  # MXNet ships no types
+
+
+def _hard_negatives(negative_loss: NDArray, num_negatives: NDArray, max_negatives: int) -> NDArray:
+    """Mark the anchors with the largest loss of each image.
+
+    Equal losses are taken in anchor order, as a stable sort would. (GluonCV takes them in the
+    order its heap sort leaves them, which has no meaning and differs between CPU and GPU.)
+
+    Args:
+        negative_loss: float32 (B, A), 0 at positive anchors.
+        num_negatives: float32 (B, 1), how many to mark in each image.
+        max_negatives: no image marks more than this; at least 1.
+
+    Returns:
+        float32 (B, A), 1 where marked.
+    """
+    largest = mx.nd.topk(negative_loss, axis=1, k=max_negatives, ret_typ="value")  # (B, k)
+    last = mx.nd.clip(num_negatives - 1, 0, max_negatives - 1)
+    threshold = mx.nd.pick(largest, last.reshape((-1,)), axis=1, keepdims=True)  # (B, 1)
+    above = mx.nd.broadcast_greater(negative_loss, threshold)
+    tied = mx.nd.broadcast_equal(negative_loss, threshold)
+    room = num_negatives - above.sum(axis=1, keepdims=True)
+    tied = tied * mx.nd.broadcast_lesser_equal(mx.nd.cumsum(tied, axis=1), room)
+    return mx.nd.broadcast_mul(above + tied, num_negatives > 0)
+
+
+def _select_anchors(
+    class_logits: NDArray, class_targets: NDArray, num_positive: float, negative_ratio: float
+) -> tuple[NDArray, NDArray]:
+    """Find the anchors that take part in the loss.
+
+    Returns:
+        The rows, int32 (2, N) of (image, anchor), and float32 (N,), 1 where the row counts and
+        0 where it only fills up the fixed length N.
+    """
+    num_images, num_anchors = class_targets.shape
+    max_negatives = min(num_anchors, max(1, math.ceil(negative_ratio * num_positive)))
+    max_rows = min(num_images * num_anchors, max(1, math.ceil((1 + negative_ratio) * num_positive)))
+    with mx.autograd.pause():
+        log_probabilities = mx.nd.log_softmax(class_logits, axis=-1)
+        class_loss = -mx.nd.pick(log_probabilities, class_targets, axis=-1)  # (B, A)
+        positive = class_targets > 0
+        num_negatives = mx.nd.ceil(positive.sum(axis=1, keepdims=True) * negative_ratio)
+        hard = _hard_negatives(class_loss * (1 - positive), num_negatives, max_negatives)
+        selected = mx.nd.maximum(positive, hard).reshape((-1,))
+        flat = mx.nd.topk(selected, k=max_rows, ret_typ="indices", dtype="int32")
+        return mx.nd.unravel_index(flat, shape=(num_images, num_anchors)), selected[flat]
+
+
+def multibox_loss(
+    class_logits: NDArray,
+    box_offsets: NDArray,
+    class_targets: NDArray,
+    box_targets: NDArray,
+    num_positive: float,
+    *,
+    negative_ratio: float = 3.0,
+    box_weight: float = 1.0,
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Class and box loss of every image, ready to be summed into one step.
+
+    | name | shape | dtype | meaning |
+    |---|---|---|---|
+    | class_logits | (B, A, C+1) | float32 | background is class 0 |
+    | box_offsets | (B, A, 4) | float32 | predicted encoded offsets |
+    | class_targets | (B, A) | float32 | 0 background, else label + 1 |
+    | box_targets | (B, A, 4) | float32 | encoded offsets of the matched box |
+
+    Each image keeps its positive anchors and `negative_ratio` times as many of the negatives
+    with the largest loss; an image without boxes adds nothing. Smooth L1 turns linear at 1.
+
+    Args:
+        num_positive: positive anchors of the global batch, over all devices and processes. The
+            caller knows it from the targets, so no device has to wait for another.
+        negative_ratio: negatives kept for each positive.
+        box_weight: factor of the box loss in the total.
+
+    Returns:
+        (total, class loss, box loss), each float32 (B,), divided by max(1, num_positive); all
+        zero when `num_positive` is 0.
+    """
+    rows, counts = _select_anchors(class_logits, class_targets, num_positive, negative_ratio)
+    targets = mx.nd.gather_nd(class_targets, rows)  # (N,)
+    nothing = mx.nd.zeros_like(targets)
+    log_probabilities = mx.nd.log_softmax(mx.nd.gather_nd(class_logits, rows), axis=-1)
+    class_rows = mx.nd.where(counts, -mx.nd.pick(log_probabilities, targets, axis=-1), nothing)
+    difference = mx.nd.gather_nd(box_offsets, rows) - mx.nd.gather_nd(box_targets, rows)  # (N, 4)
+    box_rows = mx.nd.smooth_l1(difference, scalar=1.0).sum(axis=-1)
+    box_rows = mx.nd.where(counts * (targets > 0), box_rows, nothing)
+    # (N, B), 1 where the row belongs to the image; turns sums over rows into sums per image.
+    owner = mx.nd.one_hot(rows[0], class_targets.shape[0])
+    normaliser = max(1.0, float(num_positive))
+    class_loss = mx.nd.dot(class_rows, owner) / normaliser
+    box_loss = mx.nd.dot(box_rows, owner) / normaliser
+    return class_loss + box_weight * box_loss, class_loss, box_loss
