@@ -1,0 +1,1 @@
+"""Data sets, their check, augmentation and loading: NumPy and OpenCV only, no MXNet."""

@@ -1,0 +1,199 @@
+"""What is wrong with a data set, counted by reason, with file names.
+
+The annotations were judged when the data set was opened (`dataset.problems`); this adds what the
+image files show. The fast way reads headers and end markers and takes about 0.1 ms an image, so
+it runs before every training; the full way decodes every image and compares contents.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from gluon_ssd.data.dataset import Dataset
+from gluon_ssd.data.images import image_size, read_image
+from gluon_ssd.data.problems import LABELS_LOST, REASONS, Problem
+from gluon_ssd.errors import DataError
+from gluon_ssd.files import sha1_of
+
+_EXAMPLES = 3  # files named for each reason in the short report
+_ERROR_REASONS = 3  # reasons named in the one-line error
+Progress = Callable[[Iterable[Any]], Iterable[Any]]
+SEE_ALL = "python scripts/check_dataset.py --list"
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result of a check.
+
+    Attributes:
+        name: kind of data set.
+        num_images: images looked at, unreadable ones included.
+        num_labels: labels the annotation files hold, dropped ones included.
+        problems: every find, annotations first.
+        unusable: indices of the images that training must leave out.
+    """
+
+    name: str
+    num_images: int
+    num_labels: int
+    problems: tuple[Problem, ...]
+    unusable: tuple[int, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Finds by reason, the most frequent first."""
+        return dict(Counter(problem.reason for problem in self.problems).most_common())
+
+    @property
+    def share_bad(self) -> float:
+        """The larger of: bad labels among all labels, bad images among all images."""
+        labels = self._count_bad("label") / max(self.num_labels, 1)
+        return max(labels, self._count_bad("image") / max(self.num_images, 1))
+
+    def _count_bad(self, about: str) -> int:
+        # A label or image with two problems is one bad label or image.
+        return len(
+            {
+                _place(problem)
+                for problem in self.problems
+                if REASONS[problem.reason].is_bad and REASONS[problem.reason].about == about
+            }
+        )
+
+    def lines(self, examples: int | None = _EXAMPLES) -> list[str]:
+        """The report as text: one line in all, then one line a reason with its first files.
+
+        Args:
+            examples: files named for each reason; None gives every find a line of its own.
+        """
+        summary = (
+            f"{self.name}: {self.num_images} images, {self.num_labels} labels, "
+            f"{len(self.unusable)} images unusable, worst share {self.share_bad:.2%}"
+        )
+        return [
+            summary,
+            *(line for reason in self.counts for line in self._about(reason, examples)),
+        ]
+
+    def _about(self, reason: str, examples: int | None) -> Iterator[str]:
+        found = [problem for problem in self.problems if problem.reason == reason]
+        head = f"  {reason}: {len(found)} ({REASONS[reason].outcome})"
+        if examples is None:
+            yield head
+            for problem in found:
+                yield f"    {problem.file}: {problem.detail}"
+            return
+        files = list(dict.fromkeys(problem.file for problem in found))
+        more = ", ..." if len(files) > examples else ""
+        yield f"{head}: {', '.join(files[:examples])}{more}"
+
+    def stop_above(self, share: float) -> None:
+        """Raise DataError naming the main reasons, if more than `share` is bad."""
+        if self.share_bad <= share:
+            return
+        bad = [reason for reason in self.counts if REASONS[reason].is_bad]
+        first = {problem.reason: problem.file for problem in reversed(self.problems)}
+        named = "; ".join(
+            f"{reason} {self.counts[reason]}x, first in {first[reason]}"
+            for reason in bad[:_ERROR_REASONS]
+        )
+        raise DataError(
+            f"{self.share_bad:.2%} of the {self.name} data is bad, allowed is {share:.2%}: "
+            f"{named}; see all with {SEE_ALL}, mend the files or raise --max-bad-share"
+        )
+
+
+def check_dataset(
+    dataset: Dataset, *, read_images: bool = False, progress: Progress | None = None
+) -> Report:
+    """Check the image files of a data set, and collect what its annotations showed.
+
+    Args:
+        dataset: anything that follows the protocol; `problems`, where it has them, are included.
+        read_images: decode every image and compare contents, instead of headers and end markers.
+        progress: wraps the iterator over the images, to show a bar; called in this thread.
+
+    Returns:
+        A Report. Broken images are counted, not raised.
+    """
+    problems = list(getattr(dataset, "problems", ()))
+    lost = {_place(problem) for problem in problems if problem.reason in LABELS_LOST}
+    num_labels = len(lost)
+    unusable = []
+    first_with: dict[str, int] = {}
+    for index, look in enumerate(_look_at_images(dataset, read_images, progress)):
+        path, annotation = dataset.image_path(index), dataset.annotation(index)
+        num_labels += len(annotation.labels)
+        problem = look.problem or _compare_sizes(path, look.size_hw, annotation.size_hw)
+        if problem is not None:
+            problems.append(problem)
+            unusable.append(index)
+        first = first_with.setdefault(look.digest or os.path.abspath(path), index)
+        if first != index:
+            detail = f"same as {dataset.image_path(first)}"
+            problems.append(Problem("same picture again", path, detail))
+    return Report(
+        name=dataset.name,
+        num_images=len(dataset),
+        num_labels=num_labels,
+        problems=tuple(problems),
+        unusable=tuple(unusable),
+    )
+
+
+class _Look(NamedTuple):
+    """What an image file shows; digest only where its whole content was read."""
+
+    size_hw: tuple[int, int] | None = None
+    digest: str | None = None
+    problem: Problem | None = None
+
+
+def _look_at_images(
+    dataset: Dataset, read_images: bool, progress: Progress | None
+) -> Iterator[_Look]:
+    paths = [dataset.image_path(index) for index in range(len(dataset))]
+    # OpenCV decodes outside Python's lock, so threads use all cores; headers are too quick for it.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        looks = pool.map(_look_inside, paths) if read_images else map(_look_at_header, paths)
+        yield from (progress(looks) if progress else looks)
+
+
+def _look_at_header(path: str) -> _Look:
+    try:
+        return _Look(size_hw=image_size(path))
+    except DataError as error:
+        return _Look(problem=_image_problem(path, error))
+
+
+def _look_inside(path: str) -> _Look:
+    try:
+        height, width = read_image(path).shape[:2]
+        return _Look(size_hw=(height, width), digest=sha1_of(path))
+    except DataError as error:
+        return _Look(problem=_image_problem(path, error))
+
+
+def _image_problem(path: str, error: DataError) -> Problem:
+    reason = "unreadable image" if os.path.exists(path) else "missing image"
+    return Problem(reason, path, str(error))
+
+
+def _compare_sizes(
+    path: str, size_hw: tuple[int, int] | None, declared_hw: tuple[int, int] | None
+) -> Problem | None:
+    if size_hw is None or declared_hw is None or declared_hw == size_hw:
+        return None
+    height, width = declared_hw
+    detail = f"annotated as {width}x{height}, the image has {size_hw[1]}x{size_hw[0]} pixels"
+    return Problem("image size mismatch", path, detail)
+
+
+def _place(problem: Problem) -> tuple[str, str]:
+    """File and object of a problem, for counting each label once."""
+    return problem.file, problem.detail.partition(":")[0]

@@ -1,0 +1,166 @@
+"""Read image files, and their sizes without decoding. A cut-off file is an error, not grey pixels.
+
+OpenCV decodes what is left of a truncated JPEG and says nothing, so the end marker is looked for
+here. EXIF rotation is not applied: annotations of the published sets are in stored coordinates,
+and the legacy reader ignores the tag as well.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import BinaryIO
+
+import cv2
+import numpy as np
+
+from gluon_ssd.errors import DataError
+
+IMAGE_SUFFIXES: tuple[str, ...] = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+_JPEG_START = b"\xff\xd8"
+_JPEG_END = b"\xff\xd9"
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+# Start-of-frame markers 0xC0-0xCF, less DHT (C4), JPG (C8) and DAC (CC).
+_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_START_OF_SCAN = 0xDA
+_TAIL_BYTES = 65536  # the end marker sits in the last bytes, unless a camera appended a preview
+
+
+class _Damaged(Exception):
+    """The file breaks the rules of its format; the text says how."""
+
+
+def read_image(path: str | os.PathLike[str]) -> np.ndarray:
+    """Decode an image file.
+
+    Returns:
+        uint8 (H, W, 3), RGB, as stored (EXIF rotation is not applied); grey images and images
+        with transparency are converted.
+
+    Raises:
+        DataError: naming the file when it is missing, no image, or cut off.
+    """
+    data = _read_bytes(path)
+    try:
+        _measure(io.BytesIO(data))
+    except _Damaged as problem:
+        raise _unusable(path, str(problem)) from None
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
+    except cv2.error as error:
+        raise _unusable(path, f"OpenCV: {error.err}") from error
+    if image is None:
+        raise _unusable(path, "it cannot be decoded")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def image_size(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """Read (height, width) in pixels from a JPEG or PNG header, without decoding.
+
+    Returns:
+        None for other formats, whose size only decoding tells.
+
+    Raises:
+        DataError: naming the file when it is missing, empty, or cut off.
+    """
+    try:
+        with open(path, "rb") as file:
+            return _measure(file)
+    except OSError as error:
+        raise _cannot_read(path, error) from error
+    except _Damaged as problem:
+        raise _unusable(path, str(problem)) from None
+
+
+def size_of_file(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """As image_size, but None for an unusable file too; for annotations that tell no size."""
+    try:
+        return image_size(path)
+    except DataError:
+        return None
+
+
+def _read_bytes(path: str | os.PathLike[str]) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise _cannot_read(path, error) from error
+
+
+def _cannot_read(path: str | os.PathLike[str], error: OSError) -> DataError:
+    return DataError(
+        f"cannot read the image {os.fspath(path)}: {error.strerror or error}; "
+        "put the file there or take it out of the data set"
+    )
+
+
+def _unusable(path: str | os.PathLike[str], reason: str) -> DataError:
+    return DataError(
+        f"cannot use the image {os.fspath(path)}: {reason}; "
+        "replace the file or take it out of the data set"
+    )
+
+
+def _measure(file: BinaryIO) -> tuple[int, int] | None:
+    """(height, width) of a whole JPEG or PNG, None for other formats; _Damaged if cut off."""
+    start = file.read(8)
+    if not start:
+        raise _Damaged("the file is empty")
+    if start[:2] == _JPEG_START:
+        return _measure_jpeg(file)
+    if start == _PNG_START:
+        return _measure_png(file)
+    return None
+
+
+def _measure_jpeg(file: BinaryIO) -> tuple[int, int] | None:
+    size = None
+    file.seek(2)
+    while (marker := _next_marker(file)) != _START_OF_SCAN:
+        length = int.from_bytes(_exactly(file, 2), "big")
+        if marker in _FRAME_MARKERS and length >= 7:
+            frame = _exactly(file, 5)  # sample precision, height (2), width (2)
+            size = (int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big"))
+            length -= 5
+        file.seek(length - 2, os.SEEK_CUR)
+    if not _has_jpeg_end(file, scan_start=file.tell()):
+        raise _Damaged("the JPEG is cut off (no end marker)")
+    return size
+
+
+def _next_marker(file: BinaryIO) -> int:
+    if _exactly(file, 1) != b"\xff":
+        raise _Damaged("the JPEG header is damaged")
+    byte = b"\xff"
+    while byte == b"\xff":  # any number of fill bytes may stand before a marker
+        byte = _exactly(file, 1)
+    return byte[0]
+
+
+def _exactly(file: BinaryIO, count: int) -> bytes:
+    data = file.read(count)
+    if len(data) < count:
+        raise _Damaged("the file is cut off inside its header")
+    return data
+
+
+def _has_jpeg_end(file: BinaryIO, scan_start: int) -> bool:
+    # Searched only behind the start of the picture: an EXIF preview has an end marker of its own.
+    file_end = file.seek(0, os.SEEK_END)
+    for tail in (_TAIL_BYTES, file_end):
+        file.seek(max(scan_start, file_end - tail))
+        if _JPEG_END in file.read():
+            return True
+    return False
+
+
+def _measure_png(file: BinaryIO) -> tuple[int, int]:
+    header = _exactly(file, 16)  # chunk length, "IHDR", width, height
+    file_end = file.seek(0, os.SEEK_END)
+    file.seek(max(24, file_end - _TAIL_BYTES))
+    if b"IEND" not in file.read():
+        raise _Damaged("the PNG is cut off (no end chunk)")
+    return int.from_bytes(header[12:16], "big"), int.from_bytes(header[8:12], "big")
