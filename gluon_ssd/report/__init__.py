@@ -1,0 +1,1 @@
+"""Measure, compare, draw and tabulate."""

@@ -1,0 +1,147 @@
+"""Time a callable: latency statistics, fair comparison of two, memory and threads used."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+DRY_RUNS = 5
+"""Calls before the clock counts, as in the legacy benchmark."""
+
+
+@dataclass(frozen=True)
+class LatencyStatistics:
+    """Wall time of one call, in milliseconds.
+
+    Attributes:
+        median_ms, p90_ms, p99_ms, mean_ms: over all timed calls.
+        count: how many calls were timed.
+    """
+
+    median_ms: float
+    p90_ms: float
+    p99_ms: float
+    mean_ms: float
+    count: int
+
+    def __str__(self) -> str:
+        return f"median {self.median_ms:.2f} ms, p90 {self.p90_ms:.2f} ms, p99 {self.p99_ms:.2f} ms"
+
+    def as_dict(self) -> dict[str, float]:
+        """For JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two callables timed in turns.
+
+    Attributes:
+        first, second: their statistics.
+        ratio: median time of the second over that of the first; below 1 the second is faster.
+        low, high: 10th and 90th percentile of the ratio within one turn.
+    """
+
+    first: LatencyStatistics
+    second: LatencyStatistics
+    ratio: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.first.median_ms:.2f} ms -> {self.second.median_ms:.2f} ms, "
+            f"{self.ratio:.3f}x the time ({self.low:.3f} to {self.high:.3f} in one turn)"
+        )
+
+
+def latency_statistics(seconds: Sequence[float] | np.ndarray) -> LatencyStatistics:
+    """Statistics of single call times given in seconds; at least one is needed."""
+    times_ms = 1000.0 * np.asarray(seconds, np.float64)
+    median, p90, p99 = np.percentile(times_ms, [50, 90, 99])
+    return LatencyStatistics(
+        float(median), float(p90), float(p99), float(times_ms.mean()), len(times_ms)
+    )
+
+
+def measure_latency(
+    run: Callable[[Any], Any],
+    inputs: Sequence[Any],
+    *,
+    iterations: int,
+    warmup: int = DRY_RUNS,
+) -> LatencyStatistics:
+    """Time single calls, each until its results are there.
+
+    Args:
+        run: takes one input; may return before the results are ready, as MXNet does.
+        inputs: taken in turn.
+        iterations: timed calls.
+        warmup: calls before, not timed.
+    """
+    for number in range(warmup):
+        finish(run(inputs[number % len(inputs)]))
+    return latency_statistics(
+        [_seconds(run, inputs[number % len(inputs)]) for number in range(iterations)]
+    )
+
+
+def compare(
+    first: Callable[[Any], Any],
+    second: Callable[[Any], Any],
+    inputs: Sequence[Any],
+    *,
+    iterations: int,
+    warmup: int = DRY_RUNS,
+) -> Comparison:
+    """Time two callables on the same inputs in turns, so that both meet the same disturbances."""
+    for number in range(warmup):
+        for run in (first, second):
+            finish(run(inputs[number % len(inputs)]))
+    times = np.array(
+        [
+            [_seconds(run, inputs[number % len(inputs)]) for run in (first, second)]
+            for number in range(iterations)
+        ]
+    )
+    one, other = latency_statistics(times[:, 0]), latency_statistics(times[:, 1])
+    low, high = np.percentile(times[:, 1] / times[:, 0], [10, 90])
+    return Comparison(one, other, other.median_ms / one.median_ms, float(low), float(high))
+
+
+def finish(outputs: Any) -> None:
+    """Wait for one MXNet array or for a nest of them; anything else is ready already."""
+    if isinstance(outputs, (list, tuple)):
+        for output in outputs:
+            finish(output)
+    elif hasattr(outputs, "wait_to_read"):
+        outputs.wait_to_read()
+
+
+def peak_memory_mib() -> float:
+    """Most memory this process has held at once, in MiB; NaN where the system does not tell."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return float("nan")
+    found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
+    return int(found.group(1)) / 1024 if found else float("nan")
+
+
+def compute_threads() -> int:
+    """Threads that operators may use: OMP_NUM_THREADS, or the cores this process may run on."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    return int(wanted) if wanted.isdigit() and int(wanted) > 0 else len(os.sched_getaffinity(0))
+
+
+def _seconds(run: Callable[[Any], Any], argument: Any) -> float:
+    start = time.perf_counter()
+    finish(run(argument))
+    return time.perf_counter() - start
