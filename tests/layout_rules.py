@@ -92,7 +92,12 @@ def unit_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     if parts[0] != PACKAGE:
         return "entry"
-    return "" if parts[1] == "__init__" else parts[1]
+    return "" if parts[1] == "__init__" else _unit(parts[1])
+
+
+def _unit(name: str) -> str:
+    # One file of options per family of scripts; they stand on the same row.
+    return "options_tools" if name.startswith("options_") else name
 
 
 def imported_modules(tree: ast.Module, package: str) -> Iterator[tuple[int, str]]:
@@ -119,7 +124,7 @@ def import_complaints(tree: ast.Module, unit: str, package: str) -> list[str]:
     complaints = []
     for line, name in imported_modules(tree, package):
         top, _, rest = name.partition(".")
-        target = rest.split(".")[0]
+        target = _unit(rest.split(".")[0])
         if top == PACKAGE:
             allowed = {unit, *MAY_IMPORT.get(unit, set())}
             # Anything else below gluon_ssd is a name of its __init__, such as __version__.

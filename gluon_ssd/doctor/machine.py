@@ -1,0 +1,190 @@
+"""What the machine can do: vector instructions, GPUs, cores, memory, room."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from gluon_ssd.doctor.verdict import FAIL, NOTE, OK, Verdict
+
+_MIB = 1 << 20
+
+# Data workers hand over batches through shared memory: a batch of 32 at 300×300 takes 40 MiB, one
+# of 32 at 512×512 takes 115 MiB, and a few are under way at a time.
+_SHM_FAIL, _SHM_NOTE = 160 * _MIB, 1024 * _MIB
+_DISK_FAIL, _DISK_NOTE = 500 * _MIB, 5 * 1024 * _MIB
+_MEMORY_FAIL, _MEMORY_NOTE = 1024 * _MIB, 4 * 1024 * _MIB
+
+
+def cpu_flags(path: Path = Path("/proc/cpuinfo")) -> tuple[str, set[str]]:
+    """The CPU's name and its feature flags; empty where the system does not tell."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        return "unknown", set()
+    name = re.search(r"^model name\s*: (.+)$", text, re.MULTILINE)
+    flags = re.search(r"^flags\s*: (.+)$", text, re.MULTILINE)
+    return (name.group(1) if name else "unknown"), set(flags.group(1).split() if flags else ())
+
+
+def check_cpu(flags: set[str]) -> list[Verdict]:
+    """What the CPU's vector instructions mean for fp32, int8 and bf16."""
+    verdicts = []
+    if "avx2" not in flags:
+        verdicts.append(Verdict(NOTE, "CPU AVX2", "absent; everything runs, several times slower"))
+    if flags & {"avx512_vnni", "avx_vnni"}:
+        name = "AVX512-VNNI" if "avx512_vnni" in flags else "AVX-VNNI (256 bit)"
+        verdicts.append(Verdict(OK, "CPU int8", f"{name}: int8 models run 2 to 4 times faster"))
+    else:
+        text = "no AVX512-VNNI: int8 models run, with little or no gain over fp32"
+        verdicts.append(Verdict(NOTE, "CPU int8", text))
+    if "avx512_bf16" in flags:
+        verdicts.append(
+            Verdict(OK, "CPU bf16", "AVX512-BF16: bfloat16 training is faster than fp32")
+        )
+    else:
+        text = "no AVX512-BF16: bfloat16 (--amp on a CPU) is emulated and slower than fp32"
+        verdicts.append(Verdict(NOTE, "CPU bf16", text))
+    if {"amx_tile", "amx_int8"} <= flags:
+        text = "there; OpenVINO uses it, MXNet only with DNNL_MAX_CPU_ISA=AVX512_CORE_AMX set"
+        verdicts.append(Verdict(OK, "CPU AMX", text))
+    else:
+        verdicts.append(Verdict(OK, "CPU AMX", "absent; nothing here needs it"))
+    return verdicts
+
+
+def list_gpus() -> list[str]:
+    """One "name, compute capability, driver" per NVIDIA GPU; empty without driver or GPU."""
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return []
+    query = "--query-gpu=name,compute_cap,driver_version"
+    try:
+        listing = subprocess.run(
+            [command, query, "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return listing.stdout.strip().splitlines() if listing.returncode == 0 else []
+
+
+def check_gpus(gpus: list[str], found: dict[str, Any] | None) -> list[Verdict]:
+    """The GPUs of this machine against what the MXNet wheel was built for."""
+    has_cuda = found is not None and "CUDA" in found["features"]
+    if not gpus:
+        if has_cuda:
+            text = "none found, though MXNet is a CUDA build; training runs on the CPU"
+            return [Verdict(NOTE, "GPUs", text)]
+        return [Verdict(OK, "GPUs", "none; training and evaluation run on the CPU")]
+    if not has_cuda:
+        text = f"{len(gpus)} ({gpus[0]}), unused: this MXNet is the CPU build; mxnet-cu112 1.9.1"
+        return [Verdict(NOTE, "GPUs", text + " in place of mxnet uses GPUs up to capability 8.6")]
+    verdicts = []
+    tried = found["gpus"] if found else []
+    for index, gpu in enumerate(gpus):
+        outcome = tried[index] if index < len(tried) else "MXNet does not see it"
+        if outcome == 8:
+            verdicts.append(Verdict(OK, f"GPU {index}", f"{gpu}; MXNet computes on it"))
+        else:
+            text = f"{gpu}; fails: {outcome}; use --gpus '' or a wheel built for this GPU"
+            verdicts.append(Verdict(FAIL, f"GPU {index}", text))
+    return verdicts
+
+
+def _amount(number: float) -> str:
+    return f"{number / 1024 / _MIB:.1f} GiB" if number >= 1024 * _MIB else f"{number // _MIB} MiB"
+
+
+def check_shared_memory(free: int | None) -> Verdict:
+    """Free bytes in /dev/shm for the data workers; None where they cannot use it."""
+    advice = "give the container more (docker run --shm-size=2g) or read data with -j 0"
+    if free is None:
+        return Verdict(FAIL, "/dev/shm", f"missing or not writable; {advice}")
+    if free < _SHM_FAIL:
+        return Verdict(FAIL, "/dev/shm", f"{_amount(free)} free, too little for workers; {advice}")
+    if free < _SHM_NOTE:
+        text = f"{_amount(free)} free, tight for large batches; {advice}"
+        return Verdict(NOTE, "/dev/shm", text)
+    return Verdict(OK, "/dev/shm", f"{_amount(free)} free")
+
+
+def check_disk(free: int, folder: Path) -> Verdict:
+    """Free bytes for checkpoints and data in the project's folder."""
+    level = FAIL if free < _DISK_FAIL else NOTE if free < _DISK_NOTE else OK
+    advice = "" if level == OK else "; a checkpoint takes up to 300 MiB, so free some space"
+    return Verdict(level, "disk", f"{_amount(free)} free in {folder}{advice}")
+
+
+def _read_numbers(path: str) -> list[int]:
+    try:
+        words = Path(path).read_text(encoding="utf-8").split()
+    except OSError:
+        return []
+    return [int(word) for word in words if word.lstrip("-").isdigit()]
+
+
+def usable_cores() -> float:
+    """Cores this process may use: its affinity, less what a container's quota takes away."""
+    cores = float(len(os.sched_getaffinity(0)))
+    limit = _read_numbers("/sys/fs/cgroup/cpu.max")
+    if len(limit) < 2:
+        folder = "/sys/fs/cgroup/cpu/cpu.cfs_"
+        limit = _read_numbers(f"{folder}quota_us") + _read_numbers(f"{folder}period_us")
+    if len(limit) == 2 and limit[0] > 0 and limit[1] > 0:
+        cores = min(cores, limit[0] / limit[1])
+    return cores
+
+
+def _check_cores() -> Verdict:
+    cores, present = usable_cores(), os.cpu_count() or 1
+    if cores < len(os.sched_getaffinity(0)):
+        text = f"{cores:.1f} of {present} by quota; set OMP_NUM_THREADS={max(1, int(cores))}"
+        return Verdict(NOTE, "cores", text)
+    return Verdict(OK, "cores", f"{cores:.0f} of {present}")
+
+
+def usable_memory() -> int:
+    """Bytes this process may still take: what the machine has, within a container's limit."""
+    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with open("/proc/meminfo", encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("MemAvailable:"):
+                available = int(line.split()[1]) * 1024
+    folder = "/sys/fs/cgroup"
+    for limit, used in (
+        (f"{folder}/memory.max", f"{folder}/memory.current"),
+        (f"{folder}/memory/memory.limit_in_bytes", f"{folder}/memory/memory.usage_in_bytes"),
+    ):
+        numbers = _read_numbers(limit) + _read_numbers(used)
+        if len(numbers) == 2:
+            available = min(available, numbers[0] - numbers[1])
+    return available
+
+
+def check_memory(available: int) -> Verdict:
+    """Free bytes of memory for training."""
+    level = FAIL if available < _MEMORY_FAIL else NOTE if available < _MEMORY_NOTE else OK
+    advice = "" if level == OK else "; use a smaller --batch-size and fewer workers (-j)"
+    return Verdict(level, "memory", f"{_amount(available)} available{advice}")
+
+
+def examine(folder: Path) -> list[Verdict]:
+    """The verdicts on this machine; `folder` is where checkpoints and data will lie."""
+    name, flags = cpu_flags()
+    usable = os.access("/dev/shm", os.W_OK)
+    return [
+        Verdict(OK, "CPU", name),
+        *check_cpu(flags),
+        _check_cores(),
+        check_memory(usable_memory()),
+        check_shared_memory(shutil.disk_usage("/dev/shm").free if usable else None),
+        check_disk(shutil.disk_usage(folder).free, folder),
+    ]
