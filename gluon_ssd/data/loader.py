@@ -1,0 +1,164 @@
+"""Batches of samples, in this process or made ahead by workers; the same bytes either way."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+
+import numpy as np
+
+from gluon_ssd.data.dataset import Dataset
+from gluon_ssd.data.pool import WorkerPool
+from gluon_ssd.data.samples import SampleMaker
+from gluon_ssd.data.schedule import BatchPlan, Place
+from gluon_ssd.data.worker import Job, Layout
+from gluon_ssd.errors import OptionError
+
+# Batches made ahead of the one in use.
+_AHEAD = 2
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some samples, stacked.
+
+    Attributes:
+        arrays: {name: (B, ...)}, views that the loader overwrites when the next batch is asked
+            for: copy what must live longer.
+        indices: int64 (B,), which images of the data set these are.
+    """
+
+    arrays: dict[str, np.ndarray]
+    indices: np.ndarray
+
+
+class Loader:
+    """Cuts a data set into batches and fills them.
+
+    What a batch holds depends on (data set, sample maker, batch size, seed, epoch, number) alone,
+    never on the number of workers or on what was read before. Workers start at the first epoch
+    and stay until `close`; use the loader as a context manager.
+
+    Args:
+        dataset: the images and their annotations.
+        make_sample: (data set, index, rng) -> arrays, with their layout in `spec`.
+        batch_size: B.
+        shuffle: a new order each pass over the data set.
+        seed: of order and augmentation; 0 or more.
+        num_workers: processes that make samples; 0 makes them here, when asked for.
+        last_batch: "rollover" carries what does not fill a batch over to the next epoch, "keep"
+            yields it as a smaller batch; see BatchPlan.
+        timeout_s: a worker at one image for longer is an error.
+
+    Raises:
+        DataError: the data set has no images.
+        OptionError: an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        make_sample: SampleMaker,
+        *,
+        batch_size: int,
+        shuffle: bool,
+        seed: int,
+        num_workers: int,
+        last_batch: str = "rollover",
+        timeout_s: float = 120.0,
+    ) -> None:
+        if num_workers < 0:
+            raise OptionError(f"the number of workers must be 0 or more; got {num_workers}")
+        self._plan = BatchPlan(
+            len(dataset), batch_size, shuffle=shuffle, seed=seed, last_batch=last_batch
+        )
+        self._job = Job(dataset, make_sample, seed)
+        self._layout = Layout(make_sample.spec, batch_size, _AHEAD + 1, num_workers)
+        self._timeout_s = timeout_s
+        self._pool: WorkerPool | None = None
+        self._turn = 0
+
+    def num_batches(self, epoch: int) -> int:
+        """Number of batches of an epoch (from 0)."""
+        return self._plan.num_batches(epoch)
+
+    def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch, from `start_batch` on; only one epoch runs at a time.
+
+        Raises (while iterating):
+            DataError: an image cannot be used, or a worker died or hangs; naming the file.
+            EnvironmentProblem: there is not enough memory for the workers' batches.
+        """
+        self._turn += 1
+        plan = [self._plan.batch(epoch, n) for n in range(start_batch, self.num_batches(epoch))]
+        if self._layout.num_workers == 0:
+            return self._make_here(plan, self._turn)
+        return self._make_in_workers(plan, self._turn)
+
+    def _make_here(self, plan: list[list[Place]], turn: int) -> Iterator[Batch]:
+        arrays = {
+            name: np.empty((self._layout.batch_size, *shape), dtype)
+            for name, (shape, dtype) in self._layout.spec.items()
+        }
+        for places in plan:
+            self._check_turn(turn)
+            for row, place in enumerate(places):
+                for name, value in self._job.make(place.epoch, place.image).items():
+                    arrays[name][row] = value
+            yield _batch(arrays, places)
+
+    def _make_in_workers(self, plan: list[list[Place]], turn: int) -> Iterator[Batch]:
+        self._check_turn(turn)
+        pool = self._idle_pool()
+        slots = itertools.cycle(range(self._layout.num_slots))
+        waiting: deque[tuple[int, int, list[Place]]] = deque()  # slot, ticket, samples
+        missing: Counter[int] = Counter()
+        queue = iter(plan)
+        for _ in plan:
+            self._check_turn(turn)
+            # The slot of the batch that was in use is free again.
+            for places in itertools.islice(queue, self._layout.num_slots - len(waiting)):
+                slot = next(slots)
+                ticket = pool.submit(slot, places)
+                waiting.append((slot, ticket, places))
+                missing[ticket] = len(places)
+            slot, ticket, places = waiting.popleft()
+            while missing[ticket]:
+                missing.subtract(pool.collect())
+            yield _batch(pool.slots[slot], places)
+
+    def _idle_pool(self) -> WorkerPool:
+        """The workers, started if need be, with nothing of an earlier epoch left to do."""
+        if self._pool is None or self._pool.is_closed:
+            self._pool = WorkerPool(self._job, self._layout, timeout_s=self._timeout_s)
+        self._pool.cancel()
+        return self._pool
+
+    def _check_turn(self, turn: int) -> None:
+        if turn != self._turn:
+            raise RuntimeError("this epoch ended when another one of the same loader began")
+
+    def close(self) -> None:
+        """End the workers; an epoch asked for later starts new ones."""
+        self._turn += 1
+        if self._pool is not None:
+            self._pool.close()
+
+    def __enter__(self) -> Loader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _batch(arrays: dict[str, np.ndarray], places: list[Place]) -> Batch:
+    indices = np.array([place.image for place in places], dtype=np.int64)
+    return Batch({name: array[: len(places)] for name, array in arrays.items()}, indices)
