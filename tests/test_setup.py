@@ -1,0 +1,296 @@
+"""scripts/setup.sh on a small project of its own with a wheel made here, and the lock files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from gluon_ssd.doctor.installation import EXTRAS
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
+SCRIPTS = sorted([*(ROOT / "scripts").glob("*.sh"), ROOT / ".ci" / "run"])
+
+# All that setup.sh calls; leaving out the rest of PATH hides uv and every Python.
+TOOLS = "awk bash cat cut df dirname flock grep ls mv rm sed sha256sum touch uname".split()
+
+
+def _make_wheel(folder: Path) -> str:
+    """Write cv2 1.0 as a wheel of one module; returns its requirement line with the hash."""
+    wheel = folder / "cv2-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("cv2.py", "INSTALLED = True\n")
+        archive.writestr(
+            "cv2-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: cv2\nVersion: 1.0\n"
+        )
+        archive.writestr(
+            "cv2-1.0.dist-info/WHEEL",
+            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
+        archive.writestr("cv2-1.0.dist-info/RECORD", "")
+    return f"cv2==1.0 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+
+
+class Project:
+    """A copy of setup.sh with a base lock of one wheel, in a folder with a space in its name."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "my project"
+        self.tools = folder / "tools"
+        for part in ("scripts", "requirements", "gluon_ssd"):
+            (self.root / part).mkdir(parents=True)
+        shutil.copy(ROOT / "scripts/setup.sh", self.root / "scripts")
+        (self.root / "gluon_ssd/__init__.py").touch()
+        (self.root / "gluon_ssd/compat.py").touch()
+        self.lock = self.root / "requirements/base.lock"
+        self.lock.write_text(_make_wheel(folder))
+        for extra in EXTRAS:
+            (self.root / f"requirements/{extra}.lock").write_text("# nothing\n")
+        self.tools.mkdir()
+        for tool in TOOLS:
+            (self.tools / tool).symlink_to(shutil.which(tool) or f"/usr/bin/{tool}")
+        self.environment = {
+            "PATH": str(self.tools),
+            "HOME": str(folder),
+            "PYTHON": sys.executable,
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": folder.as_uri(),
+            "PIP_CONFIG_FILE": os.devnull,
+        }
+
+    @property
+    def stamp(self) -> Path:
+        return self.root / ".venv/.setup-stamp"
+
+    def setup(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", str(self.root / "scripts/setup.sh"), *arguments],
+            cwd="/",
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def is_importable(self) -> bool:
+        command = [self.root / ".venv/bin/python", "-c", "import cv2; assert cv2.INSTALLED"]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    def fake_python(self, version: str) -> str:
+        """A stand-in for a Python of that version without the venv module."""
+        file = self.tools.parent / f"python{version}"
+        file.write_text(
+            f"#!/bin/bash\ncase $2 in *version_info*) echo {version} ;; *) exit 1 ;; esac\n"
+        )
+        file.chmod(0o755)
+        return str(file)
+
+
+def _last_line(run: subprocess.CompletedProcess[str]) -> str:
+    return run.stderr.strip().splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project that was set up once."""
+    made = Project(tmp_path_factory.mktemp("setup"))
+    run = made.setup()
+    assert run.returncode == 0, run.stderr
+    return made
+
+
+@pytest.fixture
+def bare_project(tmp_path: Path) -> Project:
+    """A project that was never set up."""
+    return Project(tmp_path)
+
+
+def test_the_first_run_installs(project: Project):
+    assert project.is_importable()
+    assert re.fullmatch(r"base [0-9a-f]{64}\n", project.stamp.read_text())
+
+
+def test_the_next_run_does_nothing_and_is_quick(project: Project):
+    started = time.monotonic()
+    run = project.setup()
+    assert time.monotonic() - started < 2
+    assert run.stdout.splitlines() == [
+        "setup.sh: base: in place",
+        f"setup.sh: ready: {project.root}/.venv/bin/python",
+    ]
+
+
+def test_an_empty_extra_says_so(project: Project):
+    run = project.setup("--extras", "dali,onnx")
+    assert run.returncode == 0
+    assert "setup.sh: extra dali: nothing to install yet" in run.stdout
+    assert "setup.sh: extra onnx: nothing to install yet" in run.stdout
+
+
+def test_an_extra_that_holds_something_is_installed_once(project: Project):
+    (project.root / "requirements/tune.lock").write_text(project.lock.read_text())
+    assert "tune: installing 1 packages" in project.setup("--extras=tune").stdout
+    assert "tune: in place" in project.setup("--extras=tune").stdout
+    (project.root / "requirements/tune.lock").write_text("# nothing\n")
+
+
+def test_an_interrupted_installation_is_done_over(project: Project):
+    # As if the process had been killed while it copied files: the package claims to be there.
+    project.stamp.unlink()
+    (project.root / ".venv/.setup-started-base").touch()
+    module = next((project.root / ".venv").glob("lib/python*/site-packages/cv2.py"))
+    module.write_text("")
+    assert not project.is_importable()
+    assert project.setup().returncode == 0
+    assert project.is_importable()
+    assert not (project.root / ".venv/.setup-started-base").exists()
+
+
+def test_a_changed_file_is_refused_and_not_marked_as_installed(project: Project):
+    good, stamp = project.lock.read_text(), project.stamp.read_text()
+    project.lock.write_text(re.sub("sha256:.*", "sha256:" + "0" * 64, good))
+    project.stamp.unlink()
+    (project.root / ".venv/.setup-started-base").touch()
+    run = project.setup()
+    project.lock.write_text(good)
+    assert run.returncode == 2
+    assert _last_line(run).startswith("setup.sh: error: installing requirements/base.lock failed")
+    assert not project.stamp.exists()
+    assert project.setup().returncode == 0
+    assert project.stamp.read_text() == stamp
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--extras", "gpu"], "unknown extra 'gpu'; there are: dali horovod tune onnx openvino"),
+        (["--extras", "dali,"], None),
+        (["--extras"], "--extras needs a list, such as --extras dali,onnx; there are: dali"),
+        (["--all"], "unknown argument '--all'; allowed are --dev, --extras a,b and --help"),
+    ],
+)
+def test_wrong_arguments(project: Project, arguments: list[str], message: str | None):
+    run = project.setup(*arguments)
+    assert run.returncode == (2 if message else 0)
+    assert run.stderr.startswith(f"setup.sh: error: {message}" if message else "")
+    assert len(run.stderr.splitlines()) == (1 if message else 0)
+
+
+def test_help_needs_nothing(bare_project: Project):
+    run = bare_project.setup("--help")
+    assert run.returncode == 0
+    assert "bash scripts/setup.sh --dev" in run.stdout
+    assert not (bare_project.root / ".venv").exists()
+
+
+@pytest.mark.parametrize("version", ["3.9", "3.10", "3.13"])
+def test_another_python_is_refused(bare_project: Project, version: str):
+    run = bare_project.setup(PYTHON=bare_project.fake_python(version))
+    assert run.returncode == 2
+    assert f"is Python {version}; give the path of a Python 3.11 or 3.12" in _last_line(run)
+    assert not (bare_project.root / ".venv").exists()
+
+
+def test_a_python_that_does_not_run_is_refused(bare_project: Project):
+    run = bare_project.setup(PYTHON="/no/such/python")
+    assert run.returncode == 2
+    assert "PYTHON=/no/such/python does not run" in _last_line(run)
+
+
+def test_a_missing_venv_module_names_the_package(bare_project: Project):
+    run = bare_project.setup(PYTHON=bare_project.fake_python("3.11"))
+    assert run.returncode == 2
+    assert "Python 3.11 has no venv module; install it" in _last_line(run)
+    assert "apt-get install python3.11-venv" in _last_line(run)
+
+
+def test_a_folder_of_that_name_is_left_alone(bare_project: Project):
+    (bare_project.root / ".venv").mkdir()
+    (bare_project.root / ".venv/thesis.txt").write_text("precious")
+    run = bare_project.setup()
+    assert run.returncode == 2
+    assert "exists and is no Python environment" in _last_line(run)
+    assert (bare_project.root / ".venv/thesis.txt").read_text() == "precious"
+
+
+def test_a_full_disk_is_noticed_before_installing(bare_project: Project):
+    (bare_project.tools / "df").unlink()
+    (bare_project.tools / "df").write_text("#!/bin/bash\nprintf 'h\\n/dev/x 9 8 1200 88%% /\\n'\n")
+    (bare_project.tools / "df").chmod(0o755)
+    (bare_project.root / ".venv/bin").mkdir(parents=True)
+    (bare_project.root / ".venv/pyvenv.cfg").touch()
+    (bare_project.root / ".venv/bin/python").symlink_to(bare_project.fake_python("3.11"))
+    run = bare_project.setup()
+    assert run.returncode == 2
+    assert "has 1200 MB free and the installation needs 1500 MB" in _last_line(run)
+
+
+# --- the lock files and the other scripts --------------------------------------------------------
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
+def test_every_locked_package_has_a_hash_and_no_address(lock: Path):
+    text = lock.read_text(encoding="utf-8")
+    for block in re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]:
+        assert re.match(r"[a-z0-9.-]+==\S+( ; [^\\]+)? \\\n    --hash=sha256:[0-9a-f]{64}", block)
+    assert not re.search(r"://|--index|--find-links|\s/", text)
+    assert not re.search(r"^opencv-(contrib-)?python==", text, re.MULTILINE)
+
+
+def test_the_base_lock_holds_every_dependency():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    declared = {re.match(r"[\w.-]+", line).group() for line in project["dependencies"]}
+    locked = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements/base.lock").read_text(), re.M))
+    assert declared <= locked
+    assert {"mxnet", "numpy", "opencv-python-headless"} <= locked
+    assert not locked & {"yacs", "autocfg", "pandas", "pyyaml", "graphviz"}
+
+
+def test_tools_are_pinned_and_locked_at_the_same_versions():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    lock = (ROOT / "requirements/dev.lock").read_text("utf-8")
+    for tool in project["optional-dependencies"]["dev"]:
+        assert re.fullmatch(r"[\w-]+==[\d.]+", tool)
+        assert f"{tool} \\\n" in lock
+
+
+def test_every_list_of_extras_is_the_same():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = set(project["optional-dependencies"]) - {"dev"}
+    named = re.search(r'^EXTRAS="(.*)"$', (ROOT / "scripts/setup.sh").read_text("utf-8"), re.M)
+    assert set(named.group(1).split()) == extras
+    assert set(EXTRAS) == extras
+    assert {lock.stem for lock in LOCKS} == extras | {"base", "dev"}
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_shell_scripts_parse_stop_on_errors_and_can_be_run(script: Path):
+    text = script.read_text("utf-8")
+    assert text.startswith("#!/usr/bin/env bash\n")
+    assert "\nset -euo pipefail\n" in text
+    assert os.access(script, os.X_OK)
+    assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
+
+
+def test_ci_runs_what_people_run():
+    assert "exec bash scripts/test.sh" in (ROOT / ".ci/run").read_text("utf-8")
+    commands = [
+        line
+        for line in (ROOT / "scripts/test.sh").read_text("utf-8").splitlines()
+        if line.startswith(("bash ", "exec "))
+    ]
+    assert commands == [
+        "bash scripts/setup.sh --dev",
+        "bash scripts/check.sh",
+        'exec .venv/bin/python -m pytest "$@"',
+    ]
