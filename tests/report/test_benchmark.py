@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from gluon_ssd.report import benchmark
+from gluon_ssd.report.eval_benchmark import compare_evaluations
 from gluon_ssd.report.tables import json_rows, markdown_table
 
 
@@ -96,3 +97,25 @@ def test_markdown_table():
 
 def test_json_rows_hold_no_nan():
     assert json.loads(json_rows([{"a": float("nan"), "b": 1.5}])) == [{"a": None, "b": 1.5}]
+
+
+def test_evaluations_are_compared_in_turns():
+    order = []
+
+    def way(name, seconds, score):
+        def evaluate():
+            order.append(name)
+            time.sleep(seconds)
+            return score
+
+        return evaluate
+
+    result = compare_evaluations(
+        way("original", 0.04, 0.63854), way("ours", 0.01, 0.6385), num_images=8, rounds=2
+    )
+    assert order == ["original", "ours"] * 2
+    assert 0.15 < result.ratio < 0.6
+    original, ours = result.rows()
+    assert (original["way"], original["mAP"], original["x the time"]) == ("original", 0.6385, 1.0)
+    assert ours["x the time"] == pytest.approx(result.ratio)
+    assert ours["images/s"] == pytest.approx(8 / ours["seconds"])
