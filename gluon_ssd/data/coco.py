@@ -27,6 +27,7 @@ from gluon_ssd.errors import DataError
 from gluon_ssd.files import read_json
 
 _PROBED_IMAGES = 20  # enough to tell the image folder from an empty one
+_NOUNS: dict[type, str] = {int: "a whole number", str: "a text", list: "a list"}
 NO_ID = -1
 
 
@@ -83,13 +84,14 @@ class CocoDataset(ListedDataset):
                 edge=1,
                 file=f"{path} image {entry['id']} ({entry['file_name']})",
             )
-            problems += found
             if len(annotation.labels) or not skip_empty:
-                items.append(ListedItem(image_path, entry["id"], annotation))
+                items.append(ListedItem(image_path, entry["id"], annotation, tuple(found)))
+            else:
+                problems += found
         if not items:
             raise DataError(f"{path} has no image with a box of the classes asked for")
         super().__init__(items, name="coco", classes=names, metric="coco", problems=problems)
-        log_lost_labels(problems, self.name)
+        log_lost_labels(self.problems, self.name)
 
 
 def annotation_candidates(root: str | os.PathLike[str], split: str) -> list[Path]:
@@ -155,7 +157,9 @@ def _ids_of_classes(
 
 def _declared_size(entry: dict[str, Any]) -> tuple[int, int] | None:
     height, width = entry.get("height"), entry.get("width")
-    return (int(height), int(width)) if height and width else None
+    if isinstance(height, int) and isinstance(width, int) and height > 0 and width > 0:
+        return height, width
+    return None
 
 
 class _Reader:
@@ -169,36 +173,34 @@ class _Reader:
         if not isinstance(self._content, dict):
             raise DataError(f"{path} is no COCO annotation file: it holds no JSON object")
 
-    def _records(self, key: str, fields: tuple[str, ...]) -> list[dict[str, Any]]:
+    def _records(self, key: str, fields: dict[str, type]) -> list[dict[str, Any]]:
         records = self._content.get(key)
         if not isinstance(records, list):
             raise DataError(f"{self.path} is no COCO annotation file: it has no list {key!r}")
         for number, record in enumerate(records):
-            missing = [f for f in fields if not isinstance(record, dict) or f not in record]
-            if missing:
-                raise DataError(f"{self.path}: {key}[{number}] has no {missing[0]!r}; add it")
+            for field, kind in fields.items():
+                if not isinstance(record, dict) or field not in record:
+                    raise DataError(f"{self.path}: {key}[{number}] has no {field!r}; add it")
+                if not isinstance(record[field], kind):
+                    raise DataError(
+                        f"{self.path}: {key}[{number}] {field!r} must be {_NOUNS[kind]}; "
+                        f"got {record[field]!r}"
+                    )
         return records
 
     def categories(self) -> dict[int, str]:
         """Category id to name, by rising id."""
-        records = self._records("categories", ("id", "name"))
+        records = self._records("categories", {"id": int, "name": str})
         if not records:
             raise DataError(f"{self.path} lists no category; label some images first")
-        self._require_ids(records, "categories")
         return {record["id"]: record["name"] for record in sorted(records, key=lambda r: r["id"])}
-
-    def _require_ids(self, records: list[dict[str, Any]], key: str) -> None:
-        kinds = {type(record["id"]) for record in records}
-        if kinds not in ({int}, {str}):
-            raise DataError(f"{self.path}: the ids in {key!r} must all be whole numbers")
 
     def images(self) -> list[dict[str, Any]]:
         """Image records by rising id, each id once."""
         first: dict[Any, dict[str, Any]] = {}
-        records = self._records("images", ("id", "file_name"))
+        records = self._records("images", {"id": int, "file_name": str})
         if not records:
             raise DataError(f"{self.path} lists no image; export it with its images")
-        self._require_ids(records, "images")
         for record in records:
             if record["id"] in first:
                 detail = f"image id {record['id']} again"
@@ -209,7 +211,8 @@ class _Reader:
     def objects(self, image_ids: set[Any], categories: dict[int, str]) -> dict[Any, Sequence[Any]]:
         """Image id to its objects, in file order."""
         objects: dict[Any, list[RawObject]] = defaultdict(list)
-        records = self._records("annotations", ("image_id", "category_id", "bbox"))
+        fields = {"image_id": int, "category_id": int, "bbox": list}
+        records = self._records("annotations", fields)
         for number, record in enumerate(records):
             where = f"annotations[{number}]"
             item = self._object(record, where, categories)
@@ -233,7 +236,8 @@ class _Reader:
         if not _is_box(box):
             raise DataError(f"{self.path}: {where} bbox must be 4 numbers x, y, w, h; got {box!r}")
         x, y, width, height = box
-        if record.get("area", 1) <= 0:
+        area = record.get("area")
+        if isinstance(area, int | float) and area <= 0:
             width = height = 0  # the legacy reader wants area > 0 as well as a box
         return RawObject(
             name=categories.get(record["category_id"], f"category {record['category_id']}"),
@@ -242,9 +246,7 @@ class _Reader:
         )
 
 
-def _is_box(box: Any) -> bool:
-    return (
-        isinstance(box, list)
-        and len(box) == 4
-        and all(isinstance(value, int | float) and math.isfinite(value) for value in box)
+def _is_box(box: list[Any]) -> bool:
+    return len(box) == 4 and all(
+        isinstance(value, int | float) and math.isfinite(value) for value in box
     )

@@ -53,24 +53,39 @@ def open_dataset(
     Raises:
         DataError: the data is not there or broken. OptionError: `splits` cannot be read.
     """
-    if kind == "voc":
-        usual = TRAIN_SPLITS if train else VAL_SPLITS
-        return VocDataset(
-            root,
-            splits=parse_splits(splits or usual),
-            classes=classes or VOC_CLASSES,
-            tolerant=tolerant,
-        )
-    if kind == "coco":
-        return CocoDataset(
-            root,
-            split=_one_split(splits or _COCO_SPLITS[train][0]),
-            classes=classes or COCO_CLASSES,
-            skip_empty=train and not keep_empty,
-            use_crowd=use_crowd or not train,
-        )
-    opener: Callable[..., ListedDataset] = open_shapes if kind == "shapes" else open_custom
-    return opener(root, splits=splits, classes=classes, train=train, tolerant=tolerant)
+    try:
+        if kind == "voc":
+            return _open_published_voc(root, splits, classes, train, tolerant)
+        if kind == "coco":
+            return CocoDataset(
+                root,
+                split=_one_split(splits or _COCO_SPLITS[train][0]),
+                classes=classes or COCO_CLASSES,
+                skip_empty=train and not keep_empty,
+                use_crowd=use_crowd or not train,
+            )
+        opener: Callable[..., ListedDataset] = open_shapes if kind == "shapes" else open_custom
+        return opener(root, splits=splits, classes=classes, train=train, tolerant=tolerant)
+    except OSError as error:
+        raise DataError(
+            f"cannot read {error.filename or os.fspath(root)}: {error.strerror or error}; "
+            "make the data set readable or choose another --dataset-root"
+        ) from error
+
+
+def _open_published_voc(
+    root: str | os.PathLike[str],
+    splits: str,
+    classes: Sequence[str] | None,
+    train: bool,
+    tolerant: bool,
+) -> VocDataset:
+    return VocDataset(
+        root,
+        splits=parse_splits(splits or (TRAIN_SPLITS if train else VAL_SPLITS)),
+        classes=classes or VOC_CLASSES,
+        tolerant=tolerant,
+    )
 
 
 def open_custom(

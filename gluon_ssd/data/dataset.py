@@ -89,18 +89,23 @@ class RawObject(NamedTuple):
 
 
 class ListedItem(NamedTuple):
-    """One image with its cleaned annotation."""
+    """One image with its cleaned annotation, and what was found wrong with that."""
 
     image_path: str
     image_id: str | int
     annotation: Annotation
+    problems: tuple[Problem, ...] = ()
 
 
 class ListedDataset:
     """A Dataset whose items are all known at opening.
 
-    Attributes:
-        problems: what was found while reading; check_dataset counts it.
+    Args:
+        items: the images, in order.
+        name: kind of data set.
+        classes: label order.
+        metric: "voc" or "coco".
+        problems: finds that belong to none of the items.
     """
 
     def __init__(
@@ -115,7 +120,8 @@ class ListedDataset:
         self.name = name
         self.classes = tuple(classes)
         self.metric = metric
-        self.problems = tuple(problems)
+        self._other_problems = tuple(problems)
+        self._item_problems = tuple(item.problems for item in items)
         self._paths = tuple(item.image_path for item in items)
         self._ids = tuple(item.image_id for item in items)
         self._pack([item.annotation for item in items])
@@ -133,6 +139,11 @@ class ListedDataset:
 
     def __len__(self) -> int:
         return len(self._paths)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What was found while reading; check_dataset counts it."""
+        return (*self._other_problems, *itertools.chain.from_iterable(self._item_problems))
 
     def image_path(self, index: int) -> str:
         """File of image `index`."""
@@ -156,9 +167,14 @@ class ListedDataset:
         )
 
     def subset(self, indices: Iterable[int]) -> ListedDataset:
-        """The same kind of data set with the images at `indices` only, in that order."""
+        """The same kind of data set with the images at `indices` only, in that order.
+
+        It keeps the problems of these images, and none that belong to no image.
+        """
         chosen = list(indices)
         part = copy.copy(self)
+        part._other_problems = ()
+        part._item_problems = tuple(self._item_problems[index] for index in chosen)
         part._paths = tuple(self._paths[index] for index in chosen)
         part._ids = tuple(self._ids[index] for index in chosen)
         part._pack([self.annotation(index) for index in chosen])

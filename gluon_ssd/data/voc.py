@@ -153,11 +153,10 @@ class VocDataset(ListedDataset):
         for folder, stem in listings:
             path = folder / "JPEGImages" / files[folder].get(stem, f"{stem}.jpg")
             annotation, found = _annotate(folder, path, labels_by_name, tolerant)
-            problems += found
             image_id = stem if has_unique_stems else f"{folder.name}/{stem}"
-            items.append(ListedItem(str(path), image_id, annotation))
+            items.append(ListedItem(str(path), image_id, annotation, tuple(found)))
         super().__init__(items, name=name, classes=classes, metric="voc", problems=problems)
-        log_lost_labels(problems, name)
+        log_lost_labels(self.problems, name)
 
 
 def _list_images(

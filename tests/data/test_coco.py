@@ -140,7 +140,12 @@ def test_cut_off_json_names_file_and_line(root):
         (lambda c: c.update(images=[]), r"lists no image"),
         (lambda c: c.update(categories=[]), r"lists no category"),
         (lambda c: c["images"][1].pop("file_name"), r"images\[1\] has no 'file_name'"),
-        (lambda c: c["images"][1].update(id="x"), r"ids in 'images' must all be whole numbers"),
+        (
+            lambda c: c["images"][1].update(id="x"),
+            r"images\[1\] 'id' must be a whole number; got 'x'",
+        ),
+        (lambda c: c["categories"][0].update(name=7), r"\[0\] 'name' must be a text; got 7"),
+        (lambda c: c["annotations"][2].update(bbox=None), r"\[2\] 'bbox' must be a list"),
         (lambda c: c["annotations"][2].pop("bbox"), r"annotations\[2\] has no 'bbox'"),
         (
             lambda c: c["annotations"][0].update(bbox=[1, 2, 3]),
@@ -151,7 +156,18 @@ def test_cut_off_json_names_file_and_line(root):
             r"none of the 80 classes \(person, .*\); its categories are unicorn",
         ),
     ],
-    ids=["images", "no_image", "no_category", "file_name", "ids", "bbox", "corners", "classes"],
+    ids=[
+        "images",
+        "no_image",
+        "no_category",
+        "file_name",
+        "ids",
+        "name",
+        "null",
+        "bbox",
+        "corners",
+        "classes",
+    ],
 )
 def test_broken_content_names_the_record(root, change, message):
     with pytest.raises(DataError, match=message):
@@ -189,6 +205,13 @@ def test_lost_labels_are_counted(tmp_path, record, reason):
     dataset = CocoDataset(tmp_path)
     assert [p.reason for p in dataset.problems] == [reason]
     assert dataset.annotation(0).boxes_px.tolist() == [[2, 2, 10, 10]]
+
+
+def test_lost_labels_of_skipped_images_are_counted_too(tmp_path):
+    records = [_record(5, (1, 1, 1, 9)), _record(6, (2, 2, 9, 9))]
+    write_coco(tmp_path, "val2017", coco_content((5, 6), records, CATEGORIES))
+    dataset = CocoDataset(tmp_path, skip_empty=True)
+    assert (len(dataset), [p.reason for p in dataset.problems]) == (1, ["degenerate box"])
 
 
 def test_image_id_listed_twice_is_kept_once(root):

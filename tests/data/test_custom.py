@@ -111,6 +111,17 @@ def test_neither_layout_says_what_was_looked_for(tmp_path, make):
         open_custom(root, train=True)
 
 
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    def refuse(self):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr("pathlib.Path.iterdir", refuse)
+    with pytest.raises(
+        DataError, match=f"cannot read {tmp_path}: Permission denied; make the data"
+    ):
+        open_dataset("custom", tmp_path, train=True)
+
+
 def test_open_dataset_voc_defaults(tmp_path):
     horse = voc_xml([voc_object("horse", (1, 1, 9, 9))])
     write_voc(tmp_path / "VOC2007", {"a": horse, "b": horse}, {"trainval": ["a"], "test": ["b"]})

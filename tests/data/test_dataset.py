@@ -4,6 +4,8 @@ import logging
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gluon_ssd.data.dataset import (
     Annotation,
@@ -13,7 +15,7 @@ from gluon_ssd.data.dataset import (
     class_index,
     clean_objects,
 )
-from gluon_ssd.data.problems import REASONS, Problem, log_lost_labels
+from gluon_ssd.data.problems import LABELS_LOST, REASONS, Problem, log_lost_labels
 from tests.data.builders import write_image
 from tests.data.contract import assert_is_dataset
 
@@ -93,6 +95,19 @@ def test_unknown_size_checks_the_origin_only():
     assert annotation.boxes_px.tolist() == [[0, 1, 5000, 9]] and annotation.size_hw is None
 
 
+_numbers = st.floats(-200, 200, width=32)
+_objects = st.builds(RawObject, st.sampled_from(("cat", "rbc", "dog")), st.tuples(*[_numbers] * 4))
+
+
+@given(st.lists(_objects, max_size=8), st.sampled_from((0, 1)))
+def test_whatever_comes_in_nothing_bad_gets_out_and_no_label_is_lost_in_silence(objects, edge):
+    annotation, problems = _clean(*objects, edge=edge)
+    boxes = annotation.boxes_px
+    assert (boxes[:, :2] < boxes[:, 2:]).all() and (boxes >= 0).all()
+    assert (boxes <= np.array([80, 60, 80, 60]) - edge).all()
+    assert len(boxes) + sum(p.reason in LABELS_LOST for p in problems) == len(objects)
+
+
 @pytest.fixture
 def listed(tmp_path):
     """Three images with 2, 0 and 1 objects."""
@@ -135,6 +150,15 @@ def test_subset_and_without(listed):
     assert part.annotation(1).boxes_px.shape == (2, 4)
     rest = listed.without({0, 2})
     assert [rest.image_id(index) for index in range(len(rest))] == ["id1"]
+
+
+def test_subset_keeps_the_problems_of_its_images(listed):
+    item = ListedItem("x.jpg", 0, listed.annotation(0), (Problem("letter case", "x.xml", "a"),))
+    other = ListedItem("y.jpg", 1, listed.annotation(1), (Problem("crowd", "y.xml", "b"),))
+    found = Problem("duplicate image", "train.txt", "c")
+    whole = ListedDataset([item, other], name="a", classes=CLASSES, metric="voc", problems=[found])
+    assert [p.file for p in whole.problems] == ["train.txt", "x.xml", "y.xml"]
+    assert [p.file for p in whole.subset([1]).problems] == ["y.xml"]
 
 
 def test_lost_labels_are_logged_by_file_and_counted(caplog):
