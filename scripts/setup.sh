@@ -8,7 +8,7 @@
 set -euo pipefail
 
 EXTRAS="dali horovod tune onnx openvino"
-NEEDED_MB=1500 # .venv takes 0.9 GB; the rest is room for downloads being unpacked
+NEEDED_MB=1500 # .venv takes 0.7 GB; the rest is room for downloads and their unpacking
 
 say() { echo "setup.sh: $*"; }
 stop() {
@@ -68,8 +68,10 @@ find_python() {
         set -- "$PYTHON"
     else
         set -- python3.11 python3.12 python3 python \
-            "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[12].*/bin/python \
-            "$HOME"/.local/bin/python3.1[12] /usr/local/bin/python3.1[12] /usr/bin/python3.1[12]
+            "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.1[12].*/bin/python \
+            "${HOME:-}"/.local/bin/python3.1[12] \
+            "${XDG_DATA_HOME:-${HOME:-}/.local/share}"/uv/python/cpython-3.1[12].*/bin/python \
+            /usr/local/bin/python3.1[12] /usr/bin/python3.1[12]
     fi
     for candidate in "$@"; do
         version=$(version_of "$candidate") || continue

@@ -76,7 +76,7 @@ def test_gpus_against_the_wheel(gpus: list[str], found: dict, levels: list[str],
     assert text in verdicts[-1].text
 
 
-@pytest.mark.parametrize(("free_mib", "level"), [(None, FAIL), (64, FAIL), (512, NOTE), (8192, OK)])
+@pytest.mark.parametrize(("free_mib", "level"), [(None, NOTE), (64, NOTE), (8192, OK)])
 def test_shared_memory(free_mib: int | None, level: str):
     verdict = machine.check_shared_memory(None if free_mib is None else free_mib * MIB)
     assert verdict.level == level
