@@ -1,0 +1,204 @@
+"""What every SSD network is made of: one frozen record per name.
+
+Numbers are those of the GluonCV model zoo, so that its published weights fit, except where a
+comment says otherwise. The table is read by people: a name maps to its record, nothing is derived
+from the spelling of a name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+MEAN = (0.485, 0.456, 0.406)  # of RGB in 0..1, ImageNet
+STD = (0.229, 0.224, 0.225)
+
+_R3 = (1.0, 2.0, 0.5)
+_R5 = (1.0, 2.0, 0.5, 3.0, 1.0 / 3)
+_SIX_LEVELS = (_R3, _R5, _R5, _R5, _R3, _R3)
+_SEVEN_LEVELS = (_R3, _R5, _R5, _R5, _R5, _R3, _R3)
+
+_SIZES_300_VOC = (30.0, 60.0, 111.0, 162.0, 213.0, 264.0, 315.0)
+_SIZES_300_COCO = (21.0, 45.0, 99.0, 153.0, 207.0, 261.0, 315.0)
+_SIZES_300_LITE = (60.0, 105.0, 150.0, 195.0, 240.0, 285.0, 300.0)
+_SIZES_512_SEVEN = (51.2, 76.8, 153.6, 230.4, 307.2, 384.0, 460.8, 537.6)
+_SIZES_512_SIX = (51.2, 102.4, 189.4, 276.4, 363.52, 450.6, 492.0)
+_SIZES_512_R50_COCO = (51.2, 133.12, 215.04, 296.96, 378.88, 460.8, 542.72)
+
+_STEPS_300 = (8, 16, 32, 64, 100, 300)
+_STEPS_300_FROM_16 = (16, 32, 64, 100, 150, 300)
+_STEPS_300_LITE = (16, 30, 60, 100, 150, 300)
+_STEPS_512_SEVEN = (8, 16, 32, 64, 128, 256, 512)
+_STEPS_512_SIX = (16, 32, 64, 128, 256, 512)
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """Everything that tells one SSD network from another.
+
+    Attributes:
+        name: the registry name, `ssd_<size>_<backbone>_<dataset>`.
+        dataset: "voc", "coco" or "custom"; decides the default classes.
+        size: side of the square nominal input, px.
+        backbone: GluonCV name of the ImageNet network; "vgg16_atrous" and "resnet34_v1b" have
+            an extractor of their own, all others grow extra layers behind their taps.
+        taps: layers of the backbone that feed the first heads; empty for own extractors.
+        filters: channels of the extra layers; empty for own extractors.
+        sizes: anchor scale of each level and one more, px.
+        ratios: anchor ratios of each level.
+        steps: cell distance of each level, px.
+        reduce_ratio, min_depth: width of the 1x1 convolution before each extra layer.
+        predictor_kernel: side of the head convolutions, 3 or 1.
+        lite: whether anchors follow the `lite` order.
+        has_zoo_weights: whether the GluonCV zoo publishes detector weights under `zoo_name`.
+        int8: whether the name asks for the quantised variant of the network `zoo_name`.
+    """
+
+    name: str
+    dataset: str
+    size: int
+    backbone: str
+    taps: tuple[str, ...]
+    filters: tuple[int, ...]
+    sizes: tuple[float, ...]
+    ratios: tuple[tuple[float, ...], ...]
+    steps: tuple[int, ...]
+    reduce_ratio: float = 1.0
+    min_depth: int = 128
+    predictor_kernel: int = 3
+    lite: bool = False
+    has_zoo_weights: bool = False
+    int8: bool = False
+
+    @property
+    def zoo_name(self) -> str:
+        """Name under which the zoo files the weights; int8 networks use the fp32 ones."""
+        return self.name.removesuffix("_int8")
+
+    @property
+    def num_levels(self) -> int:
+        """Number of feature maps with heads."""
+        return len(self.ratios)
+
+
+_MOBILENET_TAPS = ("relu22_fwd", "relu26_fwd")  # strides 16 and 32
+
+_SSD_300 = NetworkSpec(
+    name="",
+    dataset="",
+    size=300,
+    backbone="",
+    taps=(),
+    filters=(),
+    sizes=_SIZES_300_COCO,
+    ratios=_SIX_LEVELS,
+    steps=_STEPS_300,
+)
+_SSD_512_SIX = replace(
+    _SSD_300,
+    size=512,
+    filters=(512, 512, 256, 256),
+    sizes=_SIZES_512_SIX,
+    steps=_STEPS_512_SIX,
+)
+_SSD_512_SEVEN = replace(
+    _SSD_512_SIX, sizes=_SIZES_512_SEVEN, ratios=_SEVEN_LEVELS, steps=_STEPS_512_SEVEN
+)
+
+_VGG_300 = replace(_SSD_300, backbone="vgg16_atrous")
+_VGG_512 = replace(_SSD_512_SEVEN, backbone="vgg16_atrous", filters=())
+_R18_512 = replace(
+    _SSD_512_SIX, backbone="resnet18_v1", taps=("stage3_activation1", "stage4_activation1")
+)
+_R50_512 = replace(
+    _SSD_512_SIX, backbone="resnet50_v1", taps=("stage3_activation5", "stage4_activation2")
+)
+_R50_512_COCO = replace(_R50_512, sizes=_SIZES_512_R50_COCO)
+# The two v2 networks tap narrow tensors inside a block, since a v2 bottleneck has three
+# activations. Published weights need exactly these; `stage_end` has what was meant.
+_R101_512 = replace(
+    _SSD_512_SIX, backbone="resnet101_v2", taps=("stage3_activation22", "stage4_activation2")
+)
+_R152_512 = replace(
+    _SSD_512_SEVEN,
+    backbone="resnet152_v2",
+    taps=("stage2_activation7", "stage3_activation35", "stage4_activation2"),
+)
+# A v2 stage ends in a sum without activation; the next stage's first batch norm and activation
+# belong to it, and the last stage's are those before the pooling.
+_R101_512_STAGE_END = replace(_R101_512, taps=("stage4_activation0", "relu1_fwd"))
+_R152_512_STAGE_END = replace(
+    _R152_512, taps=("stage3_activation0", "stage4_activation0", "relu1_fwd")
+)
+_MOBILENET_512 = replace(_SSD_512_SIX, backbone="mobilenet1.0", taps=_MOBILENET_TAPS)
+# Not in the zoo. Its maps are those of mobilenet0.25 (19 to 1), so are its anchors.
+_MOBILENET_300 = replace(
+    _SSD_300,
+    backbone="mobilenet1.0",
+    taps=_MOBILENET_TAPS,
+    filters=(512, 512, 256, 256),
+    steps=_STEPS_300_FROM_16,
+)
+# The zoo gives steps 8, 16, ... to maps of stride 16, 32, ..., so that its anchors cover a quarter
+# of the image. No weights were published, so the steps are those of the maps here.
+_MOBILENET_QUARTER_300 = replace(
+    _MOBILENET_300, backbone="mobilenet0.25", filters=(256, 256, 128, 128)
+)
+_MOBILENET_LITE_300 = replace(
+    _MOBILENET_300,
+    filters=(512, 256, 256, 128),
+    sizes=_SIZES_300_LITE,
+    ratios=(_R3, _R5, _R5, _R5, _R5, _R5),
+    steps=_STEPS_300_LITE,
+    reduce_ratio=0.5,
+    min_depth=64,
+    predictor_kernel=1,
+    lite=True,
+)
+_R34_300 = replace(_SSD_300, backbone="resnet34_v1b")
+
+
+def _under(name: str, prototype: NetworkSpec, *, published: bool = False) -> NetworkSpec:
+    """The prototype under a registry name; its last part (before _int8) is the data set."""
+    int8 = name.endswith("_int8")
+    dataset = name.removesuffix("_int8").rsplit("_", 1)[1]
+    return replace(prototype, name=name, dataset=dataset, has_zoo_weights=published, int8=int8)
+
+
+SPECS: tuple[NetworkSpec, ...] = (
+    _under("ssd_300_vgg16_atrous_voc", replace(_VGG_300, sizes=_SIZES_300_VOC), published=True),
+    _under("ssd_300_vgg16_atrous_coco", _VGG_300, published=True),
+    _under("ssd_300_vgg16_atrous_custom", _VGG_300),
+    _under("ssd_512_vgg16_atrous_voc", _VGG_512, published=True),
+    _under("ssd_512_vgg16_atrous_coco", _VGG_512, published=True),
+    _under("ssd_512_vgg16_atrous_custom", _VGG_512),
+    _under("ssd_512_resnet18_v1_voc", _R18_512),
+    _under("ssd_512_resnet18_v1_coco", _R18_512),
+    _under("ssd_512_resnet18_v1_custom", _R18_512),
+    _under("ssd_512_resnet50_v1_voc", _R50_512, published=True),
+    _under("ssd_512_resnet50_v1_coco", _R50_512_COCO, published=True),
+    _under("ssd_512_resnet50_v1_custom", _R50_512_COCO),
+    _under("ssd_512_resnet101_v2_voc", _R101_512, published=True),
+    _under("ssd_512_resnet152_v2_voc", _R152_512),
+    _under("ssd_512_resnet101_v2_stage_end_voc", _R101_512_STAGE_END),
+    _under("ssd_512_resnet152_v2_stage_end_voc", _R152_512_STAGE_END),
+    _under("ssd_512_mobilenet1.0_voc", _MOBILENET_512, published=True),
+    _under("ssd_512_mobilenet1.0_coco", _MOBILENET_512, published=True),
+    _under("ssd_512_mobilenet1.0_custom", _MOBILENET_512),
+    _under("ssd_300_mobilenet1.0_voc", _MOBILENET_300),
+    _under("ssd_300_mobilenet1.0_coco", _MOBILENET_300),
+    _under("ssd_300_mobilenet1.0_custom", _MOBILENET_300),
+    _under("ssd_300_mobilenet1.0_lite_coco", _MOBILENET_LITE_300),
+    _under("ssd_300_mobilenet0.25_voc", _MOBILENET_QUARTER_300),
+    _under("ssd_300_mobilenet0.25_coco", _MOBILENET_QUARTER_300),
+    _under("ssd_300_mobilenet0.25_custom", _MOBILENET_QUARTER_300),
+    _under("ssd_300_resnet34_v1b_voc", _R34_300),
+    _under("ssd_300_resnet34_v1b_coco", _R34_300, published=True),
+    _under("ssd_300_resnet34_v1b_custom", _R34_300),
+    # The quantised variants share network and weights with their fp32 namesakes.
+    _under(
+        "ssd_300_vgg16_atrous_voc_int8", replace(_VGG_300, sizes=_SIZES_300_VOC), published=True
+    ),
+    _under("ssd_512_vgg16_atrous_voc_int8", _VGG_512, published=True),
+    _under("ssd_512_resnet50_v1_voc_int8", _R50_512, published=True),
+    _under("ssd_512_mobilenet1.0_voc_int8", _MOBILENET_512, published=True),
+)
