@@ -1,0 +1,162 @@
+"""Run an exported detector: prepared once for speed, then called on batches of any length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from gluon_ssd.compat import mx
+from gluon_ssd.deploy.compiled import CompiledGraph, on_device
+from gluon_ssd.deploy.constants import fold_constants
+from gluon_ssd.deploy.exported import INPUT, check_shapes, read_exported
+from gluon_ssd.deploy.fuse import fuse as fuse_graph
+from gluon_ssd.deploy.graft import graft_decoder
+from gluon_ssd.deploy.graph import Graph
+from gluon_ssd.deploy.split import Halves, split_at_predictions
+from gluon_ssd.errors import ModelError
+from gluon_ssd.models.saved import SavedModel, read_symbol_metadata
+
+
+@dataclass(frozen=True)
+class DeployedModel:
+    """An exported detector that is ready to run.
+
+    Attributes:
+        name: the prefix it was loaded from.
+        graph: the prepared symbol.
+        params: its arrays on the device.
+        ctx: the device.
+        input_size_hw: height and width of the images it takes, or None when any size will do.
+        saved: class names, normalisation and so on, or None for a symbol that carries none.
+        is_quantised: whether some operators compute with 8-bit integers.
+        is_fused: whether it was prepared for speed.
+        onednn: whether oneDNN fuses operators of the graph.
+    """
+
+    name: str
+    graph: Graph
+    params: dict[str, Any]
+    ctx: Any
+    input_size_hw: tuple[int, int] | None
+    saved: SavedModel | None
+    is_quantised: bool
+    is_fused: bool
+    onednn: bool
+
+    def run(self, images: Any) -> tuple[Any, Any, Any]:
+        """Detect objects.
+
+        Args:
+            images: float32 (B, 3, H, W), normalised, as NumPy or MXNet array.
+
+        Returns:
+            MXNet arrays ids (B, K, 1), scores (B, K, 1), bboxes (B, K, 4); boxes are corners in
+            input pixels, empty rows are -1. They may still be in work when this returns.
+
+        Raises:
+            ModelError: the images have another size than the model takes.
+        """
+        self._check_size(images)
+        ids, scores, bboxes = self._whole(images)
+        return ids, scores, bboxes
+
+    @property
+    def can_split(self) -> bool:
+        """Whether network and decoding can be run apart, for timing."""
+        return self._halves is not None
+
+    def run_heads(self, images: Any) -> list[Any]:
+        """Run only the network, up to the joined class and box predictions.
+
+        Raises:
+            ModelError: the images have the wrong size, or the symbol does not show where the
+                network ends.
+        """
+        self._check_size(images)
+        return self._compiled_halves[0](images)
+
+    def run_decode(self, predictions: list[Any]) -> tuple[Any, Any, Any]:
+        """Turn what `run_heads` returned into detections; both together equal `run`."""
+        ids, scores, bboxes = self._compiled_halves[1](*predictions)
+        return ids, scores, bboxes
+
+    def _check_size(self, images: Any) -> None:
+        size_hw = tuple(images.shape[2:])
+        if self.input_size_hw is not None and size_hw != self.input_size_hw:
+            raise ModelError(
+                f"{self.name} takes images of {self.input_size_hw} (height, width), got {size_hw}; "
+                "choose the matching --data-shape"
+            )
+
+    @cached_property
+    def _whole(self) -> CompiledGraph:
+        return self._compile(self.graph, (INPUT,))
+
+    @cached_property
+    def _halves(self) -> Halves | None:
+        return split_at_predictions(self.graph, INPUT)
+
+    @cached_property
+    def _compiled_halves(self) -> tuple[CompiledGraph, CompiledGraph]:
+        if self._halves is None:
+            raise ModelError(
+                f"{self.name} does not show where the network ends and decoding starts; "
+                "only the whole can be timed"
+            )
+        network = self._compile(self._halves.network, (INPUT,))
+        return network, self._compile(self._halves.decoding, self._halves.names)
+
+    def _compile(self, graph: Graph, inputs: tuple[str, ...]) -> CompiledGraph:
+        return CompiledGraph(graph, self.params, ctx=self.ctx, inputs=inputs, onednn=self.onednn)
+
+
+def load_deployed(
+    prefix: str,
+    *,
+    ctx: Any = None,
+    input_size_hw: tuple[int, int] | None = None,
+    fuse: bool = True,
+    epoch: int = 0,
+) -> DeployedModel:
+    """Load <prefix>-symbol.json and <prefix>-<epoch>.params for running.
+
+    Args:
+        prefix: path without "-symbol.json".
+        ctx: device, CPU by default.
+        input_size_hw: height and width of the images to come; without it, the size the model was
+            exported for is taken if the symbol says it.
+        fuse: prepare the graph for speed. The decoder is replaced by the fast one, bit for bit the
+            same. In fp32 graphs batch norm and padding move into the convolutions and oneDNN
+            fuses the rest, which rounds differently; quantised arithmetic is left alone.
+        epoch: number in the name of the parameter file.
+
+    Raises:
+        ModelError, WeightsError: one line about the file that cannot be used.
+    """
+    exported = read_exported(prefix, epoch)
+    saved = read_symbol_metadata(exported.text)
+    if input_size_hw is None and saved is not None:
+        input_size_hw = saved.input_size_hw
+    if input_size_hw is not None:
+        check_shapes(exported, input_size_hw)
+    ctx = mx.cpu() if ctx is None else ctx
+    graph, params = exported.graph, exported.params
+    is_fp32 = not exported.is_quantised and not exported.is_fused
+    if fuse and input_size_hw is not None:
+        shapes = {INPUT: (1, 3, *input_size_hw)}
+        graft_decoder(graph, params, shapes)
+        params = fold_constants(graph, params, shapes)
+    if fuse and is_fp32:
+        params = fuse_graph(graph, params)
+    return DeployedModel(
+        name=prefix,
+        graph=graph,
+        params={name: on_device(params[name], ctx) for name in graph.variables() if name != INPUT},
+        ctx=ctx,
+        input_size_hw=input_size_hw,
+        saved=saved,
+        is_quantised=exported.is_quantised,
+        is_fused=fuse,
+        onednn=fuse and is_fp32 and ctx.device_type == "cpu",
+    )

@@ -1,0 +1,71 @@
+"""Find where a detector's network ends and decoding starts, to time the two apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gluon_ssd.deploy.graph import VARIABLE, Graph, Node, Output
+
+_SHAPING = ("transpose", "Flatten", "flatten", "Reshape", "reshape", "_contrib_dequantize")
+
+
+@dataclass(frozen=True)
+class Halves:
+    """A detector in two graphs.
+
+    Attributes:
+        network: images to the joined predictions of all levels.
+        decoding: those predictions to ids, scores and boxes.
+        names: names of the inputs of `decoding`, in the order of the outputs of `network`.
+    """
+
+    network: Graph
+    decoding: Graph
+    names: tuple[str, ...]
+
+
+def split_at_predictions(graph: Graph, image_input: str) -> Halves | None:
+    """Cut where the predictions of all levels, transposed and flattened, are joined.
+
+    Returns:
+        The two halves; None when there is no such place, or when decoding needs more of the
+        network than the predictions. The graph itself is not changed.
+    """
+    joints = [node for node in graph.find("Concat") if _joins_predictions(node)]
+    if not joints:
+        return None
+    names = tuple(f"_predictions{number}" for number in range(len(joints)))
+    stand_ins = {id(node): Node(VARIABLE, name) for node, name in zip(joints, names, strict=True)}
+    decoding = _copy_above(graph, stand_ins)
+    if image_input in decoding.variables():
+        return None
+    return Halves(Graph([(node, 0) for node in joints]), decoding, names)
+
+
+def _joins_predictions(node: Node) -> bool:
+    return len(node.inputs) > 0 and all(
+        _comes_from_convolution(source) for source, _ in node.inputs
+    )
+
+
+def _comes_from_convolution(node: Node) -> bool:
+    """Whether a convolution and then only changes of shape, with one transposition, lead here."""
+    transposed = False
+    while node.op in _SHAPING:
+        transposed = transposed or node.op == "transpose"
+        node = node.inputs[0][0]
+    return transposed and "conv" in node.op.lower()
+
+
+def _copy_above(graph: Graph, stand_ins: dict[int, Node]) -> Graph:
+    """A copy of the graph in which some nodes, and so what is under them, are replaced."""
+    copies = dict(stand_ins)
+
+    def copied(output: Output) -> Output:
+        return copies[id(output[0])], output[1]
+
+    for node in graph.nodes():
+        if id(node) not in copies:
+            inputs = [copied(source) for source in node.inputs]
+            copies[id(node)] = Node(node.op, node.name, dict(node.attrs), inputs, dict(node.extra))
+    return Graph([copied(head) for head in graph.heads])
