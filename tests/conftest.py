@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -28,12 +27,6 @@ def _fixed_seeds() -> None:
     # Only where a test module has loaded it: most tests need no MXNet.
     if "mxnet" in sys.modules:
         sys.modules["mxnet"].random.seed(SEED)
-
-
-@pytest.fixture
-def rng() -> np.random.Generator:
-    """A seeded generator of random numbers."""
-    return np.random.default_rng(SEED)
 
 
 @pytest.fixture(scope="session")
@@ -83,10 +76,3 @@ def tiny_voc(tmp_path: Path) -> Path:
     (year / "ImageSets/Main/trainval.txt").write_text("\n".join(ids[:3]) + "\n")
     (year / "ImageSets/Main/test.txt").write_text("\n".join(ids) + "\n")
     return root
-
-
-@pytest.fixture
-def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Runs the test with an empty folder as the working directory."""
-    monkeypatch.chdir(tmp_path)
-    yield tmp_path
