@@ -1,0 +1,1 @@
+"""Training a network from batches: loop, schedule, optimiser, checkpoints, journal, whole runs."""

@@ -1,0 +1,221 @@
+"""One file that holds a whole training run: arrays and JSON in an .npz, never a pickle.
+
+| key | content |
+|---|---|
+| weights/NAME | every parameter, constant and batch statistic by structural name, first device |
+| device1/NAME ... | the batch statistics of further devices, where they differ |
+| momentum/NAME | optimiser state |
+| random/numpy | state vector of NumPy's global generator |
+| facts | the JSON text of everything else, as uint8 |
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gluon_ssd.compat import mx
+from gluon_ssd.errors import WeightsError
+from gluon_ssd.files import atomic_write
+from gluon_ssd.training.optimizer import Optimizer, named_parameters
+
+_FORMAT = 1
+_ZIP_MAGIC = b"PK\x03\x04"
+_MAX_LISTED = 5
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint as read from a file.
+
+    Attributes:
+        path: where it came from, for messages.
+        arrays: everything but the facts, by key.
+        facts: "epoch", "batch" (next one), "step", "num_updates", "best_score", "best_epoch",
+            "meter", "options", "network", "random_python", "random_numpy".
+    """
+
+    path: str
+    arrays: dict[str, np.ndarray]
+    facts: dict[str, Any]
+
+    def group(self, name: str) -> dict[str, np.ndarray]:
+        """Arrays under ``name/``, without that prefix."""
+        start = name + "/"
+        return {k[len(start) :]: a for k, a in self.arrays.items() if k.startswith(start)}
+
+
+def is_checkpoint(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is, or by its name was meant to be, a checkpoint rather than ``.params``.
+
+    Raises WeightsError when the file cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            return file.read(4) == _ZIP_MAGIC or Path(path).suffix == ".npz"
+    except OSError as error:
+        raise WeightsError(
+            f"cannot read {os.fspath(path)} to resume from: {error.strerror}; "
+            "give a checkpoint (.npz) or a .params file"
+        ) from error
+
+
+def network_arrays(network: Any) -> dict[str, np.ndarray]:
+    """Every parameter of a network by checkpoint key, batch statistics of each device included."""
+    arrays = {}
+    for name, parameter in named_parameters(network).items():
+        copies = [copy.asnumpy() for copy in parameter.list_data()]
+        arrays[f"weights/{name}"] = copies[0]
+        for device, copy in enumerate(copies[1:], start=1):
+            if not np.array_equal(copy, copies[0], equal_nan=True):
+                arrays[f"device{device}/{name}"] = copy
+    return arrays
+
+
+def first_non_finite(arrays: Mapping[str, np.ndarray]) -> str | None:
+    """Key of the first array that holds a NaN or an infinity, if any."""
+    for key, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            return key
+    return None
+
+
+def run_arrays(network: Any, optimizer: Optimizer) -> dict[str, np.ndarray]:
+    """Weights, statistics and momentum by checkpoint key."""
+    momentum = {f"momentum/{k}": a for k, a in optimizer.momentum_arrays().items()}
+    return {**network_arrays(network), **momentum}
+
+
+def save_checkpoint(
+    path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]
+) -> None:
+    """Write a checkpoint; an earlier one at `path` survives whatever goes wrong.
+
+    Args:
+        path: usually ends in ``.npz``.
+        arrays: from `run_arrays`; the caller has checked that they are finite.
+        facts: JSON values; the random states of Python and NumPy are added here.
+
+    Raises:
+        EnvironmentProblem: no permission, or the disk is full.
+    """
+    name, keys, position, has_gauss, gauss = np.random.get_state()
+    text = json.dumps(
+        {
+            **facts,
+            "format": _FORMAT,
+            "random_python": random.getstate(),
+            "random_numpy": [name, position, has_gauss, gauss],
+        }
+    )
+    extra: dict[str, Any] = {"random/numpy": keys, "facts": np.frombuffer(text.encode(), np.uint8)}
+    with atomic_write(path) as file:
+        np.savez(file, **{**arrays, **extra})
+
+
+def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
+    """Read a whole checkpoint.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or of a newer format.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+        facts = json.loads(arrays.pop("facts").tobytes())
+        version = facts["format"]
+    except FileNotFoundError as error:
+        raise WeightsError(f"there is no checkpoint {os.fspath(path)}") from error
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise WeightsError(
+            f"{os.fspath(path)} is damaged or no checkpoint of this program; "
+            "resume from another checkpoint or from a .params file"
+        ) from error
+    if version != _FORMAT:
+        raise WeightsError(
+            f"{os.fspath(path)} has checkpoint format {version}, this version reads {_FORMAT}; "
+            "use the version that wrote it"
+        )
+    return Checkpoint(os.fspath(path), arrays, facts)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _check_network(checkpoint: Checkpoint, network: Any, facts: Mapping[str, Any]) -> None:
+    saved = checkpoint.facts["network"]
+    wanted = plain_json(facts)
+    differing = [key for key in {**saved, **wanted} if saved.get(key) != wanted.get(key)]
+    if differing:
+        pairs = ", ".join(
+            f"{key} is {_short(saved.get(key))} there and {_short(wanted.get(key))} here"
+            for key in differing
+        )
+        raise WeightsError(
+            f"{checkpoint.path} belongs to another network: {pairs}; resume with the same one"
+        )
+    shapes = {name: tuple(p.shape) for name, p in named_parameters(network).items()}
+    found = {name: array.shape for name, array in checkpoint.group("weights").items()}
+    wrong = [
+        f"{name} {found.get(name, 'missing')} there, {shapes.get(name, 'missing')} here"
+        for name in sorted({**shapes, **found})
+        if shapes.get(name) != found.get(name)
+    ]
+    if wrong:
+        rest = f" and {len(wrong) - _MAX_LISTED} more" if len(wrong) > _MAX_LISTED else ""
+        raise WeightsError(
+            f"{checkpoint.path} does not fit this network: {'; '.join(wrong[:_MAX_LISTED])}{rest}"
+        )
+
+
+def plain_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as they come back from JSON: tuples as lists, anything else unknown as text."""
+    plain: dict[str, Any] = json.loads(json.dumps(dict(values), default=str))
+    return plain
+
+
+def changed_options(checkpoint: Checkpoint, options: Mapping[str, Any]) -> list[str]:
+    """One sentence per option that differs from the saved one; none that only one side knows."""
+    saved = checkpoint.facts["options"]
+    return [
+        f"{name} was {_short(saved[name])} in the checkpoint and is {_short(value)} now"
+        for name, value in plain_json(options).items()
+        if name in saved and saved[name] != value
+    ]
+
+
+def restore(
+    checkpoint: Checkpoint, network: Any, optimizer: Optimizer, network_facts: Mapping[str, Any]
+) -> None:
+    """Put weights, statistics, momentum, counters and random states back.
+
+    Args:
+        network_facts: what identifies the network (name, classes, input size, ...), as saved.
+
+    Raises:
+        WeightsError: the checkpoint is of another network; nothing was changed.
+    """
+    _check_network(checkpoint, network, network_facts)
+    parameters = named_parameters(network)
+    for name, array in checkpoint.group("weights").items():
+        parameters[name].set_data(mx.nd.array(array, dtype=array.dtype))
+        for device, copy in enumerate(parameters[name].list_data()[1:], start=1):
+            own = checkpoint.arrays.get(f"device{device}/{name}")
+            if own is not None:
+                copy[:] = own
+    optimizer.restore(checkpoint.group("momentum"), checkpoint.facts["num_updates"])
+    version, state, gauss = checkpoint.facts["random_python"]
+    random.setstate((version, tuple(state), gauss))
+    name, position, has_gauss, numpy_gauss = checkpoint.facts["random_numpy"]
+    np.random.set_state((name, checkpoint.arrays["random/numpy"], position, has_gauss, numpy_gauss))

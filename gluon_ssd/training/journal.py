@@ -1,0 +1,130 @@
+"""One JSON line per event of a run: what the curves and tables are made from.
+
+Every line has "event", "time" (seconds since 1970) and "at": [epoch, batch], the position in the
+run that is reached when the line is written. A line written at the end of epoch e has [e + 1, 0].
+
+| event | further fields |
+|---|---|
+| start, resume | options, and for resume the file |
+| interval | step, lr, CrossEntropy, SmoothL1 (means since the last one), samples_per_s, data_wait |
+| epoch | epoch, step, lr, CrossEntropy, SmoothL1 (means of the epoch), seconds, data_wait |
+| validation | epoch, score, values {name: text}, seconds |
+| checkpoint | file, seconds |
+| diverged | message, images |
+| end | reason |
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from gluon_ssd.errors import EnvironmentProblem
+from gluon_ssd.files import atomic_write, ensure_directory, write_problem
+
+Event = dict[str, Any]
+Position = tuple[int, int]  # (epoch, next batch)
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN and no infinity; they become null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def read_journal(path: str | os.PathLike[str]) -> list[Event]:
+    """Events of a journal in order; a line that was cut off by a crash is left out.
+
+    A missing file gives an empty list. Raises EnvironmentProblem when it cannot be read.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise EnvironmentProblem(f"cannot read {os.fspath(path)}: {error.strerror}") from error
+    events = []
+    for line in text.splitlines():
+        try:
+            event = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(event, dict) and "event" in event:
+            events.append(event)
+    return events
+
+
+def last_run(events: Sequence[Event]) -> list[Event]:
+    """The events since the last start, which is one run however often it was resumed."""
+    starts = [index for index, event in enumerate(events) if event["event"] == "start"]
+    return list(events[starts[-1] :] if starts else events)
+
+
+def up_to(events: Sequence[Event], position: Position) -> list[Event]:
+    """Drop from the last run what lies beyond a position; a resumed run writes it anew."""
+    kept_runs = len(events) - len(last_run(events))
+    return list(events[:kept_runs]) + [
+        event
+        for event in events[kept_runs:]
+        if event["event"] in ("start", "resume") or tuple(event.get("at", ())) <= position
+    ]
+
+
+class Journal:
+    """Appends events to a file and flushes each, so that a killed run keeps its history.
+
+    Args:
+        path: made with its folder where missing.
+        resume_at: position a resumed run starts from; later lines of the last run are dropped.
+            None for a new run, which leaves what is there.
+
+    Raises:
+        EnvironmentProblem: the file cannot be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, resume_at: Position | None = None) -> None:
+        self.path = Path(path)
+        ensure_directory(self.path.parent)
+        events = read_journal(self.path)
+        if resume_at is not None:
+            events = up_to(events, resume_at)
+        if events:
+            # Written anew rather than cut, so that a torn last line goes and none is ever lost.
+            with atomic_write(self.path, "w") as file:
+                file.writelines(json.dumps(event) + "\n" for event in events)
+        try:
+            self._file: IO[str] = open(self.path, "a" if events else "w", encoding="utf-8")
+        except OSError as error:
+            raise write_problem(self.path, error) from error
+
+    def write(self, event: str, at: Position, **fields: Any) -> None:
+        """Append one line. Raises EnvironmentProblem when the disk is full."""
+        line = {"event": event, "time": round(time.time(), 3), "at": list(at), **fields}
+        try:
+            self._file.write(json.dumps(_plain(line)) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise write_problem(self.path, error) from error
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        try:
+            self._file.close()
+        except OSError as error:
+            raise write_problem(self.path, error) from error
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

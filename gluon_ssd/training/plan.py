@@ -1,0 +1,124 @@
+"""What a run is told: numbers in a Plan, callables in Hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from gluon_ssd.errors import OptionError
+from gluon_ssd.training.journal import Event
+from gluon_ssd.training.loop import Batch, ImageNames
+from gluon_ssd.training.schedule import Schedule
+
+
+class Batches(Protocol):
+    """Where batches come from: a pure function of epoch and batch number."""
+
+    def num_batches(self, epoch: int) -> int:
+        """Batches of an epoch, which may differ by one between epochs."""
+
+    def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch from `start_batch` on."""
+
+
+class Evaluation(Protocol):
+    """Outcome of a validation."""
+
+    @property
+    def lines(self) -> Sequence[tuple[str, str]]:
+        """(name, value) as text, in printing order; the last one is the mean AP."""
+
+    @property
+    def score(self) -> float:
+        """The mean AP in full precision; runs are compared by it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything about a run that is a plain value.
+
+    Attributes:
+        prefix: start of every output file name, with the network name.
+        epochs: the run ends before this epoch.
+        schedule: learning rate.
+        momentum, wd, no_wd_on_bias_bn, clip_gradient_norm: see `Optimizer`.
+        start_epoch: first epoch, unless a checkpoint says otherwise.
+        resume: path of a checkpoint or of a legacy ``.params`` file; "" starts anew.
+        log_interval: batches between two log lines; 0 writes none.
+        save_interval: epochs between two sets of weights; 0 keeps none but the best.
+        val_interval: epochs between two validations.
+        checkpoint_interval: epochs between two checkpoints.
+        checkpoint_interval_s: a checkpoint is also written after this many seconds; 0: never.
+        seed: of MXNet's generator, mixed with the epoch.
+        options: all options of the run, for the checkpoint and the journal.
+        network_facts: what identifies the network (name, classes, input size, anchors, ...).
+        first_line: logged before anything else.
+    """
+
+    prefix: str
+    epochs: int
+    schedule: Schedule
+    momentum: float = 0.9
+    wd: float = 0.0005
+    no_wd_on_bias_bn: bool = False
+    clip_gradient_norm: float | None = None
+    start_epoch: int = 0
+    resume: str = ""
+    log_interval: int = 100
+    save_interval: int = 10
+    val_interval: int = 1
+    checkpoint_interval: int = 1
+    checkpoint_interval_s: float = 600.0
+    seed: int = 233
+    options: Mapping[str, Any] = field(default_factory=dict)
+    network_facts: Mapping[str, Any] = field(default_factory=dict)
+    first_line: str = ""
+
+    def __post_init__(self) -> None:
+        for name, least in (
+            ("epochs", 1),
+            ("start_epoch", 0),
+            ("log_interval", 0),
+            ("save_interval", 0),
+            ("val_interval", 1),
+            ("checkpoint_interval", 1),
+        ):
+            if getattr(self, name) < least:
+                flag = "--" + name.replace("_", "-")
+                raise OptionError(f"{flag} must be at least {least}; got {getattr(self, name)}")
+
+    def saves(self, epoch: int) -> bool:
+        """Whether the weights of this epoch are kept; the last epoch always counts."""
+        if not self.save_interval:
+            return False
+        return epoch % self.save_interval == 0 or epoch == self.epochs - 1
+
+    def validates(self, epoch: int) -> bool:
+        """Whether this epoch ends with a validation; kept weights carry their score."""
+        last = epoch == self.epochs - 1
+        return epoch % self.val_interval == 0 or self.saves(epoch) or last
+
+    def checkpoints(self, epoch: int) -> bool:
+        """Whether a checkpoint follows this epoch."""
+        return (epoch + 1) % self.checkpoint_interval == 0 or epoch == self.epochs - 1
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What training asks others to do.
+
+    Attributes:
+        save_weights: write the weights to a path.
+        image_names: file names of data-set indices.
+        evaluate: validate the network as it stands; None when there is nothing to validate on.
+        load_weights: read a legacy ``.params`` file into the network.
+        draw_curves: draw the events of a journal into a picture at a path.
+    """
+
+    save_weights: Callable[[str], None]
+    image_names: ImageNames
+    evaluate: Callable[[], Evaluation] | None = None
+    load_weights: Callable[[str], None] | None = None
+    draw_curves: Callable[[Sequence[Event], Path], None] | None = None

@@ -1,0 +1,123 @@
+"""The learning rate as a pure function of the step: a resumed run follows the same curve."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gluon_ssd.errors import OptionError
+
+KINDS = ("step", "cosine")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What decides the learning rate, counted in epochs as the user gives it.
+
+    Attributes:
+        base: learning rate after warm-up and before any decay.
+        decay: factor applied at each decay epoch (kind "step").
+        decay_epochs: rising epochs at whose start the rate drops.
+        kind: "step", or "cosine" from `base` to zero at the end of the run.
+        warmup_epochs: the rate rises linearly over this many epochs (0: no warm-up).
+        warmup_steps: the same in steps; the longer of the two counts.
+    """
+
+    base: float
+    decay: float = 0.1
+    decay_epochs: tuple[float, ...] = ()
+    kind: str = "step"
+    warmup_epochs: float = 0.0
+    warmup_steps: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise OptionError(
+                f"unknown learning-rate schedule {self.kind!r}; choose one of {', '.join(KINDS)}"
+            )
+        if not (math.isfinite(self.base) and self.base > 0):
+            raise OptionError(f"the learning rate must be a positive number; got {self.base}")
+        if any(b <= a for a, b in zip(self.decay_epochs, self.decay_epochs[1:], strict=False)):
+            raise OptionError(f"learning-rate decay epochs must rise; got {self.decay_epochs}")
+
+
+def learning_rate(
+    step: int,
+    *,
+    base: float,
+    decay: float = 0.1,
+    decay_steps: Sequence[int] = (),
+    warmup_steps: int = 0,
+    kind: str = "step",
+    total_steps: int = 0,
+) -> float:
+    """Rate of one step.
+
+    Args:
+        step: counted from 0 over the whole run.
+        base: rate after warm-up and before any decay.
+        decay: factor of each drop (kind "step").
+        decay_steps: first steps that run at the dropped rate.
+        warmup_steps: steps of linear rise; step 0 runs at base / warmup_steps.
+        kind: "step" or "cosine".
+        total_steps: length of the run, where the cosine reaches zero.
+    """
+    if kind == "cosine":
+        span = max(1, total_steps - warmup_steps)
+        progress = min(1.0, max(0, step - warmup_steps) / span)
+        rate = base * 0.5 * (1 + math.cos(math.pi * progress))
+    else:
+        rate = base
+        # Multiplied one by one, so that the printed rates keep their short legacy form (1e-05).
+        for _ in range(sum(step >= first for first in decay_steps)):
+            rate *= decay
+    if step < warmup_steps:
+        rate *= (step + 1) / warmup_steps
+    return rate
+
+
+class EpochClock:
+    """Translates between epochs and steps, given the number of batches of every epoch.
+
+    Args:
+        batches_per_epoch: entry e holds the number of batches of epoch e; epochs may differ by
+            one, since a rolled-over remainder joins the next epoch.
+    """
+
+    def __init__(self, batches_per_epoch: Sequence[int]) -> None:
+        self.batches_per_epoch = tuple(batches_per_epoch)
+        first_steps = [0]
+        for count in self.batches_per_epoch:
+            first_steps.append(first_steps[-1] + count)
+        self.first_steps = tuple(first_steps)
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole run."""
+        return self.first_steps[-1]
+
+    def step(self, epoch: int, batch: int = 0) -> int:
+        """Step of a batch, counted over the whole run."""
+        return self.first_steps[epoch] + batch
+
+    def step_at(self, epochs: float) -> int:
+        """First step at or after a possibly fractional number of epochs; the end caps it."""
+        whole = int(epochs)
+        if whole >= len(self.batches_per_epoch):
+            return self.total_steps
+        return self.step(whole) + math.ceil((epochs - whole) * self.batches_per_epoch[whole])
+
+    def rate(self, schedule: Schedule, step: int) -> float:
+        """Learning rate of a step under a schedule."""
+        last = len(self.batches_per_epoch)
+        return learning_rate(
+            step,
+            base=schedule.base,
+            decay=schedule.decay,
+            # A drop planned beyond the last epoch never comes.
+            decay_steps=[self.step_at(e) for e in schedule.decay_epochs if e < last],
+            warmup_steps=max(schedule.warmup_steps, self.step_at(schedule.warmup_epochs)),
+            kind=schedule.kind,
+            total_steps=self.total_steps,
+        )

@@ -1,0 +1,74 @@
+"""Leave in good order when the user or the machine asks for it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from gluon_ssd.errors import Interrupted
+
+# Launchers and shells often deliver a signal twice; only one that comes later shows impatience.
+_REPEAT_S = 2.0
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopRequest:
+    """Remembers the first signal, to be honoured after the current step.
+
+    Work that may be cut anywhere is stopped at once, and so is everything by a second signal
+    that comes more than two seconds after the first.
+    """
+
+    def __init__(self) -> None:
+        self.signal_number: int | None = None
+        self._first_s = 0.0
+        self._may_cut = False
+
+    def _receive(self, signal_number: int, frame: FrameType | None) -> None:
+        now_s = time.monotonic()
+        impatient = self.signal_number is not None and now_s - self._first_s > _REPEAT_S
+        if self.signal_number is None:
+            self._first_s = now_s
+        self.signal_number = signal_number
+        if self._may_cut or impatient:
+            self._may_cut = False
+            self.leave()
+
+    def leave(self, where: str = "before the current step was saved") -> None:
+        """Raise Interrupted for the signal that came, if one came."""
+        if self.signal_number is not None:
+            name = signal.Signals(self.signal_number).name
+            raise Interrupted(f"stopped by {name} {where}", self.signal_number)
+
+    @contextmanager
+    def may_cut(self) -> Iterator[None]:
+        """Within this block a signal raises Interrupted at once instead of waiting for a step."""
+        self.leave()
+        self._may_cut = True
+        try:
+            yield
+        finally:
+            self._may_cut = False
+
+
+@contextmanager
+def listening() -> Iterator[StopRequest]:
+    """Take over SIGINT and SIGTERM within the block, and give them back afterwards.
+
+    Outside of the main thread Python allows no handlers; there the request just never comes.
+    """
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+    previous = {number: signal.signal(number, request._receive) for number in SIGNALS}
+    try:
+        yield request
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
