@@ -230,7 +230,7 @@ def clean_objects(
         reason, lost = _judge(item, label, box)
         if item.name not in labels_by_name and label is not None:
             problems.append(Problem("letter case", file, f"object {number}: {item.name!r}"))
-        if not lost and (item.name, item.box) in seen:
+        if (item.name, item.box) in seen:
             problems.append(Problem("duplicate box", file, f"object {number}: {_text(item)}"))
         if reason:
             problems.append(Problem(reason, file, f"object {number}: {_text(item)}"))

@@ -53,7 +53,7 @@ def draw_image(size: int, rng: np.random.Generator) -> tuple[np.ndarray, list[Dr
                 names.append(name)
     objects = [
         DrawnObject(name, _bounds(mask), visible < _DIFFICULT_BELOW)
-        for name, mask, visible in zip(names, masks, _visible_shares(masks), strict=True)
+        for name, mask, visible in zip(names, masks, visible_shares(masks), strict=True)
     ]
     return _camera(image, rng), objects
 
@@ -133,7 +133,7 @@ def _place(
         box = _bounds(mask)
         if any(_overlap(box, other) > _MAX_BOX_OVERLAP for other in boxes):
             continue
-        if all(share >= _MIN_VISIBLE for share in _visible_shares([*masks, mask])):
+        if all(share >= _MIN_VISIBLE for share in visible_shares([*masks, mask])):
             return mask
     return None
 
@@ -171,8 +171,12 @@ def _overlap(a: tuple[int, ...], b: tuple[int, ...]) -> float:
     return common / (sum(areas) - common)
 
 
-def _visible_shares(masks: list[np.ndarray]) -> list[float]:
-    """Share of each object's pixels that no later object covers."""
+def visible_shares(masks: list[np.ndarray]) -> list[float]:
+    """Share of each object's pixels that no later object covers.
+
+    Args:
+        masks: uint8 (H, W) coverage 0-255 of each object, from back to front; none empty.
+    """
     shares = []
     covered = None
     for mask in reversed(masks):

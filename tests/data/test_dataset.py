@@ -64,6 +64,7 @@ def test_no_objects_give_empty_arrays():
         ("cat", (85, 1, 99, 9), "box beyond the image", None),
         ("cat", (1, -9, 9, -2), "box beyond the image", None),
         ("cat", (70, 1, 99, 9), "box partly outside the image", (70, 1, 80, 9)),
+        ("cat", (2, 2, 81.5, 9), "box partly outside the image", (2, 2, 80, 9)),
         ("cat", (-1, 0, 9, 9), "box over the edge by a pixel", (0, 0, 9, 9)),
     ],
 )

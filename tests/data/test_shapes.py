@@ -7,7 +7,7 @@ import pytest
 from gluon_ssd.data.check import check_dataset
 from gluon_ssd.data.dataset import read_image
 from gluon_ssd.data.shapes import SHAPES_CLASSES, make_shapes, open_shapes
-from gluon_ssd.data.shapes_drawing import draw_image
+from gluon_ssd.data.shapes_drawing import draw_image, visible_shares
 from gluon_ssd.errors import DataError, EnvironmentProblem, OptionError
 from tests.data.contract import assert_is_dataset
 
@@ -116,6 +116,15 @@ def test_sizes_cover_the_stated_range_and_few_objects_are_difficult(drawn):
     assert 18 <= sides.min() < 28 and 130 < sides.max() < 180
     assert (boxes >= 0).all() and (boxes < 300).all()
     assert 0 < np.mean([item.is_difficult for item in objects]) < 0.05
+
+
+def test_visible_shares_count_what_lies_in_front():
+    masks = [np.zeros((4, 10), np.uint8) for _ in range(3)]
+    masks[0][:, :10] = 255
+    masks[1][:, 4:8] = 255
+    masks[2][:, 7:9] = 255
+    assert visible_shares(masks) == [0.5, 0.75, 1.0]
+    assert visible_shares([]) == []
 
 
 def test_colours_tell_nothing_about_the_class(drawn):
