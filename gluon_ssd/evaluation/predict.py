@@ -14,7 +14,10 @@ from gluon_ssd.evaluation.boxsets import Detections
 
 
 class BatchLike(Protocol):
-    """A batch of the loader: `arrays` holds "image" (B, 3, H, W) and "size_hw" (B, 2)."""
+    """A batch of the loader: `arrays` holds "image" (B, 3, H, W) and "size_hw" (B, 2).
+
+    The arrays need to stay as they are only until the next batch is asked for.
+    """
 
     arrays: dict[str, np.ndarray]
     indices: np.ndarray
@@ -55,19 +58,22 @@ def predict(
     collector = _Collector(num_images)
     start = time.perf_counter()
     with tqdm(total=num_images, desc=description, unit="img", disable=not progress) as bar:
-        for batch, outputs in _one_ahead(run, batches):
-            collector.add(batch, *[_to_numpy(output) for output in outputs])
-            bar.update(len(batch.indices))
+        for indices, outputs in _one_ahead(run, map(collector.announce, batches)):
+            collector.add(indices, *[_to_numpy(output) for output in outputs])
+            bar.update(len(indices))
     return collector.finish(time.perf_counter() - start)
 
 
-def _one_ahead(run: Run, batches: Iterable[BatchLike]) -> Iterator[tuple[BatchLike, Any]]:
-    waiting: tuple[BatchLike, Any] | None = None
-    for batch in batches:
-        outputs = run(batch.arrays["image"])
+def _one_ahead(
+    run: Run, batches: Iterable[tuple[np.ndarray, np.ndarray]]
+) -> Iterator[tuple[np.ndarray, Any]]:
+    """(indices, outputs) of every batch, each after the one behind it was pushed."""
+    waiting: tuple[np.ndarray, Any] | None = None
+    for indices, images in batches:
+        outputs = run(images)
         if waiting is not None:
             yield waiting
-        waiting = (batch, outputs)
+        waiting = (indices, outputs)
     if waiting is not None:
         yield waiting
 
@@ -85,24 +91,31 @@ class _Collector:
         self._input_size_hw: tuple[int, int] | None = None
         self._parts: list[tuple[np.ndarray, ...]] = []
 
-    def add(
-        self, batch: BatchLike, ids: np.ndarray, scores: np.ndarray, bboxes: np.ndarray
-    ) -> None:
-        height, width = batch.arrays["image"].shape[2:]
-        if self._input_size_hw not in (None, (height, width)):
+    def announce(self, batch: BatchLike) -> tuple[np.ndarray, np.ndarray]:
+        """Note which images come, and their sizes. Returns (indices, images)."""
+        images, indices = batch.arrays["image"], np.array(batch.indices)
+        input_size_hw = (images.shape[2], images.shape[3])
+        if self._input_size_hw not in (None, input_size_hw):
             raise DataError(
                 f"images of one evaluation must share one input size; got {self._input_size_hw} "
-                f"and then {(height, width)} (height, width)"
+                f"and then {input_size_hw} (height, width)"
             )
-        self._input_size_hw = (height, width)
-        indices = np.asarray(batch.indices)
         if indices.min() < 0 or indices.max() >= len(self._seen):
             raise DataError(
                 f"a batch holds image number {int(indices.max())}, but the data set has "
                 f"{len(self._seen)} images"
             )
+        self._input_size_hw = input_size_hw
         np.add.at(self._seen, indices, 1)
         self._sizes_hw[indices] = batch.arrays["size_hw"]
+        return indices, images
+
+    def add(
+        self, indices: np.ndarray, ids: np.ndarray, scores: np.ndarray, bboxes: np.ndarray
+    ) -> None:
+        """Keep the rows of one batch that hold a detection."""
+        assert self._input_size_hw is not None, "a batch is announced before it is added"
+        height, width = self._input_size_hw
         ids = ids.reshape(len(indices), -1)
         rows, columns = np.nonzero(ids >= 0)
         limits = np.array([width, height, width, height], np.float32)

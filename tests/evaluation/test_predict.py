@@ -48,6 +48,21 @@ def test_collects_every_image_in_order_and_in_both_coordinates():
     assert found.images_per_second == pytest.approx(3 / found.seconds)
 
 
+def test_arrays_may_be_overwritten_once_the_next_batch_is_asked_for():
+    def reused():
+        shared = batch([0], size_hw=(50, 200))
+        for number in range(3):
+            shared.arrays["image"][:, 0, 0, 0] = number
+            shared.arrays["size_hw"][:] = (50 + number, 200)
+            shared.indices[:] = number
+            yield shared
+
+    found = predict(run, reused(), num_images=3)
+    assert found.labels.tolist() == [0, 1, 2]
+    assert found.sizes_hw.tolist() == [[50, 200], [51, 200], [52, 200]]
+    np.testing.assert_allclose(found.boxes_px[:, 1], [10, 10.2, 10.4])
+
+
 @pytest.mark.parametrize(
     ("batches", "message"),
     [
