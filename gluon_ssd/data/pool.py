@@ -8,6 +8,7 @@ nothing is left behind however the run ends.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import mmap
@@ -38,7 +39,10 @@ main(*map(int, sys.argv[2:]))
 _START_LIMIT_S = 120.0
 _POLL_S = 0.5
 # Records written together must stay below PIPE_BUF, or readers could see one in two parts.
-_RECORDS_A_WRITE = 4096 // TASK.size
+_PIPE_BUF = 4096
+_RECORDS_A_WRITE = _PIPE_BUF // TASK.size
+# What Linux grants a user by default (/proc/sys/fs/pipe-max-size); enough for batches of 8,670.
+_LARGEST_PIPE = 1 << 20
 
 
 class WorkerPool:
@@ -62,8 +66,7 @@ class WorkerPool:
         self._status, self._cancelled_below = layout.status(memory)
         self._status[:] = STARTING, time.monotonic_ns()
         self._tasks_read, self._tasks_write = os.pipe()
-        capacity = layout.num_slots * layout.batch_size * TASK.size
-        fcntl.fcntl(self._tasks_write, fcntl.F_SETPIPE_SZ, min(max(capacity, 65536), 1 << 20))
+        _make_room(self._tasks_write, layout)
         self._outstanding = 0
         self._next_ticket = 0
         self._connections: list[Connection] = []
@@ -94,7 +97,7 @@ class WorkerPool:
         passed = (self._tasks_read, memory_fd, theirs.fileno())
         # One computing thread each: the workers are the parallelism.
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        arguments = [json.dumps(sys.path), str(worker), *map(str, passed)]
+        arguments = [json.dumps([str(entry) for entry in sys.path]), str(worker), *map(str, passed)]
         process = subprocess.Popen(
             [sys.executable, "-c", _BOOT, *arguments],
             stdin=subprocess.DEVNULL,
@@ -207,6 +210,23 @@ def _shared_memory(layout: Layout) -> int:
     handle = os.memfd_create("gluon-ssd-batches")
     os.ftruncate(handle, layout.num_bytes)
     return handle
+
+
+def _make_room(tasks_write: int, layout: Layout) -> None:
+    """Let the task pipe hold all slots' tasks: writing must never wait for a worker."""
+    writes_a_batch = -(-layout.batch_size // _RECORDS_A_WRITE)
+    needed = layout.num_slots * writes_a_batch * _PIPE_BUF
+    if needed <= fcntl.fcntl(tasks_write, fcntl.F_GETPIPE_SZ):
+        return
+    try:
+        if needed > _LARGEST_PIPE:
+            raise OSError(errno.E2BIG, os.strerror(errno.E2BIG))
+        fcntl.fcntl(tasks_write, fcntl.F_SETPIPE_SZ, needed)
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"no queue can hold {layout.num_slots} batches of {layout.batch_size} samples "
+            f"({error.strerror}); use a smaller --batch-size, or --num-workers 0"
+        ) from error
 
 
 def _free_bytes() -> int | None:

@@ -172,6 +172,21 @@ def test_leaving_an_epoch_early_spoils_nothing():
             next(abandoned)
 
 
+def test_large_batches_fit_the_queue():
+    settings = {"batch_size": 2000, "shuffle": True}
+    with number_loader(6000, num_workers=1, **settings) as loader:
+        batches = copies(loader.epoch(0))
+    assert_same(batches, copies(number_loader(6000, **settings).epoch(0)))
+
+
+def test_a_batch_too_large_for_the_queue_is_said_in_one_line():
+    with (
+        number_loader(10_000, batch_size=10_000, num_workers=1) as loader,
+        pytest.raises(EnvironmentProblem, match="no queue can hold 3 batches of 10000 samples"),
+    ):
+        next(loader.epoch(0))
+
+
 def test_batches_are_not_copied():
     with number_loader(40, num_workers=1) as loader:
         addresses = [batch.arrays["noise"].ctypes.data for batch in loader.epoch(0)]
