@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -119,7 +119,15 @@ def save_checkpoint(
     )
     extra: dict[str, Any] = {"random/numpy": keys, "facts": np.frombuffer(text.encode(), np.uint8)}
     with atomic_write(path) as file:
-        np.savez(file, **{**arrays, **extra})
+        _write_npz(file, {**arrays, **extra})
+
+
+def _write_npz(file: IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
+    # numpy.savez would leave its zip open when the disk is full, and that complains on stderr.
+    with zipfile.ZipFile(file, "w") as archive:
+        for key, array in arrays.items():
+            with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
@@ -129,13 +137,21 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         WeightsError: the file is missing, damaged, or of a newer format.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
         facts = json.loads(arrays.pop("facts").tobytes())
         version = facts["format"]
     except FileNotFoundError as error:
         raise WeightsError(f"there is no checkpoint {os.fspath(path)}") from error
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise WeightsError(
             f"{os.fspath(path)} is damaged or no checkpoint of this program; "
             "resume from another checkpoint or from a .params file"

@@ -7,6 +7,9 @@ from typing import Any
 from gluon_ssd.compat import mx
 from gluon_ssd.training.optimizer import named_parameters
 
+# multi_all_finite keeps its inputs in a table of 200 and writes past its end without a check.
+_MAX_ARRAYS = 200
+
 
 class WeightWatch:
     """Looks at every parameter and batch statistic on its own device.
@@ -17,13 +20,17 @@ class WeightWatch:
 
     def __init__(self, network: Any) -> None:
         copies = [parameter.list_data() for parameter in named_parameters(network).values()]
-        self._arrays = list(zip(*copies, strict=True))  # one tuple of arrays per device
+        self._groups = [
+            arrays[first : first + _MAX_ARRAYS]
+            for arrays in zip(*copies, strict=True)  # one tuple of arrays per device
+            for first in range(0, len(arrays), _MAX_ARRAYS)
+        ]
         self._verdicts: list[Any] = []
 
     def start(self) -> None:
         """Start looking at the weights as the operations queued so far will leave them."""
         self._verdicts = [
-            mx.nd.multi_all_finite(*arrays, num_arrays=len(arrays)) for arrays in self._arrays
+            mx.nd.multi_all_finite(*arrays, num_arrays=len(arrays)) for arrays in self._groups
         ]
 
     def is_finite(self) -> bool:

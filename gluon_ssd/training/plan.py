@@ -53,7 +53,7 @@ class Plan:
         checkpoint_interval_s: a checkpoint is also written after this many seconds; 0: never.
         seed: of MXNet's generator, mixed with the epoch.
         options: all options of the run, for the checkpoint and the journal.
-        network_facts: what identifies the network (name, classes, input size, anchors, ...).
+        network: what identifies the network (name, classes, input size, anchors, ...).
         first_line: logged before anything else.
     """
 
@@ -73,7 +73,7 @@ class Plan:
     checkpoint_interval_s: float = 600.0
     seed: int = 233
     options: Mapping[str, Any] = field(default_factory=dict)
-    network_facts: Mapping[str, Any] = field(default_factory=dict)
+    network: Mapping[str, Any] = field(default_factory=dict)
     first_line: str = ""
 
     def __post_init__(self) -> None:

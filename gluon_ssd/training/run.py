@@ -290,7 +290,7 @@ class _Run:
             "step": self.clock.step(*self.position),
             "num_updates": self.learner.optimizer.num_updates,
             "options": plain_json(self.plan.options),
-            "network": plain_json(self.plan.network_facts),
+            "network": plain_json(self.plan.network),
         }
         save_checkpoint(self.files.checkpoint, arrays, facts)
         self._last_checkpoint_s = time.monotonic()

@@ -89,7 +89,7 @@ class State:
 
 def _from_checkpoint(plan: Plan, learner: Learner) -> State:
     checkpoint = load_checkpoint(plan.resume)
-    restore(checkpoint, learner.network, learner.optimizer, plan.network_facts)
+    restore(checkpoint, learner.network, learner.optimizer, plan.network)
     for change in changed_options(checkpoint, plan.options):
         _logger.warning("Resuming with another option: %s", change)
     facts = checkpoint.facts

@@ -125,7 +125,7 @@ def make_plan(prefix, **changes):
         "save_interval": 2,
         "checkpoint_interval_s": 0,
         "options": {"lr": 0.05, "batch_size": 4},
-        "network_facts": {"name": "tiny", "classes": ["a", "b", "c"]},
+        "network": {"name": "tiny", "classes": ["a", "b", "c"]},
     }
     return Plan(str(prefix), **{**values, **changes})
 
