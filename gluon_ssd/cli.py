@@ -75,10 +75,12 @@ class Flag:
 
     @property
     def spelling(self) -> str:
-        return self.metadata["spelling"] or "--" + self.name.replace("_", "-")
+        """The long form, such as --batch-size."""
+        return str(self.metadata["spelling"] or "--" + self.name.replace("_", "-"))
 
     @property
     def spellings(self) -> list[str]:
+        """Long form first, then the short one where there is one."""
         short = self.metadata["short"]
         return [self.spelling, short] if short else [self.spelling]
 
@@ -101,6 +103,7 @@ class Flag:
         raise OptionError(f"{where} must be true or false; got {text!r}")
 
     def check(self, value: Any, where: str) -> Any:
+        """The value in its declared spelling. Raises OptionError when it is not allowed."""
         choices = self.metadata["choices"]
         if choices:
             return _match_choice(value, choices, where)
@@ -191,7 +194,7 @@ def _help_text(flag: Flag) -> str:
             f"default {flag.default!r}" if flag.default == "" else f"default {flag.default}"
         )
     text = flag.metadata["help"] + (f" ({'; '.join(notes)})" if notes else "")
-    return text.replace("%", "%%")
+    return str(text.replace("%", "%%"))
 
 
 def build_parser(command: type, *, prog: str, description: str) -> argparse.ArgumentParser:
@@ -293,7 +296,7 @@ def flat_values(command: Any) -> dict[str, Any]:
     """Option name to value, over all groups; what a checkpoint and a journal store."""
     values: dict[str, Any] = {}
     for name, group in groups_of(type(command)).items():
-        instance = command if group is type(command) else getattr(command, name)
+        instance: Any = command if group is type(command) else getattr(command, name)
         values.update(dataclasses.asdict(instance))
     return values
 

@@ -83,6 +83,12 @@ class TrainDataOptions(DataOptions):
     )
     keep_empty: bool = option(False, "train on COCO images without boxes too")
     no_crowd: bool = option(False, "leave COCO crowd boxes out of training")
+    augmentation: str = option(
+        "legacy",
+        "random changes to training images: as published, or light ones for small, simple sets "
+        "(no zoom-out, crops of at least 0.6, half the colour jitter, narrow hue)",
+        choices=("legacy", "light"),
+    )
     hue: str = option(
         "legacy",
         "hue jitter: the whole colour circle as published, or 18 degrees either way",
@@ -118,6 +124,7 @@ class OptimizerOptions:
 
     @property
     def decay_epochs(self) -> tuple[int, ...]:
+        """The epochs of --lr-decay-epoch as numbers."""
         return whole_numbers(self.lr_decay_epoch, "--lr-decay-epoch")
 
 
@@ -156,6 +163,7 @@ class TrainOptions:
 
     @property
     def device_ids(self) -> tuple[int, ...]:
+        """The GPUs of --gpus as numbers; empty for the CPU."""
         return whole_numbers(self.gpus, "--gpus")
 
 
@@ -178,6 +186,7 @@ class TrainCommand:
 
     @property
     def network_name(self) -> str:
+        """Registry name of the chosen network."""
         return network_name(self.model.network, self.model.data_shape, self.data.dataset)
 
     @property
@@ -187,6 +196,7 @@ class TrainCommand:
 
     @property
     def val_interval(self) -> int:
+        """Epochs between validations, with what unset means for the data set."""
         usual = 10 if self.data.dataset == "coco" else 1
         return self.train.val_interval or usual
 
@@ -268,9 +278,11 @@ class EvalCommand:
 
     @property
     def network_name(self) -> str:
+        """Registry name of the chosen network."""
         name = network_name(self.model.network, self.model.data_shape, self.data.dataset)
         return name + "_int8" if self.deploy.quantized else name
 
     @property
     def batch_size(self) -> int:
+        """Images a batch over all devices."""
         return self.eval.batch_size * max(1, self.eval.num_gpus)

@@ -48,6 +48,7 @@ class DemoCommand:
 
     @property
     def device_ids(self) -> tuple[int, ...]:
+        """The GPUs of --gpus as numbers; empty for the CPU."""
         return whole_numbers(self.gpus, "--gpus")
 
 
@@ -81,6 +82,7 @@ class ExportCommand:
 
     @property
     def network_name(self) -> str:
+        """Registry name of the chosen network."""
         return network_name(self.model.network, self.model.data_shape, self.export.dataset)
 
 

@@ -6,25 +6,9 @@ import os
 from pathlib import Path
 
 from gluon_ssd.errors import DataError
+from gluon_ssd.names import COCO_CLASSES, VOC_CLASSES
 
-VOC_CLASSES: tuple[str, ...] = tuple(
-    "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike "
-    "person pottedplant sheep sofa train tvmonitor".split()
-)
-
-COCO_CLASSES: tuple[str, ...] = (
-    *("person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat"),
-    *("traffic light", "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat"),
-    *("dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "backpack"),
-    *("umbrella", "handbag", "tie", "suitcase", "frisbee", "skis", "snowboard", "sports ball"),
-    *("kite", "baseball bat", "baseball glove", "skateboard", "surfboard", "tennis racket"),
-    *("bottle", "wine glass", "cup", "fork", "knife", "spoon", "bowl", "banana", "apple"),
-    *("sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut", "cake", "chair"),
-    *("couch", "potted plant", "bed", "dining table", "toilet", "tv", "laptop", "mouse"),
-    *("remote", "keyboard", "cell phone", "microwave", "oven", "toaster", "sink"),
-    *("refrigerator", "book", "clock", "vase", "scissors", "teddy bear", "hair drier"),
-    "toothbrush",
-)
+__all__ = ["COCO_CLASSES", "COCO_IDS", "VOC_CLASSES", "read_classes_file"]
 
 # Category ids that the 2017 annotation files never use (objects listed but not annotated).
 _COCO_UNUSED_IDS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83})

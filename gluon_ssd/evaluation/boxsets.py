@@ -14,10 +14,21 @@ from gluon_ssd.errors import DataError
 class AnnotationLike(Protocol):
     """The fields of an annotation that the metrics read; boxes in original image pixels."""
 
-    boxes_px: np.ndarray
-    labels: np.ndarray
-    difficult: np.ndarray
-    crowd: np.ndarray
+    @property
+    def boxes_px(self) -> np.ndarray:
+        """float32 (M, 4)."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int (M,)."""
+
+    @property
+    def difficult(self) -> np.ndarray:
+        """bool (M,)."""
+
+    @property
+    def crowd(self) -> np.ndarray:
+        """bool (M,)."""
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,13 @@ class BatchLike(Protocol):
     The arrays need to stay as they are only until the next batch is asked for.
     """
 
-    arrays: dict[str, np.ndarray]
-    indices: np.ndarray
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Array by name."""
+
+    @property
+    def indices(self) -> np.ndarray:
+        """int64 (B,), positions in the data set."""
 
 
 Run = Callable[[Any], tuple[Any, Any, Any]]

@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""Evaluate or benchmark an SSD detector.
+
+  python eval_ssd.py --network mobilenet1.0 --data-shape 512 --dataset voc --pretrained FILE
+  python eval_ssd.py --deploy --model-prefix PREFIX --data-shape 300 --dataset voc
+  python eval_ssd.py --deploy --model-prefix PREFIX --data-shape 300 --batch-size 1 --benchmark
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from gluon_ssd.cli import as_namespace, parse, run_main
+from gluon_ssd.options import EvalCommand
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script; returns its exit code."""
+    return run_main(lambda: evaluate(argv))
+
+
+def evaluate(argv: Sequence[str] | None) -> int:
+    """Options, model, then a benchmark or an evaluation; the legacy script's order of work."""
+    command = parse(EvalCommand, argv, prog="eval_ssd.py", description=__doc__ or "")
+    # Only now, so that --help and option errors need neither MXNet nor NumPy.
+    from gluon_ssd.build import benchmarks, evaluation
+    from gluon_ssd.build.console import console_log
+
+    evaluation.refuse_unbuilt(command)
+    print(as_namespace(command), flush=True)
+    with console_log():
+        model = evaluation.evaluation_model(command)
+        if command.benchmark.benchmark:
+            print(benchmarks.benchmark_model(command, model))
+        else:
+            print(evaluation.evaluate(command, model))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Options to data, networks, trainers and evaluators: all the wiring lives here."""

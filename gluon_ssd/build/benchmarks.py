@@ -1,0 +1,251 @@
+"""Options -> what is measured, and the text that says how it came out."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from gluon_ssd.build.networks import Model, deployed_model
+from gluon_ssd.compat import mx
+from gluon_ssd.data.augmentation import Augmentation
+from gluon_ssd.data.custom import open_dataset
+from gluon_ssd.data.dataset import ListedDataset
+from gluon_ssd.data.loader import Loader
+from gluon_ssd.data.samples import EvalSamples, TrainSamples
+from gluon_ssd.data.transforms import eval_transform
+from gluon_ssd.deploy.runtime import load_deployed
+from gluon_ssd.evaluation.boxsets import collect_ground_truth
+from gluon_ssd.evaluation.predict import predict
+from gluon_ssd.evaluation.voc_map import evaluate_voc
+from gluon_ssd.files import atomic_write, ensure_directory
+from gluon_ssd.models import build_network
+from gluon_ssd.options import EvalCommand
+from gluon_ssd.options_tools import DataBenchmark, DecodeBenchmark, DeployBenchmark, EvalBenchmark
+from gluon_ssd.report.benchmark import (
+    DRY_RUNS,
+    compare,
+    compute_threads,
+    finish,
+    measure_latency,
+    peak_memory_mib,
+)
+from gluon_ssd.report.data_benchmark import (
+    measure_data_pipelines,
+    measure_loader,
+    original_pipeline,
+)
+from gluon_ssd.report.decode_benchmark import measure_decode
+from gluon_ssd.report.eval_benchmark import compare_evaluations, original_evaluation
+from gluon_ssd.report.tables import markdown_table
+from gluon_ssd.targets import TargetMaker
+
+_log = logging.getLogger(__name__)
+
+# Networks whose anchors the data benchmark uses: 6132 and, the most there are, 24564 at 512.
+_ANCHOR_NETWORKS = {512: ("ssd_512_mobilenet1.0_voc", "ssd_512_vgg16_atrous_voc")}
+_ANCHOR_NETWORKS_300 = ("ssd_300_mobilenet1.0_voc", "ssd_300_vgg16_atrous_voc")
+
+
+def benchmark_model(command: EvalCommand, model: Model) -> str:
+    """``eval_ssd.py --benchmark``: legacy lines, then latency, memory, threads and the split.
+
+    Random input in [-1, 1], five dry runs. The throughput counts the wall time of all iterations
+    together, as legacy does; latencies are those of single iterations, each waited for.
+    """
+    batch, iterations = command.batch_size, command.benchmark.num_iterations
+    print(f"-----benchmarking on {model.name} -----", flush=True)
+    context = model.deployed.ctx
+    images = mx.nd.random.uniform(-1, 1, (batch, 3, model.size, model.size), ctx=context)
+    run = model.deployed.run
+    for _ in range(DRY_RUNS):
+        finish(run(images))
+    bar = tqdm(range(iterations), desc="benchmark", unit="batch", disable=None)
+    latency = measure_latency(lambda _: run(images), list(bar), iterations=iterations, warmup=0)
+    throughput = 1000 * batch / latency.mean_ms
+    lines = [
+        f"Inference speed on {model.name}, with batchsize {batch} is {throughput:.2f} img/sec",
+        f"latency of a batch of {batch}: {latency}",
+        *_split_lines(model, images, batch, min(iterations, 30)),
+        f"peak memory {peak_memory_mib():.0f} MiB, {compute_threads()} compute threads",
+    ]
+    return "\n".join(lines)
+
+
+def _split_lines(model: Model, images: Any, batch: int, iterations: int) -> Iterator[str]:
+    """Where the time goes: pre-processing of one picture, network, decoding."""
+    picture = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    prepare = measure_latency(
+        lambda _: eval_transform(
+            picture, size_hw=(model.size, model.size), mean=model.mean, std=model.std
+        ),
+        [None],
+        iterations=iterations,
+    )
+    yield f"pre-processing of one 640x480 picture (resize, normalise): {prepare}"
+    if not model.deployed.can_split:
+        yield "network and decoding cannot be told apart in this symbol"
+        return
+    predictions = model.deployed.run_heads(images)
+    heads = measure_latency(model.deployed.run_heads, [images], iterations=iterations)
+    decode = measure_latency(model.deployed.run_decode, [predictions], iterations=iterations)
+    share = decode.median_ms / (decode.median_ms + heads.median_ms)
+    yield f"network: {heads}"
+    yield f"decoding and suppression: {decode} ({share:.1%} of network and decoding)"
+
+
+def _data(options: DataBenchmark) -> str:
+    dataset = open_dataset(
+        "voc", Path(options.dataset_root).expanduser(), train=False, splits=options.splits
+    )
+    # GluonCV's transform cannot take an image without boxes.
+    dataset = dataset.subset(i for i in range(len(dataset)) if len(dataset.annotation(i).labels))
+    count = min(options.num_images, len(dataset))
+    size = options.data_shape
+    rows = []
+    for name in _ANCHOR_NETWORKS.get(size, _ANCHOR_NETWORKS_300):
+        anchors = build_network(name).anchors((size, size))
+        samples = TrainSamples((size, size), Augmentation(), TargetMaker(anchors))
+        original = original_pipeline(
+            [dataset.image_path(i) for i in range(count)],
+            _legacy_labels(dataset, count),
+            anchors_center_px=anchors,
+            size_hw=(size, size),
+        )
+        _log.info("measuring with %d anchors ...", len(anchors))
+        measured = measure_data_pipelines(
+            _sample_by_number(dataset, samples),
+            original,
+            num_images=count,
+            repeats=options.rounds,
+        )
+        rows.append({"anchors": len(anchors), "size": size, **measured})
+        rows[-1] |= measure_loader(_batches_by_workers(dataset, samples), (0, 1, 2))
+    _write(options.output, rows)
+    return markdown_table(rows)
+
+
+def _sample_by_number(dataset: ListedDataset, samples: TrainSamples) -> Callable[[int], Any]:
+    generator = np.random.default_rng(0)
+    return lambda number: samples(dataset, number, generator)
+
+
+def _batches_by_workers(
+    dataset: ListedDataset, samples: TrainSamples
+) -> Callable[[int], Iterator[Any]]:
+    def batches(num_workers: int) -> Iterator[Any]:
+        with Loader(
+            dataset, samples, batch_size=16, shuffle=True, seed=0, num_workers=num_workers
+        ) as loader:
+            yield from loader.epoch(0)
+
+    return batches
+
+
+def _legacy_labels(dataset: ListedDataset, count: int) -> list[np.ndarray]:
+    """GluonCV's rows: four corners, class, difficult."""
+    annotations = [dataset.annotation(i) for i in range(count)]
+    return [
+        np.concatenate([a.boxes_px, a.labels[:, None], a.difficult[:, None]], 1).astype(np.float32)
+        for a in annotations
+    ]
+
+
+def _decode(options: DecodeBenchmark) -> str:
+    measured = measure_decode(
+        num_anchors=options.num_anchors,
+        num_classes=options.num_classes,
+        batch_size=options.batch_size,
+        rounds=options.rounds,
+    )
+    _write(options.output, measured)
+    return markdown_table([measured])
+
+
+def _eval(options: EvalBenchmark) -> str:
+    dataset = open_dataset(
+        "voc", Path(options.dataset_root).expanduser(), train=False, splits=options.splits
+    )
+    if options.limit_images:
+        dataset = dataset.subset(range(min(options.limit_images, len(dataset))))
+    paths = [dataset.image_path(i) for i in range(len(dataset))]
+    labels = _legacy_labels(dataset, len(dataset))
+
+    def original() -> float:
+        return original_evaluation(
+            paths,
+            labels,
+            dataset.classes,
+            prefix=options.model_prefix,
+            size=options.data_shape,
+            batch_size=options.batch_size,
+        )
+
+    def ours() -> float:
+        return _our_evaluation(options, dataset)
+
+    compared = compare_evaluations(original, ours, num_images=len(dataset), rounds=options.rounds)
+    _write(options.output, compared.rows())
+    return markdown_table(compared.rows())
+
+
+def _our_evaluation(options: EvalBenchmark, dataset: ListedDataset) -> float:
+    """All that eval_ssd.py does after start-up: load, compile, start workers, predict, score."""
+    size = options.data_shape
+    model = deployed_model(options.model_prefix, size, fuse=True, ctx=mx.cpu())
+    samples = EvalSamples((size, size), model.mean, model.std)
+    truth = collect_ground_truth(dataset.annotation(i) for i in range(len(dataset)))
+    with Loader(
+        dataset,
+        samples,
+        batch_size=options.batch_size,
+        shuffle=False,
+        seed=0,
+        num_workers=options.num_workers,
+        last_batch="keep",
+    ) as loader:
+        found = predict(model.deployed.run, loader.epoch(0), num_images=len(dataset))
+    return evaluate_voc(found, truth, dataset.classes).score
+
+
+def _deploy(options: DeployBenchmark) -> str:
+    """An exported fp32 model as written against the same model prepared for speed."""
+    size = options.data_shape
+    models = [
+        load_deployed(options.model_prefix, input_size_hw=(size, size), fuse=fuse)
+        for fuse in (False, True)
+    ]
+    images = mx.nd.random.uniform(-1, 1, (options.batch_size, 3, size, size))
+    compared = compare(models[0].run, models[1].run, [images], iterations=options.rounds)
+    row = {
+        "batch": options.batch_size,
+        "as written, ms": compared.first.median_ms,
+        "folded and fused, ms": compared.second.median_ms,
+        "x the time": compared.ratio,
+        "p10": compared.low,
+        "p90": compared.high,
+    }
+    _write(options.output, [row])
+    return markdown_table([row])
+
+
+def _write(path: str, content: Any) -> None:
+    if not path:
+        return
+    target = Path(path).expanduser()
+    ensure_directory(target.parent)
+    with atomic_write(target, "w") as file:
+        json.dump(content, file, indent=1)
+
+
+RUN: dict[str, Callable[[Any], str]] = {
+    "data": _data,
+    "decode": _decode,
+    "deploy": _deploy,
+    "eval": _eval,
+}

@@ -1,0 +1,33 @@
+"""Log lines on the terminal that do not tear a progress bar apart."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+PACKAGE_LOGGER = "gluon_ssd"
+
+
+class _BesideProgressBars(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        tqdm.write(self.format(record), file=sys.stderr)
+
+
+@contextmanager
+def console_log(level: int = logging.INFO) -> Iterator[logging.Logger]:
+    """Show the package's messages as bare lines on stderr within the block."""
+    logger = logging.getLogger(PACKAGE_LOGGER)
+    handler = _BesideProgressBars()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(level)
+    try:
+        yield logger
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)

@@ -1,0 +1,192 @@
+"""Options -> data sets, sample makers and loaders."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gluon_ssd.data.augmentation import Augmentation
+from gluon_ssd.data.check import check_dataset
+from gluon_ssd.data.custom import open_dataset
+from gluon_ssd.data.dataset import ListedDataset
+from gluon_ssd.data.labels import read_classes_file
+from gluon_ssd.data.loader import Loader
+from gluon_ssd.data.samples import EvalSamples, TrainSamples
+from gluon_ssd.errors import DataError, OptionError
+from gluon_ssd.options import DataOptions, TrainCommand, TrainDataOptions
+from gluon_ssd.targets import TargetMaker
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The two data sets of a training run, checked; both share one class order."""
+
+    train: ListedDataset
+    val: ListedDataset
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the foreground classes, in label order."""
+        return self.train.classes
+
+
+def training_data(command: TrainCommand) -> TrainingData:
+    """Open and check the training and the validation set.
+
+    Raises:
+        DataError: the data is not there, or more of it is bad than --max-bad-share allows.
+    """
+    options = command.data
+    train = _open(options, train=True, splits=options.splits, classes=_named_classes(options))
+    # The training classes decide, so that labels mean the same in both sets.
+    val = _open(options, train=False, splits=options.val_splits, classes=train.classes)
+    return TrainingData(
+        train=_checked(train, options.max_bad_share, "training"),
+        val=_checked(val, options.max_bad_share, "validation"),
+    )
+
+
+def evaluation_set(options: DataOptions, classes: Sequence[str] | None) -> ListedDataset:
+    """Open the set that eval_ssd.py scores.
+
+    Args:
+        options: where it is.
+        classes: the model's class names when it carries them; they must be the data set's, in any
+            order, and then give the label order. None takes the data set's own.
+
+    Raises:
+        DataError: the data is not there, or its classes are not the model's.
+    """
+    named = _named_classes(options)
+    if named is None and classes is not None and options.dataset in ("custom", "shapes"):
+        named = tuple(classes)
+    dataset = _open(options, train=False, splits=options.splits, classes=named)
+    if classes is not None and tuple(dataset.classes) != tuple(classes):
+        raise DataError(
+            f"the model knows {len(classes)} classes ({_some(classes)}), the data set has "
+            f"{len(dataset.classes)} ({_some(dataset.classes)}); choose --dataset to match the "
+            "model, or name the classes of a custom set with --classes"
+        )
+    return dataset
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+
+
+def _named_classes(options: DataOptions) -> tuple[str, ...] | None:
+    if not options.classes:
+        return None
+    if options.dataset in ("voc", "coco"):
+        raise OptionError(
+            f"--classes cannot change the classes of --dataset {options.dataset}; "
+            "use --dataset custom"
+        )
+    return read_classes_file(options.classes)
+
+
+def _open(
+    options: DataOptions, *, train: bool, splits: str, classes: Sequence[str] | None
+) -> ListedDataset:
+    dataset = open_dataset(
+        options.dataset,
+        Path(options.dataset_root).expanduser(),
+        train=train,
+        splits=splits,
+        classes=classes,
+        keep_empty=getattr(options, "keep_empty", False),
+        use_crowd=not getattr(options, "no_crowd", False),
+    )
+    if len(dataset) == 0:
+        raise DataError(
+            f"the {options.dataset} data set under {options.dataset_root} has no image to use; "
+            "name other --splits or another --dataset-root"
+        )
+    if options.limit_images:
+        dataset = dataset.subset(range(min(options.limit_images, len(dataset))))
+    return dataset
+
+
+def _checked(dataset: ListedDataset, max_bad_share: float, purpose: str) -> ListedDataset:
+    report = check_dataset(dataset)
+    for line in report.lines():
+        _log.info("%s set %s", purpose, line.strip())
+    report.stop_above(max_bad_share)
+    if not report.unusable:
+        return dataset
+    _log.warning("%s set: %d unusable images left out", purpose, len(report.unusable))
+    return dataset.without(report.unusable)
+
+
+def training_loader(
+    command: TrainCommand, dataset: ListedDataset, *, anchors_px: np.ndarray, normalization: tuple
+) -> Loader:
+    """Batches of augmented images with their targets.
+
+    Args:
+        command: the options.
+        dataset: the training set.
+        anchors_px: float32 (A, 4), centre format, pixels of the network input.
+        normalization: (mean, std) of the network, RGB, for values in [0, 1].
+    """
+    mean, std = normalization
+    size = command.model.data_shape
+    samples = TrainSamples(
+        (size, size),
+        _augmentation(command.data),
+        TargetMaker(anchors_px),
+        mean,
+        std,
+    )
+    return Loader(
+        dataset,
+        samples,
+        batch_size=command.optimizer.batch_size,
+        shuffle=True,
+        seed=command.train.seed,
+        num_workers=command.data.num_workers,
+        last_batch="rollover",
+        timeout_s=command.data.worker_timeout,
+    )
+
+
+def _augmentation(options: TrainDataOptions) -> Augmentation:
+    if options.augmentation == "legacy":
+        return Augmentation(hue=options.hue, crop_tries=options.crop_tries)
+    return Augmentation(
+        hue="narrow",
+        brightness=16.0,
+        contrast=(0.75, 1.25),
+        saturation=(0.75, 1.25),
+        expand_probability=0.0,
+        crop_scale=(0.6, 1.0),
+        crop_tries=options.crop_tries,
+    )
+
+
+def evaluation_loader(
+    options: DataOptions,
+    dataset: ListedDataset,
+    *,
+    batch_size: int,
+    size: int,
+    normalization: tuple,
+) -> Loader:
+    """Every image once, in order, resized and normalised as legacy validation does."""
+    mean, std = normalization
+    return Loader(
+        dataset,
+        EvalSamples((size, size), mean, std),
+        batch_size=min(batch_size, len(dataset)),
+        shuffle=False,
+        seed=0,
+        num_workers=options.num_workers,
+        last_batch="keep",
+        timeout_s=options.worker_timeout,
+    )

@@ -1,0 +1,137 @@
+"""Options -> annotated pictures and a JSON file of detections."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from gluon_ssd.build.devices import devices
+from gluon_ssd.build.networks import Model, deployed_model, network_model, trained_network
+from gluon_ssd.build.pictures import Picture, list_sources, read_pictures
+from gluon_ssd.data.labels import read_classes_file
+from gluon_ssd.data.transforms import eval_transform
+from gluon_ssd.files import atomic_path, atomic_write, ensure_directory
+from gluon_ssd.options import ModelOptions
+from gluon_ssd.options_tools import DemoCommand
+from gluon_ssd.report.draw import draw_detections
+
+_log = logging.getLogger(__name__)
+
+# The legacy demo keeps 200 candidates where evaluation keeps 400.
+_DEMO_NMS = (0.45, 200, 100)
+
+
+def detect_pictures(command: DemoCommand) -> str:
+    """Run the demo; returns the summary to print.
+
+    Raises:
+        DataError: a picture is not there or cannot be decoded.
+    """
+    sources = list_sources(command.images)
+    model = _model(command)
+    names = _class_names(command, model)
+    folder = ensure_directory(Path(command.output).expanduser())
+    rows: list[dict[str, Any]] = []
+    pictures = tqdm(
+        read_pictures(sources, every=command.every), desc="detect", unit="img", disable=None
+    )
+    for picture in pictures:
+        labels, scores, boxes_px = detect(model, picture.image)
+        shown = scores >= command.thresh
+        drawn = draw_detections(
+            picture.image,
+            boxes_px,
+            labels,
+            scores=scores,
+            classes=names,
+            threshold=command.thresh,
+        )
+        path = folder / f"{picture.name}.jpg"
+        with atomic_path(path) as temporary:
+            if not cv2.imwrite(str(temporary), cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)):
+                raise OSError(None, "the picture could not be written")
+        rows.append(_row(picture, path, names, labels[shown], scores[shown], boxes_px[shown]))
+    with atomic_write(folder / "detections.json", "w") as file:
+        json.dump(rows, file, indent=1)
+    found = sum(len(row["detections"]) for row in rows)
+    return (
+        f"{found} objects in {len(rows)} pictures; annotated pictures and detections.json "
+        f"are in {folder}"
+    )
+
+
+def detect(model: Model, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Objects in one picture of any size.
+
+    Args:
+        model: what detects.
+        image: uint8 (H, W, 3), RGB.
+
+    Returns:
+        labels int (K,), scores float32 (K,), boxes float32 (K, 4) as corners in pixels of the
+        picture; empty rows are left out, the best score comes first.
+    """
+    size = model.size
+    network_input = eval_transform(image, size_hw=(size, size), mean=model.mean, std=model.std)
+    outputs = model.deployed.run(network_input[np.newaxis])
+    ids, scores, boxes = (output.asnumpy()[0] for output in outputs)
+    kept = ids[:, 0] >= 0
+    height, width = image.shape[:2]
+    scale = np.array([width, height, width, height], np.float32) / size
+    return ids[kept, 0].astype(int), scores[kept, 0], boxes[kept] * scale
+
+
+def _model(command: DemoCommand) -> Model:
+    flag = f"--gpus {command.gpus}"
+    context = devices(command.device_ids[:1], flag)[0]
+    if command.model_prefix:
+        size = command.data_shape or 300
+        return deployed_model(command.model_prefix, size, fuse=True, ctx=context)
+    options = ModelOptions(model_root=command.model_root, mirror=command.mirror)
+    network = trained_network(
+        command.network, command.pretrained, classes_file=command.classes, options=options
+    )
+    size = command.data_shape or network.input_size_hw[0]
+    return network_model(network, nms=_DEMO_NMS, size=size, ctx=context)
+
+
+def _class_names(command: DemoCommand, model: Model) -> Sequence[str]:
+    if command.classes:
+        return read_classes_file(command.classes)
+    if model.classes is None:
+        _log.warning("the model does not carry class names; give them with --classes FILE")
+    return model.classes or ()
+
+
+def _row(
+    picture: Picture,
+    path: Path,
+    names: Sequence[str],
+    labels: np.ndarray,
+    scores: np.ndarray,
+    boxes_px: np.ndarray,
+) -> dict[str, Any]:
+    height, width = picture.image.shape[:2]
+    return {
+        "source": picture.source,
+        "frame": picture.frame,
+        "annotated": str(path),
+        "width": width,
+        "height": height,
+        "detections": [
+            {
+                "label": int(label),
+                "class": names[label] if label < len(names) else None,
+                "score": round(float(score), 6),
+                "box_px": [round(float(value), 2) for value in box],
+            }
+            for label, score, box in zip(labels, scores, boxes_px, strict=True)
+        ],
+    }

@@ -1,0 +1,130 @@
+"""Options -> a model, the data set it is scored on, and what eval_ssd.py prints."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gluon_ssd.build.data import evaluation_loader, evaluation_set
+from gluon_ssd.build.devices import devices
+from gluon_ssd.build.metrics import make_score
+from gluon_ssd.build.networks import Model, deployed_model, network_model, trained_network
+from gluon_ssd.errors import OptionError
+from gluon_ssd.evaluation.boxsets import Detections
+from gluon_ssd.evaluation.predict import predict
+from gluon_ssd.evaluation.result import Evaluation
+from gluon_ssd.files import atomic_write, ensure_directory
+from gluon_ssd.options import EvalCommand
+
+_NOT_YET = {
+    "calibration": "--calibration is not built yet; use an int8 model exported elsewhere "
+    "with --deploy --model-prefix",
+    "auto_tuning": "--auto_tuning is not built yet; leave it out",
+}
+
+
+def refuse_unbuilt(command: EvalCommand) -> None:
+    """Raise OptionError for a legacy flag whose work is not there yet."""
+    for name, message in _NOT_YET.items():
+        if getattr(command.deploy, name):
+            raise OptionError(message)
+
+
+def evaluation_model(command: EvalCommand) -> Model:
+    """Load the exported model, or build the network with its weights and compile it.
+
+    Raises:
+        ModelError, WeightsError: one line about what cannot be used.
+    """
+    count = command.eval.num_gpus
+    context = devices(range(count), f"--num-gpus {count}")[0]
+    size = command.model.data_shape
+    if command.deploy.deploy:
+        prefix = command.deploy.model_prefix or ""
+        return deployed_model(prefix, size, fuse=not command.deploy.no_fuse, ctx=context)
+    network = trained_network(
+        command.network_name,
+        command.eval.pretrained,
+        classes_file=command.data.classes,
+        options=command.model,
+    )
+    nms = (command.eval.nms_thresh, command.eval.nms_topk, command.eval.post_nms)
+    return network_model(network, nms=nms, size=size, ctx=context)
+
+
+def evaluate(command: EvalCommand, model: Model) -> str:
+    """Score the model on every image of the data set; returns the lines to print.
+
+    Raises:
+        DataError: the data set cannot be used, or is of other classes than the model.
+    """
+    dataset = evaluation_set(command.data, model.classes)
+    name = "deploy" if command.deploy.deploy else command.network_name
+    score = make_score(dataset, command.eval.metric, save_prefix=command.eval.save_prefix + name)
+    loader = evaluation_loader(
+        command.data,
+        dataset,
+        batch_size=command.batch_size,
+        size=model.size,
+        normalization=(model.mean, model.std),
+    )
+    with loader:
+        found = predict(
+            model.deployed.run,
+            loader.epoch(0),
+            num_images=len(dataset),
+            progress=sys.stderr.isatty(),
+        )
+    outcome = score(found)
+    _write_results(command, found, outcome)
+    _write_detections(command.eval.save_detections, found, dataset)
+    lines = [f"Throughput is {found.images_per_second:f} img/sec."]
+    lines += [f"{key} {value}" for key, value in outcome.lines]
+    return "\n".join(lines)
+
+
+def _write_results(command: EvalCommand, found: Detections, outcome: Evaluation) -> None:
+    if not command.eval.results:
+        return
+    facts = {
+        "score": outcome.score,
+        "class_scores": outcome.class_scores,
+        "images": found.num_images,
+        "seconds": found.seconds,
+        "images_per_second": found.images_per_second,
+    }
+    _dump(command.eval.results, _without_nan(facts))
+
+
+def _write_detections(path: str, found: Detections, dataset: Any) -> None:
+    if not path:
+        return
+    rows = [
+        {
+            "image": dataset.image_path(int(image)),
+            "class": dataset.classes[int(label)],
+            "score": round(float(score), 6),
+            "box_px": [round(float(value), 2) for value in box],
+        }
+        for image, label, score, box in zip(
+            found.image_index, found.labels, found.scores, found.boxes_px, strict=True
+        )
+    ]
+    _dump(path, rows)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def _dump(path: str, content: Any) -> None:
+    target = Path(path).expanduser()
+    ensure_directory(target.parent)
+    with atomic_write(target, "w") as file:
+        json.dump(content, file, indent=1)

@@ -1,0 +1,129 @@
+"""Options -> a model that detects: a zoo network or an exported symbol, run the same way."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gluon_ssd.data.labels import read_classes_file
+from gluon_ssd.deploy.export import export_detector
+from gluon_ssd.deploy.runtime import DeployedModel, load_deployed
+from gluon_ssd.models import build_network
+from gluon_ssd.models.decode import DetectionDecoder
+from gluon_ssd.models.detector import Detector
+from gluon_ssd.models.init import initialize
+from gluon_ssd.models.saved import SavedModel, read_sidecar
+from gluon_ssd.models.specs import MEAN, STD
+from gluon_ssd.models.weights import load_parameters
+from gluon_ssd.models.zoo import SsdNetwork
+from gluon_ssd.models.zoo_files import fetch_detector
+from gluon_ssd.options import ModelOptions
+
+_log = logging.getLogger(__name__)
+
+NmsSettings = tuple[float, int, int]  # IoU threshold, candidates, kept rows
+
+
+@dataclass(frozen=True)
+class Model:
+    """A detector ready to run.
+
+    Attributes:
+        name: as printed by the legacy benchmark: the network's name, or "deploy".
+        deployed: the compiled graph.
+        classes: foreground names, or None for a symbol that does not carry them.
+        size: side of the square input, px.
+        mean, std: normalisation of RGB in [0, 1].
+    """
+
+    name: str
+    deployed: DeployedModel
+    classes: tuple[str, ...] | None
+    size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+def wants_zoo_weights(pretrained: str) -> bool:
+    """Whether ``--pretrained`` means the zoo's weights rather than a file, as legacy reads it."""
+    return pretrained.lower() in ("true", "1", "yes", "t")
+
+
+def deployed_model(prefix: str, size: int, *, fuse: bool, ctx: Any) -> Model:
+    """Load an exported model. A size it carries wins over `size`, with a notice."""
+    deployed = load_deployed(prefix, ctx=ctx, input_size_hw=None, fuse=False)
+    saved = deployed.saved
+    if saved is not None and saved.input_size_hw != (size, size):
+        _log.warning(
+            "%s was exported for %d pixels; --data-shape %d is not used",
+            prefix,
+            saved.input_size_hw[0],
+            size,
+        )
+        size = saved.input_size_hw[0]
+    deployed = load_deployed(prefix, ctx=ctx, input_size_hw=(size, size), fuse=fuse)
+    return Model(
+        name="deploy",
+        deployed=deployed,
+        classes=saved.classes if saved else None,
+        size=size,
+        mean=saved.mean if saved else MEAN,
+        std=saved.std if saved else STD,
+    )
+
+
+def trained_network(
+    name: str, pretrained: str, *, classes_file: str, options: ModelOptions
+) -> SsdNetwork:
+    """Build a network and load its trained weights, from a file or the zoo, on the CPU.
+
+    Raises:
+        WeightsError: the weights cannot be had or do not fit.
+    """
+    if wants_zoo_weights(pretrained):
+        path = str(fetch_detector(name, root=options.model_root, mirror=options.mirror or None))
+    else:
+        path = pretrained
+    sidecar = read_sidecar(path)
+    classes: Sequence[str] | None = None
+    if classes_file:
+        classes = read_classes_file(classes_file)
+    elif sidecar is not None and name.endswith("_custom"):
+        classes = sidecar.classes
+    network = build_network(name, classes=classes)
+    initialize(network)
+    load_parameters(network, path)
+    return network
+
+
+def network_model(network: SsdNetwork, *, nms: NmsSettings, size: int, ctx: Any) -> Model:
+    """Compile a network as a deployed one, through an export that is thrown away."""
+    with tempfile.TemporaryDirectory(prefix="gluon_ssd-") as folder:
+        prefix = str(Path(folder) / network.name)
+        export_network_as(network, prefix, nms=nms, size=size, fused=False)
+        deployed = load_deployed(prefix, ctx=ctx, input_size_hw=(size, size))
+    return Model(
+        network.name, deployed, network.classes, size, tuple(network.mean), tuple(network.std)
+    )
+
+
+def export_network_as(
+    network: SsdNetwork, prefix: str, *, nms: NmsSettings, size: int, fused: bool
+) -> None:
+    """Write a network as a static symbol that carries its classes, size and normalisation."""
+    thresh, topk, post_nms = nms
+    decoder = DetectionDecoder(
+        len(network.classes), nms_thresh=thresh, nms_topk=topk, post_nms=post_nms
+    )
+    saved = SavedModel(
+        name=network.name,
+        classes=network.classes,
+        input_size_hw=(size, size),
+        mean=tuple(network.mean),
+        std=tuple(network.std),
+    )
+    export_detector(Detector(network, decoder), prefix, fused=fused, saved=saved)

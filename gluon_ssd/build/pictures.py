@@ -1,0 +1,102 @@
+"""Where the demo's pictures come from: image files, folders of them, and videos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from gluon_ssd.data.images import IMAGE_SUFFIXES, read_image
+from gluon_ssd.errors import DataError
+
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
+
+
+class Picture(NamedTuple):
+    """One picture. name: unique, for its output file; frame: number in a video, else None."""
+
+    name: str
+    source: str
+    frame: int | None
+    image: np.ndarray  # uint8 (H, W, 3), RGB
+
+
+def list_sources(text: str) -> list[Path]:
+    """Files named by ``--images``: a comma list of images, videos and folders, in order.
+
+    Raises:
+        DataError: a path does not exist, is of no known kind, or a folder holds no picture.
+    """
+    sources: list[Path] = []
+    for part in (piece.strip() for piece in text.split(",") if piece.strip()):
+        path = Path(part).expanduser()
+        if path.is_dir():
+            inside = [child for child in sorted(path.iterdir()) if _is_known(child)]
+            if not inside:
+                raise DataError(
+                    f"the folder {path} holds no picture; looked for "
+                    f"{', '.join((*IMAGE_SUFFIXES, *VIDEO_SUFFIXES))}"
+                )
+            sources += inside
+        elif not path.exists():
+            raise DataError(f"there is no file or folder {path}; check --images")
+        elif not _is_known(path):
+            raise DataError(
+                f"{path} is neither an image nor a video by its ending; allowed are "
+                f"{', '.join((*IMAGE_SUFFIXES, *VIDEO_SUFFIXES))}"
+            )
+        else:
+            sources.append(path)
+    if not sources:
+        raise DataError("--images names no file; give images, folders or videos")
+    return sources
+
+
+def _is_known(path: Path) -> bool:
+    return path.suffix.lower() in (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
+
+
+def read_pictures(sources: Sequence[Path], *, every: int = 1) -> Iterator[Picture]:
+    """Decode one picture after the other; of a video every `every`-th frame.
+
+    Raises:
+        DataError: an image or a video cannot be decoded.
+    """
+    taken: set[str] = set()
+    for path in sources:
+        name = _unique(path, taken)
+        if path.suffix.lower() in VIDEO_SUFFIXES:
+            yield from _read_video(path, name, every)
+        else:
+            yield Picture(name, str(path), None, read_image(path))
+
+
+def _unique(path: Path, taken: set[str]) -> str:
+    """The file's stem, numbered when several sources share it."""
+    name, number = path.stem, 1
+    while name in taken:
+        number += 1
+        name = f"{path.stem}-{number}"
+    taken.add(name)
+    return name
+
+
+def _read_video(path: Path, name: str, every: int) -> Iterator[Picture]:
+    video = cv2.VideoCapture(str(path))
+    try:
+        number = -1
+        while True:
+            is_there, frame = video.read()
+            if not is_there:
+                break
+            number += 1
+            if number % every == 0:
+                image = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+                yield Picture(f"{name}_{number:06d}", str(path), number, image)
+    finally:
+        video.release()
+    if number < 0:
+        raise DataError(f"cannot decode the video {path}; it is damaged or of an unknown codec")

@@ -1,0 +1,216 @@
+"""Options -> a training run: devices, network, plan, hooks, and the call of `fit`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from gluon_ssd.build.data import TrainingData, evaluation_loader, training_loader
+from gluon_ssd.build.devices import devices
+from gluon_ssd.build.metrics import make_score
+from gluon_ssd.build.networks import wants_zoo_weights
+from gluon_ssd.cli import as_namespace, flat_values
+from gluon_ssd.data.loader import Batch, Loader
+from gluon_ssd.errors import OptionError
+from gluon_ssd.evaluation.predict import predict
+from gluon_ssd.evaluation.result import Evaluation
+from gluon_ssd.models import build_network
+from gluon_ssd.models.detector import Detector
+from gluon_ssd.models.init import initialize
+from gluon_ssd.models.weights import load_base, load_parameters, save_parameters
+from gluon_ssd.models.zoo import SsdNetwork
+from gluon_ssd.models.zoo_files import fetch_base
+from gluon_ssd.options import TrainCommand
+from gluon_ssd.report.plots import draw_curves
+from gluon_ssd.training.plan import Hooks, Plan
+from gluon_ssd.training.run import Outcome, fit
+from gluon_ssd.training.schedule import Schedule
+
+_NOT_YET = {
+    "dali": "--dali is not built yet; leave it out to load images with --num-workers processes",
+    "amp": "--amp is not built yet; leave it out to train in float32",
+    "horovod": "--horovod is not built yet; leave it out to train in one process",
+}
+
+
+def refuse_unbuilt(command: TrainCommand) -> None:
+    """Raise OptionError for a legacy flag whose work is not there yet."""
+    for name, message in _NOT_YET.items():
+        if getattr(command.train, name):
+            raise OptionError(message)
+
+
+def training_contexts(command: TrainCommand) -> list[Any]:
+    """The devices to train on. Raises OptionError when they do not fit the other options."""
+    contexts = devices(command.train.device_ids, f"--gpus {command.train.gpus}")
+    if command.train.syncbn and len(contexts) < 2:
+        raise OptionError("--syncbn needs several devices; name them with --gpus or leave it out")
+    return contexts
+
+
+def training_network(
+    command: TrainCommand, classes: Sequence[str], contexts: Sequence[Any]
+) -> SsdNetwork:
+    """Build the network with its first weights on all devices.
+
+    Raises:
+        WeightsError: the ImageNet weights cannot be had or do not fit.
+    """
+    train = command.train
+    network = build_network(
+        command.network_name,
+        classes=classes,
+        sync_batch_norm_devices=len(contexts) if train.syncbn else 0,
+    )
+    initialize(network, contexts, train.seed)
+    # Weights to resume from replace all of it: then nothing is fetched for nothing.
+    if not train.resume:
+        _load_base(command, network)
+    network.hybridize(static_alloc=True, static_shape=True)
+    return network
+
+
+def _load_base(command: TrainCommand, network: SsdNetwork) -> None:
+    wanted = command.train.pretrained_base
+    if wanted.lower() in ("false", "0", "no", "f", ""):
+        return
+    if wants_zoo_weights(wanted):
+        wanted = str(
+            fetch_base(
+                network.spec, root=command.model.model_root, mirror=command.model.mirror or None
+            )
+        )
+    load_base(network, wanted)
+
+
+def run_training(
+    command: TrainCommand, data: TrainingData, network: SsdNetwork, contexts: Sequence[Any]
+) -> Outcome:
+    """Train to the last epoch; writes every file of the run."""
+    side = command.model.data_shape
+    anchors = network.anchors((side, side))
+    normalization = (network.mean, network.std)
+    train_loader = training_loader(
+        command, data.train, anchors_px=anchors, normalization=normalization
+    )
+    val_loader = evaluation_loader(
+        command.data,
+        data.val,
+        batch_size=command.optimizer.batch_size,
+        size=side,
+        normalization=normalization,
+    )
+    with train_loader, val_loader:
+        batches = _Limited(train_loader, command.optimizer.epochs, command.train.limit_steps)
+        hooks = Hooks(
+            save_weights=lambda path: save_parameters(network, path),
+            image_names=lambda indices: [data.train.image_path(int(i)) for i in indices],
+            evaluate=_evaluator(command, data, network, contexts[0], val_loader),
+            load_weights=lambda path: load_parameters(network, path, contexts),
+            draw_curves=draw_curves,
+        )
+        plan = _plan(command, batches.epochs, network, len(anchors))
+        return fit(network, batches, contexts=contexts, plan=plan, hooks=hooks)
+
+
+class _Limited:
+    """Training batches that end after a number of steps; 0 does not limit them."""
+
+    def __init__(self, loader: Loader, epochs: int, limit_steps: int) -> None:
+        self._loader = loader
+        self._counts = [loader.num_batches(epoch) for epoch in range(epochs)]
+        if limit_steps:
+            left = limit_steps
+            for epoch, count in enumerate(self._counts):
+                self._counts[epoch] = min(count, left)
+                left -= self._counts[epoch]
+            self._counts = [count for count in self._counts if count]
+
+    @property
+    def epochs(self) -> int:
+        return len(self._counts)
+
+    def num_batches(self, epoch: int) -> int:
+        return self._counts[epoch]
+
+    def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
+        batches = self._loader.epoch(epoch, start_batch)
+        for _, batch in zip(range(start_batch, self._counts[epoch]), batches, strict=False):
+            yield batch
+
+
+def _evaluator(
+    command: TrainCommand, data: TrainingData, network: SsdNetwork, context: Any, loader: Loader
+) -> Callable[[], Evaluation]:
+    detector = Detector(network)
+    detector.hybridize(static_alloc=True, static_shape=True)
+    detector.decoder.initialize(ctx=context)
+    score = make_score(data.val, command.train.metric, save_prefix=command.prefix)
+
+    def run(images: Any) -> Any:
+        return detector(detector_input(images, context))
+
+    def evaluate() -> Evaluation:
+        return score(predict(run, loader.epoch(0), num_images=len(data.val)))
+
+    return evaluate
+
+
+def _plan(command: TrainCommand, epochs: int, network: SsdNetwork, num_anchors: int) -> Plan:
+    optimizer, train = command.optimizer, command.train
+    return Plan(
+        prefix=command.prefix,
+        epochs=epochs,
+        schedule=Schedule(
+            base=optimizer.lr,
+            decay=optimizer.lr_decay,
+            decay_epochs=optimizer.decay_epochs,
+            kind=optimizer.schedule,
+            warmup_epochs=optimizer.warmup_epochs,
+        ),
+        momentum=optimizer.momentum,
+        wd=optimizer.wd,
+        no_wd_on_bias_bn=optimizer.no_wd_on_bias_bn,
+        clip_gradient_norm=optimizer.clip_gradient or None,
+        start_epoch=train.start_epoch,
+        resume=train.resume,
+        log_interval=train.log_interval,
+        save_interval=train.save_interval,
+        val_interval=command.val_interval,
+        checkpoint_interval_s=60 * train.checkpoint_minutes,
+        seed=train.seed,
+        options=flat_values(command),
+        network={
+            "name": network.name,
+            "classes": list(network.classes),
+            "data_shape": command.model.data_shape,
+            "anchors": num_anchors,
+        },
+        first_line=str(as_namespace(command)),
+    )
+
+
+def summary(outcome: Outcome) -> str:
+    """Where the files are and how well the network does; printed at the end."""
+    lines = [f"log {outcome.files.log}", f"checkpoint {outcome.files.checkpoint}"]
+    if outcome.best_score is not None:
+        lines.append(f"best weights {outcome.files.best_weights}")
+        lines.append(f"best mAP {outcome.best_score:.4f} in epoch {outcome.best_epoch}")
+    return "\n".join(lines)
+
+
+# Here and not in evaluation/, since only MXNet networks need their input moved to a device.
+def detector_input(images: Any, context: Any) -> Any:
+    """NumPy images as an MXNet array on a device; a copy, so the loader may go on."""
+    from gluon_ssd.compat import mx
+
+    return mx.nd.array(images, ctx=context, dtype="float32")
+
+
+__all__ = [
+    "refuse_unbuilt",
+    "run_training",
+    "summary",
+    "training_contexts",
+    "training_network",
+]

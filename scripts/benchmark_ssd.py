@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""Measure the fast parts against the ways they replace, in turns, in one run.
+
+python scripts/benchmark_ssd.py data   --dataset-root DIR --splits 2007_test --data-shape 512
+python scripts/benchmark_ssd.py decode --num-anchors 24564 --num-classes 20
+python scripts/benchmark_ssd.py eval   --model-prefix PREFIX --dataset-root DIR
+python scripts/benchmark_ssd.py deploy --model-prefix PREFIX --data-shape 300
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from gluon_ssd.cli import parse, run_main, suggestion  # noqa: E402
+from gluon_ssd.errors import OptionError  # noqa: E402
+from gluon_ssd.options_tools import (  # noqa: E402
+    DataBenchmark,
+    DecodeBenchmark,
+    DeployBenchmark,
+    EvalBenchmark,
+)
+
+KINDS = {
+    "data": DataBenchmark,
+    "decode": DecodeBenchmark,
+    "deploy": DeployBenchmark,
+    "eval": EvalBenchmark,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script; returns its exit code."""
+    return run_main(lambda: benchmark(sys.argv[1:] if argv is None else argv))
+
+
+def benchmark(argv: Sequence[str]) -> int:
+    """Choose what to measure, read its options, print the table."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print(__doc__)
+        return 0
+    kind = argv[0]
+    if kind not in KINDS:
+        raise OptionError(
+            f"unknown benchmark {kind!r}; there are {', '.join(KINDS)}{suggestion(kind, [*KINDS])}"
+        )
+    options = parse(
+        KINDS[kind], argv[1:], prog=f"benchmark_ssd.py {kind}", description=__doc__ or ""
+    )
+    # Only now, so that --help and option errors need neither MXNet nor NumPy.
+    from gluon_ssd.build import benchmarks
+    from gluon_ssd.build.console import console_log
+
+    with console_log():
+        print(benchmarks.RUN[kind](options))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+#!/usr/bin/env python3
+"""Detect objects in images, folders and videos; write annotated pictures and JSON.
+
+python scripts/demo_ssd.py --model-prefix model/ssd --images photo.jpg,folder,film.mp4
+python scripts/demo_ssd.py --network ssd_512_mobilenet1.0_voc --pretrained FILE --images folder
+python scripts/demo_ssd.py --model-prefix model/ssd --images film.mp4 --every 10 --thresh 0.3
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from gluon_ssd.cli import parse, run_main  # noqa: E402
+from gluon_ssd.options_tools import DemoCommand  # noqa: E402
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script; returns its exit code."""
+    return run_main(lambda: demo(argv))
+
+
+def demo(argv: Sequence[str] | None) -> int:
+    """Options, model, pictures, summary."""
+    command = parse(DemoCommand, argv, prog="demo_ssd.py", description=__doc__ or "")
+    # Only now, so that --help and option errors need neither MXNet nor NumPy.
+    from gluon_ssd.build.console import console_log
+    from gluon_ssd.build.demo import detect_pictures
+
+    with console_log():
+        print(detect_pictures(command))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+#!/usr/bin/env python3
+"""Write a trained network as a static symbol, load it back and compare.
+
+python scripts/export_ssd.py --network mobilenet1.0 --data-shape 512 --pretrained FILE --output P
+python scripts/export_ssd.py --network mobilenet0.25 --dataset custom --pretrained F --output P
+python scripts/export_ssd.py --network mobilenet1.0 --pretrained FILE --output P --no-fuse
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from gluon_ssd.cli import parse, run_main  # noqa: E402
+from gluon_ssd.options_tools import ExportCommand  # noqa: E402
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script; returns its exit code."""
+    return run_main(lambda: export(argv))
+
+
+def export(argv: Sequence[str] | None) -> int:
+    """Options, network, files, summary."""
+    command = parse(ExportCommand, argv, prog="export_ssd.py", description=__doc__ or "")
+    # Only now, so that --help and option errors need neither MXNet nor NumPy.
+    from gluon_ssd.build.console import console_log
+    from gluon_ssd.build.export import export_network
+
+    with console_log():
+        print(export_network(command))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+#!/usr/bin/env python3
+"""Write the flag tables of README.md from the declared options.
+
+python scripts/update_readme.py
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from gluon_ssd.build.readme import with_current_tables  # noqa: E402
+from gluon_ssd.cli import run_main  # noqa: E402
+from gluon_ssd.files import atomic_write  # noqa: E402
+
+
+def main() -> int:
+    """Rewrite the tables in place."""
+    path = ROOT / "README.md"
+    text = with_current_tables(path.read_text(encoding="utf-8"))
+    with atomic_write(path, "w") as file:
+        file.write(text)
+    print(f"wrote the flag tables of {path.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""Train an SSD detector.
+
+  python train_ssd.py --network mobilenet1.0 --data-shape 512 --dataset voc
+  python train_ssd.py --network mobilenet0.25 --dataset custom --dataset-root DIR --batch-size 16
+  python train_ssd.py --network mobilenet0.25 --dataset custom --dataset-root DIR --resume FILE
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from gluon_ssd.cli import parse, run_main
+from gluon_ssd.options import TrainCommand
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script; returns its exit code."""
+    return run_main(lambda: train(argv))
+
+
+def train(argv: Sequence[str] | None) -> int:
+    """Options, devices, data, network, epochs, summary."""
+    command = parse(TrainCommand, argv, prog="train_ssd.py", description=__doc__ or "")
+    # Only now, so that --help and option errors need neither MXNet nor NumPy.
+    from gluon_ssd.build import training
+    from gluon_ssd.build.console import console_log
+    from gluon_ssd.build.data import training_data
+
+    training.refuse_unbuilt(command)
+    with console_log():
+        contexts = training.training_contexts(command)
+        data = training_data(command)
+        network = training.training_network(command, data.classes, contexts)
+        outcome = training.run_training(command, data, network, contexts)
+    print(training.summary(outcome))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
