@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.deploy.graph import Graph, Params, parse_graph, to_symbol
+from gluon_ssd.deploy.graph import Graph, Params, output_shapes, parse_graph, to_symbol
+from gluon_ssd.deploy.split import split_at_predictions
 from gluon_ssd.errors import ModelError, WeightsError
 
 INPUT = "data"
@@ -25,13 +25,11 @@ class Exported:
         symbol_file: the JSON file, for messages.
         graph: the symbol; its input is called "data".
         params: every array the symbol needs beside its input.
-        text: the JSON text as read.
     """
 
     symbol_file: Path
     graph: Graph
     params: Params
-    text: str
 
     @property
     def is_quantised(self) -> bool:
@@ -75,7 +73,7 @@ def read_exported(prefix: str, epoch: int = 0) -> Exported:
         to_symbol(graph)
     except mx.MXNetError as error:
         raise ModelError(
-            f"MXNet {mx.__version__} cannot load {symbol_file}: {_last_line(error)}; export it anew"
+            f"MXNet {mx.__version__} cannot load {symbol_file}: {last_line(error)}; export it anew"
         ) from error
     params = read_params(params_file)
     variables = graph.variables()
@@ -90,7 +88,7 @@ def read_exported(prefix: str, epoch: int = 0) -> Exported:
             f"arrays are missing ({_some(missing)}); the two files must be of one export"
         )
     used = {name: params[name] for name in variables if name != INPUT}
-    return Exported(symbol_file, graph, used, text)
+    return Exported(symbol_file, graph, used)
 
 
 def read_params(path: Path) -> Params:
@@ -108,7 +106,7 @@ def read_params(path: Path) -> Params:
         return {name.split(":", 1)[-1]: array.asnumpy() for name, array in arrays.items()}
     except (mx.MXNetError, OSError) as error:
         raise WeightsError(
-            f"cannot read parameters from {path} ({_last_line(error)}); the file is damaged or cut "
+            f"cannot read parameters from {path} ({last_line(error)}); the file is damaged or cut "
             "off, or is no MXNet parameter file"
         ) from error
 
@@ -120,33 +118,41 @@ def check_shapes(exported: Exported, input_size_hw: tuple[int, int]) -> None:
         WeightsError: arrays of another shape, listed by name.
         ModelError: the symbol cannot take that input size.
     """
-    symbol = to_symbol(exported.graph)
-    shape = (1, 3, *input_size_hw)
+    shapes = {INPUT: (1, 3, *input_size_hw)}
     try:
-        arguments, outputs, statistics = symbol.infer_shape_partial(**{INPUT: shape})
+        outputs = output_shapes(exported.graph, exported.params, shapes)
     except mx.MXNetError as error:
-        raise _refused(exported, shape, error) from error
-    names = symbol.list_arguments() + symbol.list_auxiliary_states()
-    wrong = [
-        f"{name} is {exported.params[name].shape}, needed {tuple(wanted)}"
-        for name, wanted in zip(names, [*arguments, *statistics], strict=True)
-        if name != INPUT and not _fits(exported.params[name], wanted)
-    ]
-    if wrong:
-        raise WeightsError(
-            f"the parameters of {exported.symbol_file} have the wrong shape for it: "
-            f"{_some(wrong)}; the two files must be of one export"
-        )
-    known = {name: array.shape for name, array in exported.params.items()}
-    try:
-        symbol.infer_shape(**{INPUT: shape}, **known)
-    except mx.MXNetError as error:
-        raise _refused(exported, shape, error) from error
+        wrong = _wrong_shapes(exported, shapes)
+        if wrong:
+            raise WeightsError(
+                f"the parameters of {exported.symbol_file} have the wrong shape for it: "
+                f"{_some(wrong)}; the two files must be of one export"
+            ) from error
+        raise ModelError(
+            f"{exported.symbol_file} cannot take images of shape {shapes[INPUT]} "
+            f"({last_line(error)}); use the input size it was exported for, --data-shape"
+        ) from error
     if len(outputs) != 3:
         raise ModelError(
             f"{exported.symbol_file} has {len(outputs)} outputs; a detector has three: ids, scores "
             "and bboxes"
         )
+
+
+def _wrong_shapes(exported: Exported, input_shapes: dict[str, tuple]) -> list[str]:
+    """Arrays of the network, decoding left out, whose shape is not what the images lead to."""
+    halves = split_at_predictions(exported.graph, INPUT)
+    symbol = to_symbol(halves.network if halves else exported.graph)
+    try:
+        arguments, _, statistics = symbol.infer_shape_partial(**input_shapes)
+    except mx.MXNetError:
+        return []
+    names = symbol.list_arguments() + symbol.list_auxiliary_states()
+    return [
+        f"{name} is {exported.params[name].shape}, needed {tuple(wanted)}"
+        for name, wanted in zip(names, [*arguments, *statistics], strict=True)
+        if name != INPUT and not _fits(exported.params[name], wanted)
+    ]
 
 
 def _fits(array: np.ndarray, wanted: tuple[int, ...] | None) -> bool:
@@ -158,15 +164,7 @@ def _fits(array: np.ndarray, wanted: tuple[int, ...] | None) -> bool:
     )
 
 
-def _refused(exported: Exported, shape: tuple[int, ...], error: Any) -> ModelError:
-    reason = _last_line(error)
-    return ModelError(
-        f"{exported.symbol_file} cannot take images of shape {shape} ({reason}); use the input "
-        "size it was exported for, --data-shape"
-    )
-
-
-def _last_line(error: Exception) -> str:
+def last_line(error: Exception) -> str:
     """What happened, without MXNet's stack and source positions."""
     line = str(error).strip().splitlines()[-1].strip()
     return line.rpartition("Check failed: ")[2].rstrip(": ") or line

@@ -64,21 +64,25 @@ class DeployedModel:
     @property
     def can_split(self) -> bool:
         """Whether network and decoding can be run apart, for timing."""
-        return self._halves is not None
+        return self._halves is not None and self._halves.decoding is not None
 
     def run_heads(self, images: Any) -> list[Any]:
-        """Run only the network, up to the joined class and box predictions.
+        """Run only the network: the class and box predictions of all levels, joined.
 
         Raises:
             ModelError: the images have the wrong size, or the symbol does not show where the
                 network ends.
         """
         self._check_size(images)
-        return self._compiled_halves[0](images)
+        return self._network(images)
 
     def run_decode(self, predictions: list[Any]) -> tuple[Any, Any, Any]:
-        """Turn what `run_heads` returned into detections; both together equal `run`."""
-        ids, scores, bboxes = self._compiled_halves[1](*predictions)
+        """Turn what `run_heads` returned into detections; both together equal `run`.
+
+        Raises:
+            ModelError: `can_split` is not true.
+        """
+        ids, scores, bboxes = self._decoding(*predictions)
         return ids, scores, bboxes
 
     def _check_size(self, images: Any) -> None:
@@ -98,14 +102,22 @@ class DeployedModel:
         return split_at_predictions(self.graph, INPUT)
 
     @cached_property
-    def _compiled_halves(self) -> tuple[CompiledGraph, CompiledGraph]:
+    def _network(self) -> CompiledGraph:
         if self._halves is None:
             raise ModelError(
                 f"{self.name} does not show where the network ends and decoding starts; "
                 "only the whole can be timed"
             )
-        network = self._compile(self._halves.network, (INPUT,))
-        return network, self._compile(self._halves.decoding, self._halves.names)
+        return self._compile(self._halves.network, (INPUT,))
+
+    @cached_property
+    def _decoding(self) -> CompiledGraph:
+        if self._halves is None or self._halves.decoding is None:
+            raise ModelError(
+                f"the decoding of {self.name} cannot be run without its network; "
+                "load it fused and for one input size"
+            )
+        return self._compile(self._halves.decoding, self._halves.names)
 
     def _compile(self, graph: Graph, inputs: tuple[str, ...]) -> CompiledGraph:
         return CompiledGraph(graph, self.params, ctx=self.ctx, inputs=inputs, onednn=self.onednn)
@@ -135,7 +147,7 @@ def load_deployed(
         ModelError, WeightsError: one line about the file that cannot be used.
     """
     exported = read_exported(prefix, epoch)
-    saved = read_symbol_metadata(exported.text)
+    saved = read_symbol_metadata(exported.symbol_file)
     if input_size_hw is None and saved is not None:
         input_size_hw = saved.input_size_hw
     if input_size_hw is not None:

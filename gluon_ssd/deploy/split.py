@@ -15,12 +15,13 @@ class Halves:
 
     Attributes:
         network: images to the joined predictions of all levels.
-        decoding: those predictions to ids, scores and boxes.
+        decoding: those predictions to ids, scores and boxes; None where it also looks at the
+            images, as unfused graphs do to crop their anchors.
         names: names of the inputs of `decoding`, in the order of the outputs of `network`.
     """
 
     network: Graph
-    decoding: Graph
+    decoding: Graph | None
     names: tuple[str, ...]
 
 
@@ -28,8 +29,7 @@ def split_at_predictions(graph: Graph, image_input: str) -> Halves | None:
     """Cut where the predictions of all levels, transposed and flattened, are joined.
 
     Returns:
-        The two halves; None when there is no such place, or when decoding needs more of the
-        network than the predictions. The graph itself is not changed.
+        The two halves, or None when there is no such place. The graph itself is not changed.
     """
     joints = [node for node in graph.find("Concat") if _joins_predictions(node)]
     if not joints:
@@ -37,9 +37,9 @@ def split_at_predictions(graph: Graph, image_input: str) -> Halves | None:
     names = tuple(f"_predictions{number}" for number in range(len(joints)))
     stand_ins = {id(node): Node(VARIABLE, name) for node, name in zip(joints, names, strict=True)}
     decoding = _copy_above(graph, stand_ins)
-    if image_input in decoding.variables():
-        return None
-    return Halves(Graph([(node, 0) for node in joints]), decoding, names)
+    is_apart = image_input not in decoding.variables()
+    network = Graph([(node, 0) for node in joints])
+    return Halves(network, decoding if is_apart else None, names)
 
 
 def _joins_predictions(node: Node) -> bool:
