@@ -310,6 +310,37 @@ def test_colors_are_distributed_as_gluoncv_draws_them():
         assert ks_distance(mine, other) < KS_BOUND
 
 
+def test_defaults_are_the_documented_ones():
+    assert Augmentation() == Augmentation(
+        hue="legacy",
+        color_probability=0.5,
+        brightness=32,
+        contrast=(0.5, 1.5),
+        saturation=(0.5, 1.5),
+        expand_probability=0.5,
+        expand_ratio=(1, 4),
+        crop_scale=(0.3, 1),
+        crop_aspect=2,
+        crop_floors=(0.1, 0.3, 0.5, 0.7, 0.9),
+        crop_tries=50,
+        flip_probability=0.5,
+    )
+
+
+def test_drawn_amounts_fill_their_ranges(rng):
+    draws = [draw_color(rng, LEGACY) for _ in range(2000)]
+    for name, low, high in (
+        ("brightness", -32, 32),
+        ("contrast", 0.5, 1.5),
+        ("saturation", 0.5, 1.5),
+    ):
+        amounts = [getattr(draw, name) for draw in draws if getattr(draw, name) is not None]
+        hundredth = (high - low) / 100
+        assert low <= min(amounts) < low + hundredth
+        assert high - hundredth < max(amounts) <= high
+        assert np.mean(amounts) == pytest.approx((low + high) / 2, abs=4 * hundredth)
+
+
 def test_coins_fall_as_often_as_documented(rng):
     draws = [draw_train(rng, BOXES, SIZE_HW, LEGACY) for _ in range(2000)]
     shares = {
