@@ -63,6 +63,11 @@ def tiny_boxes(rng, count):
     return corners_from(np.concatenate([corner, corner + rng.uniform(1, 6, (count, 2))], axis=1))
 
 
+@pytest.fixture
+def rng():
+    return np.random.default_rng(233)
+
+
 @pytest.fixture(scope="module")
 def gluoncv_targets():
     from gluoncv.model_zoo.ssd.target import SSDTargetGenerator

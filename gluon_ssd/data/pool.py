@@ -30,7 +30,6 @@ from gluon_ssd.errors import DataError, EnvironmentProblem
 _BOOT = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
-from gluon_ssd.data.schedule import Place
 from gluon_ssd.data.worker import main
 main(*map(int, sys.argv[2:]))
 """

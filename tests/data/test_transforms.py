@@ -34,6 +34,11 @@ NO_BOXES = np.zeros((0, 4), np.float32)
 
 
 @pytest.fixture
+def rng():
+    return np.random.default_rng(233)
+
+
+@pytest.fixture
 def image(rng):
     """Smooth shapes under noise: every kind of edge that resampling can meet."""
     rows, columns = np.mgrid[: SIZE_HW[0], : SIZE_HW[1]]
