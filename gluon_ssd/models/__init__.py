@@ -7,13 +7,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from gluon_ssd.errors import ModelError
+from gluon_ssd.models.base import load_base
 from gluon_ssd.models.decode import DetectionDecoder
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.init import initialize
 from gluon_ssd.models.labels import COCO_NAMES, VOC_NAMES
 from gluon_ssd.models.norm import synchronised_batch_norm
+from gluon_ssd.models.saved import SavedModel, read_symbol_metadata, write_symbol_metadata
 from gluon_ssd.models.specs import MEAN, SPECS, STD, NetworkSpec
+from gluon_ssd.models.weights import LoadReport, load_parameters, save_parameters
 from gluon_ssd.models.zoo import SsdNetwork
+from gluon_ssd.models.zoo_files import fetch_zoo_file
 
 __all__ = [
     "MEAN",
@@ -21,10 +25,18 @@ __all__ = [
     "STD",
     "DetectionDecoder",
     "Detector",
+    "LoadReport",
     "NetworkSpec",
+    "SavedModel",
     "SsdNetwork",
     "build_network",
+    "fetch_zoo_file",
     "initialize",
+    "load_base",
+    "load_parameters",
+    "read_symbol_metadata",
+    "save_parameters",
+    "write_symbol_metadata",
 ]
 
 NETWORKS: dict[str, NetworkSpec] = {spec.name: spec for spec in SPECS}

@@ -17,20 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gluon_ssd.anchors import (
-    Shapes,
-    anchor_grid,
-    lite_anchors,
-    lite_shapes,
-    ssd_anchors,
-    ssd_shapes,
-)
+from gluon_ssd.anchors import Shapes, anchor_grid, lite_shapes, ssd_shapes
 from gluon_ssd.compat import mx
 from gluon_ssd.models.specs import MEAN, STD, NetworkSpec
 
 with warnings.catch_warnings():
     # GluonCV's own imports of distutils and pkg_resources; users can do nothing about them.
     warnings.simplefilter("ignore", DeprecationWarning)
+    from gluoncv.model_zoo import get_model
     from gluoncv.model_zoo.ssd.anchor import LiteAnchorGenerator, SSDAnchorGenerator
     from gluoncv.model_zoo.ssd.resnet_v1b_ssd import resnet34_v1b_ssd
     from gluoncv.model_zoo.ssd.ssd import SSD
@@ -48,6 +42,9 @@ class _Anchors(SSDAnchorGenerator):
 
     _shapes_of = staticmethod(ssd_shapes)
 
+    def _alias(self) -> str:
+        return "ssdanchorgenerator"  # older files name the constants after the block
+
     def _generate_anchors(
         self,
         sizes: tuple[float, float],
@@ -63,6 +60,9 @@ class _Anchors(SSDAnchorGenerator):
 
 class _LiteAnchors(_Anchors, LiteAnchorGenerator):
     _shapes_of = staticmethod(lite_shapes)
+
+    def _alias(self) -> str:
+        return "liteanchorgenerator"
 
 
 @contextmanager
@@ -177,16 +177,25 @@ class SsdNetwork(SSD):
     def anchors(self, size_hw: tuple[int, int] | None = None) -> NDArray[np.float32]:
         """The anchors of an input of `size_hw` as an array, without running the network.
 
+        They come from the stored constants, which a parameter file may have replaced.
+
         Returns:
             float32 (A, 4), centre form, px; equal to the network's third output.
         """
-        rule = lite_anchors if self.spec.lite else ssd_anchors
-        return rule(
-            self.feature_sizes(size_hw),
-            sizes=self.spec.sizes,
-            ratios=self.spec.ratios,
-            steps=self.spec.steps,
-        )
+        levels = []
+        for (height, width), generator in zip(
+            self.feature_sizes(size_hw), self.anchor_generators, strict=True
+        ):
+            constant = generator.anchors
+            grid = (constant.value if constant._data is None else constant.data()).asnumpy()
+            # (1, 1, rows, columns, shapes * 4) -> (anchors, 4)
+            levels.append(grid[0, 0, :height, :width].reshape(-1, 4))
+        return np.concatenate(levels).astype(np.float32)
+
+
+def classification_network(backbone: str) -> Any:
+    """GluonCV's ImageNet classifier of that name, without weights; nothing is fetched."""
+    return get_model(backbone, pretrained=False)
 
 
 def _pixel_major(F: Any, head: Any) -> Any:

@@ -1,0 +1,81 @@
+"""Read and compare parameter files, and say in one line what is wrong with one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from gluon_ssd.compat import mx
+from gluon_ssd.errors import WeightsError
+
+_SHOWN = 3  # names listed before "and n more"
+
+
+def read_params(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Load a file of named arrays.
+
+    Args:
+        path: written by `save_parameters`, by `export` (names `arg:...`, `aux:...`; the marks are
+            taken off) or by the older `save_params`.
+
+    Returns:
+        Name to array on the CPU, in the file's order; at least one.
+
+    Raises:
+        WeightsError: missing, unreadable, cut off, no parameter file, or empty.
+    """
+    file = os.fspath(path)
+    if not Path(file).is_file():
+        what = "is a folder" if Path(file).is_dir() else "does not exist"
+        raise WeightsError(f"the parameter file {file} {what}; give the path of a .params file")
+    try:
+        with open(file, "rb"):
+            pass
+        arrays = mx.nd.load(file)
+    except OSError as error:
+        raise WeightsError(f"cannot read {file}: {error.strerror}") from error
+    except (mx.base.MXNetError, UnicodeDecodeError) as error:
+        raise WeightsError(
+            f"{file} is no MXNet parameter file, or it is damaged or cut off; copy or fetch it anew"
+        ) from error
+    if not isinstance(arrays, dict) or not arrays:
+        raise WeightsError(f"{file} holds no named arrays; give a .params file of a network")
+    return {name.removeprefix("arg:").removeprefix("aux:"): a for name, a in arrays.items()}
+
+
+def some_of(entries: Iterable[str]) -> str:
+    """The first few entries, and how many more there are."""
+    listed = list(entries)
+    more = len(listed) - _SHOWN
+    return ", ".join(listed[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def mismatch(
+    wanted: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]
+) -> str | None:
+    """Say where two sets of named shapes differ.
+
+    Args:
+        wanted: name to shape, as the network has it.
+        found: name to shape, as the file has it.
+
+    Returns:
+        One phrase with the first few names and shapes and counts, None when nothing differs.
+    """
+    parts = []
+    missing = [f"{name} {shape}" for name, shape in wanted.items() if name not in found]
+    extra = [f"{name} {shape}" for name, shape in found.items() if name not in wanted]
+    other = [
+        f"{name} {found[name]} for {shape}"
+        for name, shape in wanted.items()
+        if name in found and found[name] != shape
+    ]
+    if missing:
+        parts.append(f"{len(missing)} arrays missing ({some_of(missing)})")
+    if extra:
+        parts.append(f"{len(extra)} too many ({some_of(extra)})")
+    if other:
+        parts.append(f"{len(other)} of another shape ({some_of(other)})")
+    return ", ".join(parts) or None

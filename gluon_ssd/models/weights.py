@@ -1,0 +1,161 @@
+"""Load, adapt and save the parameters of a network; nothing here reaches for the internet."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gluon_ssd.compat import mx
+from gluon_ssd.errors import EnvironmentProblem, WeightsError
+from gluon_ssd.files import atomic_path
+from gluon_ssd.models.heads import ClassChange, adapt_heads, classes_in_file
+from gluon_ssd.models.init import complete_shapes, device_list
+from gluon_ssd.models.params_file import mismatch, read_params
+from gluon_ssd.models.saved import SavedModel, read_sidecar, write_sidecar
+from gluon_ssd.models.zoo import SsdNetwork
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What loading a file did.
+
+    Attributes:
+        num_arrays: arrays taken from the file.
+        saved: the record beside the file, None where there is none.
+        change: what became of the classes.
+    """
+
+    num_arrays: int
+    saved: SavedModel | None
+    change: ClassChange
+
+
+def load_parameters(
+    network: SsdNetwork, path: str | os.PathLike[str], ctx: Any = None, *, seed: int = 0
+) -> LoadReport:
+    """Load a detector's weights; class heads are adapted by class name where classes differ.
+
+    Args:
+        network: initialised or not; changed only when the whole file fits.
+        path: from `save_parameters` here or in GluonCV (zoo files), or from an export.
+        ctx: device or devices to load to; by default where the network is, CPU for a new one.
+        seed: for the heads of classes that the file does not know.
+
+    Raises:
+        WeightsError: the file is damaged or belongs to another network; names and shapes that
+            differ are listed in one line.
+    """
+    complete_shapes(network)
+    parameters = network._collect_params_with_prefix()
+    arrays = _structural_names(network, read_params(path))
+    saved = read_sidecar(path)
+    classes = classes_in_file(network, arrays, saved, path)
+    fitted, change = adapt_heads(network, arrays, classes, seed)
+    wanted = {name: tuple(parameter.shape) for name, parameter in parameters.items()}
+    # Anchors are constants; files made for deployment may lack them.
+    for name in [name for name in wanted if _is_constant(parameters[name]) and name not in fitted]:
+        del wanted[name]
+    difference = mismatch(wanted, {name: tuple(a.shape) for name, a in fitted.items()})
+    if difference:
+        raise WeightsError(
+            f"{os.fspath(path)} does not fit {network.name}: {difference}; "
+            "give the weights of this network"
+        )
+    _note_anchors(parameters, fitted, path)
+    for name, parameter in parameters.items():
+        assign(parameter, fitted.get(name), ctx)
+    return LoadReport(len(wanted), saved, change)
+
+
+def _is_constant(parameter: Any) -> bool:
+    return isinstance(parameter, mx.gluon.Constant)
+
+
+def _structural_names(network: SsdNetwork, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """File names in the form `features....`, whatever form the file has.
+
+    Exports and the older `save_params` name an array after its block, e.g.
+    `ssd0_mobilenet0_conv0_weight` or the same without the first part.
+    """
+    if any("." in name for name in arrays):
+        return dict(arrays)
+    known = {
+        parameter.name.removeprefix(network.prefix): name
+        for name, parameter in network._collect_params_with_prefix().items()
+    }
+    plain = {re.sub(r"^ssd(network)?\d+_", "", name): name for name in arrays}
+    return {known.get(tail, name): arrays[name] for tail, name in plain.items()}
+
+
+def _note_anchors(
+    parameters: Mapping[str, Any], arrays: Mapping[str, Any], path: str | os.PathLike[str]
+) -> None:
+    """Warn when a file brings other anchors: its boxes only make sense with them."""
+    for name, parameter in parameters.items():
+        if name.startswith("anchor_generators.") and name in arrays:
+            own = parameter.value.asnumpy()
+            if not np.allclose(own, _as_numpy(arrays[name]), rtol=1e-5):
+                _LOG.warning(
+                    "%s was trained with other anchors than this network has; the file's are used",
+                    os.fspath(path),
+                )
+                return
+
+
+def _as_numpy(array: Any) -> np.ndarray:
+    return array if isinstance(array, np.ndarray) else array.asnumpy()
+
+
+def assign(parameter: Any, values: Any, ctx: Any = None) -> None:
+    """Give a parameter its values, and its devices where it has none or `ctx` asks for some.
+
+    Args:
+        parameter: a Gluon parameter of known shape.
+        values: array of that shape, any float type; None keeps a constant's own.
+        ctx: device or devices; None keeps those it has, CPU for a new one.
+    """
+    is_new = parameter._data is None
+    if is_new or ctx is not None:
+        init = None if _is_constant(parameter) else mx.init.Zero()
+        parameter.initialize(init=init, ctx=device_list(ctx), force_reinit=True)
+    if values is not None:
+        parameter.set_data(mx.nd.array(_as_numpy(values), dtype=parameter.dtype))
+
+
+def save_parameters(
+    network: SsdNetwork, path: str | os.PathLike[str], model: SavedModel | None = None
+) -> None:
+    """Write the weights, and the record of the model beside them as `<stem>.json`.
+
+    Args:
+        network: initialised.
+        path: `X.params`; an earlier file stays as it was unless everything is written.
+        model: the record; by default the network's own.
+
+    Raises:
+        EnvironmentProblem: the files cannot be written.
+    """
+    parameters = network._collect_params_with_prefix()
+    num_bytes = 4 * sum(int(np.prod(parameter.shape)) for parameter in parameters.values())
+    with atomic_path(path) as temporary:
+        try:
+            network.save_parameters(os.fspath(temporary))
+        except mx.base.MXNetError as error:
+            raise EnvironmentProblem(
+                f"cannot write {os.fspath(path)}: the folder is missing, full or not yours to "
+                "write; choose another folder"
+            ) from error
+        # MXNet does not look at what closing the file says; a full disk shows in its size.
+        if temporary.stat().st_size < num_bytes:
+            raise EnvironmentProblem(
+                f"cannot write {os.fspath(path)}: the disk is full; free some space"
+            )
+    write_sidecar(path, model or SavedModel.of(network))
