@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from gluon_ssd.deploy.graph import VARIABLE, Graph, Node, Output
 
-_SHAPING = ("transpose", "Flatten", "flatten", "Reshape", "reshape", "_contrib_dequantize")
+_SHAPING = ("transpose", "Flatten", "Reshape")
+_CHANGES_OF_TYPE = ("_contrib_quantize_v2", "_contrib_requantize", "_contrib_dequantize")
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def _joins_predictions(node: Node) -> bool:
 def _comes_from_convolution(node: Node) -> bool:
     """Whether a convolution and then only changes of shape, with one transposition, lead here."""
     transposed = False
-    while node.op in _SHAPING:
+    while node.op in _SHAPING + _CHANGES_OF_TYPE:
         transposed = transposed or node.op == "transpose"
         node = node.inputs[0][0]
     return transposed and "conv" in node.op.lower()

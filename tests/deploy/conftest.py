@@ -47,7 +47,7 @@ def _initialise(network) -> None:
         parameter.set_data(mx.nd.array(value))
 
 
-def _export(folder: Path, name: str, minimal_opset: bool = False) -> str:
+def _make(minimal_opset: bool = False):
     from gluoncv.model_zoo import get_model
 
     with warnings.catch_warnings():
@@ -59,17 +59,41 @@ def _export(folder: Path, name: str, minimal_opset: bool = False) -> str:
     _initialise(network)
     network.hybridize()
     network(mx.nd.array(random_images(1)))
-    network.export(str(folder / name))
-    return str(folder / name)
+    return network
+
+
+def _export(network, folder: Path) -> str:
+    network.export(str(folder / "model"))
+    return str(folder / "model")
 
 
 @pytest.fixture(scope="session")
 def zoo_prefix(tmp_path_factory) -> str:
     """Prefix of a GluonCV detector of 4 classes for 128 pixels, as the zoo's custom nets are."""
-    return _export(tmp_path_factory.mktemp("zoo"), "zoo")
+    return _export(_make(), tmp_path_factory.mktemp("zoo"))
 
 
 @pytest.fixture(scope="session")
 def plain_zoo_prefix(tmp_path_factory) -> str:
     """The same, with the elementary operators GluonCV uses when zoo weights are asked for."""
-    return _export(tmp_path_factory.mktemp("plain"), "plain", minimal_opset=True)
+    return _export(_make(minimal_opset=True), tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture(scope="session")
+def int8_prefix(tmp_path_factory) -> str:
+    """The first one quantised by MXNet, without calibration."""
+    from mxnet.contrib.quantization import quantize_net
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        network = quantize_net(
+            _make(),
+            quantized_dtype="auto",
+            exclude_layers_match=["flatten", "concat"],
+            data_shapes=[mx.io.DataDesc("data", (1, 3, *INPUT_HW))],
+            calib_mode="none",
+            ctx=mx.cpu(),
+        )
+    network.hybridize()
+    network(mx.nd.array(random_images(1)))  # without it the parameter file would be empty
+    return _export(network, tmp_path_factory.mktemp("int8"))

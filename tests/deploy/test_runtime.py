@@ -121,6 +121,15 @@ def test_unfused_decoding_cannot_be_run_apart_but_its_network_can(prefix):
         plain.run_decode(predictions)
 
 
+def test_quantised_model_keeps_its_arithmetic_and_gets_the_fast_decoder(int8_prefix):
+    model = load_deployed(int8_prefix, input_size_hw=INPUT_HW)
+    assert model.is_quantised and not model.onednn and model.can_split
+    operators = [node.op for node in model.graph.nodes()]
+    assert "topk" in operators and "_sg_mkldnn_conv" in operators
+    for one, other in zip(arrays(model.run(IMAGES)), by_mxnet(int8_prefix, IMAGES), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_images_of_another_size_are_refused(zoo_prefix):
     model = load_deployed(zoo_prefix, input_size_hw=INPUT_HW)
     with pytest.raises(ModelError, match=r"takes images of \(128, 128\).*got \(128, 96\)"):
