@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Evaluate or benchmark an SSD detector.
 
-  python eval_ssd.py --network mobilenet1.0 --data-shape 512 --dataset voc --pretrained FILE
-  python eval_ssd.py --deploy --model-prefix PREFIX --data-shape 300 --dataset voc
-  python eval_ssd.py --deploy --model-prefix PREFIX --data-shape 300 --batch-size 1 --benchmark
+python eval_ssd.py --network mobilenet1.0 --data-shape 512 --dataset voc --pretrained FILE
+python eval_ssd.py --deploy --model-prefix PREFIX --data-shape 300 --dataset voc
+python eval_ssd.py --deploy --model-prefix PREFIX --data-shape 300 --batch-size 1 --benchmark
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def evaluate(argv: Sequence[str] | None) -> int:
     """Options, model, then a benchmark or an evaluation; the legacy script's order of work."""
     command = parse(EvalCommand, argv, prog="eval_ssd.py", description=__doc__ or "")
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
-    from gluon_ssd.build import benchmarks, evaluation
+    from gluon_ssd.build import evaluation, latency
     from gluon_ssd.build.console import console_log
 
     evaluation.refuse_unbuilt(command)
@@ -32,7 +32,7 @@ def evaluate(argv: Sequence[str] | None) -> int:
     with console_log():
         model = evaluation.evaluation_model(command)
         if command.benchmark.benchmark:
-            print(benchmarks.benchmark_model(command, model))
+            print(latency.benchmark_model(command, model))
         else:
             print(evaluation.evaluate(command, model))
     return 0

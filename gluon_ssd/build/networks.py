@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gluon_ssd.build.zoo import zoo_weights
 from gluon_ssd.data.labels import read_classes_file
 from gluon_ssd.deploy.export import export_detector
 from gluon_ssd.deploy.runtime import DeployedModel, load_deployed
@@ -20,7 +21,6 @@ from gluon_ssd.models.saved import SavedModel, read_sidecar
 from gluon_ssd.models.specs import MEAN, STD
 from gluon_ssd.models.weights import load_parameters
 from gluon_ssd.models.zoo import SsdNetwork
-from gluon_ssd.models.zoo_files import fetch_detector
 from gluon_ssd.options import ModelOptions
 
 _log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ def trained_network(
         WeightsError: the weights cannot be had or do not fit.
     """
     if wants_zoo_weights(pretrained):
-        path = str(fetch_detector(name, root=options.model_root, mirror=options.mirror or None))
+        path = zoo_weights(name, options)
     else:
         path = pretrained
     sidecar = read_sidecar(path)

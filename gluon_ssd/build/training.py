@@ -9,17 +9,19 @@ from gluon_ssd.build.data import TrainingData, evaluation_loader, training_loade
 from gluon_ssd.build.devices import devices
 from gluon_ssd.build.metrics import make_score
 from gluon_ssd.build.networks import wants_zoo_weights
+from gluon_ssd.build.zoo import zoo_weights
 from gluon_ssd.cli import as_namespace, flat_values
+from gluon_ssd.compat import mx
 from gluon_ssd.data.loader import Batch, Loader
 from gluon_ssd.errors import OptionError
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.result import Evaluation
 from gluon_ssd.models import build_network
+from gluon_ssd.models.base import load_base
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.init import initialize
-from gluon_ssd.models.weights import load_base, load_parameters, save_parameters
+from gluon_ssd.models.weights import load_parameters, save_parameters
 from gluon_ssd.models.zoo import SsdNetwork
-from gluon_ssd.models.zoo_files import fetch_base
 from gluon_ssd.options import TrainCommand
 from gluon_ssd.report.plots import draw_curves
 from gluon_ssd.training.plan import Hooks, Plan
@@ -75,11 +77,7 @@ def _load_base(command: TrainCommand, network: SsdNetwork) -> None:
     if wanted.lower() in ("false", "0", "no", "f", ""):
         return
     if wants_zoo_weights(wanted):
-        wanted = str(
-            fetch_base(
-                network.spec, root=command.model.model_root, mirror=command.model.mirror or None
-            )
-        )
+        wanted = zoo_weights(network.spec.backbone, command.model)
     load_base(network, wanted)
 
 
@@ -148,7 +146,8 @@ def _evaluator(
     score = make_score(data.val, command.train.metric, save_prefix=command.prefix)
 
     def run(images: Any) -> Any:
-        return detector(detector_input(images, context))
+        # A copy, so that the loader may reuse its memory.
+        return detector(mx.nd.array(images, ctx=context, dtype="float32"))
 
     def evaluate() -> Evaluation:
         return score(predict(run, loader.epoch(0), num_images=len(data.val)))
@@ -197,20 +196,3 @@ def summary(outcome: Outcome) -> str:
         lines.append(f"best weights {outcome.files.best_weights}")
         lines.append(f"best mAP {outcome.best_score:.4f} in epoch {outcome.best_epoch}")
     return "\n".join(lines)
-
-
-# Here and not in evaluation/, since only MXNet networks need their input moved to a device.
-def detector_input(images: Any, context: Any) -> Any:
-    """NumPy images as an MXNet array on a device; a copy, so the loader may go on."""
-    from gluon_ssd.compat import mx
-
-    return mx.nd.array(images, ctx=context, dtype="float32")
-
-
-__all__ = [
-    "refuse_unbuilt",
-    "run_training",
-    "summary",
-    "training_contexts",
-    "training_network",
-]
