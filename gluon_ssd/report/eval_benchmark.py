@@ -124,7 +124,8 @@ def original_evaluation(
     network.hybridize(static_alloc=True, static_shape=True)
     metric = VOC07MApMetric(iou_thresh=0.5, class_names=list(classes))
     for images, truth in loader:
-        ids, scores, bboxes = network(images)
+        # GluonCV's batches lie in shared memory, which a static graph refuses.
+        ids, scores, bboxes = network(images.as_in_context(mx.cpu()))
         columns = [truth.slice_axis(axis=-1, begin=i, end=i + 1) for i in (4, 5)]
         corners = truth.slice_axis(axis=-1, begin=0, end=4)
         metric.update(bboxes.clip(0, size), ids, scores, corners, *columns)

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-import json
 import time
 
 import numpy as np
 import pytest
 
 from gluon_ssd.report import benchmark
-from gluon_ssd.report.eval_benchmark import compare_evaluations
-from gluon_ssd.report.tables import json_rows, markdown_table
 
 
 class Pending:
@@ -82,40 +79,3 @@ def test_threads_without_a_wish_are_the_usable_cores(value, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", value)
     monkeypatch.setattr(benchmark.os, "sched_getaffinity", lambda _: {0, 3, 5})
     assert benchmark.compute_threads() == 3
-
-
-def test_markdown_table():
-    rows = [{"way": "original", "s": 35.312345}, {"way": "a|b", "s": 9, "note": "x"}]
-    assert markdown_table(rows) == (
-        "| way      |     s | note |\n"
-        "| -------- | ----: | ---- |\n"
-        "| original | 35.31 |      |\n"
-        "| a\\|b     |     9 | x    |\n"
-    )
-    assert markdown_table([]) == ""
-
-
-def test_json_rows_hold_no_nan():
-    assert json.loads(json_rows([{"a": float("nan"), "b": 1.5}])) == [{"a": None, "b": 1.5}]
-
-
-def test_evaluations_are_compared_in_turns():
-    order = []
-
-    def way(name, seconds, score):
-        def evaluate():
-            order.append(name)
-            time.sleep(seconds)
-            return score
-
-        return evaluate
-
-    result = compare_evaluations(
-        way("original", 0.04, 0.63854), way("ours", 0.01, 0.6385), num_images=8, rounds=2
-    )
-    assert order == ["original", "ours"] * 2
-    assert 0.15 < result.ratio < 0.6
-    original, ours = result.rows()
-    assert (original["way"], original["mAP"], original["x the time"]) == ("original", 0.6385, 1.0)
-    assert ours["x the time"] == pytest.approx(result.ratio)
-    assert ours["images/s"] == pytest.approx(8 / ours["seconds"])
