@@ -233,7 +233,7 @@ def read_config(path: str, flags: Sequence[Flag]) -> dict[str, Any]:
         with open(path, encoding="utf-8") as file:
             reader.read_file(file, source=path)
     except OSError as error:
-        raise OptionError(f"cannot read --config {path}: {error.strerror}") from error
+        raise OptionError(f"cannot read the options in {path}: {error.strerror}") from error
     except (configparser.Error, UnicodeDecodeError) as error:
         first_line = str(error).replace("\n", " ")
         raise OptionError(f"{path} is not a valid ini file: {first_line}") from error

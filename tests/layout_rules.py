@@ -15,7 +15,7 @@ PACKAGE = "gluon_ssd"
 # A unit is a module or sub-package right below gluon_ssd; "entry" is every script that is started.
 # Data and what it uses stay without compat, since spawned data workers must start without MXNet.
 
-PLAIN = {"errors", "names", "files", "cli", "options", "options_tools"}
+PLAIN = {"errors", "names", "files", "cli", "options", "options_tools", "options_tuning"}
 _ROW_0 = PLAIN | {"boxes", "compat"}
 _ROW_1 = {"anchors", "targets", "losses"}
 _ROW_2 = {"data", "models"}
@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {"errors", "names", "files"},
     "options": {"errors", "names", "files", "cli"},
     "options_tools": {"errors", "names", "files", "cli", "options"},
+    "options_tuning": {"errors", "cli"},
     "boxes": {"errors"},
     "compat": {"errors"},
     "anchors": {"errors", "boxes"},

@@ -64,7 +64,7 @@ def test_wrong_config_names_file_section_and_key(tmp_path: Path, text: str, mess
 
 
 def test_missing_config_names_the_file(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="cannot read --config .*none.ini: No such file"):
+    with pytest.raises(OptionError, match="cannot read the options in .*none.ini: No such file"):
         parse("--config", str(tmp_path / "none.ini"))
 
 

@@ -19,6 +19,7 @@ from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.result import Evaluation
 from gluon_ssd.files import atomic_write, ensure_directory
 from gluon_ssd.options import EvalCommand
+from gluon_ssd.options_tuning import load_tuning_config
 
 _NOT_YET = {
     "calibration": "--calibration is not built yet; use an int8 model exported elsewhere "
@@ -28,7 +29,12 @@ _NOT_YET = {
 
 
 def refuse_unbuilt(command: EvalCommand) -> None:
-    """Raise OptionError for a legacy flag whose work is not there yet."""
+    """Raise OptionError for a legacy flag whose work is not there yet.
+
+    A tuning configuration is checked all the same, so that a mistake in it shows first.
+    """
+    if command.deploy.auto_tuning:
+        load_tuning_config(command.deploy.auto_tuning_config)
     for name, message in _NOT_YET.items():
         if getattr(command.deploy, name):
             raise OptionError(message)

@@ -35,9 +35,9 @@ class RunFiles:
 
     def sweep(self) -> None:
         """Remove the temporary files of a run with this prefix that was killed while writing."""
-        for path in (self.checkpoint, self.journal, self.best_log, self.best_weights, self.curves):
-            for leftover in path.parent.glob(f".{glob.escape(path.stem)}.*.part{path.suffix}"):
-                leftover.unlink(missing_ok=True)
+        prefix = Path(self.prefix)
+        for leftover in prefix.parent.glob(f".{glob.escape(prefix.name)}_*.part*"):
+            leftover.unlink(missing_ok=True)
 
     def periodic_weights(self, epoch: int, shown_score: float) -> Path:
         """Weights of one epoch, named by epoch and score as the log shows it."""
