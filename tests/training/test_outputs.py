@@ -22,10 +22,12 @@ def test_folder_of_the_prefix_is_made_and_names_are_the_legacy_ones(tmp_path):
 
 def test_sweep_removes_what_a_killed_run_left_half_written(tmp_path):
     files = RunFiles(tmp_path / "ssd")
-    for name in (".ssd_checkpoint.42.part.npz", ".other_checkpoint.42.part.npz"):
+    kept = {".other_checkpoint.42.part.npz", "ssd_best.params", "ssd_part.txt"}
+    gone = {".ssd_checkpoint.42.part.npz", ".ssd_best.42.part.params", ".ssd_best.42.part.json"}
+    for name in kept | gone:
         (tmp_path / name).touch()
     files.sweep()
-    assert os.listdir(tmp_path) == [".other_checkpoint.42.part.npz"]
+    assert set(os.listdir(tmp_path)) == kept
 
 
 def test_log_is_appended_as_bare_text_and_only_within_the_block(tmp_path):
