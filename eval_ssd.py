@@ -32,7 +32,8 @@ def evaluate(argv: Sequence[str] | None) -> int:
     with console_log():
         model = evaluation.evaluation_model(command)
         if command.benchmark.benchmark:
-            print(latency.benchmark_model(command, model))
+            for line in latency.benchmark_lines(command, model):
+                print(line, flush=True)
         else:
             print(evaluation.evaluate(command, model))
     return 0

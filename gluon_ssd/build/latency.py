@@ -15,38 +15,36 @@ from gluon_ssd.options import EvalCommand
 from gluon_ssd.report.benchmark import (
     DRY_RUNS,
     compute_threads,
-    finish,
     measure_latency,
     peak_memory_mib,
 )
 
 
-def benchmark_model(command: EvalCommand, model: Model) -> str:
-    """``eval_ssd.py --benchmark``: legacy lines, then latency, memory, threads and the split.
+def benchmark_lines(command: EvalCommand, model: Model) -> Iterator[str]:
+    """What to print, line by line as it becomes known.
 
-    Random input in [-1, 1], five dry runs. The throughput counts the wall time of all iterations
-    together, as legacy does; latencies are those of single iterations, each waited for.
+    Random input in [-1, 1] and five dry runs, as legacy does; then latency, memory, threads and
+    the split between the parts.
     """
     batch, iterations = command.batch_size, command.benchmark.num_iterations
-    print(f"-----benchmarking on {model.name} -----", flush=True)
+    yield f"-----benchmarking on {model.name} -----"
     context = model.deployed.ctx
     images = mx.nd.random.uniform(-1, 1, (batch, 3, model.size, model.size), ctx=context)
-    run = model.deployed.run
-    for _ in range(DRY_RUNS):
-        finish(run(images))
-    bar = tqdm(range(iterations), desc="benchmark", unit="batch", disable=None)
-    latency = measure_latency(lambda _: run(images), list(bar), iterations=iterations, warmup=0)
+    with tqdm(total=DRY_RUNS + iterations, desc="benchmark", unit="batch", disable=None) as bar:
+
+        def run(argument: Any) -> Any:
+            bar.update()
+            return model.deployed.run(argument)
+
+        latency = measure_latency(run, [images], iterations=iterations)
     throughput = 1000 * batch / latency.mean_ms
-    lines = [
-        f"Inference speed on {model.name}, with batchsize {batch} is {throughput:.2f} img/sec",
-        f"latency of a batch of {batch}: {latency}",
-        *_split_lines(model, images, batch, min(iterations, 30)),
-        f"peak memory {peak_memory_mib():.0f} MiB, {compute_threads()} compute threads",
-    ]
-    return "\n".join(lines)
+    yield f"Inference speed on {model.name}, with batchsize {batch} is {throughput:.2f} img/sec"
+    yield f"latency of a batch of {batch}: {latency}"
+    yield from _split_lines(model, images, min(iterations, 30))
+    yield f"peak memory {peak_memory_mib():.0f} MiB, {compute_threads()} compute threads"
 
 
-def _split_lines(model: Model, images: Any, batch: int, iterations: int) -> Iterator[str]:
+def _split_lines(model: Model, images: Any, iterations: int) -> Iterator[str]:
     """Where the time goes: pre-processing of one picture, network, decoding."""
     picture = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
     prepare = measure_latency(
