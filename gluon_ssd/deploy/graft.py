@@ -62,8 +62,11 @@ def graft_decoder(graph: Graph, params: Params, input_shapes: Mapping[str, tuple
         input_shapes: name -> shape of every input; the number of anchors follows from it.
 
     Returns:
-        Whether the layer was recognised. If not, the graph is unchanged, and the log says why.
+        Whether the layer was replaced. If not, the graph is unchanged: it selects first already,
+        or was not recognised, and then the log says why.
     """
+    if any(graph.find("topk")):
+        return False  # it takes the best scores first already
     try:
         layer = find_detection_layer(graph)
     except _Unrecognised as reason:
