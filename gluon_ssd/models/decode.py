@@ -142,13 +142,19 @@ class DetectionDecoder(mx.gluon.HybridBlock):
             self.settings, nms_thresh=nms_thresh, nms_topk=nms_topk, post_nms=post_nms
         )
 
-    def expect_anchors(self, num_anchors: int) -> None:
-        """Tell how many anchors come, where the graph cannot know: fewer candidates than
-        `nms_topk` need another graph."""
+    def expect_anchors(self, num_anchors: int) -> bool:
+        """Tell how many anchors come, which a graph cannot know.
+
+        Returns:
+            Whether the graph traced before no longer holds, since there are fewer candidates than
+            `nms_topk` now, or were before; a block around this one must drop its own then.
+        """
         is_other = num_anchors != self._num_anchors
-        if is_other and (self._is_few(num_anchors) or self._is_few(self._num_anchors)):
-            self._clear_cached_op()
+        is_stale = is_other and (self._is_few(num_anchors) or self._is_few(self._num_anchors))
         self._num_anchors = num_anchors
+        if is_stale:
+            self._clear_cached_op()
+        return is_stale
 
     def _is_few(self, num_anchors: int | None) -> bool:
         if num_anchors is None:

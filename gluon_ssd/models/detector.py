@@ -28,7 +28,8 @@ class Detector(mx.gluon.HybridBlock):
         self._expect(network.input_size_hw)
 
     def _expect(self, size_hw: tuple[int, int]) -> None:
-        self.decoder.expect_anchors(self.network.num_anchors(size_hw))
+        if self.decoder.expect_anchors(self.network.num_anchors(size_hw)):
+            self._clear_cached_op()
 
     def forward(self, x: Any, *args: Any) -> Any:
         """Run the block; arrays of another size than the last ones may need another graph."""

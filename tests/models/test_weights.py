@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gluon_ssd.compat import mx
+from gluon_ssd.errors import EnvironmentProblem, WeightsError
+from gluon_ssd.models import (
+    Detector,
+    build_network,
+    initialize,
+    load_parameters,
+    save_parameters,
+)
+from gluon_ssd.models.labels import VOC_NAMES
+from gluon_ssd.models.saved import sidecar_path
+from tests.models.builders import BIAS_0, WEIGHT_0, number_heads, small_network, values_of
+
+
+def assert_same_values(first, second) -> None:
+    assert list(first) == list(second)
+    for name, values in first.items():
+        np.testing.assert_array_equal(values, second[name], err_msg=name)
+
+
+def test_saved_weights_come_back_with_their_record(tmp_path):
+    network = small_network(seed=1)
+    save_parameters(network, tmp_path / "net.params")
+    other = small_network(seed=2)
+    report = load_parameters(other, tmp_path / "net.params")
+    assert_same_values(values_of(other), values_of(network))
+    assert report.saved.name == network.name
+    assert report.saved.classes == ("circle", "square", "star")
+    assert report.num_arrays == len(values_of(network))
+    assert report.change.reused == network.classes
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["net.json", "net.params"]
+
+
+def test_loading_needs_no_initialisation(tmp_path):
+    network = small_network(seed=1)
+    save_parameters(network, tmp_path / "net.params")
+    fresh = build_network(network.name, classes=network.classes)
+    load_parameters(fresh, tmp_path / "net.params", mx.cpu(0))
+    assert_same_values(values_of(fresh), values_of(network))
+
+
+@pytest.mark.parametrize("form", ["save_params", "export"])
+def test_older_and_exported_files_load(tmp_path, form):
+    network = small_network(seed=1)
+    path = tmp_path / "old.params"
+    if form == "save_params":
+        network.collect_params().save(str(path), strip_prefix=network.prefix)
+    else:
+        detector = Detector(network)
+        detector.hybridize()
+        detector(mx.nd.zeros((1, 3, 96, 96)))
+        detector.export(str(tmp_path / "out"))
+        path = tmp_path / "out-0000.params"
+    other = small_network(seed=2)
+    load_parameters(other, path)
+    assert_same_values(values_of(other), values_of(network))
+
+
+def test_heads_follow_class_names(tmp_path, caplog):
+    network = small_network(("circle", "square", "star"), seed=1)
+    number_heads(network)
+    save_parameters(network, tmp_path / "net.params")
+    other = small_network(("star", "ring", "circle"), seed=2)
+    with caplog.at_level(logging.INFO):
+        report = load_parameters(other, tmp_path / "net.params", seed=5)
+    # background, star (3), ring (new: bias 0), circle (1), for each of the four shapes
+    np.testing.assert_array_equal(values_of(other)[BIAS_0], [0, 3, 0, 1] * 4)
+    old, new = values_of(network)[WEIGHT_0], values_of(other)[WEIGHT_0]
+    np.testing.assert_array_equal(new[0::4], old[0::4])
+    np.testing.assert_array_equal(new[1::4], old[3::4])
+    np.testing.assert_array_equal(new[3::4], old[1::4])
+    assert new[2::4].std() > 0 and np.isin(new[2::4], old).mean() < 0.01
+    assert report.change.reused == ("star", "circle")
+    assert report.change.new == ("ring",)
+    assert report.change.dropped == ("square",)
+    assert "2 classes reused (star, circle), 1 newly initialised (ring), 1 dropped (square)" in (
+        caplog.text
+    )
+    box = "box_predictors.0.predictor.weight"
+    np.testing.assert_array_equal(values_of(other)[box], values_of(network)[box])
+
+
+def test_file_without_record_and_20_classes_is_voc(tmp_path):
+    network = small_network(VOC_NAMES, seed=1)
+    number_heads(network)
+    network.save_parameters(str(tmp_path / "zoo.params"))
+    other = small_network(("person", "cup"), seed=2)
+    report = load_parameters(other, tmp_path / "zoo.params")
+    np.testing.assert_array_equal(values_of(other)[BIAS_0], [0, 15, 0] * 4)
+    assert len(report.change.dropped) == 19
+
+
+def test_file_without_record_and_unknown_classes_is_refused(tmp_path):
+    small_network(("a", "b", "c", "d", "e")).save_parameters(str(tmp_path / "x.params"))
+    with pytest.raises(WeightsError, match=r"5 classes whose names are unknown.*x\.json"):
+        load_parameters(small_network(), tmp_path / "x.params")
+
+
+def test_weights_of_another_network_are_one_line(tmp_path):
+    network = build_network("ssd_300_resnet34_v1b_custom", classes=("circle", "square", "star"))
+    initialize(network)
+    save_parameters(network, tmp_path / "r34.params")
+    other = small_network()
+    before = values_of(other)
+    with pytest.raises(
+        WeightsError,
+        match=r"r34\.params does not fit ssd_300_mobilenet0\.25_custom: 175 arrays missing "
+        r"\(features\.mobilenet0_conv0_weight \(8, 3, 3, 3\), .* and 172 more\), \d+ too many "
+        r"\(features\.stage1\.0\.weight \(64, 3, 7, 7\), .* of another shape",
+    ) as caught:
+        load_parameters(other, tmp_path / "r34.params")
+    assert "\n" not in str(caught.value)
+    assert_same_values(values_of(other), before)
+
+
+def damaged(path: Path, kind: str) -> Path:
+    small_network().save_parameters(str(path))
+    content = path.read_bytes()
+    new = {
+        "cut off in an array": content[: len(content) // 2],
+        "cut off in the names": content[:-100],
+        "text": b"this is no parameter file at all\n" * 40,
+        "empty": b"",
+        "header alone": content[:24],
+    }[kind]
+    path.write_bytes(new)
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind", ["cut off in an array", "cut off in the names", "text", "empty", "header alone"]
+)
+def test_damaged_files_are_named(tmp_path, kind):
+    path = damaged(tmp_path / "bad.params", kind)
+    with pytest.raises(WeightsError, match=r"bad\.params (is no MXNet|holds no)") as caught:
+        load_parameters(small_network(), path)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_file_and_folder_are_named(tmp_path):
+    with pytest.raises(WeightsError, match=r"nowhere\.params does not exist"):
+        load_parameters(small_network(), tmp_path / "nowhere.params")
+    with pytest.raises(WeightsError, match="is a folder"):
+        load_parameters(small_network(), tmp_path)
+
+
+def test_file_of_nameless_arrays_is_refused(tmp_path):
+    mx.nd.save(str(tmp_path / "list.params"), [mx.nd.zeros(3)])
+    with pytest.raises(WeightsError, match=r"list\.params holds no named arrays"):
+        load_parameters(small_network(), tmp_path / "list.params")
+
+
+def test_anchors_of_the_file_win_and_are_told(tmp_path, caplog):
+    network = small_network()
+    constant = network.anchor_generators[0].anchors
+    constant.set_data(constant.value * 0.5)
+    save_parameters(network, tmp_path / "old.params")
+    other = small_network()
+    load_parameters(other, tmp_path / "old.params")
+    assert "trained with other anchors" in caplog.text
+    assert other.anchors()[0].tolist() == [4, 4, 10.5, 10.5]
+    np.testing.assert_array_equal(
+        other(mx.nd.zeros((1, 3, 300, 300)))[2][0].asnumpy(), other.anchors()
+    )
+
+
+def test_loading_into_a_hybridised_network_takes_effect(tmp_path):
+    source = small_network(seed=1)
+    save_parameters(source, tmp_path / "net.params")
+    network = small_network(seed=2)
+    network.hybridize(static_alloc=True, static_shape=True)
+    image = mx.nd.random.normal(shape=(1, 3, 96, 96))
+    network(image)[0].asnumpy()
+    load_parameters(network, tmp_path / "net.params", mx.cpu())
+    np.testing.assert_array_equal(network(image)[0].asnumpy(), source(image)[0].asnumpy())
+
+
+def test_saving_where_nothing_can_be_written(tmp_path):
+    with pytest.raises(EnvironmentProblem, match=r"cannot write .*net\.params"):
+        save_parameters(small_network(), tmp_path / "missing" / "net.params")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full to play a full disk")
+def test_full_disk_is_told_and_leaves_the_earlier_file(tmp_path, monkeypatch):
+    network = small_network()
+    save_parameters(network, tmp_path / "net.params")
+    before = (tmp_path / "net.params").read_bytes()
+    real = network.save_parameters
+    monkeypatch.setattr(network, "save_parameters", lambda path: real("/dev/full"))
+    with pytest.raises(EnvironmentProblem, match=r"cannot write .*net\.params"):
+        save_parameters(network, tmp_path / "net.params")
+    assert (tmp_path / "net.params").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["net.json", "net.params"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", r"net\.json is not valid JSON"),
+        ("[]", "must hold one JSON object; got list"),
+        ('{"name": "x"}', "lacks classes, input_size_hw"),
+        ('{"name": "x", "classes": [], "input_size_hw": [3, 3]}', "classes cannot be"),
+        ('{"name": "x", "classes": ["a"], "input_size_hw": [3]}', "input_size_hw cannot be"),
+        ('{"name": 5}', "name cannot be 5"),
+    ],
+)
+def test_damaged_record_is_named(tmp_path, content, message):
+    save_parameters(small_network(), tmp_path / "net.params")
+    sidecar_path(tmp_path / "net.params").write_text(content)
+    with pytest.raises(WeightsError, match=message):
+        load_parameters(small_network(), tmp_path / "net.params")
+
+
+def test_record_is_plain_json(tmp_path):
+    save_parameters(small_network(), tmp_path / "net.params")
+    record = json.loads((tmp_path / "net.json").read_text())
+    assert record["classes"] == ["circle", "square", "star"]
+    assert record["input_size_hw"] == [300, 300]
+    assert record["mean"] == [0.485, 0.456, 0.406]
+    assert record["std"] == [0.229, 0.224, 0.225]
+    assert (record["nms_thresh"], record["nms_topk"], record["post_nms"]) == (0.45, 400, 100)
