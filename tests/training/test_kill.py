@@ -61,7 +61,7 @@ def live(folder, moment):
         if moment == "writing":
             die_when_a_file_is_half_written(folder)
         if moment == "random":
-            time.sleep(0.005)
+            time.sleep(0.02)  # the 14 batches of a whole run outlast any of the timers
 
     def evaluate():
         if moment == "validation" and checkpoint.exists():
@@ -69,7 +69,7 @@ def live(folder, moment):
         return score_of(network)
 
     if moment == "random":
-        threading.Timer(np.random.default_rng(os.getpid()).uniform(0.05, 0.5), die).start()
+        threading.Timer(np.random.default_rng(os.getpid()).uniform(0.02, 0.25), die).start()
     fit(
         network,
         SyntheticBatches(hook=hook),
