@@ -6,6 +6,7 @@ dataclasses. Options marked `legacy` are GluonCV's, with its defaults and meanin
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from gluon_ssd.cli import option
@@ -118,6 +119,8 @@ class OptimizerOptions:
     no_wd_on_bias_bn: bool = option(False, "no weight decay on biases and batch-norm parameters")
 
     def __post_init__(self) -> None:
+        if not 0 < self.lr < math.inf:
+            raise OptionError(f"--lr must be above 0 and finite; got {self.lr}")
         epochs = self.decay_epochs
         if list(epochs) != sorted(set(epochs)):
             raise OptionError(f"--lr-decay-epoch must rise; got {self.lr_decay_epoch}")
