@@ -67,6 +67,8 @@ def evaluation_set(options: DataOptions, classes: Sequence[str] | None) -> Liste
     if named is None and classes is not None and options.dataset in ("custom", "shapes"):
         named = tuple(classes)
     dataset = _open(options, train=False, splits=options.splits, classes=named)
+    if classes is not None:
+        _refuse_strangers(dataset, classes)
     if classes is not None and tuple(dataset.classes) != tuple(classes):
         raise DataError(
             f"the model knows {len(classes)} classes ({_some(classes)}), the data set has "
@@ -74,6 +76,17 @@ def evaluation_set(options: DataOptions, classes: Sequence[str] | None) -> Liste
             "model, or name the classes of a custom set with --classes"
         )
     return dataset
+
+
+def _refuse_strangers(dataset: ListedDataset, classes: Sequence[str]) -> None:
+    """Raise DataError when every label of the data set is of a class the model does not know."""
+    unknown = [problem for problem in dataset.problems if problem.reason == "unknown class"]
+    if unknown and not any(len(dataset.annotation(i).labels) for i in range(len(dataset))):
+        raise DataError(
+            f"the model knows {len(classes)} classes ({_some(classes)}), none of which the data "
+            f"set has; the first is {unknown[0].detail} in {unknown[0].file}; choose the data set "
+            "the model was trained for, or name its classes with --classes"
+        )
 
 
 def _some(names: Sequence[str]) -> str:

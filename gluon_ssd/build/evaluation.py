@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from gluon_ssd.evaluation.boxsets import Detections
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.result import Evaluation
 from gluon_ssd.files import atomic_write, ensure_directory
-from gluon_ssd.options import EvalCommand
+from gluon_ssd.options import EvalCommand, EvalOptions
 from gluon_ssd.options_tuning import load_tuning_config
+
+_log = logging.getLogger(__name__)
 
 _NOT_YET = {
     "calibration": "--calibration is not built yet; use an int8 model exported elsewhere "
@@ -51,6 +54,7 @@ def evaluation_model(command: EvalCommand) -> Model:
     size = command.model.data_shape
     if command.deploy.deploy:
         prefix = command.deploy.model_prefix or ""
+        _note_fixed_nms(command.eval, prefix)
         return deployed_model(prefix, size, fuse=not command.deploy.no_fuse, ctx=context)
     network = trained_network(
         command.network_name,
@@ -60,6 +64,17 @@ def evaluation_model(command: EvalCommand) -> Model:
     )
     nms = (command.eval.nms_thresh, command.eval.nms_topk, command.eval.post_nms)
     return network_model(network, nms=nms, size=size, ctx=context)
+
+
+def _note_fixed_nms(given: EvalOptions, prefix: str) -> None:
+    """Suppression is part of an exported graph: say so when options ask for another one."""
+    usual = EvalOptions()
+    for name in ("nms_thresh", "nms_topk", "post_nms"):
+        if getattr(given, name) != getattr(usual, name):
+            flag = "--" + name.replace("_", "-")
+            _log.warning(
+                "%s keeps the suppression it was exported with; %s is not used", prefix, flag
+            )
 
 
 def evaluate(command: EvalCommand, model: Model) -> str:
