@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tests.data.builders import coco_content, voc_object, voc_xml, write_coco, write_voc
+from tests.data.builders import (
+    coco_content,
+    voc_object,
+    voc_xml,
+    write_coco,
+    write_image,
+    write_voc,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 NETWORK = "ssd_300_mobilenet0.25_custom"
@@ -99,15 +107,15 @@ def coco_set(root: Path, categories: dict[int, str], train: str, val: str) -> Pa
     return root
 
 
-def sure_network(classes: Sequence[str], seed: int = 3):
-    """An untrained network with heads blown up, so that its scores reach from 0 to 1."""
+def sure_network(classes: Sequence[str] = ("cat", "dog")):
+    """An untrained network whose class heads are blown up: its best scores are 0.7 to 0.95."""
     from gluon_ssd.models import build_network, initialize
 
     network = build_network(NETWORK, classes=tuple(classes))
-    initialize(network, seed=seed)
+    initialize(network, seed=2)
     for head in network.class_predictors:
         weight = head.predictor.weight
-        weight.set_data(weight.data() * 4)
+        weight.set_data(weight.data() * 40)
     return network
 
 
@@ -118,6 +126,41 @@ def sure_weights(path: Path, classes: Sequence[str] = ("cat", "dog")) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     save_parameters(sure_network(classes), path)
     return path
+
+
+PHOTO_HW = (240, 320)
+
+
+def photos(folder: Path, count: int = 5) -> list[Path]:
+    """Images of 240×320 px, large enough for what `sure_network` finds in them."""
+    return [write_image(folder / f"i{n}.jpg", PHOTO_HW, seed=n) for n in range(count)]
+
+
+def found_set(folder: Path, weights: Path, per_image: int = 8) -> Path:
+    """A VOC-layout set whose truth is what the network finds: the best boxes of each image."""
+    images = photos(folder / "JPEGImages")
+    split = {"val": [image.stem for image in images]}
+    write_voc(folder, {stem: voc_xml() for stem in split["val"]}, split)
+    photos(folder / "JPEGImages")
+    (folder / "classes.txt").write_text("cat\ndog\n")
+    ended = evaluate(folder, weights, "--post-nms", per_image, "--save-detections", folder / "f")
+    assert ended.code == 0, ended.err
+    found = json.loads((folder / "f").read_text())
+    for image in images:
+        objects = [
+            voc_object(row["class"], [round(value) + 1 for value in row["box_px"]])
+            for row in found
+            if row["image"] == str(image)
+        ]
+        text = voc_xml(objects, PHOTO_HW)
+        (folder / "Annotations" / f"{image.stem}.xml").write_text(text)
+    return folder
+
+
+def evaluate(data: Path, weights: Path, *argv: object) -> Ended:
+    """Evaluate the smallest network on a custom data set."""
+    model = ("--pretrained", weights, "--dataset-root", data, "--batch-size", 2)
+    return run_script("eval_ssd.py", *SMALL, *model, *argv)
 
 
 def arrays_of(checkpoint: Path) -> dict[str, np.ndarray]:

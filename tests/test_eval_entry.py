@@ -1,0 +1,283 @@
+"""eval_ssd.py: what it prints and writes, on planted detections and on the really trained model."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+
+import pytest
+
+from tests.entry_builders import (
+    evaluate,
+    found_set,
+    one_error,
+    run_script,
+    sure_weights,
+    working_in,
+)
+
+PER_IMAGE = 8  # boxes of truth, in each of 5 images
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    return sure_weights(tmp_path_factory.mktemp("weights") / "sure.params")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory, weights):
+    """The truth is what the network finds, so that every score is known."""
+    return found_set(tmp_path_factory.mktemp("data") / "set", weights, PER_IMAGE)
+
+
+@pytest.fixture(scope="module")
+def perfect(data, weights, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("perfect")
+    files = ("--results", folder / "new" / "r.json", "--save-detections", folder / "d.json")
+    ended = evaluate(data, weights, "--post-nms", PER_IMAGE, *files)
+    assert ended.code == 0, ended.err
+    results = json.loads((folder / "new" / "r.json").read_text())
+    return ended, results, json.loads((folder / "d.json").read_text())
+
+
+def test_prints_arguments_throughput_and_a_line_per_class(perfect):
+    lines = perfect[0].out.splitlines()
+    assert re.fullmatch(r"Namespace\(auto_tuning=False, .*post_nms=8, .*\)", lines[0])
+    assert re.fullmatch(r"Throughput is \d+\.\d{6} img/sec\.", lines[1])
+    # Every box is found and nothing else: the classes travel with the weights.
+    assert lines[2:] == ["cat 1.0000", "dog 1.0000", "mAP 1.0000"]
+    assert perfect[0].err == ""
+
+
+def test_results_file_holds_scores_and_speed(perfect):
+    results = perfect[1]
+    assert results["score"] == pytest.approx(1)
+    assert results["class_scores"] == pytest.approx({"cat": 1, "dog": 1})
+    assert results["images"] == 5
+    assert results["images_per_second"] == pytest.approx(5 / results["seconds"])
+
+
+def test_detections_file_holds_every_box_in_pixels_of_the_image(perfect, data):
+    rows = perfect[2]
+    assert Counter(row["image"] for row in rows) == {
+        str(data / "JPEGImages" / f"i{n}.jpg"): PER_IMAGE for n in range(5)
+    }
+    assert {row["class"] for row in rows} == {"cat", "dog"}
+    for row in rows:
+        x_min, y_min, x_max, y_max = row["box_px"]
+        assert 0 <= x_min < x_max <= 320 and 0 <= y_min < y_max <= 240
+        assert 0.6 < row["score"] < 1
+
+
+def test_fewer_detections_lower_the_recall_as_computed_by_hand(perfect, data, weights, tmp_path):
+    """All that is found is right, so the 11-point mean counts the recall levels reached."""
+    files = ("--results", tmp_path / "r.json", "--save-detections", tmp_path / "d.json")
+    ended = evaluate(data, weights, "--post-nms", PER_IMAGE // 2, *files)
+    found = Counter(row["class"] for row in json.loads((tmp_path / "d.json").read_text()))
+    truth = Counter(row["class"] for row in perfect[2])
+    assert sum(found.values()) == 20 and sum(truth.values()) == 40
+    expected = {
+        name: (math.floor(10 * found[name] / truth[name] + 1e-9) + 1) / 11 for name in truth
+    }
+    scores = json.loads((tmp_path / "r.json").read_text())["class_scores"]
+    assert scores == pytest.approx(expected)
+    mean = sum(expected.values()) / 2
+    assert ended.out.splitlines()[-1] == f"mAP {mean:.4f}"
+
+
+@pytest.mark.parametrize(("batch", "workers"), [(1, 0), (3, 2), (64, 0)])
+def test_every_image_counts_whatever_the_batch(data, weights, perfect, tmp_path, batch, workers):
+    """5 images in batches of 3: legacy lost the last two."""
+    file = tmp_path / "d.json"
+    ended = evaluate(
+        *(data, weights, "--post-nms", PER_IMAGE, "--batch-size", batch, "-j", workers),
+        *("--save-detections", file),
+    )
+    assert ended.code == 0, ended.err
+    assert json.loads(file.read_text()) == perfect[2]
+
+
+def test_coco_metric_of_rounded_boxes_is_high(data, weights, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ended = evaluate(data, weights, "--post-nms", PER_IMAGE, "--metric", "coco")
+    text = ended.out
+    assert "Average Precision  (AP) @[ IoU=0.50      | area=   all | maxDets=100 ] = 1.000" in text
+    # Boxes of 15 pixels, rounded: IoU 0.9 to 1.
+    assert 80 <= float(text.splitlines()[-1]) <= 100
+    assert text.splitlines()[-2] == "~~~~ MeanAP @ IoU=[0.50,0.95] ~~~~"
+
+
+def test_limit_images_scores_the_first_ones(data, weights, tmp_path):
+    evaluate(data, weights, "--limit-images", 2, "--results", tmp_path / "r.json")
+    assert json.loads((tmp_path / "r.json").read_text())["images"] == 2
+
+
+def test_model_without_a_class_of_the_data_is_one_line(data, tmp_path):
+    message = one_error(evaluate(data, sure_weights(tmp_path / "bird.params", ("bird",))))
+    assert message.startswith(
+        "error: the model knows 1 classes (bird), none of which the data set has; the first is "
+    )
+    assert "i0.xml" in message
+
+
+def test_classes_file_in_another_order_is_one_line(data, weights, tmp_path):
+    prefix = tmp_path / "model"
+    options = ("--network", "mobilenet0.25", "--dataset", "custom", "--pretrained", weights)
+    assert run_script("scripts/export_ssd.py", *options, "--output", prefix).code == 0
+    (tmp_path / "names.txt").write_text("dog\ncat\n")
+    deployed = ("--deploy", "--model-prefix", prefix, "--classes", tmp_path / "names.txt")
+    message = one_error(evaluate(data, weights, *deployed))
+    assert "the model knows 2 classes (cat, dog), the data set has 2 (dog, cat)" in message
+
+
+def test_benchmark_prints_the_legacy_lines_and_then_latencies(weights):
+    ended = evaluate(
+        *("unused", weights, "--benchmark", "--num-iterations", 6, "--batch-size", 2),
+    )
+    assert ended.code == 0, ended.err
+    lines = ended.out.splitlines()[1:]
+    time = r"\d+\.\d+ ms"
+    spread = rf"median {time}, p90 {time}, p99 {time}"
+    name = "ssd_300_mobilenet0.25_custom"
+    expected = [
+        rf"-----benchmarking on {re.escape(name)} -----",
+        rf"Inference speed on {re.escape(name)}, with batchsize 2 is \d+\.\d\d img/sec",
+        rf"latency of a batch of 2: {spread}",
+        rf"pre-processing of one 640x480 picture \(resize, normalise\): {spread}",
+        rf"network: {spread}",
+        rf"decoding and suppression: {spread} \(\d+\.\d% of network and decoding\)",
+        r"peak memory \d+ MiB, \d+ compute threads",
+    ]
+    assert len(lines) == len(expected), ended.out
+    for line, pattern in zip(lines, expected, strict=True):
+        assert re.fullmatch(pattern, line), f"{line!r} is not {pattern}"
+
+
+@pytest.mark.parametrize("flag", ["--calibration", "--auto_tuning"])
+def test_unbuilt_flag_is_one_line(flag):
+    ended = run_script("eval_ssd.py", flag)
+    assert one_error(ended).startswith(f"error: {flag} is not built yet; ")
+    assert (ended.out, ended.err.count("\n")) == ("", 1)
+
+
+# --- the really trained model ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def real(shared_dir):
+    """Options for the VOC model and its images."""
+    prefix, root = shared_dir / "weights/ssd_300_mobilenet0.75_voc", shared_dir / "data/voc-mini"
+    if not (root.is_dir() and prefix.with_name(f"{prefix.name}-0000.params").is_file()):
+        pytest.skip(f"no {prefix} or {root}")
+    options = ("--deploy", "--model-prefix", prefix, "--data-shape", 300, "--dataset", "voc")
+    return (*options, "--dataset-root", root)
+
+
+REAL_AP = {
+    "aeroplane": 0.5861,
+    "bird": 0.5438,
+    "bottle": 0.2601,
+    "bus": 0.9251,
+    "person": 0.6936,
+    "tvmonitor": 0.7957,
+    "mAP": 0.6385,
+}
+
+
+@pytest.mark.slow
+def test_real_model_reaches_its_map_on_all_images(real, tmp_path):
+    # 496 images in batches of 64: legacy would score 448 of them.
+    ended = run_script("eval_ssd.py", *real, "--results", tmp_path / "r.json", "-j", 2)
+    assert ended.code == 0, ended.err
+    results = json.loads((tmp_path / "r.json").read_text())
+    assert results["images"] == 496
+    assert results["score"] == pytest.approx(0.6385, abs=5e-4)
+    lines = dict(line.rsplit(" ", 1) for line in ended.out.splitlines()[2:])
+    assert len(lines) == 21
+    assert {name: float(lines[name]) for name in REAL_AP} == pytest.approx(REAL_AP, abs=2e-3)
+
+
+def short(real, folder, *argv):
+    """The first 30 images; the results and the detections."""
+    files = ("--results", folder / "r.json", "--save-detections", folder / "d.json")
+    with working_in(folder):
+        ended = run_script(
+            *("eval_ssd.py", *real, "--limit-images", 30, "--batch-size", 16, "-j", 0),
+            *files,
+            *argv,
+        )
+    assert ended.code == 0, ended.err
+    return ended, *(json.loads((folder / name).read_text()) for name in ("r.json", "d.json"))
+
+
+@pytest.fixture(scope="module")
+def first_30(real, tmp_path_factory):
+    return short(real, tmp_path_factory.mktemp("short"))
+
+
+def test_fused_and_unfused_model_agree(real, first_30, tmp_path):
+    _, plain, plain_rows = short(real, tmp_path, "--no-fuse")
+    assert plain["score"] == pytest.approx(first_30[1]["score"], abs=1e-3)
+    fused_rows = first_30[2]
+    assert len(plain_rows) == len(fused_rows)
+
+    def strong(rows):
+        return [row for row in rows if row["score"] > 0.3]
+
+    assert len(strong(plain_rows)) == len(strong(fused_rows)) > 50
+    for one, other in zip(strong(plain_rows), strong(fused_rows), strict=True):
+        assert (one["image"], one["class"]) == (other["image"], other["class"])
+        assert one["score"] == pytest.approx(other["score"], abs=1e-3)
+        assert one["box_px"] == pytest.approx(other["box_px"], abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("metric", "score"), [("voc07", 0.7461), ("voc12", 0.7468), ("coco", 0.4403)]
+)
+def test_metrics_of_the_real_model(real, first_30, tmp_path, metric, score):
+    _, results, rows = short(real, tmp_path, "--metric", metric)
+    assert rows == first_30[2]
+    assert results["score"] == pytest.approx(score, abs=1e-3)
+
+
+def test_real_coco_model_prints_the_legacy_text(shared_dir, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    prefix, root = shared_dir / "weights/ssd_300_mobilenet0.75_coco", shared_dir / "data/coco-mini"
+    if not root.is_dir() or not prefix.with_name(f"{prefix.name}-0000.params").is_file():
+        pytest.skip(f"no {prefix} or {root}")
+    ended = run_script(
+        *("eval_ssd.py", "--deploy", "--model-prefix", prefix, "--data-shape", 300, "-j", 2),
+        *("--dataset", "coco", "--dataset-root", root, "--batch-size", 32),
+        *("--results", tmp_path / "r.json"),
+    )
+    assert ended.code == 0, ended.err
+    results = json.loads((tmp_path / "r.json").read_text())
+    assert results["images"] == 80
+    lines = ended.out.splitlines()
+    assert lines[2] == "~~~~ Summary metrics ~~~~"
+    assert lines[3].lstrip().startswith("Average Precision  (AP) @[ IoU=0.50:0.95 ")
+    assert lines[-2] == "~~~~ MeanAP @ IoU=[0.50,0.95] ~~~~"
+    # 0.226 of 80 images; the full val2017 gives such a model a little less.
+    assert results["score"] == pytest.approx(0.226, abs=0.003)
+    assert lines[-1] == f" {100 * results['score']:.1f}"
+    assert len(results["class_scores"]) == 80
+
+
+def test_options_of_suppression_do_not_reach_an_exported_model(real, tmp_path):
+    ended = short(real, tmp_path, "--limit-images", 1, "--post-nms", 7)[0]
+    assert (
+        "ssd_300_mobilenet0.75_voc keeps the suppression it was exported with; "
+        "--post-nms is not used"
+    ) in ended.err
+
+
+def test_gpu_count_without_gpu_is_a_notice(data, weights):
+    from gluon_ssd.compat import mx
+
+    if mx.context.num_gpus():
+        pytest.skip("this machine has GPUs")
+    ended = evaluate(data, weights, "--num-gpus", 1, "--limit-images", 1)
+    assert ended.code == 0, ended.err
+    assert "--num-gpus 1: MXNet finds no GPU here; running on the CPU" in ended.err.splitlines()
