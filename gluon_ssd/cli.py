@@ -37,6 +37,7 @@ def option(
     short: str | None = None,
     legacy: bool = False,
     spelling: str | None = None,
+    unset: str | None = None,
 ) -> Any:
     """Declare one option as a dataclass field.
 
@@ -49,6 +50,7 @@ def option(
         short: a short spelling such as "-j"; only legacy options have one.
         legacy: the option exists in GluonCV's script, so its abbreviations win over additions'.
         spelling: long spelling when it is not the field's name with dashes.
+        unset: what a default of None comes to, for help and tables.
     """
     metadata = {
         "help": help,
@@ -58,6 +60,7 @@ def option(
         "short": short,
         "legacy": legacy,
         "spelling": spelling,
+        "unset": unset,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -189,7 +192,9 @@ def _help_text(flag: Flag) -> str:
     notes = []
     if flag.metadata["choices"]:
         notes.append("one of " + ", ".join(flag.metadata["choices"]))
-    if flag.kind is not bool and flag.default is not None:
+    if flag.metadata["unset"]:
+        notes.append(f"default {flag.metadata['unset']}")
+    elif flag.kind is not bool and flag.default is not None:
         notes.append(
             f"default {flag.default!r}" if flag.default == "" else f"default {flag.default}"
         )

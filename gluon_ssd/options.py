@@ -146,13 +146,17 @@ class TrainOptions:
         10, "epochs between periodic weight files; 0 writes none", minimum=0, legacy=True
     )
     val_interval: int | None = option(
-        None, "epochs between validations; unset means 1, for coco 10", minimum=1, legacy=True
+        None,
+        "epochs between validations",
+        minimum=1,
+        legacy=True,
+        unset="1, for coco 10",
     )
     seed: int = option(233, "seed of every random number", minimum=0, legacy=True)
     syncbn: bool = option(False, "batch norm over all devices", legacy=True)
-    dali: bool = option(False, "load images with NVIDIA DALI", legacy=True)
-    amp: bool = option(False, "automatic mixed precision", legacy=True)
-    horovod: bool = option(False, "several processes with Horovod", legacy=True)
+    dali: bool = option(False, "load images with NVIDIA DALI; not built yet", legacy=True)
+    amp: bool = option(False, "automatic mixed precision; not built yet", legacy=True)
+    horovod: bool = option(False, "several processes with Horovod; not built yet", legacy=True)
     pretrained_base: str = option(
         "True",
         "ImageNet backbone: true fetches it from the zoo, false starts from random "
@@ -235,8 +239,12 @@ class DeployOptions:
         None, "exported model: PREFIX-symbol.json and PREFIX-0000.params", legacy=True
     )
     no_fuse: bool = option(False, "run an exported fp32 model as written, nothing folded or fused")
-    quantized: bool = option(False, "use the int8 variant of the network", legacy=True)
-    calibration: bool = option(False, "quantise to int8, export and leave", legacy=True)
+    quantized: bool = option(
+        False, "use the int8 variant of the network; not built yet", legacy=True
+    )
+    calibration: bool = option(
+        False, "quantise to int8, export and leave; not built yet", legacy=True
+    )
     num_calib_batches: int = option(5, "batches for calibration", minimum=1, legacy=True)
     quantized_dtype: str = option(
         "auto", "integer type", choices=("auto", "int8", "uint8"), legacy=True
@@ -245,7 +253,10 @@ class DeployOptions:
         "naive", "how thresholds are found", choices=("none", "naive", "entropy"), legacy=True
     )
     auto_tuning: bool = option(
-        False, "tune quantisation for accuracy and speed", legacy=True, spelling="--auto_tuning"
+        False,
+        "tune quantisation for accuracy and speed; not built yet",
+        legacy=True,
+        spelling="--auto_tuning",
     )
     auto_tuning_config: str = option(
         "./config_ssd.ini",

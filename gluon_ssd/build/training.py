@@ -185,8 +185,15 @@ def _plan(command: TrainCommand, epochs: int, network: SsdNetwork, num_anchors: 
             "data_shape": command.model.data_shape,
             "anchors": num_anchors,
         },
-        first_line=str(as_namespace(command)),
+        first_line=_first_line(command),
     )
+
+
+def _first_line(command: TrainCommand) -> str:
+    """The options as the legacy log shows them, with what an unset one comes to."""
+    namespace = as_namespace(command)
+    namespace.val_interval = command.val_interval
+    return str(namespace)
 
 
 def summary(outcome: Outcome) -> str:
