@@ -34,9 +34,8 @@ def option(
     choices: Sequence[str] | None = None,
     minimum: float | None = None,
     maximum: float | None = None,
-    short: str | None = None,
     legacy: bool = False,
-    spelling: str | None = None,
+    spellings: tuple[str, ...] = (),
     unset: str | None = None,
 ) -> Any:
     """Declare one option as a dataclass field.
@@ -47,9 +46,9 @@ def option(
         choices: allowed words, compared without case.
         minimum: smallest allowed number, itself included.
         maximum: largest allowed number, itself included.
-        short: a short spelling such as "-j"; only legacy options have one.
         legacy: the option exists in GluonCV's script, so its abbreviations win over additions'.
-        spelling: long spelling when it is not the field's name with dashes.
+        spellings: all spellings, the long one first, when they are not just the field's name with
+            dashes; only legacy options have short ones.
         unset: what a default of None comes to, for help and tables.
     """
     metadata = {
@@ -57,9 +56,8 @@ def option(
         "choices": tuple(choices) if choices else None,
         "minimum": minimum,
         "maximum": maximum,
-        "short": short,
         "legacy": legacy,
-        "spelling": spelling,
+        "spellings": spellings or None,
         "unset": unset,
     }
     return dataclasses.field(default=default, metadata=metadata)
@@ -77,15 +75,14 @@ class Flag:
     metadata: typing.Mapping[str, Any]
 
     @property
-    def spelling(self) -> str:
-        """The long form, such as --batch-size."""
-        return str(self.metadata["spelling"] or "--" + self.name.replace("_", "-"))
+    def spellings(self) -> tuple[str, ...]:
+        """Long form first, then the short one where there is one."""
+        return self.metadata["spellings"] or ("--" + self.name.replace("_", "-"),)
 
     @property
-    def spellings(self) -> list[str]:
-        """Long form first, then the short one where there is one."""
-        short = self.metadata["short"]
-        return [self.spelling, short] if short else [self.spelling]
+    def spelling(self) -> str:
+        """The long form, such as --batch-size."""
+        return self.spellings[0]
 
     def parse(self, text: str, where: str) -> Any:
         """Text to a checked value. Raises OptionError; `where` names the flag or the file's key."""
@@ -312,18 +309,20 @@ def as_namespace(command: Any) -> argparse.Namespace:
     return argparse.Namespace(**{key: values[key] for key in sorted(values)})
 
 
+def _default_text(flag: Flag) -> str:
+    if flag.kind is bool:
+        return "off"
+    if flag.default is None:
+        return flag.metadata["unset"] or "none"
+    return f"`{flag.default}`" if flag.default != "" else "empty"
+
+
 def flags_table(command: type) -> str:
     """A markdown table of all flags: flag, default, meaning; legacy ones marked."""
     rows = ["| flag | default | meaning |", "|---|---|---|"]
     for flag in flags_of(command):
         spelling = ", ".join(f"`{s}`" for s in flag.spellings)
-        default = (
-            "off"
-            if flag.kind is bool
-            else ("none" if flag.default is None else f"`{flag.default}`")
-        )
-        if flag.default == "":
-            default = "empty"
+        default = _default_text(flag)
         meaning = flag.metadata["help"].replace("|", "\\|")
         if flag.metadata["choices"]:
             meaning += ": " + ", ".join(f"`{c}`" for c in flag.metadata["choices"])

@@ -54,7 +54,11 @@ class DataOptions:
     dataset: str = option("voc", "kind of data set", choices=DATASETS, legacy=True)
     dataset_root: str = option("~/.mxnet/datasets/", "folder that holds the data set")
     num_workers: int = option(
-        4, "processes that load images; 0 loads in this one", minimum=0, short="-j", legacy=True
+        4,
+        "processes that load images; 0 loads in this one",
+        minimum=0,
+        spellings=("--num-workers", "-j"),
+        legacy=True,
     )
     splits: str = option(
         "",
@@ -256,13 +260,13 @@ class DeployOptions:
         False,
         "tune quantisation for accuracy and speed; not built yet",
         legacy=True,
-        spelling="--auto_tuning",
+        spellings=("--auto_tuning",),
     )
     auto_tuning_config: str = option(
         "./config_ssd.ini",
         "configuration of the tuning",
         legacy=True,
-        spelling="--auto_tuning_config",
+        spellings=("--auto_tuning_config",),
     )
 
 

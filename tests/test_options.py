@@ -91,7 +91,7 @@ def test_legacy_abbreviation_still_means_the_same(case: str) -> None:
 def test_addition_never_has_a_short_option() -> None:
     for command in COMMANDS.values():
         for flag in cli.flags_of(command):
-            assert flag.metadata["legacy"] or flag.metadata["short"] is None
+            assert flag.metadata["legacy"] or len(flag.spellings) == 1
 
 
 def test_coco_validates_every_tenth_epoch_unless_told() -> None:
