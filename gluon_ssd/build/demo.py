@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from gluon_ssd.boxes import clip_boxes
 from gluon_ssd.build.devices import devices
 from gluon_ssd.build.networks import Model, deployed_model, network_model, trained_network
 from gluon_ssd.build.pictures import Picture, list_sources, read_pictures
@@ -76,7 +77,7 @@ def detect(model: Model, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
 
     Returns:
         labels int (K,), scores float32 (K,), boxes float32 (K, 4) as corners in pixels of the
-        picture; empty rows are left out, the best score comes first.
+        picture, cut at its edges; empty rows are left out, the best score comes first.
     """
     size = model.size
     network_input = eval_transform(image, size_hw=(size, size), mean=model.mean, std=model.std)
@@ -85,7 +86,8 @@ def detect(model: Model, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
     kept = ids[:, 0] >= 0
     height, width = image.shape[:2]
     scale = np.array([width, height, width, height], np.float32) / size
-    return ids[kept, 0].astype(int), scores[kept, 0], boxes[kept] * scale
+    boxes_px = clip_boxes(boxes[kept] * scale, (height, width))
+    return ids[kept, 0].astype(int), scores[kept, 0], boxes_px
 
 
 def _model(command: DemoCommand) -> Model:

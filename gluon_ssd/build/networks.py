@@ -13,11 +13,13 @@ from gluon_ssd.build.zoo import zoo_weights
 from gluon_ssd.data.labels import read_classes_file
 from gluon_ssd.deploy.export import export_detector
 from gluon_ssd.deploy.runtime import DeployedModel, load_deployed
+from gluon_ssd.errors import WeightsError
 from gluon_ssd.models import build_network
 from gluon_ssd.models.decode import DetectionDecoder
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.init import initialize
-from gluon_ssd.models.saved import SavedModel, read_sidecar
+from gluon_ssd.models.params_file import read_params
+from gluon_ssd.models.saved import SavedModel, read_sidecar, sidecar_path
 from gluon_ssd.models.specs import MEAN, STD
 from gluon_ssd.models.weights import load_parameters
 from gluon_ssd.models.zoo import SsdNetwork
@@ -88,16 +90,26 @@ def trained_network(
         path = zoo_weights(name, options)
     else:
         path = pretrained
-    sidecar = read_sidecar(path)
     classes: Sequence[str] | None = None
     if classes_file:
         classes = read_classes_file(classes_file)
-    elif sidecar is not None and name.endswith("_custom"):
-        classes = sidecar.classes
+    elif name.endswith("_custom"):
+        classes = _classes_of(path)
     network = build_network(name, classes=classes)
     initialize(network)
     load_parameters(network, path)
     return network
+
+
+def _classes_of(path: str) -> Sequence[str]:
+    sidecar = read_sidecar(path)
+    if sidecar is None:
+        read_params(path)  # what is wrong with the file itself is said first
+        raise WeightsError(
+            f"{path} does not say the names of its classes (there is no {sidecar_path(path)}); "
+            "give them with --classes FILE"
+        )
+    return sidecar.classes
 
 
 def network_model(network: SsdNetwork, *, nms: NmsSettings, size: int, ctx: Any) -> Model:
@@ -125,5 +137,8 @@ def export_network_as(
         input_size_hw=(size, size),
         mean=tuple(network.mean),
         std=tuple(network.std),
+        nms_thresh=thresh,
+        nms_topk=topk,
+        post_nms=post_nms,
     )
     export_detector(Detector(network, decoder), prefix, fused=fused, saved=saved)
