@@ -1,0 +1,223 @@
+"""scripts/demo_ssd.py on images, folders and a video, without a display."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from gluon_ssd.data.images import read_image
+from tests.entry_builders import (
+    NETWORK,
+    PHOTO_HW,
+    evaluate,
+    leftovers,
+    one_error,
+    photos,
+    run_script,
+    sure_weights,
+)
+
+THRESHOLD = 0.8
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    return sure_weights(tmp_path_factory.mktemp("weights") / "sure.params")
+
+
+@pytest.fixture(scope="module")
+def prefix(weights, tmp_path_factory):
+    prefix = tmp_path_factory.mktemp("exported") / "model"
+    options = ("--network", "mobilenet0.25", "--dataset", "custom", "--pretrained", weights)
+    assert run_script("scripts/export_ssd.py", *options, "--output", prefix).code == 0
+    return prefix
+
+
+@pytest.fixture(autouse=True)
+def _no_display(monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+
+
+def demo(images, output, *argv):
+    return run_script(
+        *("scripts/demo_ssd.py", "--images", images, "--output", output),
+        *("--thresh", THRESHOLD, *argv),
+    )
+
+
+def listed(output):
+    return json.loads((output / "detections.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def shown(prefix, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    photos(folder / "in")
+    ended = demo(folder / "in", folder / "new" / "out", "--model-prefix", prefix)
+    assert ended.code == 0, ended.err
+    return folder, ended, listed(folder / "new" / "out")
+
+
+def test_every_picture_of_a_folder_is_annotated_and_listed(shown):
+    folder, ended, rows = shown
+    assert [row["source"] for row in rows] == [str(folder / "in" / f"i{n}.jpg") for n in range(5)]
+    found = sum(len(row["detections"]) for row in rows)
+    assert found > 10
+    out = folder / "new" / "out"
+    assert ended.out == (
+        f"{found} objects in 5 pictures; annotated pictures and detections.json are in {out}\n"
+    )
+    names = sorted(path.name for path in out.iterdir())
+    assert names == ["detections.json", *(f"i{n}.jpg" for n in range(5))]
+    assert leftovers(out) == []
+
+
+def test_listed_boxes_are_those_that_evaluation_finds(shown, weights, tmp_path):
+    """The demo's own suppression keeps 200 candidates; these few do not feel it."""
+    from tests.data.builders import voc_xml, write_voc
+
+    stems = [f"i{n}" for n in range(5)]
+    data = write_voc(tmp_path / "set", {stem: voc_xml() for stem in stems}, {"val": stems})
+    photos(data / "JPEGImages")
+    (data / "classes.txt").write_text("cat\ndog\n")
+    assert evaluate(data, weights, "--save-detections", tmp_path / "d.json").code == 0
+    expected = [
+        (row["image"].rsplit("/", 1)[1], row["class"], row["score"], row["box_px"])
+        for row in json.loads((tmp_path / "d.json").read_text())
+        if row["score"] >= THRESHOLD
+    ]
+    found = [
+        (row["source"].rsplit("/", 1)[1], item["class"], item["score"], item["box_px"])
+        for row in shown[2]
+        for item in row["detections"]
+    ]
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert one[:2] == other[:2]
+        assert one[2] == pytest.approx(other[2], abs=1e-4)
+        np.testing.assert_allclose(one[3], other[3], atol=0.05)
+
+
+def test_entries_hold_what_a_reader_needs(shown):
+    folder, _, rows = shown
+    assert (rows[0]["height"], rows[0]["width"]) == PHOTO_HW
+    assert rows[0]["frame"] is None
+    assert rows[0]["annotated"] == str(folder / "new" / "out" / "i0.jpg")
+    for row in rows:
+        scores = [item["score"] for item in row["detections"]]
+        assert scores == sorted(scores, reverse=True)
+        assert all(score >= THRESHOLD for score in scores)
+        for item in row["detections"]:
+            assert item["class"] == ("cat", "dog")[item["label"]]
+
+
+def changed(folder, name):
+    """Pixels (H, W) that differ from the input by more than saving as JPEG does."""
+    before = read_image(folder / "in" / name).astype(int)
+    after = read_image(folder / "new" / "out" / name).astype(int)
+    assert before.shape == after.shape
+    return np.abs(before - after).max(axis=2) > 60
+
+
+def test_pictures_differ_where_a_box_is_and_nowhere_else(shown):
+    folder, _, rows = shown
+    for row in rows:
+        pixels = changed(folder, row["source"].rsplit("/", 1)[1])
+        near = np.zeros(PHOTO_HW, bool)
+        assert row["detections"]
+        for item in row["detections"]:
+            x_min, y_min, x_max, y_max = (round(value) for value in item["box_px"])
+            frame = pixels[max(y_min - 1, 0) : y_max + 2, max(x_min - 1, 0) : x_max + 2]
+            assert frame.mean() > 0.1
+            # The label stands above the box and may be wider than it.
+            near[max(y_min - 25, 0) : y_max + 25, max(x_min - 100, 0) : x_max + 100] = True
+        assert not pixels[~near].any()
+
+
+def test_picture_without_detections_stays_as_it_is(prefix, tmp_path):
+    photos(tmp_path / "in", 1)
+    ended = demo(tmp_path / "in", tmp_path / "new" / "out", "--model-prefix", prefix, "--thresh", 1)
+    assert ended.out.startswith("0 objects in 1 pictures")
+    assert not changed(tmp_path, "i0.jpg").any()
+    assert listed(tmp_path / "new" / "out")[0]["detections"] == []
+
+
+def test_zoo_network_with_a_weights_file_finds_the_same(shown, weights, tmp_path):
+    options = ("--network", NETWORK, "--pretrained", weights)
+    ended = demo(shown[0] / "in", tmp_path, *options)
+    assert ended.code == 0, ended.err
+    for row, other in zip(listed(tmp_path), shown[2], strict=True):
+        assert [d["class"] for d in row["detections"]] == [d["class"] for d in other["detections"]]
+
+
+def write_video(path, count=5):
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 5, PHOTO_HW[::-1])
+    assert writer.isOpened()
+    for number in range(count):
+        image = np.full((*PHOTO_HW, 3), 40 * number, np.uint8)
+        cv2.circle(image, (40 + 50 * number, 120), 30, (0, 200, 255), -1)
+        writer.write(image)
+    writer.release()
+    return path
+
+
+def test_video_gives_a_picture_per_chosen_frame(prefix, tmp_path):
+    film = write_video(tmp_path / "film.mp4")
+    ended = demo(film, tmp_path / "out", "--model-prefix", prefix, "--every", 2, "--thresh", 0.1)
+    assert ended.code == 0, ended.err
+    rows = listed(tmp_path / "out")
+    assert [row["frame"] for row in rows] == [0, 2, 4]
+    assert {row["source"] for row in rows} == {str(film)}
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    frames = ["film_000000.jpg", "film_000002.jpg", "film_000004.jpg"]
+    assert names == ["detections.json", *frames]
+    assert read_image(tmp_path / "out" / frames[2]).shape == (*PHOTO_HW, 3)
+
+
+def test_images_folder_and_video_go_together_and_equal_names_stay_apart(prefix, tmp_path):
+    photos(tmp_path / "a", 1)
+    photos(tmp_path / "b", 2)
+    film = write_video(tmp_path / "i1.mp4", 1)
+    images = f"{tmp_path / 'a' / 'i0.jpg'}, {tmp_path / 'b'},{film}"
+    ended = demo(images, tmp_path / "out", "--model-prefix", prefix)
+    assert ended.code == 0, ended.err
+    names = [row["annotated"].rsplit("/", 1)[1] for row in listed(tmp_path / "out")]
+    assert names == ["i0.jpg", "i0-2.jpg", "i1.jpg", "i1-2_000000.jpg"]
+
+
+def test_model_without_class_names_says_so_and_takes_a_file(prefix, tmp_path):
+    photos(tmp_path / "in", 1)
+    symbol = json.loads(Path(f"{prefix}-symbol.json").read_text())
+    del symbol["attrs"]["gluon_ssd_model"]
+    (tmp_path / "bare-symbol.json").write_text(json.dumps(symbol))
+    (tmp_path / "bare-0000.params").write_bytes(Path(f"{prefix}-0000.params").read_bytes())
+    model = ("--model-prefix", tmp_path / "bare", "--data-shape", 300)
+    ended = demo(tmp_path / "in", tmp_path / "out", *model)
+    assert "the model does not carry class names; give them with --classes FILE" in ended.err
+    assert {d["class"] for d in listed(tmp_path / "out")[0]["detections"]} == {None}
+    (tmp_path / "names.txt").write_text("ant\nbee\n")
+    demo(tmp_path / "in", tmp_path / "out", *model, "--classes", tmp_path / "names.txt")
+    names = {(d["label"], d["class"]) for d in listed(tmp_path / "out")[0]["detections"]}
+    assert names == {(0, "ant"), (1, "bee")}
+
+
+def test_damaged_picture_stops_before_it_is_listed(prefix, tmp_path):
+    good, bad = photos(tmp_path / "in", 2)
+    bad.write_bytes(bad.read_bytes()[:500])
+    ended = demo(tmp_path / "in", tmp_path / "out", "--model-prefix", prefix)
+    assert str(bad) in one_error(ended)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [good.name]
+
+
+def test_damaged_video_is_one_line(prefix, tmp_path):
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"no video")
+    message = one_error(demo(film, tmp_path / "out", "--model-prefix", prefix))
+    assert message == (
+        f"error: cannot decode the video {film}; it is damaged or of an unknown codec"
+    )
