@@ -102,7 +102,9 @@ class DataBenchmark:
 class DecodeBenchmark:
     """Options of scripts/benchmark_ssd.py decode."""
 
-    num_anchors: int = option(24564, "anchors", minimum=1)
+    network: str = option(
+        "ssd_512_vgg16_atrous_voc", "network whose anchors are used; this one has 24,564"
+    )
     num_classes: int = option(20, "foreground classes", minimum=1)
     batch_size: int = option(1, "images a batch", minimum=1)
     rounds: int = option(15, "rounds, each way in turn", minimum=1)

@@ -2,7 +2,7 @@
 """Measure the fast parts against the ways they replace, in turns, in one run.
 
 python scripts/benchmark_ssd.py data   --dataset-root DIR --splits 2007_test --data-shape 512
-python scripts/benchmark_ssd.py decode --num-anchors 24564 --num-classes 20
+python scripts/benchmark_ssd.py decode --network ssd_512_vgg16_atrous_voc --num-classes 20
 python scripts/benchmark_ssd.py eval   --model-prefix PREFIX --dataset-root DIR
 python scripts/benchmark_ssd.py deploy --model-prefix PREFIX --data-shape 300
 """

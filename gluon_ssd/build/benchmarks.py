@@ -23,6 +23,7 @@ from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.voc_map import evaluate_voc
 from gluon_ssd.files import atomic_write, ensure_directory
 from gluon_ssd.models import build_network
+from gluon_ssd.models.original import layers_to_compare
 from gluon_ssd.options_tools import DataBenchmark, DecodeBenchmark, DeployBenchmark, EvalBenchmark
 from gluon_ssd.report.benchmark import (
     compare,
@@ -32,7 +33,7 @@ from gluon_ssd.report.data_benchmark import (
     measure_loader,
     original_pipeline,
 )
-from gluon_ssd.report.decode_benchmark import measure_decode
+from gluon_ssd.report.decode_benchmark import measure_decode, realistic_outputs
 from gluon_ssd.report.eval_benchmark import compare_evaluations, original_evaluation
 from gluon_ssd.report.tables import markdown_table
 from gluon_ssd.targets import TargetMaker
@@ -102,14 +103,20 @@ def _legacy_labels(dataset: ListedDataset, count: int) -> list[np.ndarray]:
 
 
 def _decode(options: DecodeBenchmark) -> str:
-    measured = measure_decode(
-        num_anchors=options.num_anchors,
-        num_classes=options.num_classes,
-        batch_size=options.batch_size,
-        rounds=options.rounds,
-    )
-    _write(options.output, measured)
-    return markdown_table([measured])
+    size = int(options.network.split("_")[1])
+    anchors = build_network(options.network).anchors((size, size))
+    outputs = [
+        np.repeat(array, options.batch_size if number < 2 else 1, axis=0)
+        for number, array in enumerate(realistic_outputs(anchors, num_classes=options.num_classes))
+    ]
+    rows = []
+    for start, (inputs, original, ours) in layers_to_compare(*outputs).items():
+        _log.info("measuring %s ...", start)
+        measured = measure_decode(ours, original, inputs, rounds=options.rounds)
+        facts = {"start": start, "anchors": len(anchors), "classes": options.num_classes}
+        rows.append({**facts, "batch": options.batch_size, **measured})
+    _write(options.output, rows)
+    return markdown_table(rows)
 
 
 def _eval(options: EvalBenchmark) -> str:

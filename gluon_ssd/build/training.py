@@ -104,11 +104,15 @@ def run_training(
             save_weights=lambda path: save_parameters(network, path),
             image_names=lambda indices: [data.train.image_path(int(i)) for i in indices],
             evaluate=_evaluator(command, data, network, contexts[0], val_loader),
-            load_weights=lambda path: load_parameters(network, path, contexts),
+            load_weights=lambda path: _load_weights(network, path, contexts),
             draw_curves=draw_curves,
         )
         plan = _plan(command, batches.epochs, network, len(anchors))
         return fit(network, batches, contexts=contexts, plan=plan, hooks=hooks)
+
+
+def _load_weights(network: SsdNetwork, path: str, contexts: Sequence[Any]) -> None:
+    load_parameters(network, path, contexts)
 
 
 class _Limited:
