@@ -9,22 +9,21 @@ Arrays on the way, with N = A * C candidates and T = nms_topk:
 
 | name | shape | dtype | meaning |
 |---|---|---|---|
-| scores | (B, A, C) | float32 | foreground scores |
-| picked | (B, T) | int32 | flat positions anchor * C + class, best first |
+| scores | (B, A, C) or (B, A, C + 1) | float32 | with the background first, or without |
+| anchor, label | (B, T) | int32 | the best candidates, best first |
 | rows | (B, T, 6) | float32 | class, score, corners px |
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import ModelError
+from gluon_ssd.models.select import gather, most_ranks, run_length, select_best
 
 STDS = (0.1, 0.1, 0.2, 0.2)
-_RANK_UNIT = 2.0**-53  # the gap of float64 numbers in 0.5..1
 
 
 @dataclass(frozen=True)
@@ -44,19 +43,17 @@ class DecodeSettings:
         return 0 < self.nms_thresh < 1
 
     def selects_first(self, num_classes: int, num_anchors: int | None) -> bool:
-        """Whether the best candidates alone give the same output as all of them would."""
+        """Whether the best candidates alone give the same output as all of them would.
+
+        Not so without suppression, which returns all of them, and where more rows come out than
+        enter it; nor where ranks of equal scores do not fit below the next score.
+        """
         enough_left = 0 < self.post_nms <= self.nms_topk
         enough_there = num_anchors is None or num_anchors * num_classes >= self.nms_topk
-        ranks_fit = num_anchors is None or num_anchors <= self.class_stride(num_classes)
+        length = run_length(num_anchors, num_classes, self.nms_topk)
+        stride = most_ranks(self.score_thresh) // num_classes
+        ranks_fit = stride > 0 and (num_anchors or 0) // length <= stride
         return self.suppresses and enough_left and enough_there and ranks_fit
-
-    def class_stride(self, num_classes: int) -> int:
-        """Most anchors a class may have, so that all ranks fit below the gap of two scores."""
-        if self.score_thresh <= 0:
-            return 0
-        # Neighbouring float32 numbers at the threshold are 2**(exponent - 24) apart.
-        gap = 2.0 ** (math.frexp(self.score_thresh)[1] - 24)
-        return int(gap / _RANK_UNIT) // num_classes
 
 
 def decode_boxes(
@@ -66,7 +63,9 @@ def decode_boxes(
 
     GluonCV has two variants that differ in the last bit: `contrib.box_decode`, one operator, which
     it uses for networks built without zoo weights, and elementary operators, which it uses for
-    those built with them (`minimal_opset`) and which other compilers understand.
+    those built with them (`minimal_opset`) and which other compilers understand. The single
+    operator is the default here; use the other to repeat such a network to the last bit, or to
+    hand the graph on.
 
     Args:
         F: mx.nd or mx.sym.
@@ -146,29 +145,25 @@ class DetectionDecoder(mx.gluon.HybridBlock):
         """Tell how many anchors come, which a graph cannot know.
 
         Returns:
-            Whether the graph traced before no longer holds, since there are fewer candidates than
-            `nms_topk` now, or were before; a block around this one must drop its own then.
+            Whether that is new, so that a graph traced before does not hold. This block drops its
+            own; one around it must do the same.
         """
-        is_other = num_anchors != self._num_anchors
-        is_stale = is_other and (self._is_few(num_anchors) or self._is_few(self._num_anchors))
+        is_new = num_anchors != self._num_anchors
         self._num_anchors = num_anchors
-        if is_stale:
+        if is_new:
             self._clear_cached_op()
-        return is_stale
+        return is_new
 
-    def _is_few(self, num_anchors: int | None) -> bool:
-        if num_anchors is None:
-            return False
-        wanted = max(self.settings.nms_topk, self.settings.post_nms)
-        return num_anchors * self.num_classes < wanted
+    def forward(self, class_logits: Any, *args: Any) -> Any:
+        """Run the block; arrays of another size than the last ones need another graph."""
+        if isinstance(class_logits, mx.nd.NDArray):
+            self.expect_anchors(class_logits.shape[1])
+        return super().forward(class_logits, *args)
 
     def hybrid_forward(self, F: Any, class_logits: Any, box_offsets: Any, anchors: Any) -> tuple:
         """Detections of a batch; see the class."""
-        if self.score_activation == "softmax":
-            probabilities = F.softmax(class_logits, axis=-1)
-            scores = F.slice_axis(probabilities, axis=-1, begin=1, end=None)
-        else:
-            scores = F.sigmoid(class_logits)
+        is_softmax = self.score_activation == "softmax"
+        scores = F.softmax(class_logits, axis=-1) if is_softmax else F.sigmoid(class_logits)
         return decode_detections(
             F,
             scores,
@@ -177,6 +172,7 @@ class DetectionDecoder(mx.gluon.HybridBlock):
             num_classes=self.num_classes,
             settings=self.settings,
             num_anchors=self._num_anchors,
+            has_background=is_softmax,
         )
 
 
@@ -189,18 +185,21 @@ def decode_detections(
     num_classes: int,
     settings: DecodeSettings = DecodeSettings(),  # noqa: B008
     num_anchors: int | None = None,
+    has_background: bool = False,
 ) -> tuple[Any, Any, Any]:
     """Foreground scores, offsets and anchors to detections, on arrays or symbols.
 
     Args:
         F: mx.nd or mx.sym, to match the three inputs.
-        scores: (B, A, C), after softmax without background, or after sigmoid.
+        scores: (B, A, C) after sigmoid, or after softmax without the background, or all of
+            (B, A, C + 1), the background first.
         box_offsets: (B, A, 4).
         anchors: (1, A, 4), centre form, px.
         num_classes: C.
         settings: thresholds and counts.
-        num_anchors: A, where it may be so small that there are fewer candidates than `nms_topk`;
-            arrays tell it themselves.
+        num_anchors: A; without it symbols take more time, and must have at least `nms_topk`
+            candidates. Arrays tell it themselves.
+        has_background: whether `scores` starts with the background.
 
     Returns:
         ids (B, K, 1), scores (B, K, 1), bboxes_px (B, K, 4), sorted by score; unused rows are -1.
@@ -209,15 +208,15 @@ def decode_detections(
     """
     if F is mx.nd:
         num_anchors = scores.shape[1]
-    make_rows = _best_rows if settings.selects_first(num_classes, num_anchors) else _all_rows
-    rows = make_rows(
-        F,
-        scores,
-        box_offsets,
-        anchors,
-        num_classes=num_classes,
-        settings=settings,
-    )
+    facts: dict[str, Any] = {
+        "num_classes": num_classes,
+        "settings": settings,
+        "has_background": has_background,
+    }
+    if settings.selects_first(num_classes, num_anchors):
+        rows = _best_rows(F, scores, box_offsets, anchors, num_anchors=num_anchors, **facts)
+    else:
+        rows = _all_rows(F, scores, box_offsets, anchors, **facts)
     if settings.suppresses:
         rows = F.contrib.box_nms(
             rows,
@@ -247,40 +246,29 @@ def _best_rows(
     *,
     num_classes: int,
     settings: DecodeSettings,
+    num_anchors: int | None,
+    has_background: bool,
 ) -> Any:
     """The `nms_topk` best candidates as rows (B, T, 6), equal scores in the original's order."""
-    picked = _pick_best(F, scores, anchors, num_classes=num_classes, settings=settings)  # (B, T)
-    batch = F.broadcast_like(F.expand_dims(F.contrib.arange_like(picked, axis=0), 1), picked)
-    anchor, label = picked / num_classes, picked % num_classes
-    where = F.stack(batch, anchor, axis=0)
-    chosen = F.gather_nd(F.reshape(scores, (0, -1)), F.stack(batch, picked, axis=0))
-    offsets = F.reshape(F.gather_nd(box_offsets, where), (1, -1, 4))
-    chosen_anchors = F.reshape(F.take(F.reshape(anchors, (-1, 4)), anchor), (1, -1, 4))
-    boxes = decode_boxes(F, offsets, chosen_anchors, settings.stds, plain_ops=settings.plain_ops)
+    anchor, label = select_best(
+        F,
+        scores,
+        num_classes=num_classes,
+        count=settings.nms_topk,
+        num_anchors=num_anchors,
+        score_thresh=settings.score_thresh,
+        has_background=has_background,
+    )
+    chosen = gather(F, scores, anchor, label + int(has_background))
+    offsets = F.reshape(gather(F, box_offsets, anchor), (1, -1, 4))
+    own_anchors = F.reshape(F.take(F.reshape(anchors, (-1, 4)), anchor), (1, -1, 4))
+    boxes = decode_boxes(F, offsets, own_anchors, settings.stds, plain_ops=settings.plain_ops)
     return F.concat(
         F.expand_dims(F.cast(label, "float32"), 2),
         F.expand_dims(chosen, 2),
         F.reshape(boxes, (-1, settings.nms_topk, 4)),
         dim=2,
     )
-
-
-def _pick_best(
-    F: Any, scores: Any, anchors: Any, *, num_classes: int, settings: DecodeSettings
-) -> Any:
-    """Flat positions anchor * C + class of the best candidates, int32 (B, T), best first.
-
-    `topk` leaves the order of equal scores open; the original keeps them class by class. A float64
-    has room for both: minus a rank that is smaller than the gap of two float32 scores.
-    """
-    # rank = anchor + class * stride as a product (A, 2) x (2, C), since A is no number here
-    index = F.cast(F.contrib.arange_like(anchors, axis=1), "float64")
-    left = F.stack(index, F.ones_like(index), axis=1)
-    classes = F.arange(num_classes, dtype="float64") * settings.class_stride(num_classes)
-    right = F.stack(F.ones_like(classes), classes, axis=0)
-    rank = F.expand_dims(F.dot(left, right), 0)  # (1, A, C)
-    keys = F.broadcast_sub(F.cast(scores, "float64"), rank * _RANK_UNIT)
-    return F.topk(F.reshape(keys, (0, -1)), k=settings.nms_topk, ret_typ="indices", dtype="int32")
 
 
 def _all_rows(
@@ -291,8 +279,11 @@ def _all_rows(
     *,
     num_classes: int,
     settings: DecodeSettings,
+    has_background: bool,
 ) -> Any:
     """Every candidate as a row (B, C * A, 6), class by class."""
+    if has_background:
+        scores = F.slice_axis(scores, axis=-1, begin=1, end=None)
     boxes = decode_boxes(F, box_offsets, anchors, settings.stds, plain_ops=settings.plain_ops)
     by_class = F.expand_dims(F.transpose(scores, (0, 2, 1)), 3)  # (B, C, A, 1)
     labels = F.broadcast_like(

@@ -102,6 +102,8 @@ def _fetch(url: str, target: Path, path: Path, timeout_s: float, progress: Progr
         # Incomplete answers are HTTPExceptions, refused or silent hosts OSErrors, and an address
         # that is none a ValueError.
         except (urllib.error.URLError, http.client.HTTPException, ValueError) as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
             raise _unreachable(path, url, str(getattr(error, "reason", error))) from error
         except TimeoutError as error:
             raise _unreachable(path, url, f"no answer within {timeout_s:g} s") from error
