@@ -13,6 +13,7 @@ import argparse
 import configparser
 import dataclasses
 import difflib
+import os
 import sys
 import types
 import typing
@@ -95,6 +96,9 @@ class Flag:
             except ValueError:
                 noun = "a whole number" if self.kind is int else "a number"
                 raise OptionError(f"{where} must be {noun}; got {text!r}") from None
+        elif text.startswith("~"):
+            # No shell does it in an ini file or behind "=", and a folder called ~ is a trap.
+            value = os.path.expanduser(text)
         return self.check(value, where)
 
     def _parse_bool(self, text: str, where: str) -> bool:

@@ -68,6 +68,23 @@ def test_missing_config_names_the_file(tmp_path: Path) -> None:
         parse("--config", str(tmp_path / "none.ini"))
 
 
+def test_tilde_means_the_home_folder_where_no_shell_expands_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dataclass(frozen=True)
+    class Paths:
+        """paths"""
+
+        near: str = cli.option("~/near", "a file")
+        far: str = cli.option("", "a file")
+
+    monkeypatch.setenv("HOME", "/home/ann")
+    config = write(tmp_path, "[options]\nfar = ~/b\n")
+    assert cli.parse(Paths, ["--far=~/a b"], prog="p", description="").far == "/home/ann/a b"
+    assert cli.parse(Paths, ["--config", config], prog="p", description="").far == "/home/ann/b"
+    assert cli.parse(Paths, ["--far", "a~b"], prog="p", description="") == Paths("~/near", "a~b")
+
+
 def test_flat_values_and_assemble_are_inverse() -> None:
     command = parse("--power", "7", "--turbo")
     assert cli.flat_values(command) == {"power": 7, "fuel": "coal", "turbo": True}
