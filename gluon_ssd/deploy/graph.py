@@ -176,7 +176,8 @@ def output_shapes(
     symbol = to_symbol(graph)
     known = {name: array.shape for name, array in params.items()} | dict(input_shapes)
     used = {name: known[name] for name in symbol.list_inputs()}
-    _, shapes, _ = symbol.infer_shape(**used)
+    # Everything is known; the other method, infer_shape, prints all arrays before it raises.
+    _, shapes, _ = symbol.infer_shape_partial(**used)
     return list(shapes)
 
 

@@ -136,6 +136,12 @@ def test_images_of_another_size_are_refused(zoo_prefix):
         model.run(np.zeros((1, 3, 128, 96), np.float32))
 
 
+def test_size_that_the_symbol_cannot_take_is_one_line_and_prints_nothing(zoo_prefix, capfd):
+    with pytest.raises(ModelError, match=r"cannot take images of shape .*--data-shape$"):
+        load_deployed(zoo_prefix, input_size_hw=(INPUT_HW[0], 4096))  # beyond its anchors
+    assert capfd.readouterr().out == ""
+
+
 def test_missing_files_are_named(tmp_path, zoo_prefix):
     with pytest.raises(ModelError, match="there is no file .*nothing-symbol.json"):
         load_deployed(str(tmp_path / "nothing"))
