@@ -18,7 +18,7 @@ from gluon_ssd.build.networks import Model, deployed_model, network_model, train
 from gluon_ssd.build.pictures import Picture, list_sources, read_pictures
 from gluon_ssd.data.labels import read_classes_file
 from gluon_ssd.data.transforms import eval_transform
-from gluon_ssd.files import atomic_path, atomic_write, ensure_directory
+from gluon_ssd.files import atomic_write, ensure_directory
 from gluon_ssd.options import ModelOptions
 from gluon_ssd.options_tools import DemoCommand
 from gluon_ssd.report.draw import draw_detections
@@ -55,9 +55,10 @@ def detect_pictures(command: DemoCommand) -> str:
             threshold=command.thresh,
         )
         path = folder / f"{picture.name}.jpg"
-        with atomic_path(path) as temporary:
-            if not cv2.imwrite(str(temporary), cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)):
-                raise OSError(None, "the picture could not be written")
+        # Encoded here and written by Python, since OpenCV does not say why it cannot write.
+        _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
+        with atomic_write(path) as file:
+            file.write(jpeg.tobytes())
         rows.append(_row(picture, path, names, labels[shown], scores[shown], boxes_px[shown]))
     with atomic_write(folder / "detections.json", "w") as file:
         json.dump(rows, file, indent=1)

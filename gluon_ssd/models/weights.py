@@ -146,16 +146,18 @@ def save_parameters(
     parameters = network._collect_params_with_prefix()
     num_bytes = 4 * sum(int(np.prod(parameter.shape)) for parameter in parameters.values())
     with atomic_path(path) as temporary:
+        # MXNet does not say why it cannot write, and nothing at all when a full disk cuts the
+        # file; reserving the space first finds out with the system's own words.
+        with open(temporary, "wb") as file:
+            os.posix_fallocate(file.fileno(), 0, num_bytes)
         try:
             network.save_parameters(os.fspath(temporary))
-        except mx.base.MXNetError as error:
+            is_whole = temporary.stat().st_size >= num_bytes
+        except mx.base.MXNetError:
+            is_whole = False
+        if not is_whole:
             raise EnvironmentProblem(
-                f"cannot write {os.fspath(path)}: the folder is missing, full or not yours to "
-                "write; choose another folder"
-            ) from error
-        # MXNet does not look at what closing the file says; a full disk shows in its size.
-        if temporary.stat().st_size < num_bytes:
-            raise EnvironmentProblem(
-                f"cannot write {os.fspath(path)}: the disk is full; free some space"
+                f"cannot write {os.fspath(path)}: the disk is full; free some space or choose "
+                "another folder"
             )
     write_sidecar(path, model or SavedModel.of(network))
