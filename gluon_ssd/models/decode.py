@@ -145,14 +145,24 @@ class DetectionDecoder(mx.gluon.HybridBlock):
         """Tell how many anchors come, which a graph cannot know.
 
         Returns:
-            Whether that is new, so that a graph traced before does not hold. This block drops its
-            own; one around it must do the same.
+            Whether a graph traced before does not fit that number. This block drops its own; one
+            around it must do the same.
         """
-        is_new = num_anchors != self._num_anchors
+        is_stale = self._graph_for(num_anchors) != self._graph_for(self._num_anchors)
         self._num_anchors = num_anchors
-        if is_new:
+        if is_stale:
             self._clear_cached_op()
-        return is_new
+        return is_stale
+
+    def _graph_for(self, num_anchors: int | None) -> tuple[Any, ...]:
+        """What the number of anchors decides about the graph."""
+        topk, post_nms = self.settings.nms_topk, self.settings.post_nms
+        num_candidates = (num_anchors or 0) * self.num_classes
+        return (
+            self.settings.selects_first(self.num_classes, num_anchors),
+            run_length(num_anchors, self.num_classes, topk),
+            min(num_candidates, post_nms) if num_anchors else post_nms,
+        )
 
     def forward(self, class_logits: Any, *args: Any) -> Any:
         """Run the block; arrays of another size than the last ones need another graph."""
