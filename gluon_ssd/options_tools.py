@@ -110,6 +110,13 @@ class DecodeBenchmark:
     rounds: int = option(15, "rounds, each way in turn", minimum=1)
     output: str = option("", "also write the numbers to this JSON file")
 
+    def __post_init__(self) -> None:
+        if self.network not in NETWORK_NAMES:
+            raise OptionError(
+                f"--network must be a full zoo name such as ssd_512_resnet50_v1_voc; "
+                f"got {self.network!r}{suggestion(self.network, NETWORK_NAMES)}"
+            )
+
 
 @dataclass(frozen=True)
 class EvalBenchmark:

@@ -18,6 +18,7 @@ from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.loader import Loader
 from gluon_ssd.data.samples import EvalSamples, TrainSamples
 from gluon_ssd.deploy.runtime import load_deployed
+from gluon_ssd.errors import DataError
 from gluon_ssd.evaluation.boxsets import collect_ground_truth
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.voc_map import evaluate_voc
@@ -51,6 +52,11 @@ def _data(options: DataBenchmark) -> str:
     )
     # GluonCV's transform cannot take an image without boxes.
     dataset = dataset.subset(i for i in range(len(dataset)) if len(dataset.annotation(i).labels))
+    if len(dataset) == 0:
+        raise DataError(
+            f"no image under {options.dataset_root} has a box, which GluonCV's transform needs; "
+            "name other --splits"
+        )
     count = min(options.num_images, len(dataset))
     size = options.data_shape
     rows = []
@@ -84,9 +90,12 @@ def _sample_by_number(dataset: ListedDataset, samples: TrainSamples) -> Callable
 def _batches_by_workers(
     dataset: ListedDataset, samples: TrainSamples
 ) -> Callable[[int], Iterator[Any]]:
+    # Two batches at least: the clock starts at the first one.
+    batch_size = max(1, min(16, len(dataset) // 2))
+
     def batches(num_workers: int) -> Iterator[Any]:
         with Loader(
-            dataset, samples, batch_size=16, shuffle=True, seed=0, num_workers=num_workers
+            dataset, samples, batch_size=batch_size, shuffle=True, seed=0, num_workers=num_workers
         ) as loader:
             yield from loader.epoch(0)
 

@@ -1,0 +1,109 @@
+"""scripts/benchmark_ssd.py: every kind once, small; its numbers belong together."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.data.builders import voc_object, voc_xml, write_voc
+from tests.entry_builders import one_error, run_script, sure_weights
+
+
+def benchmark(kind, folder, *argv):
+    """Run one kind; its text and its rows."""
+    output = folder / "new" / "rows.json"
+    ended = run_script("scripts/benchmark_ssd.py", kind, "--output", output, *argv)
+    assert ended.code == 0, ended.err
+    return ended.out, json.loads(output.read_text())
+
+
+def as_table(text):
+    lines = text.strip().splitlines()
+    assert lines[0].startswith("| ") and set(lines[1]) <= set("|-: ")
+    return lines
+
+
+def voc_root(folder, count):
+    """VOC2007 with split test; the last image is bare, which GluonCV's transform cannot take."""
+    box = voc_object("dog", (3, 5, 40, 50))
+    stems = [f"{n:06d}" for n in range(count)]
+    texts = {stem: voc_xml([box] if stem != stems[-1] else []) for stem in stems}
+    write_voc(folder / "VOC2007", texts, {"test": stems})
+    return folder
+
+
+def test_data(tmp_path):
+    root = voc_root(tmp_path / "voc", 6)
+    options = ("--dataset-root", root, "--data-shape", 300, "--num-images", 3, "--rounds", 2)
+    text, rows = benchmark("data", tmp_path, *options)
+    assert [(row["anchors"], row["size"]) for row in rows] == [(2268, 300), (8732, 300)]
+    for row in rows:
+        assert (row["images"], row["rounds"]) == (3, 2)
+        assert row["ratio_low"] <= row["ratio"] <= row["ratio_high"]
+        assert row["ours_ms"] > 0 and row["images/s with 2 workers"] > 0
+    assert len(as_table(text)) == 4
+
+
+def test_data_without_a_box_is_one_line(tmp_path):
+    root = voc_root(tmp_path / "voc", 1)
+    ended = run_script("scripts/benchmark_ssd.py", "data", "--dataset-root", root)
+    assert one_error(ended) == (
+        f"error: no image under {root} has a box, which GluonCV's transform needs; "
+        "name other --splits"
+    )
+
+
+def test_decode(tmp_path):
+    options = ("--network", "ssd_300_mobilenet0.25_voc", "--num-classes", 3, "--rounds", 2)
+    text, rows = benchmark("decode", tmp_path, *options, "--batch-size", 2)
+    assert len(as_table(text)) == 2 + len(rows)
+    for row in rows:
+        assert (row["anchors"], row["classes"], row["batch"]) == (2268, 3, 2)
+        assert row["ratio"] == pytest.approx(row["original_ms"] / row["ours_ms"])
+
+
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    options = ("--network", "mobilenet0.25", "--dataset", "custom", "--no-fuse")
+    weights = sure_weights(folder / "sure.params")
+    ended = run_script(
+        *("scripts/export_ssd.py", *options, "--pretrained", weights),
+        *("--output", folder / "model"),
+    )
+    assert ended.code == 0, ended.err
+    return folder / "model"
+
+
+def test_deploy(tmp_path, prefix):
+    options = ("--model-prefix", prefix, "--batch-size", 2, "--rounds", 5)
+    text, (row,) = benchmark("deploy", tmp_path, *options)
+    assert row["batch"] == 2
+    assert row["as written, ms"] > 0 and row["folded and fused, ms"] > 0
+    assert row["p10"] <= row["x the time"] <= row["p90"]
+    assert len(as_table(text)) == 3
+
+
+def test_evaluation_both_ways_gives_the_same_score(tmp_path, shared_dir):
+    model, root = shared_dir / "weights/ssd_300_mobilenet0.75_voc", shared_dir / "data/voc-mini"
+    if not (root.is_dir() and model.with_name(f"{model.name}-0000.params").is_file()):
+        pytest.skip(f"no {model} or {root}")
+    options = ("--model-prefix", model, "--dataset-root", root, "--limit-images", 20)
+    text, rows = benchmark("eval", tmp_path, *options, "--rounds", 1, "--num-workers", 0)
+    assert len(as_table(text)) == 2 + len(rows)
+    assert [row["way"] for row in rows] == ["original", "ours"]
+    assert [row["images"] for row in rows] == [20, 20]
+    # 20 images in batches of 16: both ways score all of them.
+    assert [row["mAP"] for row in rows] == pytest.approx([0.8767] * 2, abs=1e-3)
+
+
+def test_unknown_network_is_one_line():
+    ended = run_script("scripts/benchmark_ssd.py", "decode", "--network", "vgg16")
+    assert one_error(ended).startswith("error: --network must be a full zoo name such as ")
+
+
+@pytest.mark.parametrize("kind", ["deploy", "eval"])
+def test_model_prefix_is_needed(kind):
+    ended = run_script("scripts/benchmark_ssd.py", kind)
+    assert one_error(ended) == ("error: --model-prefix PREFIX is needed: the exported model's name")
