@@ -7,6 +7,7 @@ python scripts/update_readme.py
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,7 +18,16 @@ from gluon_ssd.cli import run_main  # noqa: E402
 from gluon_ssd.files import atomic_write  # noqa: E402
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script; returns its exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments:
+        print((__doc__ or "").strip())
+        return 0 if arguments[0] in ("-h", "--help") else 2
+    return run_main(update)
+
+
+def update() -> int:
     """Rewrite the tables in place."""
     path = ROOT / "README.md"
     text = with_current_tables(path.read_text(encoding="utf-8"))
@@ -28,4 +38,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_main(main))
+    sys.exit(main())
