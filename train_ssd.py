@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Train an SSD detector.
 
-  python train_ssd.py --network mobilenet1.0 --data-shape 512 --dataset voc
-  python train_ssd.py --network mobilenet0.25 --dataset custom --dataset-root DIR --batch-size 16
-  python train_ssd.py --network mobilenet0.25 --dataset custom --dataset-root DIR --resume FILE
+python train_ssd.py --network mobilenet1.0 --data-shape 512 --dataset voc
+python train_ssd.py --network mobilenet0.25 --dataset custom --dataset-root DIR --batch-size 16
+python train_ssd.py --network mobilenet0.25 --dataset custom --dataset-root DIR --resume FILE
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ def train(argv: Sequence[str] | None) -> int:
     from gluon_ssd.build.data import training_data
 
     training.refuse_unbuilt(command)
+    training.check_named_files(command)
     with console_log():
         contexts = training.training_contexts(command)
         data = training_data(command)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from gluon_ssd.data.augmentation import Augmentation
 from gluon_ssd.data.check import check_dataset
@@ -21,6 +23,8 @@ from gluon_ssd.options import DataOptions, TrainCommand, TrainDataOptions
 from gluon_ssd.targets import TargetMaker
 
 _log = logging.getLogger(__name__)
+
+_QUIET_S = 1.0  # a check that takes no longer shows no bar
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,16 @@ def _open(
 
 
 def _checked(dataset: ListedDataset, max_bad_share: float, purpose: str) -> ListedDataset:
-    report = check_dataset(dataset)
+    bar = functools.partial(
+        tqdm,
+        total=len(dataset),
+        desc=f"checking the {purpose} set",
+        unit="img",
+        leave=False,
+        disable=None,
+        delay=_QUIET_S,
+    )
+    report = check_dataset(dataset, progress=bar)
     for line in report.lines():
         _log.info("%s set %s", purpose, line.strip())
     report.stop_above(max_bad_share)

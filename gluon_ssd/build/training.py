@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -20,10 +21,12 @@ from gluon_ssd.models import build_network
 from gluon_ssd.models.base import load_base
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.init import initialize
+from gluon_ssd.models.params_file import read_params
 from gluon_ssd.models.weights import load_parameters, save_parameters
 from gluon_ssd.models.zoo import SsdNetwork
 from gluon_ssd.options import TrainCommand
 from gluon_ssd.report.plots import draw_curves
+from gluon_ssd.training.checkpoint import is_checkpoint
 from gluon_ssd.training.plan import Hooks, Plan
 from gluon_ssd.training.run import Outcome, fit
 from gluon_ssd.training.schedule import Schedule
@@ -34,12 +37,30 @@ _NOT_YET = {
     "horovod": "--horovod is not built yet; leave it out to train in one process",
 }
 
+_NO_BASE = ("false", "0", "no", "f")
+
 
 def refuse_unbuilt(command: TrainCommand) -> None:
     """Raise OptionError for a legacy flag whose work is not there yet."""
     for name, message in _NOT_YET.items():
         if getattr(command.train, name):
             raise OptionError(message)
+
+
+def check_named_files(command: TrainCommand) -> None:
+    """Look at --resume and --pretrained-base now, not after minutes of reading the data.
+
+    Raises:
+        WeightsError: the file is missing, unreadable or damaged.
+    """
+    if command.train.resume:
+        is_checkpoint(command.train.resume)
+    elif _is_own_base(command.train.pretrained_base):
+        read_params(command.train.pretrained_base)
+
+
+def _is_own_base(wanted: str) -> bool:
+    return bool(wanted) and not wants_zoo_weights(wanted) and wanted.lower() not in _NO_BASE
 
 
 def training_contexts(command: TrainCommand) -> list[Any]:
@@ -74,11 +95,10 @@ def training_network(
 
 def _load_base(command: TrainCommand, network: SsdNetwork) -> None:
     wanted = command.train.pretrained_base
-    if wanted.lower() in ("false", "0", "no", "f", ""):
-        return
     if wants_zoo_weights(wanted):
-        wanted = zoo_weights(network.spec.backbone, command.model)
-    load_base(network, wanted)
+        load_base(network, zoo_weights(network.spec.backbone, command.model))
+    elif _is_own_base(wanted):
+        load_base(network, wanted)
 
 
 def run_training(
@@ -154,7 +174,14 @@ def _evaluator(
         return detector(mx.nd.array(images, ctx=context, dtype="float32"))
 
     def evaluate() -> Evaluation:
-        return score(predict(run, loader.epoch(0), num_images=len(data.val)))
+        found = predict(
+            run,
+            loader.epoch(0),
+            num_images=len(data.val),
+            progress=sys.stderr.isatty(),
+            description="validate",
+        )
+        return score(found)
 
     return evaluate
 

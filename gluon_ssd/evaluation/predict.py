@@ -62,7 +62,14 @@ def predict(
     """
     collector = _Collector(num_images)
     start = time.perf_counter()
-    with tqdm(total=num_images, desc=description, unit="img", disable=not progress) as bar:
+    bar = tqdm(
+        total=num_images,
+        desc=description,
+        unit="img",
+        leave=None,  # stays when it stands alone, goes when it stands below that of training
+        disable=not progress,
+    )
+    with bar:
         for indices, outputs in _one_ahead(run, map(collector.announce, batches)):
             collector.add(indices, *[_to_numpy(output) for output in outputs])
             bar.update(len(indices))

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from tqdm import tqdm
-from tqdm.contrib.logging import logging_redirect_tqdm
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import DataError, DivergedError, Interrupted
@@ -30,7 +29,7 @@ from gluon_ssd.training.journal import Journal, last_run, read_journal
 from gluon_ssd.training.loop import Learner, Step, diverged, train_one_epoch
 from gluon_ssd.training.meters import Meter
 from gluon_ssd.training.optimizer import Optimizer
-from gluon_ssd.training.outputs import PACKAGE_LOGGER, RunFiles, add_best, logging_to
+from gluon_ssd.training.outputs import RunFiles, add_best, logging_to
 from gluon_ssd.training.parallel import Devices, Loss
 from gluon_ssd.training.plan import Batches, Evaluation, Hooks, Plan
 from gluon_ssd.training.schedule import EpochClock
@@ -103,9 +102,6 @@ def fit(
         run = _Run(learner, batches, plan=plan, hooks=hooks, files=files, stop=stop)
         stack.enter_context(run.journal)
         stack.enter_context(run.progress)
-        if not run.progress.disable:
-            loggers = [logging.getLogger(), logging.getLogger(PACKAGE_LOGGER)]
-            stack.enter_context(logging_redirect_tqdm(loggers))
         run.epochs()
     return Outcome(run.state.best.score, run.state.best.epoch, files)
 

@@ -1,0 +1,60 @@
+"""What a person at a terminal sees: bars with the time left on stderr, results on stdout."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+
+from tests.entry_builders import ROOT, TRAIN, Ended, one_error, train, voc_set
+
+
+def on_terminal(*argv: object) -> Ended:
+    """Run a script with stderr on a terminal and stdout in a pipe."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        process = subprocess.Popen(
+            [sys.executable, *map(str, argv)], cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs
+        )
+        os.close(theirs)
+        shown = bytearray()
+        try:
+            while block := terminal.read(4096):
+                shown += block
+        except OSError:  # how Linux says that the other side has closed the terminal
+            pass
+        out = process.communicate(timeout=60)[0]
+    return Ended(process.returncode, out.decode(), shown.decode())
+
+
+def test_training_and_validation_show_the_time_left_and_results_go_to_stdout(
+    tmp_path: Path,
+) -> None:
+    data = voc_set(tmp_path / "data")
+    prefix = f"{tmp_path}/out/"
+    ended = on_terminal(
+        "train_ssd.py", *TRAIN, "--dataset-root", data, "--epochs", "1", "--save-prefix", prefix
+    )
+    assert ended.code == 0, ended.err
+    assert ended.err.count("Start training from [Epoch 0]") == 1
+    assert re.search(r" 2/2 \[\d\d:\d\d<\d\d:\d\d, .*batch", ended.err)
+    assert re.search(r"validate: +\d+%\|.*/3 \[\d\d:\d\d<", ended.err)
+    first_words = [line.split()[0] for line in ended.out.splitlines()]
+    assert first_words == ["log", "checkpoint", "best", "best"]
+
+
+@pytest.mark.parametrize("flag", ["--resume", "--pretrained-base"])
+def test_missing_weights_are_an_error_before_the_data_is_read(tmp_path: Path, flag: str) -> None:
+    missing = tmp_path / "gone.params"
+    ended = train(tmp_path / "out", tmp_path / "no data", flag, missing)
+    assert str(missing) in one_error(ended)
+    assert "no data" not in ended.err
+    assert list(tmp_path.iterdir()) == []
