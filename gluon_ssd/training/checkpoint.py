@@ -202,12 +202,15 @@ def plain_json(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def changed_options(checkpoint: Checkpoint, options: Mapping[str, Any]) -> list[str]:
-    """One sentence per option that differs from the saved one; none that only one side knows."""
+    """One sentence per option that differs from the saved one; none that only one side knows.
+
+    "resume" itself differs in every resumed run and is left out.
+    """
     saved = checkpoint.facts["options"]
     return [
         f"{name} was {_short(saved[name])} in the checkpoint and is {_short(value)} now"
         for name, value in plain_json(options).items()
-        if name in saved and saved[name] != value
+        if name in saved and saved[name] != value and name != "resume"
     ]
 
 

@@ -154,6 +154,12 @@ def test_changed_options_are_listed(saved):
     assert changes == ["lr was 0.1 in the checkpoint and is 0.2 now"]
 
 
+def test_resume_itself_is_no_changed_option(tmp_path, saved):
+    path, arrays = tmp_path / "other.npz", load_checkpoint(saved[0]).arrays
+    save_checkpoint(path, arrays, {**load_checkpoint(saved[0]).facts, "options": {"resume": ""}})
+    assert changed_options(load_checkpoint(path), {"resume": "c.npz"}) == []
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_first_non_finite(value):
     arrays = {"a": np.zeros(3), "labels": np.zeros(2, int), "b": np.array([0, value])}
