@@ -14,14 +14,17 @@ import configparser
 import dataclasses
 import difflib
 import os
+import signal
 import sys
+import threading
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
-from gluon_ssd.errors import OptionError, SsdError
+from gluon_ssd.errors import Interrupted, OptionError, SsdError
 
 Command = TypeVar("Command")
 
@@ -335,10 +338,31 @@ def flags_table(command: type) -> str:
     return "\n".join(rows)
 
 
-def run_main(main: Callable[[], int]) -> int:
-    """Run a script's body; a user error becomes one line on stderr and its exit code."""
+def _end(signal_number: int, frame: types.FrameType | None) -> NoReturn:
+    raise Interrupted(f"stopped by {signal.Signals(signal_number).name}", signal_number)
+
+
+@contextmanager
+def _ending_at_sigterm() -> Iterator[None]:
+    # Outside of the main thread Python allows no handlers.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _end)
     try:
-        return main()
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def run_main(main: Callable[[], int]) -> int:
+    """Run a script's body; a user error becomes one line on stderr and its exit code.
+
+    SIGTERM ends it as Ctrl-C does, by an error, so that temporary files and child processes go.
+    """
+    try:
+        with _ending_at_sigterm():
+            return main()
     except SsdError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

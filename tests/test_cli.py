@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,6 +115,20 @@ def test_run_main_prints_one_line_and_returns_the_code(error, code, capsys) -> N
 
     assert cli.run_main(body) == code
     assert capsys.readouterr().err == "error: x\n"
+
+
+def test_run_main_clears_up_at_sigterm_and_returns_its_code(tmp_path: Path, capsys) -> None:
+    def body() -> int:
+        with tempfile.TemporaryDirectory(dir=tmp_path):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
+        return 0
+
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert cli.run_main(body) == 143
+    assert capsys.readouterr().err == "error: stopped by SIGTERM\n"
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 def test_run_main_lets_a_bug_through() -> None:
