@@ -23,7 +23,7 @@ import numpy as np
 
 from gluon_ssd.data.dataset import Dataset
 from gluon_ssd.data.samples import SampleMaker, Spec
-from gluon_ssd.errors import SsdError
+from gluon_ssd.errors import Interrupted, SsdError
 
 # ticket, slot, row, epoch, index. Far below PIPE_BUF, so records of a shared pipe stay whole.
 TASK = struct.Struct("=5q")
@@ -51,6 +51,8 @@ class Job:
         rng = np.random.default_rng((self.seed, epoch, index))
         try:
             return self.make_sample(self.dataset, index, rng)
+        except Interrupted:
+            raise  # by a signal that has nothing to do with the image
         except SsdError as error:
             path = self.dataset.image_path(index)
             if path in str(error):

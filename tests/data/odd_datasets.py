@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from gluon_ssd.data.dataset import Annotation
-from gluon_ssd.errors import DataError
+from gluon_ssd.errors import DataError, Interrupted
 
 
 class NumberedDataset:
@@ -42,7 +42,7 @@ class NumberSamples:
     """Index and a few random numbers; at one index something else may happen.
 
     Args:
-        trouble: "none", "error", "bug", "hang", "kill" or "slow".
+        trouble: "none", "error", "signal", "bug", "hang", "kill" or "slow".
         at: the index where it happens.
     """
 
@@ -56,6 +56,9 @@ class NumberSamples:
         if index == self._at:
             getattr(self, f"_{self._trouble}")()
         return {"number": np.array(index), "noise": rng.random(3, dtype=np.float32)}
+
+    def _signal(self):
+        raise Interrupted("stopped by SIGINT", signal.SIGINT)
 
     def _none(self):
         pass

@@ -19,7 +19,7 @@ from gluon_ssd.data.loader import Loader
 from gluon_ssd.data.samples import EvalSamples, TrainSamples
 from gluon_ssd.data.transforms import Augmentation
 from gluon_ssd.data.voc import VocDataset
-from gluon_ssd.errors import DataError, EnvironmentProblem, OptionError
+from gluon_ssd.errors import DataError, EnvironmentProblem, Interrupted, OptionError
 from gluon_ssd.targets import TargetMaker
 from tests.conftest import ROOT
 from tests.data.odd_datasets import HugeSamples, LateDataset, NumberedDataset, NumberSamples
@@ -175,6 +175,15 @@ def test_an_error_keeps_its_kind_and_names_the_file(num_workers):
         pytest.raises(DataError, match="^images/000006.jpg: the picture is upside down$"),
     ):
         list(loader.epoch(0))
+
+
+def test_a_signal_in_the_middle_of_a_sample_is_no_error_of_that_image():
+    with (
+        number_loader(make_sample=NumberSamples("signal", at=6), num_workers=0) as loader,
+        pytest.raises(Interrupted, match="^stopped by SIGINT$") as caught,
+    ):
+        list(loader.epoch(0))
+    assert caught.value.exit_code == 130
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])
