@@ -134,7 +134,9 @@ def train_one_epoch(
         indices = np.array(batch.indices)
         step = Step(number, indices, rate(number), class_losses, box_losses, data_wait_s)
         if previous is not None and not learner.watch.is_finite():
-            raise diverged("the weights are not finite after", previous, epoch, image_names)
+            raise diverged(
+                "the weights are beyond 1e19 or not finite after", previous, epoch, image_names
+            )
         if step.broken_images():
             raise diverged("the loss is not finite at", step, epoch, image_names)
         learner.optimizer.step(step.rate)

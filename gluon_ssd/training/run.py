@@ -321,7 +321,7 @@ class _Run:
     def _report_divergence(self, error: DivergedError) -> None:
         """Raise the error again with what the user can do about it."""
         broken = first_non_finite(network_arrays(self.learner.network))
-        weights = f"{broken} is not finite" if broken else "the weights are still finite"
+        weights = f"{broken} is not finite" if broken else "no weight is NaN or infinite"
         kept = "there is no checkpoint yet"
         if self.files.checkpoint.exists():
             kept = f"the last good checkpoint is {self.files.checkpoint}"
