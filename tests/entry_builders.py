@@ -163,6 +163,17 @@ def evaluate(data: Path, weights: Path, *argv: object) -> Ended:
     return run_script("eval_ssd.py", *SMALL, *model, *argv)
 
 
+def export(weights: Path, output: Path, *argv: object) -> Ended:
+    """Export the smallest network as `output`-symbol.json and `output`-0000.params."""
+    options = ("--network", "mobilenet0.25", "--dataset", "custom", "--pretrained", weights)
+    return run_script("scripts/export_ssd.py", *options, "--output", output, *argv)
+
+
+def demo(images: object, output: Path, *argv: object) -> Ended:
+    """Detect in images and write what is found into the folder `output`."""
+    return run_script("scripts/demo_ssd.py", "--images", images, "--output", output, *argv)
+
+
 def arrays_of(checkpoint: Path) -> dict[str, np.ndarray]:
     """Every array of a checkpoint: weights, statistics, momentum."""
     with np.load(checkpoint, allow_pickle=False) as file:

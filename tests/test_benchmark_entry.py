@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.data.builders import voc_object, voc_xml, write_voc
-from tests.entry_builders import one_error, run_script, sure_weights
+from tests.entry_builders import export, one_error, run_script, sure_weights
 
 
 def benchmark(kind, folder, *argv):
@@ -66,12 +66,7 @@ def test_decode(tmp_path):
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    options = ("--network", "mobilenet0.25", "--dataset", "custom", "--no-fuse")
-    weights = sure_weights(folder / "sure.params")
-    ended = run_script(
-        *("scripts/export_ssd.py", *options, "--pretrained", weights),
-        *("--output", folder / "model"),
-    )
+    ended = export(sure_weights(folder / "sure.params"), folder / "model", "--no-fuse")
     assert ended.code == 0, ended.err
     return folder / "model"
 

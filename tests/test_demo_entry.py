@@ -14,6 +14,7 @@ from tests.entry_builders import (
     NETWORK,
     PHOTO_HW,
     evaluate,
+    export,
     leftovers,
     one_error,
     photos,
@@ -32,8 +33,7 @@ def weights(tmp_path_factory):
 @pytest.fixture(scope="module")
 def prefix(weights, tmp_path_factory):
     prefix = tmp_path_factory.mktemp("exported") / "model"
-    options = ("--network", "mobilenet0.25", "--dataset", "custom", "--pretrained", weights)
-    assert run_script("scripts/export_ssd.py", *options, "--output", prefix).code == 0
+    assert export(weights, prefix).code == 0
     return prefix
 
 

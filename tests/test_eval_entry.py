@@ -11,6 +11,7 @@ import pytest
 
 from tests.entry_builders import (
     evaluate,
+    export,
     found_set,
     one_error,
     run_script,
@@ -124,8 +125,7 @@ def test_model_without_a_class_of_the_data_is_one_line(data, tmp_path):
 
 def test_classes_file_in_another_order_is_one_line(data, weights, tmp_path):
     prefix = tmp_path / "model"
-    options = ("--network", "mobilenet0.25", "--dataset", "custom", "--pretrained", weights)
-    assert run_script("scripts/export_ssd.py", *options, "--output", prefix).code == 0
+    assert export(weights, prefix).code == 0
     (tmp_path / "names.txt").write_text("dog\ncat\n")
     deployed = ("--deploy", "--model-prefix", prefix, "--classes", tmp_path / "names.txt")
     message = one_error(evaluate(data, weights, *deployed))

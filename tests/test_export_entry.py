@@ -15,6 +15,7 @@ from tests.entry_builders import (
     NETWORK,
     SMALL,
     evaluate,
+    export,
     found_set,
     leftovers,
     one_error,
@@ -28,11 +29,6 @@ CLASSES = ("cat", "dog")
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     return sure_weights(tmp_path_factory.mktemp("weights") / "sure.params", CLASSES)
-
-
-def export(weights, prefix, *argv):
-    options = ("--network", "mobilenet0.25", "--dataset", "custom", "--pretrained", weights)
-    return run_script("scripts/export_ssd.py", *options, "--output", prefix, *argv)
 
 
 @pytest.fixture(scope="module", params=[(), ("--no-fuse",)], ids=["fused", "as_written"])
