@@ -29,7 +29,9 @@ NETWORK_NAMES: tuple[str, ...] = (
     *(f"ssd_300_vgg16_atrous_{data}" for data in ("voc", "coco", "custom")),
     *(f"ssd_512_{base}_{data}" for base in _VGG_RESNET for data in ("voc", "coco", "custom")),
     "ssd_512_resnet101_v2_voc",
+    "ssd_512_resnet101_v2_stage_end_voc",
     "ssd_512_resnet152_v2_voc",
+    "ssd_512_resnet152_v2_stage_end_voc",
     # The same with features from the ends of the stages, where the published ones were meant to be.
     "ssd_512_resnet101_v2_stage_end_voc",
     "ssd_512_resnet152_v2_stage_end_voc",
@@ -73,3 +75,8 @@ def network_name(backbone: str, size: int, dataset: str) -> str:
         f"there is no network {name}; with --network {backbone} there are {', '.join(offered)}: "
         "choose --data-shape and --dataset accordingly"
     )
+
+
+def published_classes(num_classes: int) -> tuple[str, ...] | None:
+    """Names meant by a file that tells only how many classes it has: 20 is VOC, 80 is COCO."""
+    return {len(VOC_CLASSES): VOC_CLASSES, len(COCO_CLASSES): COCO_CLASSES}.get(num_classes)

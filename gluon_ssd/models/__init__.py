@@ -11,13 +11,13 @@ from gluon_ssd.models.base import load_base
 from gluon_ssd.models.decode import DetectionDecoder
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.init import initialize
-from gluon_ssd.models.labels import COCO_NAMES, VOC_NAMES
 from gluon_ssd.models.norm import synchronised_batch_norm
 from gluon_ssd.models.saved import SavedModel, read_symbol_metadata, write_symbol_metadata
 from gluon_ssd.models.specs import MEAN, SPECS, STD, NetworkSpec
 from gluon_ssd.models.weights import LoadReport, load_parameters, save_parameters
 from gluon_ssd.models.zoo import SsdNetwork
 from gluon_ssd.models.zoo_files import fetch_zoo_file
+from gluon_ssd.names import COCO_CLASSES, VOC_CLASSES
 
 __all__ = [
     "MEAN",
@@ -41,7 +41,7 @@ __all__ = [
 
 NETWORKS: dict[str, NetworkSpec] = {spec.name: spec for spec in SPECS}
 
-_DATASET_CLASSES = {"voc": VOC_NAMES, "coco": COCO_NAMES}
+_DATASET_CLASSES = {"voc": VOC_CLASSES, "coco": COCO_CLASSES}
 
 
 def build_network(

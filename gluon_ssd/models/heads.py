@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.models.init import first_value
-from gluon_ssd.models.labels import published_names
 from gluon_ssd.models.saved import SavedModel, sidecar_path
 from gluon_ssd.models.zoo import SsdNetwork
+from gluon_ssd.names import published_classes
 
 _LOG = logging.getLogger(__name__)
 _HEADS = "class_predictors."
@@ -58,7 +58,7 @@ def classes_in_file(
     count = _count_classes(network, arrays)
     if count is None or count == len(network.classes):
         return network.classes
-    names = published_names(count)
+    names = published_classes(count)
     if names is None:
         raise WeightsError(
             f"{os.fspath(path)} was made for {count} classes whose names are unknown, the network "

@@ -16,8 +16,8 @@ from gluon_ssd.models import (
     load_parameters,
     save_parameters,
 )
-from gluon_ssd.models.labels import VOC_NAMES
 from gluon_ssd.models.saved import sidecar_path
+from gluon_ssd.names import VOC_CLASSES
 from tests.models.builders import BIAS_0, WEIGHT_0, number_heads, small_network, values_of
 
 
@@ -90,7 +90,7 @@ def test_heads_follow_class_names(tmp_path, caplog):
 
 
 def test_file_without_record_and_20_classes_is_voc(tmp_path):
-    network = small_network(VOC_NAMES, seed=1)
+    network = small_network(VOC_CLASSES, seed=1)
     number_heads(network)
     network.save_parameters(str(tmp_path / "zoo.params"))
     other = small_network(("person", "cup"), seed=2)
