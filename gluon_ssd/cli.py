@@ -218,7 +218,7 @@ def build_parser(command: type, *, prog: str, description: str) -> argparse.Argu
     flags = flags_of(command)
     parser.legacy = frozenset(flag.name for flag in flags if flag.metadata["legacy"])
     for name, group in groups_of(command).items():
-        title = (group.__doc__ or name).strip().splitlines()[0]
+        title = (group.__doc__ or name).strip().splitlines()[0].rstrip(".")
         section = parser.add_argument_group(title)
         for flag in (f for f in flags if f.group == name):
             keywords: dict[str, Any] = {"dest": flag.name, "help": _help_text(flag)}

@@ -28,12 +28,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     options = parse(CheckOptions, argv, prog="check_dataset.py", description=__doc__ or "")
 
+    from gluon_ssd.build.console import console_log
     from gluon_ssd.build.data_tools import check_reports
 
     reports = []
-    for report in check_reports(options):
-        print("\n".join(report.lines(examples=None if options.list else 3)), flush=True)
-        reports.append(report)
+    with console_log():
+        for report in check_reports(options):
+            print("\n".join(report.lines(examples=None if options.list else 3)), flush=True)
+            reports.append(report)
     for report in reports:
         report.stop_above(options.max_bad_share)
     return 0

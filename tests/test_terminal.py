@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.entry_builders import ROOT, TRAIN, Ended, one_error, train, voc_set
+from gluon_ssd.build.training import summary
+from gluon_ssd.training.outputs import RunFiles
+from gluon_ssd.training.run import Outcome
+from tests.entry_builders import ROOT, TRAIN, Ended, one_error, run_script, train, voc_set
 
 
 def on_terminal(*argv: object) -> Ended:
@@ -49,6 +52,25 @@ def test_training_and_validation_show_the_time_left_and_results_go_to_stdout(
     assert re.search(r"validate: +\d+%\|.*/3 \[\d\d:\d\d<", ended.err)
     first_words = [line.split()[0] for line in ended.out.splitlines()]
     assert first_words == ["log", "checkpoint", "best", "best"]
+
+
+def test_no_bar_in_a_file(tmp_path: Path) -> None:
+    data = voc_set(tmp_path / "data")
+    ended = run_script(
+        "scripts/check_dataset.py", "--dataset", "custom", "--dataset-root", data, "--fast"
+    )
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith("custom: 5 images, 8 labels, 0 images unusable")
+
+
+def test_summary_names_no_file_that_is_not_there(tmp_path: Path) -> None:
+    files = RunFiles(tmp_path / "run")
+    other_prefix = [f"log {files.log}", f"checkpoint {files.checkpoint}"]
+    best = ["best mAP 0.5000 in epoch 1"]
+    assert summary(Outcome(0.5, 1, files)).splitlines() == other_prefix + best
+    files.best_weights.touch()
+    best.insert(0, f"best weights {files.best_weights}")
+    assert summary(Outcome(0.5, 1, files)).splitlines() == other_prefix + best
 
 
 @pytest.mark.parametrize("flag", ["--resume", "--pretrained-base"])

@@ -34,7 +34,9 @@ def check_reports(options: CheckOptions) -> Iterator[Report]:
             keep_empty=True,
             tolerant=True,
         )
-        bar = functools.partial(tqdm, total=len(dataset), desc="images", unit="image", leave=False)
+        bar = functools.partial(
+            tqdm, total=len(dataset), desc="images", unit="image", leave=False, disable=None
+        )
         yield check_dataset(dataset, read_images=not options.fast, progress=bar)
 
 

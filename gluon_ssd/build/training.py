@@ -231,6 +231,8 @@ def summary(outcome: Outcome) -> str:
     """Where the files are and how well the network does; printed at the end."""
     lines = [f"log {outcome.files.log}", f"checkpoint {outcome.files.checkpoint}"]
     if outcome.best_score is not None:
-        lines.append(f"best weights {outcome.files.best_weights}")
+        # A run resumed under another prefix may have its best epoch, and so the file, behind it.
+        if outcome.files.best_weights.exists():
+            lines.append(f"best weights {outcome.files.best_weights}")
         lines.append(f"best mAP {outcome.best_score:.4f} in epoch {outcome.best_epoch}")
     return "\n".join(lines)
