@@ -29,9 +29,7 @@ NETWORK_NAMES: tuple[str, ...] = (
     *(f"ssd_300_vgg16_atrous_{data}" for data in ("voc", "coco", "custom")),
     *(f"ssd_512_{base}_{data}" for base in _VGG_RESNET for data in ("voc", "coco", "custom")),
     "ssd_512_resnet101_v2_voc",
-    "ssd_512_resnet101_v2_stage_end_voc",
     "ssd_512_resnet152_v2_voc",
-    "ssd_512_resnet152_v2_stage_end_voc",
     # The same with features from the ends of the stages, where the published ones were meant to be.
     "ssd_512_resnet101_v2_stage_end_voc",
     "ssd_512_resnet152_v2_stage_end_voc",
