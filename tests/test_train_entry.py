@@ -296,6 +296,13 @@ def test_limit_images_uses_the_first_ones(tmp_path, data):
     assert values(tmp_path, "epoch", "step") == [1]
 
 
+def test_limit_steps_ends_within_an_epoch_with_all_files(tmp_path, data):
+    assert train(tmp_path, data, "--limit-steps", 3).code == 0
+    assert values(tmp_path, "epoch", "step") == [2, 3]
+    assert values(tmp_path, "validation", "epoch") == [0, 1]
+    assert load_checkpoint(tmp_path / f"{NETWORK}_checkpoint.npz").facts["step"] == 3
+
+
 @pytest.mark.parametrize("flag", ["--dali", "--amp", "--horovod"])
 def test_unbuilt_flag_is_one_line(flag):
     ended = run_script("train_ssd.py", flag)

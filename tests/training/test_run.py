@@ -265,7 +265,8 @@ def test_non_finite_weights_stop_and_are_never_saved(tmp_path, batch):
         if batch == 3
         else (
             r"the weights are beyond 1e19 or not finite after \[Epoch 1\]\[Batch 1\], .*"
-            r"images: 000044.jpg, 000045.jpg, 000046.jpg, 000047.jpg; weights/anchors is not finite; .*"
+            r"images: 000044.jpg, 000045.jpg, 000046.jpg, 000047.jpg; "
+            r"weights/anchors is not finite; .*"
         )
     )
     with pytest.raises(DivergedError, match=expected):
