@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -43,6 +44,22 @@ def ensure_directory(path: str | os.PathLike[str]) -> Path:
     except OSError as error:
         raise write_problem(folder, error) from error
     return folder
+
+
+def ensure_writable(path: str | os.PathLike[str]) -> None:
+    """Make the folder of a file to be, and raise EnvironmentProblem if it cannot be written.
+
+    For results of long work: better now than after it.
+    """
+    target = Path(path)
+    folder = ensure_directory(target.parent)
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise write_problem(target, error) from error
 
 
 def _sync_directory(folder: Path) -> None:

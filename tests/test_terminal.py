@@ -16,7 +16,17 @@ import pytest
 from gluon_ssd.build.training import summary
 from gluon_ssd.training.outputs import RunFiles
 from gluon_ssd.training.run import Outcome
-from tests.entry_builders import ROOT, TRAIN, Ended, one_error, run_script, train, voc_set
+from tests.entry_builders import (
+    ROOT,
+    TRAIN,
+    Ended,
+    evaluate,
+    one_error,
+    run_script,
+    sure_weights,
+    train,
+    voc_set,
+)
 
 
 def on_terminal(*argv: object) -> Ended:
@@ -61,6 +71,14 @@ def test_no_bar_in_a_file(tmp_path: Path) -> None:
     )
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith("custom: 5 images, 8 labels, 0 images unusable")
+
+
+@pytest.mark.parametrize("flag", ["--results", "--save-detections"])
+def test_results_that_cannot_be_written_stop_before_the_work(tmp_path: Path, flag: str) -> None:
+    weights = sure_weights(tmp_path / "w.params")
+    ended = evaluate(tmp_path / "no data", weights, flag, tmp_path)
+    assert one_error(ended).startswith(f"error: cannot write {tmp_path}: that path is a folder")
+    assert "no data" not in ended.err
 
 
 def test_summary_names_no_file_that_is_not_there(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from gluon_ssd.errors import OptionError
 from gluon_ssd.evaluation.boxsets import Detections
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.result import Evaluation
-from gluon_ssd.files import atomic_write, ensure_directory
+from gluon_ssd.files import atomic_write, ensure_writable
 from gluon_ssd.options import EvalCommand, EvalOptions
 from gluon_ssd.options_tuning import load_tuning_config
 
@@ -83,6 +82,9 @@ def evaluate(command: EvalCommand, model: Model) -> str:
     Raises:
         DataError: the data set cannot be used, or is of other classes than the model.
     """
+    for path in (command.eval.results, command.eval.save_detections):
+        if path:
+            ensure_writable(path)
     dataset = evaluation_set(command.data, model.classes)
     name = "deploy" if command.deploy.deploy else command.network_name
     score = make_score(dataset, command.eval.metric, save_prefix=command.eval.save_prefix + name)
@@ -145,7 +147,5 @@ def _without_nan(value: Any) -> Any:
 
 
 def _dump(path: str, content: Any) -> None:
-    target = Path(path).expanduser()
-    ensure_directory(target.parent)
-    with atomic_write(target, "w") as file:
+    with atomic_write(path, "w") as file:
         json.dump(content, file, indent=1)
