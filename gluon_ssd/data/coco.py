@@ -128,7 +128,10 @@ def _find_image_folder(
         for base in base_folders(root, "coco")
         for below in (split, f"images/{split}", "images", ".")
     ]
+    # A file named by itself: beside it, or where its name says, as in the published layout.
+    named = path.stem.removeprefix("instances_")
     folders += [path.parent, path.parent / "images", path.parent.parent / "images"]
+    folders += [top / named for top in (path.parent.parent, path.parent.parent / "images")]
     for folder in dict.fromkeys(folders):
         if any((folder / name).is_file() for name in names):
             return str(folder)

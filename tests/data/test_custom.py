@@ -94,6 +94,12 @@ def test_root_may_be_a_json_file(tmp_path):
     assert_is_dataset(open_custom(tmp_path / "toys.json", train=True))
 
 
+def test_root_may_be_a_json_file_in_the_published_layout(tmp_path):
+    file = write_coco(tmp_path, "photos", TOYS)
+    dataset = open_custom(file, train=False)
+    assert dataset.image_path(0).startswith(str(tmp_path / "photos"))
+
+
 def test_coco_takes_one_split(tmp_path):
     write_coco(tmp_path, "train", TOYS)
     assert len(open_custom(tmp_path, splits="train", train=False)) == 2
