@@ -81,6 +81,19 @@ def test_results_that_cannot_be_written_stop_before_the_work(tmp_path: Path, fla
     assert "no data" not in ended.err
 
 
+def test_training_needs_an_object_and_validation_without_one_is_said(tmp_path: Path) -> None:
+    data = voc_set(tmp_path / "data", num_val=1)  # the last image of a split is bare
+    short = ("--epochs", 1, "--limit-steps", 1)
+    ended = train(tmp_path / "a", data, *short)
+    assert ended.code == 0
+    assert "no image of the validation set has an object: its mAP will be nan" in ended.err
+    (data / "classes.txt").write_text("cat\ndog\n")
+    splits = ("--splits", "val", "--val-splits", "train", "--batch-size", 1)
+    message = one_error(train(tmp_path / "b", data, *short, *splits))
+    assert message.startswith("error: no image of the training set has an object of the classes")
+    assert not (tmp_path / "b").exists()
+
+
 def test_summary_names_no_file_that_is_not_there(tmp_path: Path) -> None:
     files = RunFiles(tmp_path / "run")
     other_prefix = [f"log {files.log}", f"checkpoint {files.checkpoint}"]

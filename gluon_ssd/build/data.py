@@ -50,10 +50,20 @@ def training_data(command: TrainCommand) -> TrainingData:
     train = _open(options, train=True, splits=options.splits, classes=_named_classes(options))
     # The training classes decide, so that labels mean the same in both sets.
     val = _open(options, train=False, splits=options.val_splits, classes=train.classes)
-    return TrainingData(
-        train=_checked(train, options.max_bad_share, "training"),
-        val=_checked(val, options.max_bad_share, "validation"),
-    )
+    train = _checked(train, options.max_bad_share, "training")
+    val = _checked(val, options.max_bad_share, "validation")
+    if not _has_labels(train):
+        raise DataError(
+            f"no image of the training set has an object of the classes {_some(train.classes)}; "
+            "label some, or name other --splits"
+        )
+    if not _has_labels(val):
+        _log.warning("no image of the validation set has an object: its mAP will be nan")
+    return TrainingData(train, val)
+
+
+def _has_labels(dataset: ListedDataset) -> bool:
+    return any(len(dataset.annotation(i).labels) for i in range(len(dataset)))
 
 
 def evaluation_set(options: DataOptions, classes: Sequence[str] | None) -> ListedDataset:
@@ -85,7 +95,7 @@ def evaluation_set(options: DataOptions, classes: Sequence[str] | None) -> Liste
 def _refuse_strangers(dataset: ListedDataset, classes: Sequence[str]) -> None:
     """Raise DataError when every label of the data set is of a class the model does not know."""
     unknown = [problem for problem in dataset.problems if problem.reason == "unknown class"]
-    if unknown and not any(len(dataset.annotation(i).labels) for i in range(len(dataset))):
+    if unknown and not _has_labels(dataset):
         raise DataError(
             f"the model knows {len(classes)} classes ({_some(classes)}), none of which the data "
             f"set has; the first is {unknown[0].detail} in {unknown[0].file}; choose the data set "
