@@ -123,6 +123,34 @@ def test_model_without_a_class_of_the_data_is_one_line(data, tmp_path):
     assert "i0.xml" in message
 
 
+def without_names(weights, prefix):
+    """An exported model that carries nothing but its graph, as those of GluonCV."""
+    assert export(weights, prefix).code == 0
+    symbol = json.loads(prefix.with_name(f"{prefix.name}-symbol.json").read_text())
+    del symbol["attrs"]["gluon_ssd_model"]
+    prefix.with_name(f"{prefix.name}-symbol.json").write_text(json.dumps(symbol))
+    return ("--deploy", "--model-prefix", prefix)
+
+
+@pytest.mark.parametrize("names", [("ant",), ("ant", "bee", "cow")])
+def test_nameless_model_with_another_number_of_classes_is_one_line(data, tmp_path, names):
+    model = without_names(sure_weights(tmp_path / "w.params", names), tmp_path / "bare")
+    ended = evaluate(data, "unused", *model)
+    assert one_error(ended).startswith(
+        f"error: the model has {len(names)} classes, the data set has 2 (cat, dog); choose --data"
+    )
+    assert "Throughput" not in ended.out
+
+
+def test_nameless_model_takes_the_class_numbers_of_the_data_and_says_so(data, weights, tmp_path):
+    ended = evaluate(data, "unused", *without_names(weights, tmp_path / "bare"))
+    assert ended.code == 0, ended.err
+    assert ended.err.splitlines() == [
+        "the model does not carry class names: its class k is taken as class k of the data set "
+        "(cat, dog)"
+    ]
+
+
 def test_classes_file_in_another_order_is_one_line(data, weights, tmp_path):
     prefix = tmp_path / "model"
     assert export(weights, prefix).code == 0

@@ -66,13 +66,16 @@ def _has_labels(dataset: ListedDataset) -> bool:
     return any(len(dataset.annotation(i).labels) for i in range(len(dataset)))
 
 
-def evaluation_set(options: DataOptions, classes: Sequence[str] | None) -> ListedDataset:
+def evaluation_set(
+    options: DataOptions, classes: Sequence[str] | None, num_classes: int | None = None
+) -> ListedDataset:
     """Open the set that eval_ssd.py scores.
 
     Args:
         options: where it is.
         classes: the model's class names when it carries them; they must be the data set's, in any
             order, and then give the label order. None takes the data set's own.
+        num_classes: how many classes a model without names has; None when it does not tell.
 
     Raises:
         DataError: the data is not there, or its classes are not the model's.
@@ -81,7 +84,9 @@ def evaluation_set(options: DataOptions, classes: Sequence[str] | None) -> Liste
     if named is None and classes is not None and options.dataset in ("custom", "shapes"):
         named = tuple(classes)
     dataset = _open(options, train=False, splits=options.splits, classes=named)
-    if classes is not None:
+    if classes is None:
+        _check_count(dataset, num_classes)
+    else:
         _refuse_strangers(dataset, classes)
     if classes is not None and tuple(dataset.classes) != tuple(classes):
         raise DataError(
@@ -90,6 +95,22 @@ def evaluation_set(options: DataOptions, classes: Sequence[str] | None) -> Liste
             "model, or name the classes of a custom set with --classes"
         )
     return dataset
+
+
+def _check_count(dataset: ListedDataset, num_classes: int | None) -> None:
+    """Compare the number of classes, which is all that a model without names may tell."""
+    known = len(dataset.classes)
+    if num_classes not in (None, known):
+        raise DataError(
+            f"the model has {num_classes} classes, the data set has {known} "
+            f"({_some(dataset.classes)}); choose --dataset to match the model, or name the "
+            "classes of a custom set with --classes"
+        )
+    _log.warning(
+        "the model does not carry class names: its class k is taken as class k of the data set "
+        "(%s)",
+        _some(dataset.classes),
+    )
 
 
 def _refuse_strangers(dataset: ListedDataset, classes: Sequence[str]) -> None:

@@ -85,7 +85,7 @@ def evaluate(command: EvalCommand, model: Model) -> str:
     for path in (command.eval.results, command.eval.save_detections):
         if path:
             ensure_writable(path)
-    dataset = evaluation_set(command.data, model.classes)
+    dataset = evaluation_set(command.data, model.classes, model.deployed.num_classes)
     name = "deploy" if command.deploy.deploy else command.network_name
     score = make_score(dataset, command.eval.metric, save_prefix=command.eval.save_prefix + name)
     loader = evaluation_loader(

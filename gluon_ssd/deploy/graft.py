@@ -7,6 +7,7 @@ scores first gives the same bits in a fraction of the time; see gluon_ssd/models
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from gluon_ssd.deploy.graph import (
     parse_graph,
     splice,
 )
+from gluon_ssd.deploy.split import prediction_joints
 from gluon_ssd.models.decode import STDS, DecodeSettings, decode_boxes, decode_detections
 
 _LOGGER = logging.getLogger(__name__)
@@ -47,6 +49,10 @@ class DetectionLayer:
     anchors: Output
     num_classes: int
     settings: DecodeSettings
+
+
+_CLASS_SHAPING = ("Reshape", "slice_axis", "amp_multicast", "transpose")
+_BACKGROUND_BY_ACTIVATION = {"softmax": 1, "sigmoid": 0}
 
 
 class _Unrecognised(Exception):
@@ -87,6 +93,38 @@ def graft_decoder(graph: Graph, params: Params, input_shapes: Mapping[str, tuple
         [layer.scores, layer.offsets, layer.anchors],
     )
     return True
+
+
+def count_classes(graph: Graph, params: Params, input_shapes: Mapping[str, tuple]) -> int | None:
+    """Foreground classes of a detector, from its detection layer or the width of its class heads.
+
+    Args:
+        graph: as exported; not changed.
+        params: its arrays.
+        input_shapes: name -> shape of every input.
+
+    Returns:
+        None when neither tells.
+    """
+    try:
+        return find_detection_layer(graph).num_classes
+    except _Unrecognised:
+        pass
+    joints = prediction_joints(graph)
+    if len(joints) != 2:
+        return None
+    shapes = output_shapes(Graph([(node, 0) for node in joints]), params, input_shapes)
+    widths = [math.prod(shape[1:]) for shape in shapes]
+    for activation, background in _BACKGROUND_BY_ACTIVATION.items():
+        for node in graph.find(activation):
+            source = node.inputs[0][0]
+            while source.op in _CLASS_SHAPING:
+                source = source.inputs[0][0]
+            for joint, width, other in zip(joints, widths, reversed(widths), strict=True):
+                num_anchors = other // 4
+                if source is joint and width % num_anchors == 0:
+                    return width // num_anchors - background
+    return None
 
 
 def find_detection_layer(graph: Graph) -> DetectionLayer:

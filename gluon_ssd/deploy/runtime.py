@@ -11,7 +11,7 @@ from gluon_ssd.deploy.compiled import CompiledGraph, on_device
 from gluon_ssd.deploy.constants import fold_constants
 from gluon_ssd.deploy.exported import INPUT, check_shapes, read_exported
 from gluon_ssd.deploy.fuse import fuse as fuse_graph
-from gluon_ssd.deploy.graft import graft_decoder
+from gluon_ssd.deploy.graft import count_classes, graft_decoder
 from gluon_ssd.deploy.graph import Graph
 from gluon_ssd.deploy.split import Halves, split_at_predictions
 from gluon_ssd.errors import ModelError
@@ -29,6 +29,7 @@ class DeployedModel:
         ctx: the device.
         input_size_hw: height and width of the images it takes, or None when any size will do.
         saved: class names, normalisation and so on, or None for a symbol that carries none.
+        num_classes: foreground classes, or None when the graph does not tell.
         is_quantised: whether some operators compute with 8-bit integers.
         is_fused: whether it was prepared for speed.
         onednn: whether oneDNN fuses operators of the graph.
@@ -40,6 +41,7 @@ class DeployedModel:
     ctx: Any
     input_size_hw: tuple[int, int] | None
     saved: SavedModel | None
+    num_classes: int | None
     is_quantised: bool
     is_fused: bool
     onednn: bool
@@ -154,9 +156,12 @@ def load_deployed(
         check_shapes(exported, input_size_hw)
     ctx = mx.cpu() if ctx is None else ctx
     graph, params = exported.graph, exported.params
+    num_classes = len(saved.classes) if saved is not None else None
     is_fp32 = not exported.is_quantised and not exported.is_fused
-    if fuse and input_size_hw is not None:
-        shapes = {INPUT: (1, 3, *input_size_hw)}
+    shapes = {INPUT: (1, 3, *input_size_hw)} if input_size_hw is not None else None
+    if shapes is not None and num_classes is None:
+        num_classes = count_classes(graph, params, shapes)
+    if fuse and shapes is not None:
         graft_decoder(graph, params, shapes)
         params = fold_constants(graph, params, shapes)
     if fuse and is_fp32:
@@ -168,6 +173,7 @@ def load_deployed(
         ctx=ctx,
         input_size_hw=input_size_hw,
         saved=saved,
+        num_classes=num_classes,
         is_quantised=exported.is_quantised,
         is_fused=fuse,
         onednn=fuse and is_fp32 and ctx.device_type == "cpu",

@@ -12,7 +12,7 @@ import pytest
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy import load_deployed
 from gluon_ssd.deploy.exported import read_exported
-from gluon_ssd.deploy.graft import graft_decoder
+from gluon_ssd.deploy.graft import count_classes, graft_decoder
 from gluon_ssd.deploy.graph import VARIABLE
 from gluon_ssd.errors import ModelError, WeightsError
 from tests.deploy.conftest import INPUT_HW, random_images
@@ -128,6 +128,21 @@ def test_quantised_model_keeps_its_arithmetic_and_gets_the_fast_decoder(int8_pre
     assert "topk" in operators and "_sg_mkldnn_conv" in operators
     for one, other in zip(arrays(model.run(IMAGES)), by_mxnet(int8_prefix, IMAGES), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("kind", ["zoo_prefix", "plain_zoo_prefix", "int8_prefix"])
+def test_class_count_is_read_from_the_detection_layer_or_from_the_heads(kind, request):
+    prefix = request.getfixturevalue(kind)
+    assert load_deployed(prefix).num_classes is None  # without a size nothing is known
+    assert load_deployed(prefix, input_size_hw=INPUT_HW).num_classes == 4
+    exported = read_exported(prefix)
+    for node in exported.graph.find("_contrib_box_nms"):
+        node.attrs["background_id"] = "7"  # no known detection layer any more
+    shapes = {"data": (1, 3, *INPUT_HW)}
+    assert count_classes(exported.graph, exported.params, shapes) == 4
+    for node in exported.graph.nodes():
+        node.op = node.op.replace("softmax", "sigmoid")
+    assert count_classes(exported.graph, exported.params, shapes) == 5
 
 
 def test_images_of_another_size_are_refused(zoo_prefix):
