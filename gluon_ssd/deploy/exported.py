@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,11 @@ class Exported:
     def is_fused(self) -> bool:
         """Whether the symbol already went through the oneDNN backend."""
         return any(node.op.startswith(_FUSED_OPS) for node in self.graph.nodes())
+
+
+def plain_prefix(text: str) -> str:
+    """The prefix of an exported model, also when one of its two files is named instead."""
+    return re.sub(r"(-symbol\.json|-\d{4}\.params)$", "", text)
 
 
 def exported_files(prefix: str, epoch: int = 0) -> tuple[Path, Path]:

@@ -9,7 +9,7 @@ from typing import Any
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.compiled import CompiledGraph, on_device
 from gluon_ssd.deploy.constants import fold_constants
-from gluon_ssd.deploy.exported import INPUT, check_shapes, read_exported
+from gluon_ssd.deploy.exported import INPUT, check_shapes, plain_prefix, read_exported
 from gluon_ssd.deploy.fuse import fuse as fuse_graph
 from gluon_ssd.deploy.graft import count_classes, graft_decoder
 from gluon_ssd.deploy.graph import Graph
@@ -136,7 +136,7 @@ def load_deployed(
     """Load <prefix>-symbol.json and <prefix>-<epoch>.params for running.
 
     Args:
-        prefix: path without "-symbol.json".
+        prefix: path without "-symbol.json"; the name of either file will do too.
         ctx: device, CPU by default.
         input_size_hw: height and width of the images to come; without it, the size the model was
             exported for is taken if the symbol says it.
@@ -148,6 +148,7 @@ def load_deployed(
     Raises:
         ModelError, WeightsError: one line about the file that cannot be used.
     """
+    prefix = plain_prefix(prefix)
     exported = read_exported(prefix, epoch)
     saved = read_symbol_metadata(exported.symbol_file)
     if input_size_hw is None and saved is not None:

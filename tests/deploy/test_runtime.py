@@ -145,6 +145,11 @@ def test_class_count_is_read_from_the_detection_layer_or_from_the_heads(kind, re
     assert count_classes(exported.graph, exported.params, shapes) == 5
 
 
+@pytest.mark.parametrize("ending", ["-symbol.json", "-0000.params"])
+def test_either_file_names_the_model_as_well_as_the_prefix(zoo_prefix, ending):
+    assert load_deployed(zoo_prefix + ending, input_size_hw=INPUT_HW).name == zoo_prefix
+
+
 def test_images_of_another_size_are_refused(zoo_prefix):
     model = load_deployed(zoo_prefix, input_size_hw=INPUT_HW)
     with pytest.raises(ModelError, match=r"takes images of \(128, 128\).*got \(128, 96\)"):
