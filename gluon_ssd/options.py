@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gluon_ssd.cli import option
 from gluon_ssd.errors import OptionError
-from gluon_ssd.names import network_name
+from gluon_ssd.names import INT8_NAMES, network_name
 
 DATASETS = ("voc", "coco", "custom", "shapes")
 METRICS = ("auto", "voc07", "voc12", "coco")
@@ -291,8 +291,13 @@ class EvalCommand:
     def __post_init__(self) -> None:
         if self.deploy.deploy and not self.deploy.model_prefix:
             raise OptionError("--deploy needs --model-prefix PREFIX, the exported model's name")
-        if not self.deploy.deploy:
-            _ = self.network_name
+        if self.deploy.deploy:
+            return
+        name = self.network_name
+        if self.deploy.quantized and name not in INT8_NAMES:
+            raise OptionError(
+                f"--quantized: there is no network {name}; there are {', '.join(INT8_NAMES)}"
+            )
 
     @property
     def network_name(self) -> str:

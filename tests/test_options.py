@@ -120,6 +120,11 @@ def test_coco_validates_every_tenth_epoch_unless_told() -> None:
         ("train", ["--s", "9"], "ambiguous option: --s could match"),
         ("eval", ["--deploy"], "--deploy needs --model-prefix"),
         ("eval", ["--calib-mode", "kl"], "--calib-mode must be one of none, naive, entropy"),
+        (
+            "eval",
+            ["--quantized", "--network", "mobilenet1.0"],
+            "no network ssd_300_mobilenet1.0_voc_int8; there are ssd_300_vgg16_atrous_voc_int8, ",
+        ),
         ("demo", [], "--images needs at least one"),
         (
             "demo",

@@ -40,6 +40,11 @@ def refuse_unbuilt(command: EvalCommand) -> None:
     for name, message in _NOT_YET.items():
         if getattr(command.deploy, name):
             raise OptionError(message)
+    if command.deploy.quantized and not command.deploy.deploy:
+        raise OptionError(
+            f"--quantized: the network {command.network_name} is not built yet; until then run an "
+            "int8 model exported elsewhere with --deploy --model-prefix"
+        )
 
 
 def evaluation_model(command: EvalCommand) -> Model:
