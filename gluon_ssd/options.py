@@ -305,7 +305,6 @@ class EvalCommand:
         name = network_name(self.model.network, self.model.data_shape, self.data.dataset)
         return name + "_int8" if self.deploy.quantized else name
 
-    @property
-    def batch_size(self) -> int:
-        """Images a batch over all devices."""
-        return self.eval.batch_size * max(1, self.eval.num_gpus)
+    def batch_size(self, *, on_gpus: bool) -> int:
+        """Images a batch over all devices; `on_gpus` says whether --num-gpus are really used."""
+        return self.eval.batch_size * (self.eval.num_gpus if on_gpus else 1)

@@ -9,6 +9,8 @@ from collections import Counter
 
 import pytest
 
+from gluon_ssd.cli import parse
+from gluon_ssd.options import EvalCommand
 from tests.entry_builders import (
     evaluate,
     export,
@@ -309,3 +311,14 @@ def test_gpu_count_without_gpu_is_a_notice(data, weights):
     ended = evaluate(data, weights, "--num-gpus", 1, "--limit-images", 1)
     assert ended.code == 0, ended.err
     assert "--num-gpus 1: MXNet finds no GPU here; running on the CPU" in ended.err.splitlines()
+
+
+def test_gpu_count_multiplies_the_batch_on_gpus_alone(weights):
+    from gluon_ssd.compat import mx
+
+    options = ("--batch-size", 3, "--num-gpus", 2, "--benchmark", "--num-iterations", 1)
+    if mx.context.num_gpus():
+        pytest.skip("this machine has GPUs")
+    assert "latency of a batch of 3: " in evaluate("unused", weights, *options).out
+    command = parse(EvalCommand, ["--batch-size", "3", "--num-gpus", "2"], prog="", description="")
+    assert [command.batch_size(on_gpus=used) for used in (True, False)] == [6, 3]

@@ -96,7 +96,7 @@ def evaluate(command: EvalCommand, model: Model) -> str:
     loader = evaluation_loader(
         command.data,
         dataset,
-        batch_size=command.batch_size,
+        batch_size=command.batch_size(on_gpus=model.on_gpu),
         size=model.size,
         normalization=(model.mean, model.std),
     )

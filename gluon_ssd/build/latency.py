@@ -26,7 +26,8 @@ def benchmark_lines(command: EvalCommand, model: Model) -> Iterator[str]:
     Random input in [-1, 1] and five dry runs, as legacy does; then latency, memory, threads and
     the split between the parts.
     """
-    batch, iterations = command.batch_size, command.benchmark.num_iterations
+    batch = command.batch_size(on_gpus=model.on_gpu)
+    iterations = command.benchmark.num_iterations
     yield f"-----benchmarking on {model.name} -----"
     context = model.deployed.ctx
     images = mx.nd.random.uniform(-1, 1, (batch, 3, model.size, model.size), ctx=context)

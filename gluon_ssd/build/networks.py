@@ -49,6 +49,11 @@ class Model:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether it runs on a GPU."""
+        return bool(self.deployed.ctx.device_type == "gpu")
+
 
 def wants_zoo_weights(pretrained: str) -> bool:
     """Whether ``--pretrained`` means the zoo's weights rather than a file, as legacy reads it."""
