@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
 
+_ZIP_MAGIC = b"PK\x03\x04"  # a checkpoint of a training run is an .npz
 _SHOWN = 3  # names listed before "and n more"
 
 
@@ -24,15 +26,21 @@ def read_params(path: str | os.PathLike[str]) -> dict[str, Any]:
         Name to array on the CPU, in the file's order; at least one.
 
     Raises:
-        WeightsError: missing, unreadable, cut off, no parameter file, or empty.
+        WeightsError: missing, unreadable, cut off, no parameter file, a checkpoint, or empty.
     """
     file = os.fspath(path)
     if not Path(file).is_file():
         what = "is a folder" if Path(file).is_dir() else "does not exist"
         raise WeightsError(f"the parameter file {file} {what}; give the path of a .params file")
     try:
-        with open(file, "rb"):
-            pass
+        with open(file, "rb") as raw:
+            is_checkpoint = raw.read(4) == _ZIP_MAGIC
+        if is_checkpoint:
+            best = re.sub(r"(_checkpoint)?(\.npz)?$", "_best.params", file)
+            raise WeightsError(
+                f"{file} is a checkpoint, which only train_ssd.py --resume reads; give the weights "
+                f"of that run here, such as {best}"
+            )
         arrays = mx.nd.load(file)
     except OSError as error:
         raise WeightsError(f"cannot read {file}: {error.strerror}") from error

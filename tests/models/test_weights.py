@@ -122,6 +122,15 @@ def test_weights_of_another_network_are_one_line(tmp_path):
     assert_same_values(values_of(other), before)
 
 
+def test_checkpoint_in_place_of_weights_says_what_to_give(tmp_path):
+    path = tmp_path / "run_checkpoint.npz"
+    np.savez(path, facts=np.zeros(3))
+    with pytest.raises(
+        WeightsError, match=r"checkpoint, which only train_ssd.py --resume.* .*/run_best\.params$"
+    ):
+        load_parameters(small_network(), path)
+
+
 def damaged(path: Path, kind: str) -> Path:
     small_network().save_parameters(str(path))
     content = path.read_bytes()
