@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ def read_params(path: str | os.PathLike[str]) -> dict[str, Any]:
         with open(file, "rb") as raw:
             is_checkpoint = raw.read(4) == _ZIP_MAGIC
         if is_checkpoint:
-            best = re.sub(r"(_checkpoint)?(\.npz)?$", "_best.params", file)
+            best = f"{file.removesuffix('.npz').removesuffix('_checkpoint')}_best.params"
             raise WeightsError(
                 f"{file} is a checkpoint, which only train_ssd.py --resume reads; give the weights "
                 f"of that run here, such as {best}"
