@@ -18,7 +18,7 @@ from gluon_ssd.models import build_network
 from gluon_ssd.models.decode import DetectionDecoder
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.init import initialize
-from gluon_ssd.models.params_file import read_params
+from gluon_ssd.models.params_file import read_params, some_of
 from gluon_ssd.models.saved import SavedModel, read_sidecar, sidecar_path
 from gluon_ssd.models.specs import MEAN, STD
 from gluon_ssd.models.weights import load_parameters
@@ -102,7 +102,11 @@ def trained_network(
         classes = _classes_of(path)
     network = build_network(name, classes=classes)
     initialize(network)
-    load_parameters(network, path)
+    new = load_parameters(network, path).change.new
+    if new:
+        _log.warning(
+            "%s: these classes score about 0, since %s does not know them", some_of(new), path
+        )
     return network
 
 

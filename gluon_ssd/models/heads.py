@@ -5,7 +5,6 @@ A class head's output channel is shape * (C + 1) + class, with background as cla
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,11 +15,11 @@ from numpy.typing import NDArray
 
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.models.init import first_value
+from gluon_ssd.models.params_file import some_of
 from gluon_ssd.models.saved import SavedModel, sidecar_path
 from gluon_ssd.models.zoo import SsdNetwork
 from gluon_ssd.names import published_classes
 
-_LOG = logging.getLogger(__name__)
 _HEADS = "class_predictors."
 
 
@@ -37,6 +36,16 @@ class ClassChange:
     reused: tuple[str, ...]
     new: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.reused)} classes reused ({_told(self.reused)}), {len(self.new)} newly "
+            f"initialised ({_told(self.new)}), {len(self.dropped)} dropped ({_told(self.dropped)})"
+        )
+
+
+def _told(names: tuple[str, ...]) -> str:
+    return some_of(names) or "none"
 
 
 def classes_in_file(
@@ -97,10 +106,6 @@ def adapt_heads(
     )
     if tuple(classes) == network.classes:
         return dict(arrays), change
-    _LOG.info(
-        "class heads adapted: %d classes reused (%s), %d newly initialised (%s), %d dropped (%s)",
-        *(part for names in (change.reused, change.new, change.dropped) for part in _told(names)),
-    )
     adapted = dict(arrays)
     for name, array in arrays.items():
         if name.startswith(_HEADS) and array.shape[0] % (len(classes) + 1) == 0:
@@ -108,10 +113,6 @@ def adapt_heads(
                 name, array.asnumpy(), old=classes, new=network.classes, seed=seed
             )
     return adapted, change
-
-
-def _told(names: tuple[str, ...]) -> tuple[int, str]:
-    return len(names), ", ".join(names) or "none"
 
 
 def move_classes(

@@ -69,6 +69,8 @@ def load_parameters(
             f"{os.fspath(path)} does not fit {network.name}: {difference}; "
             "give the weights of this network"
         )
+    if change.new or change.dropped or classes != network.classes:
+        _LOG.info("class heads adapted: %s", change)
     _note_anchors(parameters, fitted, path)
     for name, parameter in parameters.items():
         assign(parameter, fitted.get(name), ctx)

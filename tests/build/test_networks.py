@@ -66,6 +66,16 @@ def test_classes_come_from_the_record_or_from_the_file(tmp_path):
     np.testing.assert_array_equal(new.reshape(-1, 2), old.reshape(-1, 4)[:, [0, 3]])
 
 
+def test_classes_the_weights_do_not_know_are_said_to_score_nothing(tmp_path, caplog):
+    weights = str(sure_weights(tmp_path / "w.params", ("ant", "bee")))
+    (tmp_path / "names.txt").write_text("bee\nfly\n")
+    names = str(tmp_path / "names.txt")
+    trained_network(NETWORK, weights, classes_file=names, options=ModelOptions())
+    assert f"fly: these classes score about 0, since {weights} does not know them" in (
+        caplog.messages
+    )
+
+
 def test_exported_size_wins_over_the_asked_one(tmp_path, caplog):
     prefix = str(tmp_path / "model")
     export_network_as(sure_network(), prefix, nms=NMS, size=300, fused=True)

@@ -105,21 +105,35 @@ def test_file_without_record_and_unknown_classes_is_refused(tmp_path):
         load_parameters(small_network(), tmp_path / "x.params")
 
 
-def test_weights_of_another_network_are_one_line(tmp_path):
+def test_weights_of_another_network_are_one_line(tmp_path, caplog):
     network = build_network("ssd_300_resnet34_v1b_custom", classes=("circle", "square", "star"))
     initialize(network)
     save_parameters(network, tmp_path / "r34.params")
-    other = small_network()
+    other = small_network(("star", "moon"))
     before = values_of(other)
-    with pytest.raises(
-        WeightsError,
-        match=r"r34\.params does not fit ssd_300_mobilenet0\.25_custom: 175 arrays missing "
-        r"\(features\.mobilenet0_conv0_weight \(8, 3, 3, 3\), .* and 172 more\), \d+ too many "
-        r"\(features\.stage1\.0\.weight \(64, 3, 7, 7\), .* of another shape",
-    ) as caught:
+    with (
+        caplog.at_level(logging.INFO),
+        pytest.raises(
+            WeightsError,
+            match=r"r34\.params does not fit ssd_300_mobilenet0\.25_custom: 175 arrays missing "
+            r"\(features\.mobilenet0_conv0_weight \(8, 3, 3, 3\), .* and 172 more\), \d+ too many "
+            r"\(features\.stage1\.0\.weight \(64, 3, 7, 7\), .* of another shape",
+        ) as caught,
+    ):
         load_parameters(other, tmp_path / "r34.params")
     assert "\n" not in str(caught.value)
+    assert caplog.messages == []
     assert_same_values(values_of(other), before)
+
+
+def test_long_lists_of_adapted_classes_are_cut_short(tmp_path, caplog):
+    save_parameters(small_network(("a", "b", "c", "d", "e")), tmp_path / "x.params")
+    with caplog.at_level(logging.INFO):
+        load_parameters(small_network(("e", "x")), tmp_path / "x.params")
+    assert caplog.messages == [
+        "class heads adapted: 1 classes reused (e), 1 newly initialised (x), "
+        "4 dropped (a, b, c and 1 more)"
+    ]
 
 
 def test_checkpoint_in_place_of_weights_says_what_to_give(tmp_path):
