@@ -32,10 +32,11 @@ def evaluate(argv: Sequence[str] | None) -> int:
     with console_log():
         model = evaluation.evaluation_model(command)
         if command.benchmark.benchmark:
-            for line in latency.benchmark_lines(command, model):
-                print(line, flush=True)
+            lines = latency.benchmark_lines(command, model)
         else:
-            print(evaluation.evaluate(command, model))
+            lines = evaluation.evaluate(command, model)
+        for line in lines:
+            print(line, flush=True)
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -81,11 +82,14 @@ def _note_fixed_nms(given: EvalOptions, prefix: str) -> None:
             )
 
 
-def evaluate(command: EvalCommand, model: Model) -> str:
-    """Score the model on every image of the data set; returns the lines to print.
+def evaluate(command: EvalCommand, model: Model) -> Iterator[str]:
+    """Score the model on every image of the data set; yields the lines to print.
+
+    The files come after the lines, so that a disk that is full by then costs no result.
 
     Raises:
         DataError: the data set cannot be used, or is of other classes than the model.
+        EnvironmentProblem: a file cannot be written.
     """
     for path in (command.eval.results, command.eval.save_detections):
         if path:
@@ -108,11 +112,10 @@ def evaluate(command: EvalCommand, model: Model) -> str:
             progress=sys.stderr.isatty(),
         )
     outcome = score(found)
+    yield f"Throughput is {found.images_per_second:f} img/sec."
+    yield from (f"{key} {value}" for key, value in outcome.lines)
     _write_results(command, found, outcome)
     _write_detections(command.eval.save_detections, found, dataset)
-    lines = [f"Throughput is {found.images_per_second:f} img/sec."]
-    lines += [f"{key} {value}" for key, value in outcome.lines]
-    return "\n".join(lines)
 
 
 def _write_results(command: EvalCommand, found: Detections, outcome: Evaluation) -> None:

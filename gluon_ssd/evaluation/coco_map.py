@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import io
 import json
+import logging
 import os
 import time
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from gluon_ssd.errors import DataError, EnvironmentProblem
 from gluon_ssd.evaluation.boxsets import Detections, GroundTruth, check_labels
 from gluon_ssd.evaluation.result import Evaluation
 from gluon_ssd.files import atomic_write, ensure_directory
+
+_log = logging.getLogger(__name__)
 
 SCORE_FLOOR = 0.05
 """Detections below this score are left out, as the legacy evaluation does."""
@@ -134,12 +137,12 @@ def evaluate_coco(
 
     Raises:
         DataError: a detection has a class number that `classes` does not have.
-        EnvironmentProblem: pycocotools is missing, or the JSON file cannot be written.
+        EnvironmentProblem: pycocotools is missing, or a JSON file to keep cannot be written.
     """
     check_labels(detections, len(classes))
     results = coco_results(detections, truth)
     if save_prefix is not None:
-        _dump(results, save_prefix, keep_json)
+        _dump(results, save_prefix, keep=keep_json)
     evaluator, summary = _run_pycocotools(truth, results)
     # (IoU thresholds, recalls, classes, areas, detections) -> (IoU thresholds, recalls, classes)
     precision = evaluator.eval["precision"][:, :, :, _ALL_AREAS, _HUNDRED_DETECTIONS]
@@ -216,11 +219,18 @@ def _run_pycocotools(truth: CocoTruth, results: list[dict[str, Any]]) -> tuple[A
     return evaluator, output.getvalue().strip()
 
 
-def _dump(results: list[dict[str, Any]], save_prefix: str, keep: bool) -> None:
+def _dump(results: list[dict[str, Any]], save_prefix: str, *, keep: bool) -> None:
     path = f"{save_prefix}_eval_{time.strftime('%Y_%m_%d_%H_%M_%S')}.json"
-    ensure_directory(os.path.dirname(os.path.abspath(path)))
-    with atomic_write(path, "w") as file:
-        json.dump(results, file)
+    try:
+        ensure_directory(os.path.dirname(os.path.abspath(path)))
+        with atomic_write(path, "w") as file:
+            json.dump(results, file)
+    except EnvironmentProblem as problem:
+        if keep:
+            raise
+        # Nobody asked for this file: it must not cost the scores of a long pass.
+        _log.warning("%s; the scores do not need it", problem)
+        return
     if not keep:
         atexit.register(_remove, os.path.abspath(path))
 

@@ -12,7 +12,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from gluon_ssd.errors import DataError
+from gluon_ssd.errors import DataError, EnvironmentProblem
 from gluon_ssd.evaluation import (
     coco_truth_from_arrays,
     coco_truth_from_file,
@@ -155,6 +155,19 @@ print(len(list(Path().glob("run_eval_*.json"))))
     )
     assert result.stdout.strip() == "1"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_dump_that_nobody_keeps_costs_no_score(tmp_path, caplog):
+    truth = collect_ground_truth([annotation([[0, 0, 9, 9]], [0])])
+    coco = coco_truth_from_arrays(truth, [(20, 20)], ("ant",))
+    found = detections([(0, 0, 0.9, 0, 0, 9, 9)], 1)
+    (tmp_path / "file").write_text("x")
+    prefix = str(tmp_path / "file" / "run")
+    assert evaluate_coco(found, coco, ("ant",), save_prefix=prefix).score == pytest.approx(1)
+    (message,) = caplog.messages
+    assert message.startswith("cannot ") and message.endswith("; the scores do not need it")
+    with pytest.raises(EnvironmentProblem):
+        evaluate_coco(found, coco, ("ant",), save_prefix=prefix, keep_json=True)
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"images": [{"no": 1}], "annotations": []}'])
