@@ -39,7 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def benchmark(argv: Sequence[str]) -> int:
     """Choose what to measure, read its options, print the table."""
-    if not argv or argv[0] in ("-h", "--help"):
+    if not argv:
+        raise OptionError(f"name what to measure: {', '.join(KINDS)}; see --help")
+    if argv[0] in ("-h", "--help"):
         print(__doc__)
         return 0
     kind = argv[0]
