@@ -212,6 +212,11 @@ class TrainCommand:
         return self.train.val_interval or usual
 
 
+def means_no_weights(text: str) -> bool:
+    """Whether an option that names weights asks for random ones."""
+    return text.lower() in ("false", "0", "no", "f")
+
+
 @dataclass(frozen=True)
 class EvalOptions:
     """evaluation"""
@@ -222,7 +227,8 @@ class EvalOptions:
     num_gpus: int = option(0, "number of GPUs; 0 uses the CPU", minimum=0, legacy=True)
     pretrained: str = option(
         "True",
-        "true (or 1, yes, t) takes the zoo's weights, anything else is a .params file",
+        "true (or 1, yes, t) takes the zoo's weights, anything else is a .params file; "
+        "with --benchmark, false (or 0, no, f) takes random weights",
         legacy=True,
     )
     save_prefix: str = option("", "put before the name of the COCO result file", legacy=True)
@@ -297,6 +303,11 @@ class EvalCommand:
         if self.deploy.quantized and name not in INT8_NAMES:
             raise OptionError(
                 f"--quantized: there is no network {name}; there are {', '.join(INT8_NAMES)}"
+            )
+        if means_no_weights(self.eval.pretrained) and not self.benchmark.benchmark:
+            raise OptionError(
+                f"--pretrained {self.eval.pretrained} gives random weights, of use to --benchmark "
+                "alone; name a .params file, or take the zoo's with --pretrained true"
             )
 
     @property

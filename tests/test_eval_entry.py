@@ -185,6 +185,17 @@ def test_benchmark_prints_the_legacy_lines_and_then_latencies(weights):
         assert re.fullmatch(pattern, line), f"{line!r} is not {pattern}"
 
 
+@pytest.mark.parametrize("word", ["false", "0"])
+def test_benchmark_needs_no_weights(word, tmp_path):
+    options = ("--benchmark", "--num-iterations", 1, "--batch-size", 1, "--model-root", tmp_path)
+    ended = evaluate("unused", word, *options)
+    assert ended.code == 0, ended.err
+    assert "Inference speed on ssd_300_mobilenet0.25_custom, with batchsize 1 is" in ended.out
+    assert ended.err.splitlines() == [
+        "ssd_300_mobilenet0.25_custom has random weights and 20 classes: only its speed is measured"
+    ]
+
+
 @pytest.mark.parametrize("flag", ["--calibration", "--auto_tuning"])
 def test_unbuilt_flag_is_one_line(flag):
     ended = run_script("eval_ssd.py", flag)

@@ -125,6 +125,7 @@ def test_coco_validates_every_tenth_epoch_unless_told() -> None:
             ["--quantized", "--network", "mobilenet1.0"],
             "no network ssd_300_mobilenet1.0_voc_int8; there are ssd_300_vgg16_atrous_voc_int8, ",
         ),
+        ("eval", ["--pretrained", "False"], "--pretrained False gives random weights, of use to"),
         ("demo", [], "--images needs at least one"),
         (
             "demo",

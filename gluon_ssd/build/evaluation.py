@@ -13,13 +13,19 @@ import numpy as np
 from gluon_ssd.build.data import evaluation_loader, evaluation_set
 from gluon_ssd.build.devices import devices
 from gluon_ssd.build.metrics import make_score
-from gluon_ssd.build.networks import Model, deployed_model, network_model, trained_network
+from gluon_ssd.build.networks import (
+    Model,
+    deployed_model,
+    network_model,
+    trained_network,
+    untrained_network,
+)
 from gluon_ssd.errors import OptionError
 from gluon_ssd.evaluation.boxsets import Detections
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.result import Evaluation
 from gluon_ssd.files import atomic_write, ensure_writable
-from gluon_ssd.options import EvalCommand, EvalOptions
+from gluon_ssd.options import EvalCommand, EvalOptions, means_no_weights
 from gluon_ssd.options_tuning import load_tuning_config
 
 _log = logging.getLogger(__name__)
@@ -61,12 +67,15 @@ def evaluation_model(command: EvalCommand) -> Model:
         prefix = command.deploy.model_prefix or ""
         _note_fixed_nms(command.eval, prefix)
         return deployed_model(prefix, size, fuse=not command.deploy.no_fuse, ctx=context)
-    network = trained_network(
-        command.network_name,
-        command.eval.pretrained,
-        classes_file=command.data.classes,
-        options=command.model,
-    )
+    if means_no_weights(command.eval.pretrained):
+        network = untrained_network(command.network_name, command.data.classes)
+    else:
+        network = trained_network(
+            command.network_name,
+            command.eval.pretrained,
+            classes_file=command.data.classes,
+            options=command.model,
+        )
     nms = (command.eval.nms_thresh, command.eval.nms_topk, command.eval.post_nms)
     return network_model(network, nms=nms, size=size, ctx=context)
 

@@ -23,6 +23,7 @@ from gluon_ssd.models.saved import SavedModel, read_sidecar, sidecar_path
 from gluon_ssd.models.specs import MEAN, STD
 from gluon_ssd.models.weights import load_parameters
 from gluon_ssd.models.zoo import SsdNetwork
+from gluon_ssd.names import VOC_CLASSES
 from gluon_ssd.options import ModelOptions
 
 _log = logging.getLogger(__name__)
@@ -107,6 +108,23 @@ def trained_network(
         _log.warning(
             "%s: these classes score about 0, since %s does not know them", some_of(new), path
         )
+    return network
+
+
+def untrained_network(name: str, classes_file: str) -> SsdNetwork:
+    """Build a network with random weights on the CPU, to measure its speed without a download."""
+    classes: Sequence[str] | None = None
+    if classes_file:
+        classes = read_classes_file(classes_file)
+    elif name.endswith("_custom"):
+        classes = VOC_CLASSES  # any will do, but their number counts
+    network = build_network(name, classes=classes)
+    initialize(network)
+    _log.info(
+        "%s has random weights and %d classes: only its speed is measured",
+        name,
+        len(network.classes),
+    )
     return network
 
 
