@@ -36,6 +36,8 @@ NETWORK_NAMES: tuple[str, ...] = (
     "ssd_300_mobilenet1.0_lite_coco",
     *(f"ssd_300_mobilenet1.0_{data}" for data in ("voc", "coco", "custom")),
     *(f"ssd_300_mobilenet0.25_{data}" for data in ("voc", "coco", "custom")),
+    # Not in the zoo: learns from random weights on a CPU, for quick tries.
+    "ssd_160_tiny_custom",
     *(f"ssd_300_resnet34_v1b_{data}" for data in ("voc", "coco", "custom")),
 )
 

@@ -11,7 +11,7 @@ from gluon_ssd.names import COCO_CLASSES, INT8_NAMES, NETWORK_NAMES, VOC_CLASSES
 
 def test_names_are_those_of_the_model_table():
     assert sorted((*NETWORK_NAMES, *INT8_NAMES)) == sorted(NETWORKS)
-    assert len(set(NETWORK_NAMES)) == len(NETWORK_NAMES) == 29
+    assert len(set(NETWORK_NAMES)) == len(NETWORK_NAMES) == 30
 
 
 def test_int8_names_are_networks_with_a_suffix():
@@ -33,6 +33,7 @@ def test_classes_of_the_published_sets():
         (("mobilenet1.0", 300, "custom"), "ssd_300_mobilenet1.0_custom"),
         (("resnet18_v1", 512, "custom"), "ssd_512_resnet18_v1_custom"),
         (("mobilenet0.25", 300, "shapes"), "ssd_300_mobilenet0.25_custom"),
+        (("tiny", 160, "shapes"), "ssd_160_tiny_custom"),
         (("mobilenet1.0_lite", 300, "coco"), "ssd_300_mobilenet1.0_lite_coco"),
     ],
 )

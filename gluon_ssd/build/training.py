@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -38,6 +39,9 @@ _NOT_YET = {
 }
 
 _NO_BASE = ("false", "0", "no", "f")
+
+
+_log = logging.getLogger(__name__)
 
 
 def refuse_unbuilt(command: TrainCommand) -> None:
@@ -95,7 +99,9 @@ def training_network(
 
 def _load_base(command: TrainCommand, network: SsdNetwork) -> None:
     wanted = command.train.pretrained_base
-    if wants_zoo_weights(wanted):
+    if wants_zoo_weights(wanted) and not network.spec.has_base:
+        _log.info("%s starts from random weights; there are no others for it", network.name)
+    elif wants_zoo_weights(wanted):
         load_base(network, zoo_weights(network.spec.backbone, command.model))
     elif _is_own_base(wanted):
         load_base(network, wanted)

@@ -11,13 +11,13 @@ import numpy as np
 _SHIFT = 4  # cv2 takes fixed-point corners with this many fractional bits
 _EMPTY_SHARE = 0.05  # images without any object
 _MAX_OBJECTS = 6
-_SCALE_RANGE = (0.08, 0.5)  # diameter as a share of the image side
+_SCALE_RANGE = (0.16, 0.55)  # diameter as a share of the image side
 _MIN_DIAMETER_PX = 24
 _PLACEMENT_TRIES = 25
-_MAX_BOX_OVERLAP = 0.35  # IoU of two boxes
-_MIN_VISIBLE = 0.25  # an object is never covered further than this
-_DIFFICULT_BELOW = 0.4  # visible share under which an object is flagged difficult
-_MIN_CONTRAST = 70  # grey levels between an object and what it stands on
+_MAX_BOX_OVERLAP = 0.25  # IoU of two boxes
+_MIN_VISIBLE = 0.5  # an object is never covered further than this
+_DIFFICULT_BELOW = 0.6  # visible share under which an object is flagged difficult
+_MIN_CONTRAST = 90  # grey levels between an object and what it stands on
 
 
 @dataclass(frozen=True)
@@ -261,6 +261,6 @@ def _camera(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.4:
         image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 1.2)))
     gain, offset = rng.uniform(0.8, 1.2), rng.uniform(-20, 20)
-    noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(1, 9))
+    noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(1, 6))
     noisy = image * np.float32(gain) + np.float32(offset) + noise
     return np.clip(noisy, 0, 255).astype(np.uint8)

@@ -47,6 +47,11 @@ def load_base(network: SsdNetwork, path: str | os.PathLike[str], ctx: Any = None
     complete_shapes(network)
     arrays = read_params(path)
     backbone = network.spec.backbone
+    if not network.spec.has_base:
+        raise WeightsError(
+            f"{os.fspath(path)} cannot be used: there are no ImageNet weights for {network.name}; "
+            "leave the backbone's weights out"
+        )
     if backbone == "vgg16_atrous":
         start, taken = _from_vgg(network, arrays)
     elif backbone == "resnet34_v1b":

@@ -75,6 +75,11 @@ class NetworkSpec:
         return self.name.removesuffix("_int8")
 
     @property
+    def has_base(self) -> bool:
+        """Whether there are ImageNet weights for the backbone."""
+        return self.backbone != "tiny"
+
+    @property
     def num_levels(self) -> int:
         """Number of feature maps with heads."""
         return len(self.ratios)
@@ -143,6 +148,18 @@ _MOBILENET_300 = replace(
 _MOBILENET_QUARTER_300 = replace(
     _MOBILENET_300, backbone="mobilenet0.25", filters=(256, 256, 128, 128)
 )
+# Not in the zoo: for quick tries from random weights; see models/tiny.py.
+_TINY_160 = NetworkSpec(
+    name="",
+    dataset="",
+    size=160,
+    backbone="tiny",
+    taps=(),
+    filters=(),
+    sizes=(16.0, 28.0, 48.0, 72.0, 96.0, 124.0, 150.0),
+    ratios=_SIX_LEVELS,
+    steps=(8, 16, 32, 53, 80, 160),
+)
 _MOBILENET_LITE_300 = replace(
     _MOBILENET_300,
     filters=(512, 256, 256, 128),
@@ -191,6 +208,7 @@ SPECS: tuple[NetworkSpec, ...] = (
     _under("ssd_300_mobilenet0.25_voc", _MOBILENET_QUARTER_300),
     _under("ssd_300_mobilenet0.25_coco", _MOBILENET_QUARTER_300),
     _under("ssd_300_mobilenet0.25_custom", _MOBILENET_QUARTER_300),
+    _under("ssd_160_tiny_custom", _TINY_160),
     _under("ssd_300_resnet34_v1b_voc", _R34_300),
     _under("ssd_300_resnet34_v1b_coco", _R34_300, published=True),
     _under("ssd_300_resnet34_v1b_custom", _R34_300),

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from gluon_ssd.anchors import Shapes, anchor_grid, lite_shapes, ssd_shapes
 from gluon_ssd.compat import mx
 from gluon_ssd.models.specs import MEAN, STD, NetworkSpec
+from gluon_ssd.models.tiny import tiny_features
 
 with warnings.catch_warnings():
     # GluonCV's own imports of distutils and pkg_resources; users can do nothing about them.
@@ -34,6 +35,7 @@ _EXTRACTORS = {
     ("vgg16_atrous", 300): vgg16_atrous_300,
     ("vgg16_atrous", 512): vgg16_atrous_512,
     ("resnet34_v1b", 300): resnet34_v1b_ssd,
+    ("tiny", 160): tiny_features,
 }
 
 
