@@ -21,7 +21,6 @@ from tests.entry_builders import (
     leftovers,
     one_error,
     python,
-    run_script,
     train,
     voc_set,
 )
@@ -179,9 +178,18 @@ def test_damaged_checkpoint_is_one_line_and_the_file_stays(tmp_path, data, unbro
     cut = tmp_path / "cut_checkpoint.npz"
     cut.write_bytes(checkpoint_of(unbroken).read_bytes()[:-100_000])
     size = cut.stat().st_size
-    ended = run_script("train_ssd.py", *TRAIN, "--dataset-root", data, "--resume", cut)
+    ended = train(tmp_path / "out", data, "--resume", cut)
     assert one_error(ended) == (
         f"error: {cut} is damaged or no checkpoint of this program; resume from another "
         "checkpoint or from a .params file"
     )
     assert cut.stat().st_size == size
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_refused_checkpoint_adds_nothing_to_the_log_of_the_run(tmp_path, data, unbroken):
+    log = tmp_path / f"{NETWORK}_train.log"
+    log.write_text("earlier\n")
+    ended = train(tmp_path, data, "--epochs", 2, "--resume", checkpoint_of(unbroken))
+    assert "already stands at epoch 3; --epochs 2 must not be less" in one_error(ended)
+    assert log.read_text() == "earlier\n"

@@ -6,7 +6,7 @@ import glob
 import logging
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -84,18 +84,8 @@ class _StrictFileHandler(logging.FileHandler):
 
 
 @contextmanager
-def logging_to(path: Path) -> Iterator[None]:
-    """Append every message of the package to a file within the block, as bare text.
-
-    Raises:
-        EnvironmentProblem: the file cannot be opened or written.
-    """
+def _package_logging(handler: logging.Handler) -> Iterator[None]:
     logger = logging.getLogger(PACKAGE_LOGGER)
-    try:
-        handler = _StrictFileHandler(path, encoding="utf-8")
-    except OSError as error:
-        raise write_problem(path, error) from error
-    handler.setFormatter(logging.Formatter("%(message)s"))
     level = logger.level
     logger.addHandler(handler)
     if not logger.isEnabledFor(logging.INFO):
@@ -105,6 +95,47 @@ def logging_to(path: Path) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
+
+
+class _Recorder(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@contextmanager
+def recording() -> Iterator[list[logging.LogRecord]]:
+    """Collect the messages of the package within the block, for a log that is not there yet."""
+    recorder = _Recorder()
+    with _package_logging(recorder):
+        yield recorder.records
+
+
+@contextmanager
+def logging_to(path: Path, *, first: Sequence[logging.LogRecord] = ()) -> Iterator[None]:
+    """Append every message of the package to a file within the block, as bare text.
+
+    Args:
+        path: the file.
+        first: records of before, written to this file alone.
+
+    Raises:
+        EnvironmentProblem: the file cannot be opened or written.
+    """
+    try:
+        handler = _StrictFileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise write_problem(path, error) from error
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    try:
+        for record in first:
+            handler.handle(record)
+        with _package_logging(handler):
+            yield
+    finally:
         try:
             handler.close()
         except OSError as error:

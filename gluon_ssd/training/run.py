@@ -29,12 +29,12 @@ from gluon_ssd.training.journal import Journal, last_run, read_journal
 from gluon_ssd.training.loop import Learner, Step, diverged, train_one_epoch
 from gluon_ssd.training.meters import Meter
 from gluon_ssd.training.optimizer import Optimizer
-from gluon_ssd.training.outputs import RunFiles, add_best, logging_to
+from gluon_ssd.training.outputs import RunFiles, add_best, logging_to, recording
 from gluon_ssd.training.parallel import Devices, Loss
 from gluon_ssd.training.plan import Batches, Evaluation, Hooks, Plan
 from gluon_ssd.training.schedule import EpochClock
 from gluon_ssd.training.signals import StopRequest, listening
-from gluon_ssd.training.state import begin, shown_score
+from gluon_ssd.training.state import State, begin, shown_score
 
 _logger = logging.getLogger(__name__)
 
@@ -93,13 +93,16 @@ def fit(
         clip_gradient_norm=plan.clip_gradient_norm,
     )
     learner = Learner(network, Devices(contexts), loss, optimizer, WeightWatch(network))
-    with ExitStack() as stack:
-        stack.enter_context(logging_to(files.log))
-        stop = stack.enter_context(listening())
-        files.sweep()
+    # What to resume from is read and checked first: a refused run leaves no log behind.
+    with recording() as begun:
         if plan.first_line:
             _logger.info(plan.first_line)
-        run = _Run(learner, batches, plan=plan, hooks=hooks, files=files, stop=stop)
+        state = begin(plan, hooks, files, learner)
+    with ExitStack() as stack:
+        stack.enter_context(logging_to(files.log, first=begun))
+        stop = stack.enter_context(listening())
+        files.sweep()
+        run = _Run(learner, batches, state, plan=plan, hooks=hooks, files=files, stop=stop)
         stack.enter_context(run.journal)
         stack.enter_context(run.progress)
         run.epochs()
@@ -113,16 +116,16 @@ class _Run:
         self,
         learner: Learner,
         batches: Batches,
+        state: State,
         *,
         plan: Plan,
         hooks: Hooks,
         files: RunFiles,
         stop: StopRequest,
     ) -> None:
-        self.learner, self.batches = learner, batches
+        self.learner, self.batches, self.state = learner, batches, state
         self.plan, self.hooks, self.files, self.stop = plan, hooks, files, stop
         self.clock = EpochClock([batches.num_batches(e) for e in range(plan.epochs)])
-        self.state = begin(plan, hooks, files, learner)
         continued = bool(plan.resume) and is_checkpoint(plan.resume)
         self.journal = Journal(files.journal, resume_at=self.position if continued else None)
         self.journal.write(

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from gluon_ssd.errors import EnvironmentProblem
-from gluon_ssd.training.outputs import RunFiles, add_best, logging_to, read_best
+from gluon_ssd.training.outputs import RunFiles, add_best, logging_to, read_best, recording
 
 logger = logging.getLogger("gluon_ssd.somewhere")
 
@@ -37,6 +37,16 @@ def test_log_is_appended_as_bare_text_and_only_within_the_block(tmp_path):
         logger.info("[Epoch %d]", 3)
     logger.info("outside")
     assert path.read_text() == "earlier\n[Epoch 3]\n"
+
+
+def test_messages_recorded_before_the_log_was_there_come_first(tmp_path):
+    path = tmp_path / "t.log"
+    with recording() as begun:
+        logger.info("options")
+    assert not path.exists()
+    with logging_to(path, first=begun):
+        logger.info("line")
+    assert path.read_text() == "options\nline\n"
 
 
 def test_full_disk_ends_the_run_with_one_line(tmp_path):
