@@ -113,7 +113,7 @@ def test_sizes_cover_the_stated_range_and_few_objects_are_difficult(drawn):
     objects = [item for _, objects in drawn for item in objects]
     boxes = np.array([item.box_px for item in objects])
     sides = (boxes[:, 2:] - boxes[:, :2] + 1).max(axis=1)
-    assert 18 <= sides.min() < 28 and 130 < sides.max() < 180
+    assert 34 <= sides.min() < 48 and 140 < sides.max() < 190
     assert (boxes >= 0).all() and (boxes < 300).all()
     assert 0 < np.mean([item.is_difficult for item in objects]) < 0.05
 
