@@ -152,6 +152,10 @@ def test_resume_of_a_finished_run_changes_nothing(tmp_path, data, unbroken):
     ended = train(tmp_path, data, *RUN, "--resume", checkpoint_of(unbroken))
     assert ended.code == 0, ended.err
     assert "Start training from [Epoch 3]" in ended.err.splitlines()
+    assert (
+        f"{checkpoint_of(unbroken)} stands at the end of the run: nothing is left to do; to go on, "
+        "give --epochs above 3"
+    ) in ended.err.splitlines()
     assert not list(tmp_path.glob("*.params"))
 
 
@@ -162,6 +166,22 @@ def test_resume_goes_on_beyond_the_first_end(tmp_path, data, unbroken):
     assert ended.code == 0, ended.err
     assert "Resuming with another option: epochs was 2 in the checkpoint and is 3 now" in ended.err
     assert_same_arrays(arrays_of(checkpoint_of(tmp_path)), arrays_of(checkpoint_of(unbroken)))
+
+
+def test_resume_after_limited_steps_skips_nothing_of_the_epoch(tmp_path, data, unbroken):
+    """Three steps end within the second epoch, of three steps itself."""
+    assert train(tmp_path, data, *RUN, "--limit-steps", 3).code == 0
+    facts = load_checkpoint(checkpoint_of(tmp_path)).facts
+    assert (facts["epoch"], facts["batch"], facts["step"]) == (1, 1, 3)
+    options = ("--start-epoch", 2, "--resume", checkpoint_of(tmp_path))
+    ended = train(tmp_path, data, *RUN, *options)
+    assert ended.code == 0, ended.err
+    assert (
+        f"--start-epoch 2 is not used: {checkpoint_of(tmp_path)} stands at [Epoch 1][Batch 1], "
+        "and that counts"
+    ) in ended.err.splitlines()
+    assert_same_arrays(arrays_of(checkpoint_of(tmp_path)), arrays_of(checkpoint_of(unbroken)))
+    assert epochs_of(tmp_path) == epochs_of(unbroken)
 
 
 def test_checkpoint_of_other_classes_is_one_line(tmp_path, data, unbroken):

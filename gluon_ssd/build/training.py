@@ -133,7 +133,7 @@ def run_training(
             load_weights=lambda path: _load_weights(network, path, contexts),
             draw_curves=draw_curves,
         )
-        plan = _plan(command, batches.epochs, network, len(anchors))
+        plan = _plan(command, batches, network, len(anchors))
         return fit(network, batches, contexts=contexts, plan=plan, hooks=hooks)
 
 
@@ -142,7 +142,11 @@ def _load_weights(network: SsdNetwork, path: str, contexts: Sequence[Any]) -> No
 
 
 class _Limited:
-    """Training batches that end after a number of steps; 0 does not limit them."""
+    """Training batches that end after a number of steps; 0 does not limit them.
+
+    Attributes:
+        is_cut: whether that leaves the last epoch incomplete.
+    """
 
     def __init__(self, loader: Loader, epochs: int, limit_steps: int) -> None:
         self._loader = loader
@@ -153,6 +157,8 @@ class _Limited:
                 self._counts[epoch] = min(count, left)
                 left -= self._counts[epoch]
             self._counts = [count for count in self._counts if count]
+        last = len(self._counts) - 1
+        self.is_cut = self._counts[last] < loader.num_batches(last)
 
     @property
     def epochs(self) -> int:
@@ -192,11 +198,12 @@ def _evaluator(
     return evaluate
 
 
-def _plan(command: TrainCommand, epochs: int, network: SsdNetwork, num_anchors: int) -> Plan:
+def _plan(command: TrainCommand, batches: _Limited, network: SsdNetwork, num_anchors: int) -> Plan:
     optimizer, train = command.optimizer, command.train
     return Plan(
         prefix=command.prefix,
-        epochs=epochs,
+        epochs=batches.epochs,
+        is_cut=batches.is_cut,
         schedule=Schedule(
             base=optimizer.lr,
             decay=optimizer.lr_decay,

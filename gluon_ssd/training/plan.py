@@ -42,6 +42,8 @@ class Plan:
     Attributes:
         prefix: start of every output file name, with the network name.
         epochs: the run ends before this epoch.
+        is_cut: the last epoch is cut short; its checkpoint stands within it, so that a longer run
+            goes on there.
         schedule: learning rate.
         momentum, wd, no_wd_on_bias_bn, clip_gradient_norm: see `Optimizer`.
         start_epoch: first epoch, unless a checkpoint says otherwise.
@@ -64,6 +66,7 @@ class Plan:
     wd: float = 0.0005
     no_wd_on_bias_bn: bool = False
     clip_gradient_norm: float | None = None
+    is_cut: bool = False
     start_epoch: int = 0
     resume: str = ""
     log_interval: int = 100

@@ -240,7 +240,8 @@ class _Run:
             self._checkpoint_by_time()
             evaluation = self._validate(epoch)
         self._keep_weights(epoch, evaluation)
-        self.state.epoch, self.state.batch, self.state.meter = epoch + 1, 0, Meter()
+        if not (self.plan.is_cut and epoch == self.plan.epochs - 1):
+            self.state.epoch, self.state.batch, self.state.meter = epoch + 1, 0, Meter()
         if self.plan.checkpoints(epoch):
             self._checkpoint()
         if evaluation is not None and self.hooks.draw_curves is not None:

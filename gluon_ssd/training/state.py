@@ -98,6 +98,21 @@ def _from_checkpoint(plan: Plan, learner: Learner) -> State:
             f"{checkpoint.path} already stands at epoch {facts['epoch']}; "
             f"--epochs {plan.epochs} must not be less"
         )
+    if plan.start_epoch:
+        _logger.warning(
+            "--start-epoch %d is not used: %s stands at [Epoch %d][Batch %d], and that counts",
+            plan.start_epoch,
+            checkpoint.path,
+            facts["epoch"],
+            facts["batch"],
+        )
+    if facts["epoch"] == plan.epochs:
+        _logger.warning(
+            "%s stands at the end of the run: nothing is left to do; to go on, give --epochs "
+            "above %d",
+            checkpoint.path,
+            plan.epochs,
+        )
     return State(
         facts["epoch"],
         facts["batch"],
