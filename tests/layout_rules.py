@@ -16,7 +16,7 @@ PACKAGE = "gluon_ssd"
 # Data and what it uses stay without compat, since spawned data workers must start without MXNet.
 
 PLAIN = {"errors", "names", "files", "cli", "options", "options_tools", "options_tuning"}
-_ROW_0 = PLAIN | {"boxes", "compat"}
+_ROW_0 = PLAIN | {"boxes", "progress", "compat"}
 _ROW_1 = {"anchors", "targets", "losses"}
 _ROW_2 = {"data", "models"}
 _ROW_3 = {"training", "evaluation", "deploy", "report"}
@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "options_tools": {"errors", "names", "files", "cli", "options"},
     "options_tuning": {"errors", "cli"},
     "boxes": {"errors"},
+    "progress": set(),
     "compat": {"errors"},
     "anchors": {"errors", "boxes"},
     "targets": {"errors", "boxes"},
@@ -48,14 +49,15 @@ MAY_IMPORT: dict[str, set[str]] = {
 # Packages outside the standard library. MXNet comes through compat alone, GluonCV through models.
 MAY_USE: dict[str, set[str]] = {
     "boxes": {"numpy"},
+    "progress": {"tqdm"},
     "compat": {"numpy", "mxnet"},
     "anchors": {"numpy"},
     "targets": {"numpy"},
     "losses": {"numpy"},
     "data": {"numpy", "cv2", "tqdm"},
     "models": {"numpy", "gluoncv"},
-    "training": {"numpy", "tqdm"},
-    "evaluation": {"numpy", "pycocotools", "tqdm"},
+    "training": {"numpy"},
+    "evaluation": {"numpy", "pycocotools"},
     "deploy": {"numpy"},
     # GluonCV here is the other side of a benchmark.
     "report": {"numpy", "cv2", "gluoncv", "matplotlib", "psutil", "tqdm"},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -118,7 +117,7 @@ def evaluate(command: EvalCommand, model: Model) -> Iterator[str]:
             model.deployed.run,
             loader.epoch(0),
             num_images=len(dataset),
-            progress=sys.stderr.isatty(),
+            progress=True,
         )
     outcome = score(found)
     yield f"Throughput is {found.images_per_second:f} img/sec."

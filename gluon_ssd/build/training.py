@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -190,7 +189,7 @@ def _evaluator(
             run,
             loader.epoch(0),
             num_images=len(data.val),
-            progress=sys.stderr.isatty(),
+            progress=True,
             description="validate",
         )
         return score(found)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from typing import Any, Protocol
 
 import numpy as np
-from tqdm import tqdm
 
 from gluon_ssd.errors import DataError
 from gluon_ssd.evaluation.boxsets import Detections
+from gluon_ssd.progress import progress_bar
 
 
 class BatchLike(Protocol):
@@ -50,7 +51,7 @@ def predict(
             negative id are empty.
         batches: loader batches; the last one may be smaller.
         num_images: length of the data set.
-        progress: draw a bar with the time left on stderr.
+        progress: show on stderr how far it is, with the time left.
         description: text in front of the bar.
 
     Returns:
@@ -62,17 +63,14 @@ def predict(
     """
     collector = _Collector(num_images)
     start = time.perf_counter()
-    bar = tqdm(
-        total=num_images,
-        desc=description,
-        unit="img",
-        leave=None,  # stays when it stands alone, goes when it stands below that of training
-        disable=not progress,
-    )
-    with bar:
+    bar = None
+    if progress:
+        bar = progress_bar(total=num_images, unit="img", description=description)
+    with bar or nullcontext():
         for indices, outputs in _one_ahead(run, map(collector.announce, batches)):
             collector.add(indices, *[_to_numpy(output) for output in outputs])
-            bar.update(len(indices))
+            if bar is not None:
+                bar.update(len(indices))
     return collector.finish(time.perf_counter() - start)
 
 

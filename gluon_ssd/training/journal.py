@@ -6,12 +6,15 @@ run that is reached when the line is written. A line written at the end of epoch
 | event | further fields |
 |---|---|
 | start, resume | options, and for resume the file |
-| interval | step, lr, CrossEntropy, SmoothL1 (means since the last one), samples_per_s, data_wait |
-| epoch | epoch, step, lr, CrossEntropy, SmoothL1 (means of the epoch), seconds, data_wait |
+| interval | step, lr, remaining_s, CrossEntropy, SmoothL1 (means since the last one), ... |
+| epoch | epoch, step, lr, remaining_s, CrossEntropy, SmoothL1 (means of the epoch), ... |
 | validation | epoch, score, values {name: text}, seconds |
 | checkpoint | file, seconds |
 | diverged | message, images |
 | end | reason |
+
+An interval further has samples_per_s and data_wait, an epoch seconds and data_wait. remaining_s is
+the time to the end of the run at its pace since it was started or resumed.
 """
 
 from __future__ import annotations

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import logging
 import random
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from tqdm import tqdm
-
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import DataError, DivergedError, Interrupted
 from gluon_ssd.losses import multibox_loss
+from gluon_ssd.progress import progress_bar
 from gluon_ssd.training.checkpoint import (
     first_non_finite,
     is_checkpoint,
@@ -134,11 +132,13 @@ class _Run:
             options=plain_json(plan.options),
             file=plan.resume or None,
         )
-        self.progress = tqdm(
+        self._first_step = self.clock.step(*self.position)
+        self._started_s = time.monotonic()
+        self.progress = progress_bar(
             total=self.clock.total_steps,  # of the whole run, and so is the remaining time shown
-            initial=self.clock.step(*self.position),
+            initial=self._first_step,
             unit="batch",
-            disable=not sys.stderr.isatty(),
+            description="train",
         )
         self._announced_rate = plan.schedule.base
         self._interval = Meter()
@@ -149,6 +149,14 @@ class _Run:
     def position(self) -> tuple[int, int]:
         """The next batch as (epoch, batch)."""
         return self.state.epoch, self.state.batch
+
+    def _remaining_s(self, step: int) -> float | None:
+        """Seconds to the end of the run at the pace so far, validations included."""
+        done = step - self._first_step
+        if done <= 0:
+            return None
+        pace_s = (time.monotonic() - self._started_s) / done
+        return round(pace_s * (self.clock.total_steps - step), 1)
 
     def epochs(self) -> None:
         """Train from where the state stands to the last epoch."""
@@ -216,7 +224,14 @@ class _Run:
             self.state.meter.smooth_l1,
         )
         step_number = self.clock.step(*self.position)
-        self.journal.write("interval", self.position, step=step_number, lr=step.rate, **summary)
+        self.journal.write(
+            "interval",
+            self.position,
+            step=step_number,
+            lr=step.rate,
+            remaining_s=self._remaining_s(step_number),
+            **summary,
+        )
         self._interval = Meter()
 
     def _finish(self, epoch: int) -> None:
@@ -234,7 +249,15 @@ class _Run:
         after = (epoch + 1, 0)
         last_step = self.clock.step(*after) - 1
         rate = self.clock.rate(self.plan.schedule, max(0, last_step))
-        self.journal.write("epoch", after, epoch=epoch, step=last_step + 1, lr=rate, **summary)
+        self.journal.write(
+            "epoch",
+            after,
+            epoch=epoch,
+            step=last_step + 1,
+            lr=rate,
+            remaining_s=self._remaining_s(last_step + 1),
+            **summary,
+        )
         evaluation = None
         if self.hooks.evaluate is not None and self.plan.validates(epoch):
             self._checkpoint_by_time()

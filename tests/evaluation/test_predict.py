@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,7 +107,8 @@ def test_next_batch_is_pushed_before_the_last_result_is_fetched():
     ]  # fmt: skip
 
 
-def test_progress_bar_goes_to_stderr(capsys):
+def test_progress_bar_goes_to_stderr(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     predict(run, [batch([0, 1])], num_images=2, progress=True, description="validate")
     captured = capsys.readouterr()
     assert captured.out == ""

@@ -89,6 +89,13 @@ def test_fit_writes_the_legacy_files(unbroken):
     assert re.fullmatch(r"0000:\t0\.\d{4}\n", (folder / "tiny_best_map.log").read_text())
 
 
+def test_journal_tells_the_time_left(unbroken):
+    events = read_journal(unbroken[0] / "tiny_journal.jsonl")
+    left = [e["remaining_s"] for e in events if e["event"] == "epoch"]
+    assert len(left) == 4 and left[-1] == 0
+    assert all(e["remaining_s"] >= 0 for e in events if e["event"] == "interval")
+
+
 def test_logged_losses_are_sums_over_the_batch_averaged_over_batches(tmp_path):
     network, seen = make_network(), []
 
