@@ -31,7 +31,8 @@ def demo(argv: Sequence[str] | None) -> int:
     from gluon_ssd.build.demo import detect_pictures
 
     with console_log():
-        print(detect_pictures(command))
+        for line in detect_pictures(command):
+            print(line, flush=True)
     return 0
 
 

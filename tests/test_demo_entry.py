@@ -206,18 +206,41 @@ def test_model_without_class_names_says_so_and_takes_a_file(prefix, tmp_path):
     assert names == {(0, "ant"), (1, "bee")}
 
 
-def test_damaged_picture_stops_before_it_is_listed(prefix, tmp_path):
-    good, bad = photos(tmp_path / "in", 2)
+def test_damaged_picture_costs_no_other(prefix, tmp_path):
+    first, bad, last = photos(tmp_path / "in", 3)
     bad.write_bytes(bad.read_bytes()[:500])
     ended = demo(tmp_path / "in", tmp_path / "out", "--model-prefix", prefix)
-    assert str(bad) in one_error(ended)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == [good.name]
+    assert one_error(ended) == (
+        "error: 1 of 3 files could not be used and are left out; the lines above say why"
+    )
+    told = [line for line in ended.err.splitlines() if str(bad) in line]
+    assert len(told) == 1 and told[0].startswith(f"cannot use the image {bad}: ")
+    assert [row["source"] for row in listed(tmp_path / "out")] == [str(first), str(last)]
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["detections.json", first.name, last.name]
+    assert "in 2 pictures" in ended.out
+
+
+def test_photo_is_turned_as_its_exif_tag_says(prefix, tmp_path):
+    (photo,) = photos(tmp_path / "in", 1)
+    data = photo.read_bytes()
+    # Big-endian TIFF with one entry: orientation (0x0112), short, 1 value, 6 = turn clockwise.
+    tiff = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+    segment = b"Exif\0\0" + tiff
+    length = (len(segment) + 2).to_bytes(2, "big")
+    photo.write_bytes(data[:2] + b"\xff\xe1" + length + segment + data[2:])
+    ended = demo(photo, tmp_path / "out", "--model-prefix", prefix)
+    assert ended.code == 0, ended.err
+    (row,) = listed(tmp_path / "out")
+    assert (row["width"], row["height"]) == PHOTO_HW
+    assert read_image(photo).shape[:2] == PHOTO_HW  # a data set takes it as stored
+    assert read_image(tmp_path / "out" / photo.name).shape[:2] == PHOTO_HW[::-1]
 
 
 def test_damaged_video_is_one_line(prefix, tmp_path):
     film = tmp_path / "film.mp4"
     film.write_bytes(b"no video")
-    message = one_error(demo(film, tmp_path / "out", "--model-prefix", prefix))
-    assert message == (
-        f"error: cannot decode the video {film}; it is damaged or of an unknown codec"
-    )
+    ended = demo(film, tmp_path / "out", "--model-prefix", prefix)
+    assert one_error(ended).startswith("error: 1 of 1 files could not be used")
+    message = f"cannot decode the video {film}; it is damaged or of an unknown codec"
+    assert ended.err.splitlines().count(message) == 1

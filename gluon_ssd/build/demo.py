@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from gluon_ssd.build.networks import Model, deployed_model, network_model, train
 from gluon_ssd.build.pictures import Picture, list_sources, read_pictures
 from gluon_ssd.data.labels import read_classes_file
 from gluon_ssd.data.transforms import eval_transform
+from gluon_ssd.errors import DataError
 from gluon_ssd.files import atomic_write, ensure_directory
 from gluon_ssd.options import ModelOptions
 from gluon_ssd.options_tools import DemoCommand
@@ -29,44 +30,63 @@ _log = logging.getLogger(__name__)
 _DEMO_NMS = (0.45, 200, 100)
 
 
-def detect_pictures(command: DemoCommand) -> str:
-    """Run the demo; returns the summary to print.
+def detect_pictures(command: DemoCommand) -> Iterator[str]:
+    """Run the demo; yields the summary to print.
+
+    A picture that cannot be decoded is logged and left out; the rest is detected all the same.
 
     Raises:
-        DataError: a picture is not there or cannot be decoded.
+        DataError: a source is not there; or, at the very end, some could not be decoded.
     """
     sources = list_sources(command.images)
     model = _model(command)
     names = _class_names(command, model)
     folder = ensure_directory(Path(command.output).expanduser())
-    rows: list[dict[str, Any]] = []
-    pictures = tqdm(
-        read_pictures(sources, every=command.every), desc="detect", unit="img", disable=None
-    )
-    for picture in pictures:
-        labels, scores, boxes_px = detect(model, picture.image)
-        shown = scores >= command.thresh
-        drawn = draw_detections(
-            picture.image,
-            boxes_px,
-            labels,
-            scores=scores,
-            classes=names,
-            threshold=command.thresh,
-        )
-        path = folder / f"{picture.name}.jpg"
-        # Encoded here and written by Python, since OpenCV does not say why it cannot write.
-        _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
-        with atomic_write(path) as file:
-            file.write(jpeg.tobytes())
-        rows.append(_row(picture, path, names, labels[shown], scores[shown], boxes_px[shown]))
+    bad: list[DataError] = []
+
+    def report(error: DataError) -> None:
+        _log.error("%s", error)
+        bad.append(error)
+
+    pictures = read_pictures(sources, on_bad=report, every=command.every)
+    rows = [
+        _annotate(command, model, names, picture=picture, folder=folder)
+        for picture in tqdm(pictures, desc="detect", unit="img", disable=None)
+    ]
     with atomic_write(folder / "detections.json", "w") as file:
         json.dump(rows, file, indent=1)
     found = sum(len(row["detections"]) for row in rows)
-    return (
+    yield (
         f"{found} objects in {len(rows)} pictures; annotated pictures and detections.json "
         f"are in {folder}"
     )
+    if bad:
+        raise DataError(
+            f"{len(bad)} of {len(sources)} files could not be used and are left out; "
+            "the lines above say why"
+        )
+
+
+def _annotate(
+    command: DemoCommand, model: Model, names: Sequence[str], *, picture: Picture, folder: Path
+) -> dict[str, Any]:
+    """Detect in one picture and write it with its boxes; returns its entry for the JSON file."""
+    labels, scores, boxes_px = detect(model, picture.image)
+    shown = scores >= command.thresh
+    drawn = draw_detections(
+        picture.image,
+        boxes_px,
+        labels,
+        scores=scores,
+        classes=names,
+        threshold=command.thresh,
+    )
+    path = folder / f"{picture.name}.jpg"
+    # Encoded here and written by Python, since OpenCV does not say why it cannot write.
+    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
+    with atomic_write(path) as file:
+        file.write(jpeg.tobytes())
+    return _row(picture, path, names, labels[shown], scores[shown], boxes_px[shown])
 
 
 def detect(model: Model, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,19 +59,26 @@ def _is_known(path: Path) -> bool:
     return path.suffix.lower() in (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
 
 
-def read_pictures(sources: Sequence[Path], *, every: int = 1) -> Iterator[Picture]:
-    """Decode one picture after the other; of a video every `every`-th frame.
+def read_pictures(
+    sources: Sequence[Path], *, on_bad: Callable[[DataError], None], every: int = 1
+) -> Iterator[Picture]:
+    """Decode one picture after the other, photos upright; of a video every `every`-th frame.
 
-    Raises:
-        DataError: an image or a video cannot be decoded.
+    Args:
+        sources: files, from `list_sources`.
+        on_bad: told of every image or video that cannot be decoded; the next one follows.
+        every: step between two frames of a video.
     """
     taken: set[str] = set()
     for path in sources:
         name = _unique(path, taken)
-        if path.suffix.lower() in VIDEO_SUFFIXES:
-            yield from _read_video(path, name, every)
-        else:
-            yield Picture(name, str(path), None, read_image(path))
+        try:
+            if path.suffix.lower() in VIDEO_SUFFIXES:
+                yield from _read_video(path, name, every)
+            else:
+                yield Picture(name, str(path), None, read_image(path, upright=True))
+        except DataError as error:
+            on_bad(error)
 
 
 def _unique(path: Path, taken: set[str]) -> str:

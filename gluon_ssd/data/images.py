@@ -1,8 +1,8 @@
 """Read image files, and their sizes without decoding. A cut-off file is an error, not grey pixels.
 
 OpenCV decodes what is left of a truncated JPEG and says nothing, so the end marker is looked for
-here. EXIF rotation is not applied: annotations of the published sets are in stored coordinates,
-and the legacy reader ignores the tag as well.
+here. EXIF rotation is applied only on request: annotations of the published sets are in stored
+coordinates, and the legacy reader ignores the tag as well.
 """
 
 from __future__ import annotations
@@ -31,12 +31,16 @@ class _Damaged(Exception):
     """The file breaks the rules of its format; the text says how."""
 
 
-def read_image(path: str | os.PathLike[str]) -> np.ndarray:
+def read_image(path: str | os.PathLike[str], *, upright: bool = False) -> np.ndarray:
     """Decode an image file.
 
+    Args:
+        path: the file.
+        upright: turn a photo as its EXIF tag says. Data sets must not: their boxes lie in the
+            picture as stored.
+
     Returns:
-        uint8 (H, W, 3), RGB, as stored (EXIF rotation is not applied); grey images and images
-        with transparency are converted.
+        uint8 (H, W, 3), RGB; grey images and images with transparency are converted.
 
     Raises:
         DataError: naming the file when it is missing, no image, or cut off.
@@ -46,7 +50,7 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
         _measure(io.BytesIO(data))
     except _Damaged as problem:
         raise _unusable(path, str(problem)) from None
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     except cv2.error as error:
