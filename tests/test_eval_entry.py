@@ -216,6 +216,8 @@ def real(shared_dir):
     return (*options, "--dataset-root", root)
 
 
+COCO_MODEL = "ssd_300_mobilenet0.75_coco"
+
 REAL_AP = {
     "aeroplane": 0.5861,
     "bird": 0.5438,
@@ -312,6 +314,14 @@ def test_options_of_suppression_do_not_reach_an_exported_model(real, tmp_path):
         "ssd_300_mobilenet0.75_voc keeps the suppression it was exported with; "
         "--post-nms is not used"
     ) in ended.err
+
+
+def test_real_model_of_other_classes_is_refused_before_the_pass(real):
+    other = real[2].with_name(COCO_MODEL)
+    if not other.with_name(f"{COCO_MODEL}-0000.params").is_file():
+        pytest.skip(f"no {other}")
+    ended = run_script("eval_ssd.py", *real, "--model-prefix", other)
+    assert one_error(ended).startswith("error: the model has 80 classes, the data set has 20 (aer")
 
 
 def test_gpu_count_without_gpu_is_a_notice(data, weights):

@@ -7,7 +7,6 @@ scores first gives the same bits in a fraction of the time; see gluon_ssd/models
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +22,6 @@ from gluon_ssd.deploy.graph import (
     parse_graph,
     splice,
 )
-from gluon_ssd.deploy.split import prediction_joints
 from gluon_ssd.models.decode import STDS, DecodeSettings, decode_boxes, decode_detections
 
 _LOGGER = logging.getLogger(__name__)
@@ -51,8 +49,8 @@ class DetectionLayer:
     settings: DecodeSettings
 
 
-_CLASS_SHAPING = ("Reshape", "slice_axis", "amp_multicast", "transpose")
-_BACKGROUND_BY_ACTIVATION = {"softmax": 1, "sigmoid": 0}
+_ACTIVATIONS = ("softmax", "sigmoid")
+_CHOICES = ("slice_axis", "take")
 
 
 class _Unrecognised(Exception):
@@ -96,7 +94,7 @@ def graft_decoder(graph: Graph, params: Params, input_shapes: Mapping[str, tuple
 
 
 def count_classes(graph: Graph, params: Params, input_shapes: Mapping[str, tuple]) -> int | None:
-    """Foreground classes of a detector, from its detection layer or the width of its class heads.
+    """Foreground classes of a detector, from its detection layer or the width of its scores.
 
     Args:
         graph: as exported; not changed.
@@ -110,21 +108,29 @@ def count_classes(graph: Graph, params: Params, input_shapes: Mapping[str, tuple
         return find_detection_layer(graph).num_classes
     except _Unrecognised:
         pass
-    joints = prediction_joints(graph)
-    if len(joints) != 2:
+    scores = [(node, 0) for op in _ACTIVATIONS for node in graph.find(op)]
+    shapes = output_shapes(Graph(scores), params, input_shapes) if scores else []
+    # One row of scores per anchor; attention inside a network gives other shapes.
+    found = [node for (node, _), shape in zip(scores, shapes, strict=True) if len(shape) == 3]
+    if len(found) != 1:
         return None
-    shapes = output_shapes(Graph([(node, 0) for node in joints]), params, input_shapes)
-    widths = [math.prod(shape[1:]) for shape in shapes]
-    for activation, background in _BACKGROUND_BY_ACTIVATION.items():
-        for node in graph.find(activation):
-            source = node.inputs[0][0]
-            while source.op in _CLASS_SHAPING:
-                source = source.inputs[0][0]
-            for joint, width, other in zip(joints, widths, reversed(widths), strict=True):
-                num_anchors = other // 4
-                if source is joint and width % num_anchors == 0:
-                    return width // num_anchors - background
-    return None
+    chosen = _chosen_scores(graph, found[0])
+    ((*_, width),) = output_shapes(Graph([(chosen, 0)]), params, input_shapes)
+    return width - 1 if chosen.op == "softmax" else width
+
+
+def _chosen_scores(graph: Graph, scores: Node) -> Node:
+    """The columns of the scores that detection looks at: background and others are cut off."""
+    while True:
+        readers = [
+            node for node in graph.nodes() if any(source is scores for source, _ in node.inputs)
+        ]
+        if len(readers) != 1 or readers[0].op not in _CHOICES:
+            return scores
+        (reader,) = readers
+        if reader.inputs[0][0] is not scores or int(reader.number("axis", 0)) not in (2, -1):
+            return scores
+        scores = reader
 
 
 def find_detection_layer(graph: Graph) -> DetectionLayer:

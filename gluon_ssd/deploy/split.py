@@ -32,7 +32,7 @@ def split_at_predictions(graph: Graph, image_input: str) -> Halves | None:
     Returns:
         The two halves, or None when there is no such place. The graph itself is not changed.
     """
-    joints = prediction_joints(graph)
+    joints = [node for node in graph.find("Concat") if _joins_predictions(node)]
     if not joints:
         return None
     names = tuple(f"_predictions{number}" for number in range(len(joints)))
@@ -41,11 +41,6 @@ def split_at_predictions(graph: Graph, image_input: str) -> Halves | None:
     is_apart = image_input not in decoding.variables()
     network = Graph([(node, 0) for node in joints])
     return Halves(network, decoding if is_apart else None, names)
-
-
-def prediction_joints(graph: Graph) -> list[Node]:
-    """The nodes that join the class and the box predictions of all levels."""
-    return [node for node in graph.find("Concat") if _joins_predictions(node)]
 
 
 def _joins_predictions(node: Node) -> bool:
