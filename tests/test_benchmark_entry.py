@@ -72,7 +72,7 @@ def prefix(tmp_path_factory):
 
 
 def test_deploy(tmp_path, prefix):
-    options = ("--model-prefix", prefix, "--batch-size", 2, "--rounds", 5)
+    options = ("--model-prefix", f"{prefix}-symbol.json", "--batch-size", 2, "--rounds", 5)
     text, (row,) = benchmark("deploy", tmp_path, *options)
     assert row["batch"] == 2
     assert row["as written, ms"] > 0 and row["folded and fused, ms"] > 0
@@ -84,7 +84,8 @@ def test_evaluation_both_ways_gives_the_same_score(tmp_path, shared_dir):
     model, root = shared_dir / "weights/ssd_300_mobilenet0.75_voc", shared_dir / "data/voc-mini"
     if not (root.is_dir() and model.with_name(f"{model.name}-0000.params").is_file()):
         pytest.skip(f"no {model} or {root}")
-    options = ("--model-prefix", model, "--dataset-root", root, "--limit-images", 20)
+    named = f"{model}-symbol.json"  # either file names the model too
+    options = ("--model-prefix", named, "--dataset-root", root, "--limit-images", 20)
     text, rows = benchmark("eval", tmp_path, *options, "--rounds", 1, "--num-workers", 0)
     assert len(as_table(text)) == 2 + len(rows)
     assert [row["way"] for row in rows] == ["original", "ours"]

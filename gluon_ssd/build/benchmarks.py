@@ -17,6 +17,7 @@ from gluon_ssd.data.custom import open_dataset
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.loader import Loader
 from gluon_ssd.data.samples import EvalSamples, TrainSamples
+from gluon_ssd.deploy.exported import plain_prefix
 from gluon_ssd.deploy.runtime import load_deployed
 from gluon_ssd.errors import DataError
 from gluon_ssd.evaluation.boxsets import collect_ground_truth
@@ -142,7 +143,7 @@ def _eval(options: EvalBenchmark) -> str:
             paths,
             labels,
             dataset.classes,
-            prefix=options.model_prefix,
+            prefix=plain_prefix(options.model_prefix),
             size=options.data_shape,
             batch_size=options.batch_size,
         )
