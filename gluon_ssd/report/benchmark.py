@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+
+from gluon_ssd.compat import mx
 
 DRY_RUNS = 5
 """Calls before the clock counts, as in the legacy benchmark."""
@@ -145,3 +150,17 @@ def _seconds(run: Callable[[Any], Any], argument: Any) -> float:
     start = time.perf_counter()
     finish(run(argument))
     return time.perf_counter() - start
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep OpenCV and MXNet's operators to one thread: waiting threads spin and burn CPU time."""
+    before = cv2.getNumThreads()
+    set_threads = mx.base._LIB.MXSetNumOMPThreads
+    cv2.setNumThreads(1)
+    mx.base.check_call(set_threads(ctypes.c_int(1)))
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+        mx.base.check_call(set_threads(ctypes.c_int(compute_threads())))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
-import cv2
 import numpy as np
 
 from gluon_ssd.compat import mx
+from gluon_ssd.report.benchmark import one_thread
 
 MakeSample = Callable[[int], Any]
 """Makes the training sample of one image, from the file on disk to arrays that are ready."""
@@ -37,7 +35,7 @@ def measure_data_pipelines(
     """
     random.seed(0)
     np.random.seed(0)
-    with _one_thread():
+    with one_thread():
         for pipeline in (ours, original):
             pipeline(0)
         times = np.array(
@@ -121,18 +119,3 @@ def _cpu_seconds(pipeline: MakeSample, num_images: int) -> float:
     for number in range(num_images):
         pipeline(number)
     return time.process_time() - start
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep OpenCV and MXNet's operators to one thread: waiting threads spin and burn CPU time."""
-    before = cv2.getNumThreads()
-    set_threads = mx.base._LIB.MXSetNumOMPThreads
-    cv2.setNumThreads(1)
-    mx.base.check_call(set_threads(ctypes.c_int(1)))
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
-        # What MXNet had is not told; the number of cores is what it starts with.
-        mx.base.check_call(set_threads(ctypes.c_int(before)))
