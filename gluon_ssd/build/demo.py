@@ -115,8 +115,8 @@ def _model(command: DemoCommand) -> Model:
     flag = f"--gpus {command.gpus}"
     context = devices(command.device_ids[:1], flag)[0]
     if command.model_prefix:
-        size = command.data_shape or 300
-        return deployed_model(command.model_prefix, size, fuse=True, ctx=context)
+        asked = command.data_shape or None
+        return deployed_model(command.model_prefix, asked, fuse=True, ctx=context)
     options = ModelOptions(model_root=command.model_root, mirror=command.mirror)
     network = trained_network(
         command.network, command.pretrained, classes_file=command.classes, options=options

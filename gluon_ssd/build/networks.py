@@ -61,11 +61,16 @@ def wants_zoo_weights(pretrained: str) -> bool:
     return pretrained.lower() in ("true", "1", "yes", "t")
 
 
-def deployed_model(prefix: str, size: int, *, fuse: bool, ctx: Any) -> Model:
+_USUAL_SIZE = 300  # the default of --data-shape
+
+
+def deployed_model(prefix: str, size: int | None, *, fuse: bool, ctx: Any) -> Model:
     """Load an exported model. A size it carries wins over `size`, with a notice."""
     deployed = load_deployed(prefix, ctx=ctx, input_size_hw=None, fuse=False)
     saved = deployed.saved
-    if saved is not None and saved.input_size_hw != (size, size):
+    if size is None:
+        size = saved.input_size_hw[0] if saved else _USUAL_SIZE
+    elif saved is not None and saved.input_size_hw != (size, size):
         _log.warning(
             "%s was exported for %d pixels; --data-shape %d is not used",
             prefix,
