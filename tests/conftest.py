@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import sys
 from pathlib import Path
 
@@ -11,6 +12,10 @@ import cv2
 import hypothesis
 import numpy as np
 import pytest
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and what they start
+# inherits that; tests that interrupt a process would then wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 233
