@@ -219,7 +219,6 @@ def forbidden(tmp_path_factory, weights, prefix):
         ("shapes", "cannot write {}/sealed/shapes: no permission to write there; change its"),
         ("weights", "cannot read {}/secret/w.json: Permission denied"),
         ("deploy", "cannot read {}/secret/m-symbol.json: "),
-        ("image", "cannot read the image {}/in/i0.jpg: Permission denied"),
     ],
 )
 def test_no_permission(forbidden, name, message):
@@ -229,6 +228,15 @@ def test_no_permission(forbidden, name, message):
     assert "Traceback" not in err
     last = err.splitlines()[-1]
     assert last.startswith("error: " + message.format(folder, NETWORK)), last
+
+
+def test_no_permission_to_read_a_picture(forbidden):
+    folder, answers = forbidden
+    code, _, err = answers["image"]
+    assert code == 2, err
+    named, last = err.splitlines()[-2:]
+    assert named.startswith(f"cannot read the image {folder}/in/i0.jpg: Permission denied")
+    assert last.startswith("error: 1 of 1 files could not be used")
 
 
 def test_read_only_file_system(tmp_path, data, prefix):
