@@ -141,9 +141,14 @@ def peak_memory_mib() -> float:
 
 
 def compute_threads() -> int:
-    """Threads that operators may use: OMP_NUM_THREADS, or the cores this process may run on."""
+    """Threads that MXNet's operators use: OMP_NUM_THREADS, or half of this process's processors.
+
+    MXNet takes the other half for hyperthreads, whether they are or not.
+    """
     wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    return int(wanted) if wanted.isdigit() and int(wanted) > 0 else len(os.sched_getaffinity(0))
+    if wanted.isdigit() and int(wanted) > 0:
+        return int(wanted)
+    return max(1, len(os.sched_getaffinity(0)) // 2)
 
 
 def _seconds(run: Callable[[Any], Any], argument: Any) -> float:

@@ -75,7 +75,7 @@ def test_threads_follow_the_environment(value, expected, monkeypatch):
 
 
 @pytest.mark.parametrize("value", ["", "0", "many"])
-def test_threads_without_a_wish_are_the_usable_cores(value, monkeypatch):
+def test_threads_without_a_wish_are_half_of_the_processors(value, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", value)
-    monkeypatch.setattr(benchmark.os, "sched_getaffinity", lambda _: {0, 3, 5})
-    assert benchmark.compute_threads() == 3
+    monkeypatch.setattr(benchmark.os, "sched_getaffinity", lambda _: {0, 3, 5, 7})
+    assert benchmark.compute_threads() == 2
