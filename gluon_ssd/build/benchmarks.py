@@ -27,7 +27,7 @@ from gluon_ssd.files import atomic_write, ensure_directory
 from gluon_ssd.models import build_network
 from gluon_ssd.models.original import layers_to_compare
 from gluon_ssd.options_tools import DataBenchmark, DecodeBenchmark, DeployBenchmark, EvalBenchmark
-from gluon_ssd.report.benchmark import compare, one_thread
+from gluon_ssd.report.benchmark import compare
 from gluon_ssd.report.data_benchmark import (
     measure_data_pipelines,
     measure_loader,
@@ -120,10 +120,7 @@ def _decode(options: DecodeBenchmark) -> str:
     rows = []
     for start, (inputs, original, ours) in layers_to_compare(*outputs).items():
         _log.info("measuring %s ...", start)
-        # A second thread costs the many small operators of ours more than it gives them, and more
-        # so the busier the machine; one for each side compares the work itself.
-        with one_thread():
-            measured = measure_decode(ours, original, inputs, rounds=options.rounds)
+        measured = measure_decode(ours, original, inputs, rounds=options.rounds)
         facts = {"start": start, "anchors": len(anchors), "classes": options.num_classes}
         rows.append({**facts, "batch": options.batch_size, **measured})
     _write(options.output, rows)
