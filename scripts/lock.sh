@@ -20,7 +20,20 @@ compile() {
         --output-file "requirements/$name.lock" "$@" pyproject.toml
 }
 
-compile base "$@"
+# GluonCV declares pandas and pyyaml for its PyTorch parts; only what is named here really imports
+# them.
+excludes=$(mktemp)
+trap 'rm -f "$excludes"' EXIT
+leave_out() {
+    case $1 in
+        tune) : ;;
+        horovod) echo pandas ;;
+        *) printf '%s\n' pandas pyyaml ;;
+    esac >"$excludes"
+}
+
+leave_out base
+compile base --excludes "$excludes" "$@"
 
 # The other files hold only what they add to the base, at versions that agree with it.
 base_packages=()
@@ -28,6 +41,12 @@ while read -r package; do
     base_packages+=(--no-emit-package "$package")
 done < <(sed -n 's/^\([a-z0-9._-]*\)==.*/\1/p' requirements/base.lock | sort -u)
 for extra in dev dali horovod tune onnx openvino; do
-    compile "$extra" --extra "$extra" --constraints requirements/base.lock \
+    leave_out "$extra"
+    compile "$extra" --excludes "$excludes" --extra "$extra" --constraints requirements/base.lock \
         "${base_packages[@]}" "$@"
 done
+
+# The tools that compile Horovod, for an environment of their own.
+uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+    --no-emit-index-url --no-emit-find-links --custom-compile-command "bash scripts/lock.sh" \
+    --output-file requirements/horovod-build.lock "$@" --group horovod-build

@@ -3,12 +3,14 @@
 # time: it does only what is missing.
 #   bash scripts/setup.sh                       what training and evaluation need
 #   bash scripts/setup.sh --dev                 and the test tools
-#   bash scripts/setup.sh --extras dali,onnx    and optional parts: dali horovod tune onnx openvino
+#   bash scripts/setup.sh --extras dali,tune    and optional parts: dali horovod tune onnx openvino
 #   PYTHON=/path/to/python3.12 bash scripts/setup.sh    with this Python (3.11 or 3.12)
+# Horovod is compiled (2 to 4 minutes; needs cmake, g++, make); its wheel is kept in
+# GLUON_SSD_CACHE (~/.cache/gluon-ssd) for the next time.
 set -euo pipefail
 
 EXTRAS="dali horovod tune onnx openvino"
-NEEDED_MB=1500 # .venv takes 0.7 GB; the rest is room for downloads and their unpacking
+NEEDED_MB=1500 # .venv takes 0.7 GB, DALI 0.6 GB; the rest is room for downloads and their unpacking
 
 say() { echo "setup.sh: $*"; }
 stop() {
@@ -115,18 +117,106 @@ check_disk() {
         stop "$PWD has $free_mb MB free and the installation needs $NEEDED_MB MB; free some space or move the project"
 }
 
-# install_lock PART [reinstall]: exactly the listed files, checked by hash, nothing they would pull in.
-install_lock() {
-    local lock=requirements/$1.lock
+# pip_install PYTHON ARGUMENTS...: exactly what is listed, nothing it would pull in.
+pip_install() {
+    local python=$1
+    shift
     if command -v uv >/dev/null; then
-        uv pip install --quiet --python "$venv/bin/python" --require-hashes --no-deps \
-            ${2:+--reinstall} -r "$lock"
+        uv pip install --quiet --python "$python" --no-deps "${@/--force-reinstall/--reinstall}"
         return
     fi
-    "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$venv/bin/python" -m ensurepip >/dev/null
+    "$python" -m pip --version >/dev/null 2>&1 || "$python" -m ensurepip >/dev/null
     # A user's pip settings may ask for --user, which a virtual environment refuses.
-    PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 "$venv/bin/python" -m pip install --quiet \
-        --require-hashes --no-deps ${2:+--force-reinstall} -r "$lock"
+    PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 "$python" -m pip install --quiet --no-deps "$@"
+}
+
+# install_lock PART [reinstall]: the files of a lock, checked by hash.
+install_lock() {
+    local lock=requirements/$1.lock again=()
+    [ -z "${2:-}" ] || again=(--force-reinstall)
+    if [ "$1" = horovod ]; then
+        install_horovod "$lock" "${again[@]}"
+    else
+        pip_install "$venv/bin/python" --require-hashes "${again[@]}" -r "$lock"
+    fi
+}
+
+# The lines of one package of a lock, and those of all others.
+entry() { awk -v name="$1" '/^[a-z]/ { mine = index($0, name "==") == 1 } mine' "$2"; }
+all_but() { awk -v name="$1" '/^[a-z]/ { mine = index($0, name "==") == 1 } !mine' "$2"; }
+
+# The folder of Horovod's wheel: one for everything that the compiled files depend on.
+horovod_folder() {
+    local key
+    key=$({
+        version_of "$venv/bin/python"
+        has_mpi && echo mpi
+        entry horovod requirements/horovod.lock
+        entry mxnet requirements/base.lock
+        entry numpy requirements/base.lock
+        cat requirements/horovod-build.lock
+    } | sha256sum | cut -c1-16)
+    echo "${GLUON_SSD_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/gluon-ssd}/horovod-$key"
+}
+has_mpi() { command -v mpicxx >/dev/null && command -v mpirun >/dev/null; }
+has_horovod_wheel() { ls "$(horovod_folder)"/horovod-*.whl >/dev/null 2>&1; }
+
+# Says what compiling Horovod lacks, before anything is downloaded.
+check_compiler() {
+    local missing=() include
+    for tool in cmake g++ make; do
+        command -v "$tool" >/dev/null || missing+=("$tool")
+    done
+    include=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
+    [ -e "$include/Python.h" ] || missing+=("python$(version_of "$venv/bin/python")-dev")
+    [ ${#missing[@]} -eq 0 ] ||
+        stop "extra horovod is compiled and needs ${missing[*]}; install (Debian, Ubuntu: apt-get install ${missing[*]}) and run again"
+}
+
+# Compiles Horovod against the MXNet of .venv, with tools from an environment of their own.
+build_horovod() {
+    local folder=$1 log=$1/build.log work packages mpi=HOROVOD_WITHOUT_MPI with="Gloo"
+    if has_mpi; then
+        mpi=HOROVOD_WITH_MPI
+        with="Gloo and MPI"
+    fi
+    mkdir -p "$folder"
+    work=$(mktemp -d)
+    # shellcheck disable=SC2064  # the folder of now
+    trap "rm -rf '$work'" EXIT
+    say "horovod: compiling with $with (2 to 4 minutes; log: $log)"
+    "$venv/bin/python" -m venv "$work/tools" || return
+    pip_install "$work/tools/bin/python" --require-hashes -r requirements/horovod-build.lock || return
+    # The tools see MXNet, and with it the names that it misses in this NumPy.
+    packages=$work/tools/lib/python$(version_of "$venv/bin/python")/site-packages
+    "$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))' >"$packages/mxnet.pth"
+    printf '%s\n' 'import sys' "sys.path.append('$PWD')" 'import gluon_ssd.compat' >"$packages/sitecustomize.py"
+    entry horovod requirements/horovod.lock >"$work/horovod.txt"
+    # pip's own cache knows nothing of the HOROVOD_ settings.
+    if ! env HOROVOD_WITH_MXNET=1 HOROVOD_WITHOUT_TENSORFLOW=1 HOROVOD_WITHOUT_PYTORCH=1 \
+        HOROVOD_WITH_GLOO=1 "$mpi=1" MAKEFLAGS="-j$(nproc)" PATH="$work/tools/bin:$PATH" \
+        PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 \
+        "$work/tools/bin/python" -m pip wheel --no-cache-dir --no-deps --no-build-isolation \
+        --no-binary horovod --require-hashes -w "$work/wheel" -r "$work/horovod.txt" >"$log" 2>&1; then
+        say "horovod: compiling failed; the last lines of $log:"
+        tail -n 5 "$log" >&2
+        return 1
+    fi
+    mv "$work/wheel"/horovod-*.whl "$folder/"
+}
+
+install_horovod() {
+    local lock=$1 folder others
+    shift
+    folder=$(horovod_folder)
+    has_horovod_wheel || (build_horovod "$folder") || return
+    others=$(mktemp)
+    all_but horovod "$lock" >"$others"
+    pip_install "$venv/bin/python" --require-hashes "$@" -r "$others" &&
+        pip_install "$venv/bin/python" "$@" "$folder"/horovod-*.whl
+    local result=$?
+    rm -f "$others"
+    return $result
 }
 
 # The wheels bring every library but libgomp; see that what was installed also loads.
@@ -156,20 +246,27 @@ install_part() {
     rm -f "$started"
 }
 
+# is_done PART: whether what the stamp says fits the lock.
+is_done() {
+    grep -qx "$1 $(sha256sum "requirements/$1.lock" | cut -d' ' -f1)" "$stamp" 2>/dev/null
+}
+
 make_venv
+case " ${parts[*]} " in
+    *" horovod "*) is_done horovod || has_horovod_wheel || check_compiler ;;
+esac
 for part in "${parts[@]}"; do
     lock=requirements/$part.lock
     if ! grep -q '==' "$lock"; then
         say "extra $part: nothing to install yet"
         continue
     fi
-    sum=$(sha256sum "$lock" | cut -d' ' -f1)
-    if grep -qx "$part $sum" "$stamp" 2>/dev/null; then
+    if is_done "$part"; then
         say "$part: in place"
         continue
     fi
     check_disk
-    install_part "$part" "$sum" ||
+    install_part "$part" "$(sha256sum "$lock" | cut -d' ' -f1)" ||
         stop "installing $lock failed (see above); check the network and the package index your pip or uv is set to, then run again"
 done
 say "ready: $venv/bin/python"
