@@ -194,7 +194,7 @@ build_horovod() {
     entry horovod requirements/horovod.lock >"$work/horovod.txt"
     # pip's own cache knows nothing of the HOROVOD_ settings.
     if ! env HOROVOD_WITH_MXNET=1 HOROVOD_WITHOUT_TENSORFLOW=1 HOROVOD_WITHOUT_PYTORCH=1 \
-        HOROVOD_WITH_GLOO=1 "$mpi=1" MAKEFLAGS="-j$(nproc)" PATH="$work/tools/bin:$PATH" \
+        HOROVOD_WITH_GLOO=1 "$mpi=1" CMAKE_POLICY_VERSION_MINIMUM=3.5 MAKEFLAGS="-j$(nproc)" PATH="$work/tools/bin:$PATH" \
         PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 \
         "$work/tools/bin/python" -m pip wheel --no-cache-dir --no-deps --no-build-isolation \
         --no-binary horovod --require-hashes -w "$work/wheel" -r "$work/horovod.txt" >"$log" 2>&1; then

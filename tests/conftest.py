@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import random
 import signal
@@ -23,6 +24,46 @@ SEED = 233
 # The same examples on every run; time limits are pytest's business.
 hypothesis.settings.register_profile("project", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("project")
+
+
+# Mark of a test -> the module its extra of scripts/setup.sh brings.
+EXTRA_MODULES = {"horovod": "horovod", "dali": "nvidia.dali", "tune": "neural_compressor"}
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # a package above it is missing
+        return False
+
+
+def _missing_extras(item: pytest.Item) -> list[str]:
+    return [
+        e
+        for e, module in EXTRA_MODULES.items()
+        if item.get_closest_marker(e) and not _is_there(module)
+    ]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip tests of an extra that is not installed; with CI set that is a failure."""
+    for extra in _missing_extras(item):
+        reason = f"the extra {extra} is missing; run: bash scripts/setup.sh --extras {extra}"
+        if os.environ.get("CI", "").lower() in ("1", "true"):
+            pytest.fail(reason, pytrace=False)
+        _skipped_for_extra.setdefault(extra, []).append(item.nodeid)
+        pytest.skip(reason)
+
+
+_skipped_for_extra: dict[str, list[str]] = {}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List by name what did not run for want of an extra."""
+    for extra, names in _skipped_for_extra.items():
+        terminalreporter.section(f"skipped, since the extra {extra} is missing: {len(names)} tests")
+        for name in names:
+            terminalreporter.line(name)
 
 
 @pytest.fixture(autouse=True)

@@ -22,23 +22,27 @@ LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 SCRIPTS = sorted([*(ROOT / "scripts").glob("*.sh"), ROOT / ".ci" / "run"])
 
 # All that setup.sh calls; leaving out the rest of PATH hides uv and every Python.
-TOOLS = "awk bash cat cut df dirname flock grep ls mv rm sed sha256sum touch uname".split()
+TOOLS = (
+    "awk bash cat cut df dirname env flock grep ls mkdir mktemp mv nproc rm sed sha256sum tail "
+    "touch uname"
+).split()
 
 
-def _make_wheel(folder: Path) -> str:
-    """Write cv2 1.0 as a wheel of one module; returns its requirement line with the hash."""
-    wheel = folder / "cv2-1.0-py3-none-any.whl"
+def _make_wheel(folder: Path, name: str = "cv2") -> str:
+    """Write version 1.0 as a wheel of one module; returns its requirement line with the hash."""
+    wheel = folder / f"{name}-1.0-py3-none-any.whl"
+    information = f"{name}-1.0.dist-info"
     with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("cv2.py", "INSTALLED = True\n")
+        archive.writestr(f"{name}.py", "INSTALLED = True\n")
         archive.writestr(
-            "cv2-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: cv2\nVersion: 1.0\n"
+            f"{information}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
         )
         archive.writestr(
-            "cv2-1.0.dist-info/WHEEL",
+            f"{information}/WHEEL",
             "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         )
-        archive.writestr("cv2-1.0.dist-info/RECORD", "")
-    return f"cv2==1.0 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+        archive.writestr(f"{information}/RECORD", "")
+    return f"{name}==1.0 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
 
 
 class Project:
@@ -54,7 +58,7 @@ class Project:
         (self.root / "gluon_ssd/compat.py").touch()
         self.lock = self.root / "requirements/base.lock"
         self.lock.write_text(_make_wheel(folder))
-        for extra in EXTRAS:
+        for extra in [*EXTRAS, "horovod-build"]:
             (self.root / f"requirements/{extra}.lock").write_text("# nothing\n")
         self.tools.mkdir()
         for tool in TOOLS:
@@ -82,8 +86,9 @@ class Project:
             check=False,
         )
 
-    def is_importable(self) -> bool:
-        command = [self.root / ".venv/bin/python", "-c", "import cv2; assert cv2.INSTALLED"]
+    def is_importable(self, name: str = "cv2") -> bool:
+        code = f"import {name}; assert {name}.INSTALLED"
+        command = [self.root / ".venv/bin/python", "-c", code]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
     def fake_python(self, version: str) -> str:
@@ -235,6 +240,39 @@ def test_a_full_disk_is_noticed_before_installing(bare_project: Project):
     assert "has 1200 MB free and the installation needs 1500 MB" in _last_line(run)
 
 
+def _compilers(project: Project) -> None:
+    for tool in ("cmake", "g++", "make"):
+        (project.tools / tool).symlink_to("/usr/bin/true")
+
+
+def test_a_missing_compiler_is_named_before_anything_is_installed(bare_project: Project):
+    lock = bare_project.root / "requirements/horovod.lock"
+    lock.write_text(f"horovod==1.0 --hash=sha256:{'0' * 64}\n")
+    run = bare_project.setup("--extras", "horovod")
+    assert run.returncode == 2
+    assert "extra horovod is compiled and needs cmake g++ make" in _last_line(run)
+    assert not bare_project.is_importable()
+
+
+def test_horovod_is_compiled_once_and_its_wheel_kept(bare_project: Project):
+    _compilers(bare_project)
+    lock = bare_project.root / "requirements/horovod.lock"
+    lock.write_text(f"horovod==1.0 --hash=sha256:{'0' * 64}\n" + bare_project.lock.read_text())
+    # Here is no sdist to compile: that is one clear line, and nothing counts as installed.
+    run = bare_project.setup("--extras", "horovod")
+    assert run.returncode == 2
+    assert "installing requirements/horovod.lock failed" in _last_line(run)
+    assert "horovod" not in bare_project.stamp.read_text()
+    # With a wheel where the compiled one would have been put, nothing is compiled any more.
+    (folder,) = (bare_project.tools.parent / ".cache/gluon-ssd").glob("horovod-*")
+    _make_wheel(folder, "horovod")
+    run = bare_project.setup("--extras", "horovod")
+    assert run.returncode == 0, run.stderr
+    assert "compiling" not in run.stdout
+    assert bare_project.is_importable("horovod")
+    assert "horovod" in bare_project.stamp.read_text()
+
+
 # --- the lock files and the other scripts --------------------------------------------------------
 
 
@@ -270,7 +308,7 @@ def test_every_list_of_extras_is_the_same():
     named = re.search(r'^EXTRAS="(.*)"$', (ROOT / "scripts/setup.sh").read_text("utf-8"), re.M)
     assert set(named.group(1).split()) == extras
     assert set(EXTRAS) == extras
-    assert {lock.stem for lock in LOCKS} == extras | {"base", "dev"}
+    assert {lock.stem for lock in LOCKS} == extras | {"base", "dev", "horovod-build"}
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
@@ -287,10 +325,12 @@ def test_ci_runs_what_people_run():
     commands = [
         line
         for line in (ROOT / "scripts/test.sh").read_text("utf-8").splitlines()
-        if line.startswith(("bash ", "exec "))
+        if line.startswith(("bash ", "exec ", "    bash ", "for "))
     ]
     assert commands == [
         "bash scripts/setup.sh --dev",
+        "for extra in tune dali horovod; do",
+        '    bash scripts/setup.sh --extras "$extra" ||',
         "bash scripts/check.sh",
         'exec .venv/bin/python -m pytest "$@"',
     ]
