@@ -57,14 +57,14 @@ def export_detector(detector: Detector, prefix: str, *, fused: bool, saved: Save
             detector.export(plain, remove_amp_cast=True)
             exported = read_exported(plain)
             _check_finite(exported.params)
-            _write_pair(exported.graph, exported.params, plain, saved)
+            write_pair(exported.graph, exported.params, plain, saved)
             _compare_outputs(load_deployed(plain, fuse=False), images, expected, prefix)
             final = plain
             if fused:
                 final = str(Path(folder) / "fused")
                 graph, params = exported.graph, exported.params
                 params = fold_constants(graph, params, {INPUT: shape})
-                _write_pair(graph, fuse(graph, params), final, saved)
+                write_pair(graph, fuse(graph, params), final, saved)
                 _compare_predictions(plain, final, images, prefix)
             for source, destination in zip(
                 exported_files(final), exported_files(prefix), strict=True
@@ -98,11 +98,20 @@ def _check_finite(params: Params) -> None:
         )
 
 
-def _write_pair(graph: Graph, params: Params, prefix: str, saved: SavedModel) -> None:
+def write_pair(graph: Graph, params: Params, prefix: str, saved: SavedModel | None) -> None:
+    """Write symbol and parameters, one after the other: into a folder that nobody looks into yet.
+
+    Args:
+        graph: the symbol.
+        params: its arrays.
+        prefix: path without "-symbol.json".
+        saved: the record that goes into the symbol, if there is one.
+    """
     symbol_file, params_file = exported_files(prefix)
     with atomic_write(symbol_file, "w") as file:
         file.write(format_graph(graph))
-    write_symbol_metadata(symbol_file, saved)
+    if saved is not None:
+        write_symbol_metadata(symbol_file, saved)
     statistics = set(to_symbol(graph).list_auxiliary_states())
     arrays = {
         f"{'aux' if name in statistics else 'arg'}:{name}": mx.nd.array(value, dtype=value.dtype)

@@ -101,6 +101,25 @@ class Graph:
             node.inputs = [swapped(output) for output in node.inputs]
         self.heads = [swapped(output) for output in self.heads]
 
+    def copy(self, stand_ins: Mapping[int, Node] | None = None) -> Graph:
+        """The graph with nodes of its own.
+
+        Args:
+            stand_ins: id(node) -> what takes its place, and with it that of all it alone needs.
+        """
+        copies = dict(stand_ins or {})
+
+        def copied(output: Output) -> Output:
+            return copies[id(output[0])], output[1]
+
+        for node in self.nodes():
+            if id(node) not in copies:
+                inputs = [copied(source) for source in node.inputs]
+                copies[id(node)] = Node(
+                    node.op, node.name, dict(node.attrs), inputs, dict(node.extra)
+                )
+        return Graph([copied(head) for head in self.heads])
+
     def find(self, op: str) -> Iterator[Node]:
         """Nodes of one operator, inputs before users."""
         return (node for node in self.nodes() if node.op == op)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gluon_ssd.deploy.graph import VARIABLE, Graph, Node, Output
+from gluon_ssd.deploy.graph import VARIABLE, Graph, Node
 
 _SHAPING = ("transpose", "Flatten", "Reshape")
 _CHANGES_OF_TYPE = ("_contrib_quantize_v2", "_contrib_requantize", "_contrib_dequantize")
@@ -37,7 +37,7 @@ def split_at_predictions(graph: Graph, image_input: str) -> Halves | None:
         return None
     names = tuple(f"_predictions{number}" for number in range(len(joints)))
     stand_ins = {id(node): Node(VARIABLE, name) for node, name in zip(joints, names, strict=True)}
-    decoding = _copy_above(graph, stand_ins)
+    decoding = graph.copy(stand_ins)
     is_apart = image_input not in decoding.variables()
     network = Graph([(node, 0) for node in joints])
     return Halves(network, decoding if is_apart else None, names)
@@ -56,17 +56,3 @@ def _comes_from_convolution(node: Node) -> bool:
         transposed = transposed or node.op == "transpose"
         node = node.inputs[0][0]
     return transposed and "conv" in node.op.lower()
-
-
-def _copy_above(graph: Graph, stand_ins: dict[int, Node]) -> Graph:
-    """A copy of the graph in which some nodes, and so what is under them, are replaced."""
-    copies = dict(stand_ins)
-
-    def copied(output: Output) -> Output:
-        return copies[id(output[0])], output[1]
-
-    for node in graph.nodes():
-        if id(node) not in copies:
-            inputs = [copied(source) for source in node.inputs]
-            copies[id(node)] = Node(node.op, node.name, dict(node.attrs), inputs, dict(node.extra))
-    return Graph([copied(head) for head in graph.heads])

@@ -1,0 +1,164 @@
+"""Compare two detectors on the same images: how many detections they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from gluon_ssd.boxes import iou_matrix
+from gluon_ssd.deploy.runtime import DeployedModel
+from gluon_ssd.errors import ModelError
+
+_IMAGES = 32
+_SHARE = 4
+_SAME_BOX = 0.5
+"""IoU from which two detections of one class count as the same, as in the VOC metric."""
+_LEAST_LIKENESS = 0.5
+"""Below this correlation of the predictions the quantised network computes something else; working
+ones have 0.9 and more."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well a quantised model agrees with the fp32 one.
+
+    Attributes:
+        num_images: images compared.
+        num_detections: detections of the fp32 model in them.
+        matched: share of these that the other finds too: same class, IoU of at least 0.5.
+        largest_score_difference: among the matched ones.
+        likeness: correlation of the raw predictions, the smaller one of scores and offsets.
+    """
+
+    num_images: int
+    num_detections: int
+    matched: float
+    largest_score_difference: float
+    likeness: float
+
+    def to_dict(self) -> dict[str, float]:
+        """For JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.matched:.1%} of {self.num_detections} fp32 detections in {self.num_images} "
+            f"images found again, scores within {self.largest_score_difference:.3f}, predictions "
+            f"correlate by {self.likeness:.4f}"
+        )
+
+
+def compare_detectors(
+    reference: DeployedModel,
+    other: DeployedModel,
+    batches: Sequence[np.ndarray],
+    *,
+    name: str,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Agreement:
+    """Run both on the first images of the batches.
+
+    Args:
+        reference: the fp32 model.
+        other: what was made of it.
+        batches: float32 (B, 3, H, W), normalised.
+        name: of the other, for messages.
+        progress: told how many images of how many are done.
+
+    Raises:
+        ModelError: the other one gives values that are not finite, no detection where the
+            reference has some, or predictions that have nothing to do with the reference's.
+    """
+    chosen = _first_images(batches)
+    total, done, scores = sum(map(len, chosen)), 0, Likeness()
+    found, matched, difference = 0, 0, 0.0
+    for images in chosen:
+        for one, two in zip(reference.run_heads(images), other.run_heads(images), strict=True):
+            scores.add(one.asnumpy(), two.asnumpy())
+        rows = zip(_detections(reference, images), _detections(other, images), strict=True)
+        for ours, theirs in rows:
+            pairs = _match(ours, theirs)
+            found, matched = found + len(ours), matched + len(pairs)
+            difference = max([difference, *(abs(ours[i, 1] - theirs[j, 1]) for i, j in pairs)])
+        done += len(images)
+        if progress:
+            progress("compare", done, total)
+    _refuse_nonsense(scores, found, matched, name)
+    share = matched / found if found else 1.0
+    return Agreement(total, found, share, float(difference), scores.smallest)
+
+
+class Likeness:
+    """Correlation of two streams of arrays, computed piece by piece."""
+
+    def __init__(self) -> None:
+        self._pieces: list[float] = []
+        self.finite = True
+
+    def add(self, one: np.ndarray, two: np.ndarray) -> None:
+        """Compare a pair of arrays of one shape."""
+        self.finite = self.finite and bool(np.isfinite(two).all())
+        if not self.finite:
+            return
+        a, b = (value.astype(np.float64).ravel() - value.mean() for value in (one, two))
+        size = np.sqrt((a @ a) * (b @ b))
+        self._pieces.append(float(a @ b / size) if size else float(np.array_equal(one, two)))
+
+    @property
+    def smallest(self) -> float:
+        """The smallest correlation met."""
+        return min(self._pieces, default=1.0)
+
+
+def _refuse_nonsense(likeness: Likeness, found: int, matched: int, name: str) -> None:
+    reason = None
+    if not likeness.finite:
+        reason = "predicts values that are not finite"
+    elif likeness.smallest < _LEAST_LIKENESS:
+        reason = (
+            f"does not predict what the fp32 model predicts (correlation {likeness.smallest:.2f})"
+        )
+    elif found and not matched:
+        reason = f"finds none of the {found} objects that the fp32 model finds"
+    if reason:
+        raise ModelError(
+            f"{name} was not written: quantised, the model {reason}; try another --calib-mode or "
+            "more calibration images"
+        )
+
+
+def _first_images(batches: Sequence[np.ndarray]) -> list[np.ndarray]:
+    chosen: list[np.ndarray] = []
+    left = _IMAGES
+    for batch in batches:
+        for start in range(0, min(left, len(batch)), _SHARE):
+            chosen.append(np.array(batch[start : min(start + _SHARE, left)]))
+            left -= len(chosen[-1])
+            if left <= 0:
+                return chosen
+    return chosen
+
+
+def _detections(model: DeployedModel, images: Any) -> list[np.ndarray]:
+    """Rows (class, score, box) of each image, best first."""
+    outputs = [output.asnumpy() for output in model.run(images)]
+    rows = np.concatenate(outputs, axis=2)
+    return [image[image[:, 0] >= 0] for image in rows]
+
+
+def _match(ours: np.ndarray, theirs: np.ndarray) -> list[tuple[int, int]]:
+    """Pairs of the same class and place; the best of ours choose first."""
+    if not len(ours) or not len(theirs):
+        return []
+    overlap = iou_matrix(ours[:, 2:], theirs[:, 2:])
+    overlap[ours[:, :1] != theirs[:, 0][None]] = 0
+    pairs = []
+    for row in range(len(ours)):
+        column = int(overlap[row].argmax())
+        if overlap[row, column] >= _SAME_BOX:
+            pairs.append((row, column))
+            overlap[:, column] = 0
+    return pairs
