@@ -1,0 +1,202 @@
+"""Quantise in a process of its own, so that a crash in native code costs one line.
+
+The parent keeps the folder in which the child writes; files leave it only when all went well. The
+child ends when its parent does, in whatever way, and then clears that folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+from gluon_ssd import errors
+from gluon_ssd.compat import mx
+from gluon_ssd.deploy.agreement import Agreement
+from gluon_ssd.deploy.exported import exported_files, last_line
+from gluon_ssd.deploy.quantize import Progress, check_request, prepare_detector, quantize_detector
+from gluon_ssd.deploy.stored_batches import StoredBatches
+from gluon_ssd.errors import EnvironmentProblem, ModelError, SsdError
+from gluon_ssd.files import ensure_directory, write_problem
+
+_BOOT = """
+import json, sys
+sys.path[:] = json.loads(sys.argv[1])
+from gluon_ssd.deploy.quantize_child import main
+main(int(sys.argv[2]), sys.argv[3])
+"""
+_LAST_LINES = 4000  # characters of a child's complaint that are shown
+
+
+def quantize_in_child(
+    prefix_in: str,
+    prefix_out: str,
+    batches: StoredBatches,
+    *,
+    mode: str,
+    dtype: str = "auto",
+    excluded: Iterable[str] = (),
+    progress: Progress | None = None,
+) -> Agreement:
+    """Do what `quantize_detector` does, in a child process.
+
+    Args:
+        prefix_in: the fp32 model's two files.
+        prefix_out: the two files to write, both or neither.
+        batches: the images; their size is the network's.
+        mode, dtype, excluded, progress: as of `quantize_detector`.
+
+    Raises:
+        SsdError: as `quantize_detector` does.
+        EnvironmentProblem: the child died.
+    """
+    size_hw = (batches.image_shape[1], batches.image_shape[2])
+    check_request(mode, dtype, batches.num_images)
+    # What is wrong with the files is said before a process starts.
+    prepare_detector(prefix_in, size_hw)
+    target = Path(prefix_out)
+    ensure_directory(target.parent)
+    job = {
+        "prefix_in": prefix_in,
+        "name": target.name,
+        "mode": mode,
+        "dtype": dtype,
+        "excluded": list(excluded),
+        "descriptor": batches.descriptor,
+        "image_shape": batches.image_shape,
+        "sizes": batches.sizes,
+    }
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
+            agreement = _follow(job, folder, progress)
+            staged = exported_files(str(Path(folder) / target.name))
+            for source, end in zip(staged, exported_files(prefix_out), strict=True):
+                os.replace(source, end)
+    except OSError as error:
+        raise write_problem(target, error) from error
+    return Agreement(**agreement)
+
+
+def _follow(job: dict[str, Any], folder: str, progress: Progress | None) -> dict[str, Any]:
+    """Start the child and wait for what it has to say."""
+    stage = "starting"
+    with tempfile.TemporaryFile() as complaints, _child(job, folder, complaints) as started:
+        process, connection = started
+        try:
+            connection.send_bytes(json.dumps(job).encode())
+            while True:
+                message = json.loads(connection.recv_bytes())
+                if "progress" in message:
+                    stage, done, total = message["progress"]
+                    if progress:
+                        progress(stage, done, total)
+                elif "error" in message:
+                    kind, text = message["error"]
+                    raise getattr(errors, kind)(text)
+                else:
+                    return dict(message["agreement"])
+        except (EOFError, ConnectionError):
+            code = process.wait()
+            complaints.seek(0)
+            raise _obituary(job, stage, code, complaints.read().decode(errors="replace")) from None
+
+
+@contextmanager
+def _child(
+    job: dict[str, Any], folder: str, complaints: IO[bytes]
+) -> Iterator[tuple[subprocess.Popen[bytes], Connection]]:
+    """A started child; it is gone when the block ends."""
+    ours, theirs = Pipe()
+    arguments = [json.dumps([str(entry) for entry in sys.path]), str(theirs.fileno()), folder]
+    process = subprocess.Popen(
+        [sys.executable, "-c", _BOOT, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=complaints,
+        stderr=complaints,
+        pass_fds=(theirs.fileno(), job["descriptor"]),
+        # Ctrl-C in a terminal reaches the parent alone, which then ends its child.
+        start_new_session=True,
+    )
+    theirs.close()
+    try:
+        yield process, ours
+    finally:
+        process.kill()
+        process.wait()
+        ours.close()
+
+
+def _obituary(job: dict[str, Any], stage: str, code: int, text: str) -> Exception:
+    """What to raise for a child that ended without a word."""
+    if code >= 0:
+        return RuntimeError(f"quantising ended with exit code {code}:\n{text[-_LAST_LINES:]}")
+    name = signal.Signals(-code).name
+    advice = "try another --calib-mode, or other images"
+    if -code == signal.SIGKILL:
+        advice = "memory may have run out: use a smaller --batch-size"
+    return EnvironmentProblem(
+        f"quantising {job['prefix_in']} ended by signal {name} in native code (stage: {stage}); "
+        f"nothing was written; {advice}"
+    )
+
+
+def main(connection_number: int, folder: str) -> NoReturn:
+    """The child: one job, one answer, and out.
+
+    Args:
+        connection_number: file descriptor of the pipe to the parent.
+        folder: where to write; cleared when the parent is gone.
+    """
+    connection = Connection(connection_number)
+    try:
+        job = json.loads(connection.recv_bytes())
+        threading.Thread(target=_end_with_parent, args=(connection, folder), daemon=True).start()
+        _send(connection, _answer(job, connection, folder))
+    except (EOFError, ConnectionError):
+        shutil.rmtree(folder, ignore_errors=True)
+    # MXNet's own clean-up at exit has nothing to add, and can fail after errors.
+    os._exit(0)
+
+
+def _answer(job: dict[str, Any], connection: Connection, folder: str) -> dict[str, Any]:
+    batches = StoredBatches(job["descriptor"], tuple(job["image_shape"]), job["sizes"])
+    try:
+        agreement = quantize_detector(
+            job["prefix_in"],
+            str(Path(folder) / job["name"]),
+            batches,
+            mode=job["mode"],
+            dtype=job["dtype"],
+            excluded=job["excluded"],
+            input_size_hw=(batches.image_shape[1], batches.image_shape[2]),
+            progress=lambda *state: _send(connection, {"progress": state}),
+        )
+    except SsdError as error:
+        return {"error": (type(error).__name__, str(error))}
+    except mx.MXNetError as error:
+        text = f"MXNet cannot quantise {job['prefix_in']}: {last_line(error)}"
+        return {"error": (ModelError.__name__, text)}
+    return {"agreement": agreement.to_dict()}
+
+
+def _send(connection: Connection, message: dict[str, Any]) -> None:
+    connection.send_bytes(json.dumps(message).encode())
+
+
+def _end_with_parent(connection: Connection, folder: str) -> None:
+    """Leave when the other end closes, whatever the main thread is at."""
+    try:
+        connection.recv_bytes()
+    except (EOFError, OSError):
+        shutil.rmtree(folder, ignore_errors=True)
+        os._exit(0)
