@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from gluon_ssd.cli import as_namespace, parse, run_main
-from gluon_ssd.options import EvalCommand
+from gluon_ssd.options_eval import EvalCommand
 
 
 def main(argv: Sequence[str] | None = None) -> int:

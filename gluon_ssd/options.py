@@ -1,4 +1,4 @@
-"""Every option of train_ssd.py and eval_ssd.py, declared once.
+"""Every option of train_ssd.py, and what it shares with eval_ssd.py, declared once.
 
 The command line, the ``--config`` reader, the help text and the README tables are made from these
 dataclasses. Options marked `legacy` are GluonCV's, with its defaults and meaning.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gluon_ssd.cli import option
 from gluon_ssd.errors import OptionError
-from gluon_ssd.names import INT8_NAMES, network_name
+from gluon_ssd.names import network_name
 
 DATASETS = ("voc", "coco", "custom", "shapes")
 METRICS = ("auto", "voc07", "voc12", "coco")
@@ -215,107 +215,3 @@ class TrainCommand:
 def means_no_weights(text: str) -> bool:
     """Whether an option that names weights asks for random ones."""
     return text.lower() in ("false", "0", "no", "f")
-
-
-@dataclass(frozen=True)
-class EvalOptions:
-    """evaluation"""
-
-    batch_size: int = option(
-        64, "images a batch; times --num-gpus when that is above 0", minimum=1, legacy=True
-    )
-    num_gpus: int = option(0, "number of GPUs; 0 uses the CPU", minimum=0, legacy=True)
-    pretrained: str = option(
-        "True",
-        "true (or 1, yes, t) takes the zoo's weights, anything else is a .params file; "
-        "with --benchmark, false (or 0, no, f) takes random weights",
-        legacy=True,
-    )
-    save_prefix: str = option("", "put before the name of the COCO result file", legacy=True)
-    metric: str = option("auto", "metric; auto is the data set's own", choices=METRICS)
-    nms_thresh: float = option(0.45, "overlap above which a box suppresses another", minimum=0)
-    nms_topk: int = option(400, "best candidates an image that enter suppression", minimum=-1)
-    post_nms: int = option(100, "detections an image that are kept", minimum=-1)
-    results: str = option("", "also write metrics and speed to this JSON file")
-    save_detections: str = option("", "also write every detection to this JSON file")
-
-
-@dataclass(frozen=True)
-class DeployOptions:
-    """deployed models"""
-
-    deploy: bool = option(False, "run an exported model instead of a zoo network", legacy=True)
-    model_prefix: str | None = option(
-        None, "exported model: PREFIX-symbol.json and PREFIX-0000.params", legacy=True
-    )
-    no_fuse: bool = option(False, "run an exported fp32 model as written, nothing folded or fused")
-    quantized: bool = option(
-        False, "use the int8 variant of the network; not built yet", legacy=True
-    )
-    calibration: bool = option(
-        False, "quantise to int8, export and leave; not built yet", legacy=True
-    )
-    num_calib_batches: int = option(5, "batches for calibration", minimum=1, legacy=True)
-    quantized_dtype: str = option(
-        "auto", "integer type", choices=("auto", "int8", "uint8"), legacy=True
-    )
-    calib_mode: str = option(
-        "naive", "how thresholds are found", choices=("none", "naive", "entropy"), legacy=True
-    )
-    auto_tuning: bool = option(
-        False,
-        "tune quantisation for accuracy and speed; not built yet",
-        legacy=True,
-        spellings=("--auto_tuning",),
-    )
-    auto_tuning_config: str = option(
-        "./config_ssd.ini",
-        "configuration of the tuning",
-        legacy=True,
-        spellings=("--auto_tuning_config",),
-    )
-
-
-@dataclass(frozen=True)
-class BenchmarkOptions:
-    """benchmark"""
-
-    benchmark: bool = option(False, "measure speed on random input and leave", legacy=True)
-    num_iterations: int = option(100, "measured iterations", minimum=1, legacy=True)
-
-
-@dataclass(frozen=True)
-class EvalCommand:
-    """Options of eval_ssd.py."""
-
-    model: ModelOptions = ModelOptions()
-    data: DataOptions = DataOptions()
-    eval: EvalOptions = EvalOptions()
-    deploy: DeployOptions = DeployOptions()
-    benchmark: BenchmarkOptions = BenchmarkOptions()
-
-    def __post_init__(self) -> None:
-        if self.deploy.deploy and not self.deploy.model_prefix:
-            raise OptionError("--deploy needs --model-prefix PREFIX, the exported model's name")
-        if self.deploy.deploy:
-            return
-        name = self.network_name
-        if self.deploy.quantized and name not in INT8_NAMES:
-            raise OptionError(
-                f"--quantized: there is no network {name}; there are {', '.join(INT8_NAMES)}"
-            )
-        if means_no_weights(self.eval.pretrained) and not self.benchmark.benchmark:
-            raise OptionError(
-                f"--pretrained {self.eval.pretrained} gives random weights, of use to --benchmark "
-                "alone; name a .params file, or take the zoo's with --pretrained true"
-            )
-
-    @property
-    def network_name(self) -> str:
-        """Registry name of the chosen network."""
-        name = network_name(self.model.network, self.model.data_shape, self.data.dataset)
-        return name + "_int8" if self.deploy.quantized else name
-
-    def batch_size(self, *, on_gpus: bool) -> int:
-        """Images a batch over all devices; `on_gpus` says whether --num-gpus are really used."""
-        return self.eval.batch_size * (self.eval.num_gpus if on_gpus else 1)

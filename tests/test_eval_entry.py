@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from gluon_ssd.cli import parse
-from gluon_ssd.options import EvalCommand
+from gluon_ssd.options_eval import EvalCommand
 from tests.entry_builders import (
     evaluate,
     export,

@@ -8,7 +8,8 @@ import pytest
 
 from gluon_ssd import cli
 from gluon_ssd.errors import OptionError
-from gluon_ssd.options import EvalCommand, TrainCommand
+from gluon_ssd.options import TrainCommand
+from gluon_ssd.options_eval import EvalCommand
 from gluon_ssd.options_tools import DemoCommand
 
 TABLE = Path(__file__).parent / "golden" / "legacy_flags.tsv"

@@ -8,8 +8,9 @@ import shlex
 import pytest
 
 from gluon_ssd import cli
-from gluon_ssd.options import EvalCommand, TrainCommand
+from gluon_ssd.options import TrainCommand
 from gluon_ssd.options_data_tools import CheckOptions, PrepareShapesOptions
+from gluon_ssd.options_eval import EvalCommand
 from gluon_ssd.options_tools import (
     DataBenchmark,
     DecodeBenchmark,

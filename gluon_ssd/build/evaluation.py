@@ -24,7 +24,8 @@ from gluon_ssd.evaluation.boxsets import Detections
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.result import Evaluation
 from gluon_ssd.files import atomic_write, ensure_writable
-from gluon_ssd.options import EvalCommand, EvalOptions, means_no_weights
+from gluon_ssd.options import means_no_weights
+from gluon_ssd.options_eval import EvalCommand, EvalOptions
 from gluon_ssd.options_tuning import load_tuning_config
 
 _log = logging.getLogger(__name__)

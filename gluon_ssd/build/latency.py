@@ -11,7 +11,7 @@ from tqdm import tqdm
 from gluon_ssd.build.networks import Model
 from gluon_ssd.compat import mx
 from gluon_ssd.data.transforms import eval_transform
-from gluon_ssd.options import EvalCommand
+from gluon_ssd.options_eval import EvalCommand
 from gluon_ssd.report.benchmark import (
     DRY_RUNS,
     compute_threads,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from gluon_ssd.cli import flags_table
 from gluon_ssd.errors import DataError
-from gluon_ssd.options import EvalCommand, TrainCommand
+from gluon_ssd.options import TrainCommand
+from gluon_ssd.options_eval import EvalCommand
 from gluon_ssd.options_tools import DemoCommand, ExportCommand
 
 TABLES = {
