@@ -7,6 +7,7 @@
     ├── ModelError          a network name, a symbol or a graph that cannot be used
     ├── EnvironmentProblem  the machine: missing package, no permission, full disk
     ├── DivergedError       training left the finite numbers (exit code 3)
+    ├── TeamLost            another process of the same run ended (exit code 4)
     └── Interrupted         a signal ended the run in good order (exit code 128 + number)
 
 A message is one line: what was wrong, the value got, what is allowed, what to do. Entry scripts
@@ -46,6 +47,12 @@ class DivergedError(SsdError):
     """A loss or a weight is no longer finite."""
 
     exit_code = 3
+
+
+class TeamLost(SsdError):
+    """Another process of the same run ended or cannot be reached."""
+
+    exit_code = 4
 
 
 class Interrupted(SsdError):

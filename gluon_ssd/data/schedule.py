@@ -18,6 +18,24 @@ class Place(NamedTuple):
     image: int
 
 
+class Share(NamedTuple):
+    """What one process gets of every batch.
+
+    Attributes:
+        rank, world: this process, from 0, and the number of processes.
+        parts: pieces that it gets a batch in.
+    """
+
+    rank: int = 0
+    world: int = 1
+    parts: int = 1
+
+    @property
+    def pieces(self) -> int:
+        """Pieces that a batch is cut into, over all processes."""
+        return self.world * self.parts
+
+
 class BatchPlan:
     """The batches of every epoch, as a function of (sizes, seed) alone.
 
@@ -26,12 +44,19 @@ class BatchPlan:
     not fill a batch goes first in the next epoch and no image is lost. With "keep" every epoch is
     one pass and its last batch may be smaller.
 
+    Several processes may share the plan. With "rollover" every batch is cut: process r of W and
+    its part p of P get B / W / P samples of it, so that the P parts of all processes are the batch,
+    and it stays the same however many share it. With "keep" process r has images r, r + W, ... and
+    batches of its own of B samples; there may be none.
+
     Args:
         num_images: N, at least 1.
-        batch_size: B; with "rollover" at most N.
+        batch_size: B, of all processes and parts together with "rollover", of one with "keep".
+            With "rollover" at most N, and W P divides it.
         shuffle: a new order each pass; else in order.
         seed: of the orders; 0 or more.
         last_batch: "rollover" or "keep".
+        share: r, W and P, which is 1 with "keep".
 
     Raises:
         DataError: there are no images.
@@ -39,7 +64,14 @@ class BatchPlan:
     """
 
     def __init__(
-        self, num_images: int, batch_size: int, *, shuffle: bool, seed: int, last_batch: str
+        self,
+        num_images: int,
+        batch_size: int,
+        *,
+        shuffle: bool,
+        seed: int,
+        last_batch: str,
+        share: Share = Share(),  # noqa: B008  (immutable)
     ) -> None:
         if num_images < 1:
             raise DataError("the data set has no images; check its path and its split")
@@ -56,28 +88,46 @@ class BatchPlan:
                 f"the batch size {batch_size} is more than the {num_images} training images; "
                 f"use --batch-size {num_images} or less, or add images"
             )
+        self._rollover = last_batch == "rollover"
+        if self._rollover and batch_size % share.pieces:
+            raise OptionError(
+                f"the batch size {batch_size} does not divide into {share.pieces} pieces; "
+                f"choose a multiple of {share.pieces}"
+            )
         self._num_images = num_images
+        self.share = share if self._rollover else share._replace(parts=1)
         self._batch_size = batch_size
         self._shuffle = shuffle
         self._seed = seed
-        self._rollover = last_batch == "rollover"
         self._orders: dict[int, np.ndarray] = {}
 
     def num_batches(self, epoch: int) -> int:
         """Number of batches of one epoch; with "rollover" it can differ by one between epochs."""
         if self._rollover:
             return self._first_batch(epoch + 1) - self._first_batch(epoch)
-        return -(-self._num_images // self._batch_size)
+        return -(-len(self._own) // self._batch_size)
 
-    def batch(self, epoch: int, number: int) -> list[Place]:
-        """The samples of batch `number` (from 0) of an epoch, in order."""
+    @property
+    def _own(self) -> range:
+        """Ranks, within a pass, of what this process has of it."""
+        return range(self.share.rank, self._num_images, self.share.world)
+
+    def batch(self, epoch: int, number: int, part: int = 0) -> list[Place]:
+        """The samples of this process in batch `number` (from 0) of an epoch, in order.
+
+        Args:
+            epoch: from 0.
+            number: of the batch within the epoch.
+            part: with parts, which of them.
+        """
         if self._rollover:
-            start = (self._first_batch(epoch) + number) * self._batch_size
-            stop = start + self._batch_size
-        else:
-            start = epoch * self._num_images + number * self._batch_size
-            stop = min(start + self._batch_size, (epoch + 1) * self._num_images)
-        return [self._place(position) for position in range(start, stop)]
+            size = self._batch_size // self.share.pieces
+            piece = part * self.share.world + self.share.rank
+            start = (self._first_batch(epoch) + number) * self._batch_size + piece * size
+            return [self._place(position) for position in range(start, start + size)]
+        start = number * self._batch_size
+        own = self._own[start : start + self._batch_size]
+        return [self._place(epoch * self._num_images + rank) for rank in own]
 
     def _first_batch(self, epoch: int) -> int:
         return epoch * self._num_images // self._batch_size

@@ -30,6 +30,7 @@ class BatchLike(Protocol):
 
 
 Run = Callable[[Any], tuple[Any, Any, Any]]
+Gather = Callable[[np.ndarray], np.ndarray]
 
 
 def predict(
@@ -39,6 +40,7 @@ def predict(
     num_images: int,
     progress: bool = False,
     description: str = "evaluate",
+    gather: Gather | None = None,
 ) -> Detections:
     """Push all batches through `run` and collect the detections.
 
@@ -53,6 +55,8 @@ def predict(
         num_images: length of the data set.
         progress: show on stderr how far it is, with the time left.
         description: text in front of the bar.
+        gather: when several processes share the images, joins the rows (n, ...) of all of them;
+            every process then returns the detections of the whole data set.
 
     Returns:
         The detections ordered by image, within an image in the order of the network. Boxes are
@@ -71,6 +75,8 @@ def predict(
             collector.add(indices, *[_to_numpy(output) for output in outputs])
             if bar is not None:
                 bar.update(len(indices))
+    if gather is not None:
+        collector.join(gather)
     return collector.finish(time.perf_counter() - start)
 
 
@@ -134,6 +140,29 @@ class _Collector:
         kept_scores = scores.reshape(ids.shape)[rows, columns]
         self._parts.append((indices[rows], labels, kept_scores, input_boxes_px))
 
+    def join(self, gather: Gather) -> None:
+        """Add what the other processes have collected; all of them do the same."""
+        every = [gather(column) for column in self._columns()]
+        self._parts = [tuple(every)]
+        # Images that no process had yet have no size; each of the others has one of them.
+        self._seen = gather(self._seen[None]).sum(axis=0)
+        self._sizes_hw = gather(self._sizes_hw[None]).max(axis=0)
+        sizes = gather(np.array([self._input_size_hw or (0, 0)], np.int64)).max(axis=0)
+        self._input_size_hw = (int(sizes[0]), int(sizes[1])) if sizes.any() else None
+
+    def _columns(self) -> list[np.ndarray]:
+        """Image index int64, label int64, score float32 and box float32 (N, 4) of what is kept."""
+        nothing = (
+            np.zeros(0, np.int64),
+            np.zeros(0, np.int64),
+            np.zeros(0, np.float32),
+            np.zeros((0, 4), np.float32),
+        )
+        return [
+            np.concatenate(parts).astype(parts[0].dtype)
+            for parts in zip(nothing, *self._parts, strict=True)
+        ]
+
     def finish(self, seconds: float) -> Detections:
         wrong = np.flatnonzero(self._seen != 1)
         if len(wrong):
@@ -144,8 +173,7 @@ class _Collector:
             )
         if self._input_size_hw is None:
             raise DataError("there is no image to evaluate; the data set is empty")
-        columns = zip(*self._parts, strict=True)
-        index, labels, scores, boxes = (np.concatenate(column) for column in columns)
+        index, labels, scores, boxes = self._columns()
         order = np.argsort(index, kind="stable")
         index, boxes = index[order], boxes[order]
         factors_hw = self._sizes_hw / np.asarray(self._input_size_hw, np.float64)  # (I, 2)

@@ -81,6 +81,15 @@ def network_arrays(network: Any) -> dict[str, np.ndarray]:
     return arrays
 
 
+def statistics(network: Any) -> dict[str, Any]:
+    """MXNet arrays of the batch statistics, by name, on the first device."""
+    return {
+        name: parameter.list_data()[0]
+        for name, parameter in named_parameters(network).items()
+        if name.endswith(("running_mean", "running_var"))
+    }
+
+
 def first_non_finite(arrays: Mapping[str, np.ndarray]) -> str | None:
     """Key of the first array that holds a NaN or an infinity, if any."""
     for key, array in arrays.items():

@@ -1,18 +1,24 @@
-"""One epoch of training: forward, backward, step, measure; nothing else."""
+"""One epoch of training: forward, backward, step, measure; nothing else.
+
+A step is one update of the weights. It learns from the batches of every process, and with
+accumulation from several batches of each; together they are the global batch of the step.
+"""
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from gluon_ssd.errors import DivergedError
 from gluon_ssd.training.finite import WeightWatch
 from gluon_ssd.training.optimizer import Optimizer
-from gluon_ssd.training.parallel import Devices, Loss
+from gluon_ssd.training.parallel import Devices, Loss, Losses
+from gluon_ssd.training.team import Alone, Team
 
 _MAX_NAMES = 32  # the usual batch; a message has to end somewhere
 
@@ -30,17 +36,25 @@ class Batch(Protocol):
 
 
 ImageNames = Callable[[Sequence[int]], Sequence[str]]
+Notices = Callable[[], Sequence[float]]
 
 
 @dataclass(frozen=True)
 class Learner:
-    """A network on its devices, the loss it is measured by, what updates it and who watches."""
+    """A network on its devices, the loss it is measured by, what updates it and who watches.
+
+    Attributes:
+        accumulate: batches of this process that make one step.
+        team: the processes that learn together.
+    """
 
     network: Any
     devices: Devices
     loss: Loss
     optimizer: Optimizer
     watch: WeightWatch
+    accumulate: int = 1
+    team: Team = field(default_factory=Alone)
 
 
 @dataclass(frozen=True)
@@ -49,11 +63,16 @@ class Step:
 
     Attributes:
         batch: number within the epoch, from 0.
-        indices: int64 (B,), images of the batch.
+        indices: int64 (B,), images of this process.
         rate: learning rate used.
-        class_losses, box_losses: float64 (B,), per image, normalised as the loss is.
+        class_losses, box_losses: float64 (B,), per image of this process, divided by the positive
+            anchors of the global batch.
         data_wait_s: seconds spent on asking for the batch; the device may still have worked on
             the step before, so this is the most it can have waited.
+        cross_entropy, smooth_l1: class and box loss per positive anchor, over the global batch.
+            The legacy log shows the mean over images times the batch size, which is this sum.
+        num_images: of the global batch.
+        notices: float64, what the processes had to tell, summed over them.
     """
 
     batch: int
@@ -62,20 +81,13 @@ class Step:
     class_losses: np.ndarray
     box_losses: np.ndarray
     data_wait_s: float
-
-    # The legacy log shows the mean over images times the batch size, which is the sum.
-    @property
-    def cross_entropy(self) -> float:
-        """Class loss per positive anchor of the batch."""
-        return float(self.class_losses.sum())
-
-    @property
-    def smooth_l1(self) -> float:
-        """Box loss per positive anchor of the batch."""
-        return float(self.box_losses.sum())
+    cross_entropy: float
+    smooth_l1: float
+    num_images: int
+    notices: np.ndarray
 
     def broken_images(self) -> list[int]:
-        """Indices of the images whose loss is not finite."""
+        """Indices of the images of this process whose loss is not finite."""
         finite = np.isfinite(self.class_losses) & np.isfinite(self.box_losses)
         return [int(index) for index in self.indices[~finite]]
 
@@ -87,9 +99,17 @@ class Step:
         )
 
 
-def diverged(what: str, step: Step, epoch: int, image_names: ImageNames) -> DivergedError:
-    """The error for a step, with the images whose loss is broken, or else the whole batch."""
-    names = image_names(step.broken_images() or [int(index) for index in step.indices])
+def diverged(
+    what: str, step: Step, epoch: int, image_names: ImageNames, team: Team | None = None
+) -> DivergedError:
+    """The error for a step, with the images whose loss is broken, or else the whole batch.
+
+    With a team every process must call it; the images of all are named.
+    """
+    team = team or Alone()
+    broken = team.gather(np.array(step.broken_images(), np.int64))
+    indices = broken if len(broken) else team.gather(step.indices)
+    names = image_names([int(index) for index in indices])
     rest = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
     shown = ", ".join(names[:_MAX_NAMES])
     return DivergedError(f"{what} {step.describe(epoch)}; images: {shown}{rest}")
@@ -104,43 +124,133 @@ def train_one_epoch(
     on_step: Callable[[Step], None],
     image_names: ImageNames,
     first_batch: int = 0,
+    notices: Notices = tuple,
 ) -> None:
     """Train on every batch that comes.
 
     The loss is read back as soon as the forward pass is done. The backward pass is still under
     way then and covers the fetching of the next batch, so the device does not run dry, and a
     broken loss is seen before it reaches the weights. The weights are looked at as well, since
-    an activation can turn NaN into zero and hide it from the loss.
+    an activation can turn NaN into zero and hide it from the loss. Of several processes all go on
+    or all stop: what each has seen is summed over them, in the shadow of the backward pass too.
 
     Args:
-        learner: network, devices, loss and optimiser.
-        batches: the batches of this epoch, from `first_batch` on.
+        learner: network, devices, loss, optimiser and team.
+        batches: the batches of this epoch and process, from `first_batch` on; `accumulate` of
+            them make a step.
         epoch: for messages.
-        rate: learning rate of a batch number.
+        rate: learning rate of a step's number within the epoch.
         on_step: called after every update; whatever it raises ends the epoch.
         image_names: file names of data-set indices.
-        first_batch: number of the first batch, when an epoch is taken up in its middle.
+        first_batch: number of the first step, when an epoch is taken up in its middle.
+        notices: numbers of this process to sum over all of them, for `on_step`.
 
     Raises:
-        DivergedError: the loss of a batch is not finite, and that batch was not learnt from; or
-            the weights are not finite after a batch. The caller checks those of the last batch.
+        DivergedError: the loss of a step is not finite, and it was not learnt from; or
+            the weights are not finite after a step. The caller checks those of the last one.
+        TeamLost: another process is gone.
     """
     previous: Step | None = None
-    asked_s = time.perf_counter()
-    for number, batch in enumerate(batches, start=first_batch):
-        data_wait_s = time.perf_counter() - asked_s
-        losses = learner.devices.forward_backward(learner.network, learner.loss, batch.arrays)
-        class_losses, box_losses = losses.read()
-        indices = np.array(batch.indices)
-        step = Step(number, indices, rate(number), class_losses, box_losses, data_wait_s)
-        if previous is not None and not learner.watch.is_finite():
+    waiting = iter(batches)
+    for number in itertools.count(first_batch):
+        learner.optimizer.clear()
+        parts = _Parts(learner, waiting)
+        if len(parts.losses) < learner.accumulate:
+            return
+        weights_broken = previous is not None and not learner.watch.is_finite()
+        step, divisor, loss_is_broken, weights_are_broken = parts.finish(
+            number, rate(number), weights_broken, notices()
+        )
+        if weights_are_broken:
+            assert previous is not None, "the weights are looked at after a step"
             raise diverged(
-                "the weights are beyond 1e19 or not finite after", previous, epoch, image_names
+                "the weights are beyond 1e19 or not finite after",
+                previous,
+                epoch,
+                image_names,
+                learner.team,
             )
-        if step.broken_images():
-            raise diverged("the loss is not finite at", step, epoch, image_names)
-        learner.optimizer.step(step.rate)
+        if loss_is_broken:
+            raise diverged("the loss is not finite at", step, epoch, image_names, learner.team)
+        learner.optimizer.step(step.rate, divisor)
         learner.watch.start()
         on_step(step)
         previous = step
-        asked_s = time.perf_counter()
+
+
+class _Finished(NamedTuple):
+    """A step, what the sum of its gradients is to be divided by, and whether on any process a
+    loss is not finite or the weights of before were not."""
+
+    step: Step
+    divisor: float
+    loss_is_broken: bool
+    weights_are_broken: bool
+
+
+class _Parts:
+    """The batches of one process in one step, forward and backward pass started.
+
+    Alone with one batch, the loss can divide by its positives. Else nobody knows the positives of
+    the global batch yet: the gradients are divided by its images, to keep them in the range of
+    numbers that float16 has, and the optimiser does the rest.
+    """
+
+    def __init__(self, learner: Learner, waiting: Iterator[Batch]) -> None:
+        self._learner = learner
+        self._asked_s = time.perf_counter()
+        self._data_wait_s = 0.0
+        self._indices: list[np.ndarray] = []
+        self._normaliser: float | None = None
+        self.losses: list[Losses] = []
+        for batch in itertools.islice(waiting, learner.accumulate):
+            self._add(batch)
+
+    def _add(self, batch: Batch) -> None:
+        learner = self._learner
+        self._data_wait_s += time.perf_counter() - self._asked_s
+        self._indices.append(np.array(batch.indices))
+        if learner.accumulate * learner.team.size > 1:
+            self._normaliser = float(len(batch.indices) * learner.accumulate * learner.team.size)
+        self.losses.append(
+            learner.devices.forward_backward(
+                learner.network, learner.loss, batch.arrays, self._normaliser
+            )
+        )
+        self._asked_s = time.perf_counter()
+
+    def finish(
+        self, number: int, rate: float, weights_broken: bool, notices: Sequence[float]
+    ) -> _Finished:
+        """Wait for the forward pass, of all processes."""
+        read = [losses.read() for losses in self.losses]
+        positives = np.array([losses.num_positive for losses in self.losses], np.float64)
+        sums = [
+            sum(p * part[kind].sum() for p, part in zip(positives, read, strict=True))
+            for kind in (0, 1)
+        ]
+        indices = np.concatenate(self._indices)
+        own = [positives.sum(), *sums, float(weights_broken), len(indices), *notices]
+        total = self._learner.team.total(np.array(own, np.float64))
+        count = max(1.0, total[0])
+        class_losses, box_losses = (
+            np.concatenate(
+                [part[kind] * (p / count) for p, part in zip(positives, read, strict=True)]
+            )
+            for kind in (0, 1)
+        )
+        step = Step(
+            number,
+            indices,
+            rate,
+            class_losses,
+            box_losses,
+            self._data_wait_s,
+            cross_entropy=total[1] / count,
+            smooth_l1=total[2] / count,
+            num_images=int(total[4]),
+            notices=total[5:],
+        )
+        divisor = 1.0 if self._normaliser is None else count / self._normaliser
+        loss_is_broken = not np.isfinite(total[1:3]).all()
+        return _Finished(step, divisor, loss_is_broken, total[3] > 0)

@@ -39,7 +39,7 @@ class Meter:
     def add(self, step: Step) -> None:
         """Count one step."""
         self.batches += 1
-        self.images += len(step.indices)
+        self.images += step.num_images
         self.class_sum += step.cross_entropy
         self.box_sum += step.smooth_l1
         self.data_wait_s += step.data_wait_s

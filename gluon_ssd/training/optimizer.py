@@ -9,6 +9,7 @@ import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
+from gluon_ssd.training.team import Alone, Team
 
 
 def named_parameters(network: Any) -> dict[str, Any]:
@@ -35,6 +36,8 @@ class Optimizer:
         wd: weight decay, on every parameter as in the published training.
         no_wd_on_bias_bn: exempt biases and batch-norm gamma and beta from weight decay.
         clip_gradient_norm: scale the gradient down to this global norm; None leaves it alone.
+        accumulates: gradients of several batches are added up until `clear`.
+        team: the processes whose gradients are added up.
     """
 
     def __init__(
@@ -45,6 +48,8 @@ class Optimizer:
         wd: float,
         no_wd_on_bias_bn: bool = False,
         clip_gradient_norm: float | None = None,
+        accumulates: bool = False,
+        team: Team | None = None,
     ) -> None:
         # Without the constants and batch statistics: the trainer would copy the statistics of
         # the first device over those of the others when a run is resumed.
@@ -57,28 +62,38 @@ class Optimizer:
             for name, parameter in self._parameters.items():
                 if name.endswith(("bias", "gamma", "beta")):
                     parameter.wd_mult = 0.0
+        self._accumulates = accumulates
+        if accumulates:
+            for parameter in self._parameters.values():
+                parameter.grad_req = "add"
         self._clip_gradient_norm = clip_gradient_norm
-        # Updating outside of the kvstore keeps the momentum in reach, and AMP needs it too.
-        self.trainer = mx.gluon.Trainer(
-            list(self._parameters.values()),
-            "sgd",
-            {"momentum": momentum, "wd": wd},
-            kvstore="device",
-            update_on_kvstore=False,
-        )
+        self._team = team or Alone()
+        self.trainer = self._team.make_trainer(self._parameters, {"momentum": momentum, "wd": wd})
 
-    def step(self, rate: float) -> None:
-        """Update the weights from the gradients at hand; the loss is already normalised."""
+    def clear(self) -> None:
+        """Forget the gradients at hand, where new ones would be added to them."""
+        if self._accumulates:
+            for parameter in self._parameters.values():
+                parameter.zero_grad()
+
+    def step(self, rate: float, divisor: float = 1.0) -> None:
+        """Update the weights from the sum of the gradients at hand, over all processes.
+
+        Args:
+            rate: learning rate.
+            divisor: what the sum is divided by first.
+        """
         self.trainer.set_learning_rate(rate)
+        # A trainer divides by the number of processes, as if each had a mean of its own.
+        batch_size = divisor / self._team.size
         if self._clip_gradient_norm is None:
-            self.trainer.step(1)
+            self.trainer.step(batch_size)
             return
         self.trainer.allreduce_grads()
+        limit = self._clip_gradient_norm * batch_size / self.trainer._scale
         for gradients in zip(*(p.list_grad() for p in self._parameters.values()), strict=True):
-            mx.gluon.utils.clip_global_norm(
-                list(gradients), self._clip_gradient_norm, check_isfinite=False
-            )
-        self.trainer.update(1)
+            mx.gluon.utils.clip_global_norm(list(gradients), limit, check_isfinite=False)
+        self.trainer.update(batch_size)
 
     @property
     def num_updates(self) -> int:

@@ -9,8 +9,10 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from gluon_ssd.files import atomic_write, ensure_directory, write_problem
+from gluon_ssd.training.journal import Position
 
 PACKAGE_LOGGER = "gluon_ssd"
 
@@ -19,13 +21,14 @@ class RunFiles:
     """Names of everything a run writes.
 
     Args:
-        prefix: ``--save-prefix`` with the network name appended; may contain folders, which are
-            made. Raises EnvironmentProblem when they cannot be.
+        prefix: ``--save-prefix`` with the network name appended; may contain folders.
+        make_folder: make them where missing. Raises EnvironmentProblem when that fails.
     """
 
-    def __init__(self, prefix: str | os.PathLike[str]) -> None:
+    def __init__(self, prefix: str | os.PathLike[str], *, make_folder: bool = True) -> None:
         self.prefix = os.fspath(prefix)
-        ensure_directory(Path(self.prefix).parent)
+        if make_folder:
+            ensure_directory(Path(self.prefix).parent)
         self.log = Path(f"{self.prefix}_train.log")
         self.best_weights = Path(f"{self.prefix}_best.params")
         self.best_log = Path(f"{self.prefix}_best_map.log")
@@ -42,6 +45,22 @@ class RunFiles:
     def periodic_weights(self, epoch: int, shown_score: float) -> Path:
         """Weights of one epoch, named by epoch and score as the log shows it."""
         return Path(f"{self.prefix}_{epoch:04d}_{shown_score:.4f}.params")
+
+
+class Silence:
+    """Stands in for journal and progress bar on a process that writes nothing."""
+
+    def write(self, event: str, at: Position, **fields: Any) -> None:
+        """Nothing."""
+
+    def update(self) -> None:
+        """Nothing."""
+
+    def __enter__(self) -> Silence:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
 
 def _parse_best(line: str) -> tuple[int, float] | None:

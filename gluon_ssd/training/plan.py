@@ -52,6 +52,7 @@ class Plan:
         save_interval: epochs between two sets of weights; 0 keeps none but the best.
         val_interval: epochs between two validations.
         checkpoint_interval: epochs between two checkpoints.
+        accumulate: batches of each process that make one step.
         checkpoint_interval_s: a checkpoint is also written after this many seconds; 0: never.
         seed: of MXNet's generator, mixed with the epoch.
         options: all options of the run, for the checkpoint and the journal.
@@ -74,6 +75,7 @@ class Plan:
     val_interval: int = 1
     checkpoint_interval: int = 1
     checkpoint_interval_s: float = 600.0
+    accumulate: int = 1
     seed: int = 233
     options: Mapping[str, Any] = field(default_factory=dict)
     network: Mapping[str, Any] = field(default_factory=dict)
@@ -87,6 +89,7 @@ class Plan:
             ("save_interval", 0),
             ("val_interval", 1),
             ("checkpoint_interval", 1),
+            ("accumulate", 1),
         ):
             if getattr(self, name) < least:
                 flag = "--" + name.replace("_", "-")

@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 import logging
-import random
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from gluon_ssd.compat import mx
-from gluon_ssd.errors import DataError, DivergedError, Interrupted
 from gluon_ssd.losses import multibox_loss
-from gluon_ssd.progress import progress_bar
-from gluon_ssd.training.checkpoint import (
-    first_non_finite,
-    is_checkpoint,
-    network_arrays,
-    plain_json,
-    run_arrays,
-    save_checkpoint,
-)
+from gluon_ssd.training.epochs import Run
 from gluon_ssd.training.finite import WeightWatch
-from gluon_ssd.training.journal import Journal, last_run, read_journal
-from gluon_ssd.training.loop import Learner, Step, diverged, train_one_epoch
-from gluon_ssd.training.meters import Meter
+from gluon_ssd.training.loop import Learner
 from gluon_ssd.training.optimizer import Optimizer
-from gluon_ssd.training.outputs import RunFiles, add_best, logging_to, recording
+from gluon_ssd.training.outputs import RunFiles, logging_to, recording
 from gluon_ssd.training.parallel import Devices, Loss
-from gluon_ssd.training.plan import Batches, Evaluation, Hooks, Plan
-from gluon_ssd.training.schedule import EpochClock
-from gluon_ssd.training.signals import StopRequest, listening
-from gluon_ssd.training.state import State, begin, shown_score
+from gluon_ssd.training.plan import Batches, Hooks, Plan
+from gluon_ssd.training.signals import listening
+from gluon_ssd.training.state import begin
+from gluon_ssd.training.team import Alone, Team
 
 _logger = logging.getLogger(__name__)
 
@@ -60,11 +46,13 @@ def fit(
     plan: Plan,
     hooks: Hooks,
     loss: Loss = multibox_loss,
+    team: Team | None = None,
 ) -> Outcome:
     """Train a network to the last epoch of the plan.
 
     Writes the legacy log and weights, and beside them a journal, a checkpoint and a picture of
-    the curves (`RunFiles`). SIGINT and SIGTERM end the run after the current step.
+    the curves (`RunFiles`). SIGINT and SIGTERM end the run after the current step, on all
+    processes when any of them gets the signal.
 
     Args:
         network: an initialised Gluon block with all shapes known; in training it gives
@@ -74,6 +62,8 @@ def fit(
         plan: the plain values.
         hooks: the callables.
         loss: as `multibox_loss`.
+        team: the processes that train together, each with batches of its own; the leading one
+            alone writes and logs. None is this one alone.
 
     Raises:
         DivergedError: a loss or weight is not finite; the last good checkpoint is kept.
@@ -81,277 +71,36 @@ def fit(
         WeightsError: the file to resume from is damaged or of another network.
         EnvironmentProblem: an output cannot be written.
         DataError: the loader ended an epoch early.
+        TeamLost: another process is gone; the last checkpoint is kept.
     """
-    files = RunFiles(plan.prefix)
+    team = team or Alone()
+    leads = team.rank == 0
+    files = RunFiles(plan.prefix, make_folder=leads)
     optimizer = Optimizer(
         network,
         momentum=plan.momentum,
         wd=plan.wd,
         no_wd_on_bias_bn=plan.no_wd_on_bias_bn,
         clip_gradient_norm=plan.clip_gradient_norm,
+        accumulates=plan.accumulate > 1,
+        team=team,
     )
-    learner = Learner(network, Devices(contexts), loss, optimizer, WeightWatch(network))
+    learner = Learner(
+        network, Devices(contexts), loss, optimizer, WeightWatch(network), plan.accumulate, team
+    )
     # What to resume from is read and checked first: a refused run leaves no log behind.
-    with recording() as begun:
+    with recording() as begun, team.guard():
         if plan.first_line:
             _logger.info(plan.first_line)
         state = begin(plan, hooks, files, learner)
     with ExitStack() as stack:
-        stack.enter_context(logging_to(files.log, first=begun))
+        stack.enter_context(team.guard())
+        if leads:
+            stack.enter_context(logging_to(files.log, first=begun))
+            files.sweep()
         stop = stack.enter_context(listening())
-        files.sweep()
-        run = _Run(learner, batches, state, plan=plan, hooks=hooks, files=files, stop=stop)
+        run = Run(learner, batches, state, plan=plan, hooks=hooks, files=files, stop=stop)
         stack.enter_context(run.journal)
         stack.enter_context(run.progress)
         run.epochs()
     return Outcome(run.state.best.score, run.state.best.epoch, files)
-
-
-class _Run:
-    """The state of one call of `fit`, and what is done at each point of it."""
-
-    def __init__(
-        self,
-        learner: Learner,
-        batches: Batches,
-        state: State,
-        *,
-        plan: Plan,
-        hooks: Hooks,
-        files: RunFiles,
-        stop: StopRequest,
-    ) -> None:
-        self.learner, self.batches, self.state = learner, batches, state
-        self.plan, self.hooks, self.files, self.stop = plan, hooks, files, stop
-        self.clock = EpochClock([batches.num_batches(e) for e in range(plan.epochs)])
-        continued = bool(plan.resume) and is_checkpoint(plan.resume)
-        self.journal = Journal(files.journal, resume_at=self.position if continued else None)
-        self.journal.write(
-            "resume" if continued else "start",
-            self.position,
-            options=plain_json(plan.options),
-            file=plan.resume or None,
-        )
-        self._first_step = self.clock.step(*self.position)
-        self._started_s = time.monotonic()
-        self.progress = progress_bar(
-            total=self.clock.total_steps,  # of the whole run, and so is the remaining time shown
-            initial=self._first_step,
-            unit="batch",
-            description="train",
-        )
-        self._announced_rate = plan.schedule.base
-        self._interval = Meter()
-        self._last_step: Step | None = None
-        self._last_checkpoint_s = time.monotonic()
-
-    @property
-    def position(self) -> tuple[int, int]:
-        """The next batch as (epoch, batch)."""
-        return self.state.epoch, self.state.batch
-
-    def _remaining_s(self, step: int) -> float | None:
-        """Seconds to the end of the run at the pace so far, validations included."""
-        done = step - self._first_step
-        if done <= 0:
-            return None
-        pace_s = (time.monotonic() - self._started_s) / done
-        return round(pace_s * (self.clock.total_steps - step), 1)
-
-    def epochs(self) -> None:
-        """Train from where the state stands to the last epoch."""
-        _logger.info("Start training from [Epoch %d]", self.state.epoch)
-        try:
-            for epoch in range(self.state.epoch, self.plan.epochs):
-                self._announce_rate(epoch)
-                self._train(epoch)
-                self._finish(epoch)
-        except DivergedError as error:
-            self._report_divergence(error)
-        self.journal.write("end", self.position, best_score=self.state.best.score)
-
-    def _announce_rate(self, epoch: int) -> None:
-        rate = self.clock.rate(self.plan.schedule, self.clock.step(epoch))
-        if rate != self._announced_rate:
-            _logger.info("[Epoch %d] Set learning rate to %s", epoch, rate)
-            self._announced_rate = rate
-
-    def _train(self, epoch: int) -> None:
-        # From (seed, epoch) alone, so that MXNet's own generator needs no saving.
-        mx.random.seed(random.Random(f"{self.plan.seed} {epoch}").getrandbits(31))
-        expected = self.clock.batches_per_epoch[epoch]
-        if self.state.batch < expected:
-            self._interval = Meter()
-            self.state.meter.restart()
-            train_one_epoch(
-                self.learner,
-                self.batches.epoch(epoch, self.state.batch),
-                epoch=epoch,
-                first_batch=self.state.batch,
-                rate=lambda batch: self.clock.rate(
-                    self.plan.schedule, self.clock.step(epoch, batch)
-                ),
-                on_step=self._after_step,
-                image_names=self.hooks.image_names,
-            )
-        if self.state.batch < expected:
-            raise DataError(
-                f"the data ended after {self.state.batch} of {expected} batches of epoch {epoch}; "
-                "check the data set, then go on with --resume"
-            )
-
-    def _after_step(self, step: Step) -> None:
-        state = self.state
-        self._last_step = step
-        state.batch = step.batch + 1
-        state.meter.add(step)
-        self._interval.add(step)
-        self.progress.update()
-        if self.plan.log_interval and state.batch % self.plan.log_interval == 0:
-            self._log_interval(step)
-        if self.stop.signal_number is not None:
-            self._leave()
-        self._checkpoint_by_time()
-
-    def _log_interval(self, step: Step) -> None:
-        summary = self._interval.summary()
-        _logger.info(
-            "[Epoch %d][Batch %d], Speed: %.3f samples/sec, CrossEntropy=%.3f, SmoothL1=%.3f",
-            self.state.epoch,
-            step.batch,
-            summary["samples_per_s"],
-            self.state.meter.cross_entropy,
-            self.state.meter.smooth_l1,
-        )
-        step_number = self.clock.step(*self.position)
-        self.journal.write(
-            "interval",
-            self.position,
-            step=step_number,
-            lr=step.rate,
-            remaining_s=self._remaining_s(step_number),
-            **summary,
-        )
-        self._interval = Meter()
-
-    def _finish(self, epoch: int) -> None:
-        """End an epoch: log it, validate, keep weights, write checkpoint and curves."""
-        # Reading the weights waits for the last update, so it comes before the clock is read.
-        self._check_finite(network_arrays(self.learner.network))
-        summary = self.state.meter.summary()
-        _logger.info(
-            "[Epoch %d] Training cost: %.3f, CrossEntropy=%.3f, SmoothL1=%.3f",
-            epoch,
-            summary["seconds"],
-            summary["CrossEntropy"],
-            summary["SmoothL1"],
-        )
-        after = (epoch + 1, 0)
-        last_step = self.clock.step(*after) - 1
-        rate = self.clock.rate(self.plan.schedule, max(0, last_step))
-        self.journal.write(
-            "epoch",
-            after,
-            epoch=epoch,
-            step=last_step + 1,
-            lr=rate,
-            remaining_s=self._remaining_s(last_step + 1),
-            **summary,
-        )
-        evaluation = None
-        if self.hooks.evaluate is not None and self.plan.validates(epoch):
-            self._checkpoint_by_time()
-            evaluation = self._validate(epoch)
-        self._keep_weights(epoch, evaluation)
-        if not (self.plan.is_cut and epoch == self.plan.epochs - 1):
-            self.state.epoch, self.state.batch, self.state.meter = epoch + 1, 0, Meter()
-        if self.plan.checkpoints(epoch):
-            self._checkpoint()
-        if evaluation is not None and self.hooks.draw_curves is not None:
-            self.hooks.draw_curves(last_run(read_journal(self.files.journal)), self.files.curves)
-
-    def _validate(self, epoch: int) -> Evaluation:
-        assert self.hooks.evaluate is not None, "the caller has checked it"
-        started_s = time.perf_counter()
-        try:
-            with self.stop.may_cut():
-                evaluation = self.hooks.evaluate()
-        except Interrupted:
-            self._leave()
-            raise
-        lines = "\n".join(f"{name}={value}" for name, value in evaluation.lines)
-        _logger.info("[Epoch %d] Validation: \n%s", epoch, lines)
-        self.journal.write(
-            "validation",
-            (epoch + 1, 0),
-            epoch=epoch,
-            score=evaluation.score,
-            values={name.strip(): value for name, value in evaluation.lines},
-            seconds=round(time.perf_counter() - started_s, 3),
-        )
-        return evaluation
-
-    def _keep_weights(self, epoch: int, evaluation: Evaluation | None) -> None:
-        shown = 0.0 if evaluation is None else shown_score(evaluation)
-        if evaluation is not None and self.state.best.improve(epoch, evaluation):
-            self.hooks.save_weights(str(self.files.best_weights))
-            add_best(self.files.best_log, epoch, shown)
-        if self.plan.saves(epoch):
-            self.hooks.save_weights(str(self.files.periodic_weights(epoch, shown)))
-
-    def _checkpoint_by_time(self) -> None:
-        interval_s = self.plan.checkpoint_interval_s
-        if interval_s and time.monotonic() - self._last_checkpoint_s >= interval_s:
-            self._checkpoint()
-
-    def _checkpoint(self) -> None:
-        started_s = time.perf_counter()
-        arrays = run_arrays(self.learner.network, self.learner.optimizer)
-        self._check_finite(arrays)
-        facts = {
-            **self.state.facts(),
-            "step": self.clock.step(*self.position),
-            "num_updates": self.learner.optimizer.num_updates,
-            "options": plain_json(self.plan.options),
-            "network": plain_json(self.plan.network),
-        }
-        save_checkpoint(self.files.checkpoint, arrays, facts)
-        self._last_checkpoint_s = time.monotonic()
-        self.journal.write(
-            "checkpoint",
-            self.position,
-            file=str(self.files.checkpoint),
-            seconds=round(time.perf_counter() - started_s, 3),
-        )
-
-    def _leave(self) -> None:
-        """Write a checkpoint and raise Interrupted for the signal that came."""
-        self._checkpoint()
-        self.journal.write("end", self.position, reason="signal")
-        self.stop.leave(
-            f"at [Epoch {self.state.epoch}][Batch {self.state.batch}]; "
-            f"go on with --resume {self.files.checkpoint}"
-        )
-
-    def _check_finite(self, arrays: dict[str, Any]) -> None:
-        broken = first_non_finite(arrays)
-        if broken is not None:
-            if self._last_step is None:
-                raise DivergedError(f"{broken} is not finite in the weights that were loaded")
-            raise diverged(
-                f"{broken} is not finite after",
-                self._last_step,
-                self.state.epoch,
-                self.hooks.image_names,
-            )
-
-    def _report_divergence(self, error: DivergedError) -> None:
-        """Raise the error again with what the user can do about it."""
-        broken = first_non_finite(network_arrays(self.learner.network))
-        weights = f"{broken} is not finite" if broken else "no weight is NaN or infinite"
-        kept = "there is no checkpoint yet"
-        if self.files.checkpoint.exists():
-            kept = f"the last good checkpoint is {self.files.checkpoint}"
-        message = f"{error}; {weights}; {kept}; try a lower --lr"
-        self.journal.write("diverged", self.position, message=message)
-        raise DivergedError(message) from error

@@ -22,6 +22,7 @@ class Schedule:
         kind: "step", or "cosine" from `base` to zero at the end of the run.
         warmup_epochs: the rate rises linearly over this many epochs (0: no warm-up).
         warmup_steps: the same in steps; the longer of the two counts.
+        warmup_factor: share of the rate that the rise starts from.
     """
 
     base: float
@@ -30,6 +31,7 @@ class Schedule:
     kind: str = "step"
     warmup_epochs: float = 0.0
     warmup_steps: int = 0
+    warmup_factor: float = 0.0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -49,6 +51,7 @@ def learning_rate(
     decay: float = 0.1,
     decay_steps: Sequence[int] = (),
     warmup_steps: int = 0,
+    warmup_factor: float = 0.0,
     kind: str = "step",
     total_steps: int = 0,
 ) -> float:
@@ -59,7 +62,9 @@ def learning_rate(
         base: rate after warm-up and before any decay.
         decay: factor of each drop (kind "step").
         decay_steps: first steps that run at the dropped rate.
-        warmup_steps: steps of linear rise; step 0 runs at base / warmup_steps.
+        warmup_steps: steps of linear rise; the step after them is the first at the full rate.
+        warmup_factor: share of the rate that the rise starts from; that of step 0 lies one step's
+            rise above it.
         kind: "step" or "cosine".
         total_steps: length of the run, where the cosine reaches zero.
     """
@@ -73,7 +78,7 @@ def learning_rate(
         for _ in range(sum(step >= first for first in decay_steps)):
             rate *= decay
     if step < warmup_steps:
-        rate *= (step + 1) / warmup_steps
+        rate *= warmup_factor + (1 - warmup_factor) * (step + 1) / warmup_steps
     return rate
 
 
@@ -118,6 +123,7 @@ class EpochClock:
             # A drop planned beyond the last epoch never comes.
             decay_steps=[self.step_at(e) for e in schedule.decay_epochs if e < last],
             warmup_steps=max(schedule.warmup_steps, self.step_at(schedule.warmup_epochs)),
+            warmup_factor=schedule.warmup_factor,
             kind=schedule.kind,
             total_steps=self.total_steps,
         )

@@ -39,6 +39,12 @@ class StopRequest:
             self._may_cut = False
             self.leave()
 
+    def ask(self, signal_number: int) -> None:
+        """Take a signal that reached another process of the same run as this one's."""
+        if self.signal_number is None:
+            self.signal_number = signal_number
+            self._first_s = time.monotonic()
+
     def leave(self, where: str = "before the current step was saved") -> None:
         """Raise Interrupted for the signal that came, if one came."""
         if self.signal_number is not None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from gluon_ssd.compat import mx
 from gluon_ssd.errors import OptionError
 from gluon_ssd.training.checkpoint import (
     changed_options,
@@ -16,8 +20,10 @@ from gluon_ssd.training.checkpoint import (
 )
 from gluon_ssd.training.loop import Learner
 from gluon_ssd.training.meters import Meter
+from gluon_ssd.training.optimizer import named_parameters
 from gluon_ssd.training.outputs import RunFiles, read_best
 from gluon_ssd.training.plan import Evaluation, Hooks, Plan
+from gluon_ssd.training.team import facts_of_leader
 
 _logger = logging.getLogger(__name__)
 
@@ -87,6 +93,15 @@ class State:
         }
 
 
+def _from_facts(facts: Mapping[str, Any]) -> State:
+    return State(
+        facts["epoch"],
+        facts["batch"],
+        Meter(**facts["meter"]),
+        Best(facts["best_score"], facts["best_epoch"], facts["best_shown"]),
+    )
+
+
 def _from_checkpoint(plan: Plan, learner: Learner) -> State:
     checkpoint = load_checkpoint(plan.resume)
     restore(checkpoint, learner.network, learner.optimizer, plan.network)
@@ -113,16 +128,13 @@ def _from_checkpoint(plan: Plan, learner: Learner) -> State:
             checkpoint.path,
             plan.epochs,
         )
-    return State(
-        facts["epoch"],
-        facts["batch"],
-        Meter(**facts["meter"]),
-        Best(facts["best_score"], facts["best_epoch"], facts["best_shown"]),
-    )
+    return _from_facts(facts)
 
 
 def begin(plan: Plan, hooks: Hooks, files: RunFiles, learner: Learner) -> State:
-    """Bring network and optimiser to where the run starts.
+    """Bring network and optimiser to where the run starts, on all processes of the team.
+
+    The leading process alone reads files; the others get everything from it.
 
     A checkpoint restores everything and decides the epoch. A legacy ``.params`` file restores
     the weights; the epoch comes from the plan, and the best score from the best-mAP log.
@@ -131,6 +143,37 @@ def begin(plan: Plan, hooks: Hooks, files: RunFiles, learner: Learner) -> State:
         WeightsError: the file is damaged or of another network.
         OptionError: the plan starts at or after its end.
     """
+    team = learner.team
+    if team.size == 1:
+        return _begin_here(plan, hooks, files, learner)
+    state = _begin_here(plan, hooks, files, learner) if team.rank == 0 else None
+    return _shared(state, learner)
+
+
+def _shared(state: State | None, learner: Learner) -> State:
+    """Give everyone the state, the weights with their statistics and the momentum of the leader."""
+    team, optimizer = learner.team, learner.optimizer
+    momentum = optimizer.momentum_arrays()
+    own = None
+    if state is not None:
+        counters = {"num_updates": optimizer.num_updates, "momentum": sorted(momentum)}
+        own = {**state.facts(), **counters}
+    facts = facts_of_leader(team, own)
+    parameters = named_parameters(learner.network)
+    team.copy_from_leader({name: p.list_data()[0] for name, p in parameters.items()})
+    arrays = {
+        name: mx.nd.array(momentum.get(name, np.zeros(parameters[name].shape, np.float32)))
+        for name in facts["momentum"]
+    }
+    team.copy_from_leader({f"momentum.{name}": array for name, array in arrays.items()})
+    if team.rank != 0 and facts["num_updates"]:
+        optimizer.restore(
+            {name: array.asnumpy() for name, array in arrays.items()}, facts["num_updates"]
+        )
+    return _from_facts(facts) if state is None else state
+
+
+def _begin_here(plan: Plan, hooks: Hooks, files: RunFiles, learner: Learner) -> State:
     if plan.resume and is_checkpoint(plan.resume):
         return _from_checkpoint(plan, learner)
     if plan.start_epoch >= plan.epochs:

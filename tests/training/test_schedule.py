@@ -18,6 +18,12 @@ def test_warmup_rises_linearly_to_the_base(step, expected):
     assert learning_rate(step, base=1.0, warmup_steps=4) == expected
 
 
+@pytest.mark.parametrize(("step", "expected"), [(0, 0.4), (1, 0.6), (3, 1.0), (4, 1.0)])
+def test_warmup_may_start_above_zero(step, expected):
+    rate = learning_rate(step, base=1.0, warmup_steps=4, warmup_factor=0.2)
+    assert rate == pytest.approx(expected)
+
+
 @pytest.mark.parametrize(("step", "expected"), [(0, 0.5), (2, 1.0), (7, 0.5), (12, 0.0), (20, 0.0)])
 def test_cosine_falls_from_base_to_zero_after_warmup(step, expected):
     rate = learning_rate(step, base=1.0, kind="cosine", warmup_steps=2, total_steps=12)
