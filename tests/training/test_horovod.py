@@ -1,0 +1,93 @@
+"""Two real processes with Horovod do what one process does with all of the images."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gluon_ssd.training.journal import read_journal
+from tests.training.team_parts import assert_close_weights, train_plain
+
+pytestmark = pytest.mark.horovod
+
+ROOT = Path(__file__).resolve().parents[2]
+LAUNCHER = Path(sys.executable).parent / "horovodrun"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("team")
+    command = [LAUNCHER, "-np", "2", "--gloo", sys.executable, "-m", "tests.training.team_life"]
+    ended = subprocess.run(
+        [*map(str, command), str(folder)], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ranks(folder):
+    found = []
+    for rank in (0, 1):
+        with np.load(folder / f"rank{rank}.npz") as file:
+            found.append(dict(file))
+    return found
+
+
+def weights(found, group):
+    start = group + "/"
+    return {k.removeprefix(start): array for k, array in found.items() if k.startswith(start)}
+
+
+def test_team_adds_and_joins(ranks):
+    for found in ranks:
+        assert (int(found["size"]), found["total"].tolist()) == (2, [2.0, 10.0])
+        assert found["rows"].dtype == np.int64 and found["rows"].tolist() == [[7, 7]] * 3
+        assert found["texts"].dtype == np.float32 and found["texts"].tolist() == [0, 1, 0, 1, 2]
+
+
+@pytest.mark.parametrize("group", ["first_steps", "clipped", "accumulated", "run", "resumed"])
+def test_parameters_are_the_same_on_every_process(ranks, group):
+    first, second = (weights(found, group) for found in ranks)
+    assert len(first) >= 6 and first.keys() == second.keys()
+    for name, array in first.items():
+        np.testing.assert_array_equal(second[name], array, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("group", "clip"), [("first_steps", None), ("clipped", 0.05), ("accumulated", None)]
+)
+def test_steps_are_those_of_one_process_with_all_images(ranks, group, clip):
+    expected, losses = train_plain(clip=clip)
+    assert_close_weights(weights(ranks[0], group), expected)
+    np.testing.assert_allclose(ranks[1]["losses"], train_plain()[1], rtol=1e-5)
+    assert losses.min() > 0
+
+
+def test_the_comparison_sees_a_normaliser_of_each_process(ranks):
+    # The images of the first process have most of the positives, so its share was too small.
+    with pytest.raises(AssertionError):
+        assert_close_weights(weights(ranks[0], "uncounted"), train_plain()[0])
+
+
+def test_run_and_resume_together_equal_an_unbroken_run(ranks):
+    resumed, unbroken = weights(ranks[0], "resumed"), weights(ranks[0], "unbroken")
+    assert any("running_mean" in name for name in resumed)
+    for name, array in unbroken.items():
+        np.testing.assert_array_equal(resumed[name], array, err_msg=name)
+    # Statistics too: validation saw the same network everywhere.
+    np.testing.assert_array_equal(ranks[0]["scores"], ranks[1]["scores"])
+
+
+def test_files_and_log_lines_come_from_one_process(folder):
+    log = (folder / "tiny_train.log").read_text()
+    assert [log.count(f"[Epoch {epoch}] Training cost") for epoch in range(4)] == [1] * 4
+    events = [e["event"] for e in read_journal(folder / "tiny_journal.jsonl")]
+    assert (events.count("start"), events.count("resume"), events.count("epoch")) == (1, 1, 4)
+    # The speed counts the images of both: 4 images a batch each.
+    (first, *_) = [e for e in read_journal(folder / "tiny_journal.jsonl") if e["event"] == "epoch"]
+    assert first["samples_per_s"] * first["seconds"] == pytest.approx(24, rel=0.01)
