@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""Evaluate or benchmark an SSD detector.
+"""Evaluate, benchmark or quantise an SSD detector.
 
 python eval_ssd.py --network mobilenet1.0 --data-shape 512 --dataset voc --pretrained FILE
 python eval_ssd.py --deploy --model-prefix PREFIX --data-shape 300 --dataset voc
 python eval_ssd.py --deploy --model-prefix PREFIX --data-shape 300 --batch-size 1 --benchmark
+python eval_ssd.py --network mobilenet1.0 --data-shape 512 --pretrained FILE --calibration
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from gluon_ssd.cli import as_namespace, parse, run_main
 from gluon_ssd.options_eval import EvalCommand
@@ -24,17 +26,18 @@ def evaluate(argv: Sequence[str] | None) -> int:
     """Options, model, then a benchmark or an evaluation; the legacy script's order of work."""
     command = parse(EvalCommand, argv, prog="eval_ssd.py", description=__doc__ or "")
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
-    from gluon_ssd.build import evaluation, latency
+    from gluon_ssd.build import calibration, evaluation, latency
     from gluon_ssd.build.console import console_log
 
     evaluation.refuse_unbuilt(command)
     print(as_namespace(command), flush=True)
     with console_log():
-        model = evaluation.evaluation_model(command)
-        if command.benchmark.benchmark:
-            lines = latency.benchmark_lines(command, model)
+        if command.calibrates:
+            lines = calibration.calibrate(command, Path(__file__).resolve().parent)
+        elif command.benchmark.benchmark:
+            lines = latency.benchmark_lines(command, evaluation.evaluation_model(command))
         else:
-            lines = evaluation.evaluate(command, model)
+            lines = evaluation.evaluate(command, evaluation.evaluation_model(command))
         for line in lines:
             print(line, flush=True)
     return 0

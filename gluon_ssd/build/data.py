@@ -67,7 +67,11 @@ def _has_labels(dataset: ListedDataset) -> bool:
 
 
 def evaluation_set(
-    options: DataOptions, classes: Sequence[str] | None, num_classes: int | None = None
+    options: DataOptions,
+    classes: Sequence[str] | None,
+    num_classes: int | None = None,
+    *,
+    train: bool = False,
 ) -> ListedDataset:
     """Open the set that eval_ssd.py scores.
 
@@ -76,6 +80,7 @@ def evaluation_set(
         classes: the model's class names when it carries them; they must be the data set's, in any
             order, and then give the label order. None takes the data set's own.
         num_classes: how many classes a model without names has; None when it does not tell.
+        train: take the training splits, where --splits names none.
 
     Raises:
         DataError: the data is not there, or its classes are not the model's.
@@ -83,7 +88,7 @@ def evaluation_set(
     named = _named_classes(options)
     if named is None and classes is not None and options.dataset in ("custom", "shapes"):
         named = tuple(classes)
-    dataset = _open(options, train=False, splits=options.splits, classes=named)
+    dataset = _open(options, train=train, splits=options.splits, classes=named)
     if classes is None:
         _check_count(dataset, num_classes)
     else:

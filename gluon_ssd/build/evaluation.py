@@ -15,6 +15,7 @@ from gluon_ssd.build.metrics import make_score
 from gluon_ssd.build.networks import (
     Model,
     deployed_model,
+    int8_network_model,
     network_model,
     trained_network,
     untrained_network,
@@ -30,11 +31,7 @@ from gluon_ssd.options_tuning import load_tuning_config
 
 _log = logging.getLogger(__name__)
 
-_NOT_YET = {
-    "calibration": "--calibration is not built yet; use an int8 model exported elsewhere "
-    "with --deploy --model-prefix",
-    "auto_tuning": "--auto_tuning is not built yet; leave it out",
-}
+_INT8 = "_int8"
 
 
 def refuse_unbuilt(command: EvalCommand) -> None:
@@ -44,14 +41,7 @@ def refuse_unbuilt(command: EvalCommand) -> None:
     """
     if command.deploy.auto_tuning:
         load_tuning_config(command.deploy.auto_tuning_config)
-    for name, message in _NOT_YET.items():
-        if getattr(command.deploy, name):
-            raise OptionError(message)
-    if command.deploy.quantized and not command.deploy.deploy:
-        raise OptionError(
-            f"--quantized: the network {command.network_name} is not built yet; until then run an "
-            "int8 model exported elsewhere with --deploy --model-prefix"
-        )
+        raise OptionError("--auto_tuning is not built yet; leave it out")
 
 
 def evaluation_model(command: EvalCommand) -> Model:
@@ -67,15 +57,19 @@ def evaluation_model(command: EvalCommand) -> Model:
         prefix = command.deploy.model_prefix or ""
         _note_fixed_nms(command.eval, prefix)
         return deployed_model(prefix, size, fuse=not command.deploy.no_fuse, ctx=context)
+    name = command.network_name.removesuffix(_INT8)
     if means_no_weights(command.eval.pretrained):
-        network = untrained_network(command.network_name, command.data.classes)
+        network = untrained_network(name, command.data.classes)
     else:
         network = trained_network(
-            command.network_name,
+            name,
             command.eval.pretrained,
             classes_file=command.data.classes,
             options=command.model,
         )
+    if command.deploy.quantized:
+        _note_fixed_nms(command.eval, command.network_name)
+        return int8_network_model(network, ctx=context)
     nms = (command.eval.nms_thresh, command.eval.nms_topk, command.eval.post_nms)
     return network_model(network, nms=nms, size=size, ctx=context)
 
@@ -86,9 +80,7 @@ def _note_fixed_nms(given: EvalOptions, prefix: str) -> None:
     for name in ("nms_thresh", "nms_topk", "post_nms"):
         if getattr(given, name) != getattr(usual, name):
             flag = "--" + name.replace("_", "-")
-            _log.warning(
-                "%s keeps the suppression it was exported with; %s is not used", prefix, flag
-            )
+            _log.warning("%s keeps the suppression it was made with; %s is not used", prefix, flag)
 
 
 def evaluate(command: EvalCommand, model: Model) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from gluon_ssd.build.zoo import zoo_weights
 from gluon_ssd.data.labels import read_classes_file
 from gluon_ssd.deploy.export import export_detector
 from gluon_ssd.deploy.runtime import DeployedModel, load_deployed
+from gluon_ssd.deploy.zoo_int8 import export_zoo_int8
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.models import build_network
 from gluon_ssd.models.decode import DetectionDecoder
@@ -153,6 +154,15 @@ def network_model(network: SsdNetwork, *, nms: NmsSettings, size: int, ctx: Any)
     return Model(
         network.name, deployed, network.classes, size, tuple(network.mean), tuple(network.std)
     )
+
+
+def int8_network_model(network: SsdNetwork, *, ctx: Any) -> Model:
+    """The zoo's int8 form of a network, compiled as a deployed one; its suppression is fixed."""
+    with tempfile.TemporaryDirectory(prefix="gluon_ssd-") as folder:
+        prefix = str(Path(folder) / network.name)
+        export_zoo_int8(network, prefix)
+        model = deployed_model(prefix, None, fuse=True, ctx=ctx)
+    return replace(model, name=f"{network.name}_int8")
 
 
 def export_network_as(

@@ -131,14 +131,15 @@ def _refuse_nonsense(likeness: Likeness, found: int, matched: int, name: str) ->
 
 
 def _first_images(batches: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The first images in parts that need little memory."""
     chosen: list[np.ndarray] = []
     left = _IMAGES
     for batch in batches:
-        for start in range(0, min(left, len(batch)), _SHARE):
-            chosen.append(np.array(batch[start : min(start + _SHARE, left)]))
-            left -= len(chosen[-1])
-            if left <= 0:
-                return chosen
+        images = batch[:left]
+        chosen += [images[start : start + _SHARE] for start in range(0, len(images), _SHARE)]
+        left -= len(images)
+        if left == 0:
+            break
     return chosen
 
 

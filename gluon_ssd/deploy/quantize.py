@@ -122,11 +122,11 @@ def _check_finite(params: Params, prefix: str) -> None:
         )
 
 
-def check_request(mode: str, dtype: str, num_images: int) -> None:
-    """Refuse what cannot be done before any work.
+def check_pair(mode: str, dtype: str) -> None:
+    """Refuse a way to quantise that cannot be had.
 
     Raises:
-        OptionError: unknown words, uint8, or too few images for entropy.
+        OptionError: an unknown word, or uint8.
     """
     for word, words, what in ((mode, MODES, "mode"), (dtype, DTYPES, "integer type")):
         if word not in words:
@@ -136,10 +136,15 @@ def check_request(mode: str, dtype: str, num_images: int) -> None:
             "--quantized-dtype uint8 cannot be had: normalised images hold negative values, for "
             "which MXNet's uint8 has no place; use auto, which takes uint8 where values allow it"
         )
-    if mode == "entropy" and num_images < MIN_ENTROPY_IMAGES:
+
+
+def check_images(mode: str, num_images: int) -> None:
+    """Raise OptionError when there are too few images to calibrate and compare with."""
+    least = MIN_ENTROPY_IMAGES if mode == "entropy" else 1
+    if num_images < least:
         raise OptionError(
-            f"--calib-mode entropy needs at least {MIN_ENTROPY_IMAGES} calibration images, got "
-            f"{num_images}; raise --num-calib-batches or --batch-size, or use naive"
+            f"--calib-mode {mode} needs at least {least} calibration images, got {num_images}; "
+            "raise --num-calib-batches or --batch-size, or name a larger data set"
         )
 
 
@@ -179,7 +184,8 @@ def quantize_detector(
         ModelError, WeightsError: `prefix_in` cannot be quantised, or the result is of no use.
         EnvironmentProblem: the files cannot be written.
     """
-    check_request(mode, dtype, sum(len(batch) for batch in batches))
+    check_pair(mode, dtype)
+    check_images(mode, sum(len(batch) for batch in batches))
     prepared = prepare_detector(prefix_in, input_size_hw)
     target = Path(prefix_out)
     ensure_directory(target.parent)

@@ -24,7 +24,7 @@ from gluon_ssd import errors
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.agreement import Agreement
 from gluon_ssd.deploy.exported import exported_files, last_line
-from gluon_ssd.deploy.quantize import Progress, check_request, prepare_detector, quantize_detector
+from gluon_ssd.deploy.quantize import Progress, check_images, check_pair, quantize_detector
 from gluon_ssd.deploy.stored_batches import StoredBatches
 from gluon_ssd.errors import EnvironmentProblem, ModelError, SsdError
 from gluon_ssd.files import ensure_directory, write_problem
@@ -60,10 +60,8 @@ def quantize_in_child(
         SsdError: as `quantize_detector` does.
         EnvironmentProblem: the child died.
     """
-    size_hw = (batches.image_shape[1], batches.image_shape[2])
-    check_request(mode, dtype, batches.num_images)
-    # What is wrong with the files is said before a process starts.
-    prepare_detector(prefix_in, size_hw)
+    check_pair(mode, dtype)
+    check_images(mode, batches.num_images)
     target = Path(prefix_out)
     ensure_directory(target.parent)
     job = {

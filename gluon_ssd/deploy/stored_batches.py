@@ -68,6 +68,12 @@ class StoredBatches(Sequence[np.ndarray]):
         """Let go of the file; batches handed out stay readable."""
         self._file.close()
 
+    def __enter__(self) -> StoredBatches:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
     def __len__(self) -> int:
         return len(self.sizes)
 

@@ -80,7 +80,7 @@ def _spec_of(name: str) -> NetworkSpec:
     spec = NETWORKS[name]
     if spec.int8:
         raise ModelError(
-            f"{name} is made by quantising {spec.zoo_name}, which this version cannot do; "
-            f"use {spec.zoo_name}"
+            f"{name} is no network of its own but a quantised graph for the weights of "
+            f"{spec.zoo_name}; build {spec.zoo_name}"
         )
     return spec

@@ -12,6 +12,7 @@ import functools
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from gluon_ssd.models.tiny import tiny_features
 with warnings.catch_warnings():
     # GluonCV's own imports of distutils and pkg_resources; users can do nothing about them.
     warnings.simplefilter("ignore", DeprecationWarning)
-    from gluoncv.model_zoo import get_model
+    from gluoncv.model_zoo import get_model, quantized
     from gluoncv.model_zoo.ssd.anchor import LiteAnchorGenerator, SSDAnchorGenerator
     from gluoncv.model_zoo.ssd.resnet_v1b_ssd import resnet34_v1b_ssd
     from gluoncv.model_zoo.ssd.ssd import SSD
@@ -198,6 +199,11 @@ class SsdNetwork(SSD):
 def classification_network(backbone: str) -> Any:
     """GluonCV's ImageNet classifier of that name, without weights; nothing is fetched."""
     return get_model(backbone, pretrained=False)
+
+
+def shipped_int8_symbol(name: str) -> str:
+    """Path of the quantised graph that GluonCV ships under a registry name ending in _int8."""
+    return str(Path(quantized.__file__).with_name(f"{name}-symbol.json"))
 
 
 def _pixel_major(F: Any, head: Any) -> Any:

@@ -1,0 +1,166 @@
+"""``eval_ssd.py --calibration``: options -> a quantised model on disk, and how good it is."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from gluon_ssd.build.data import evaluation_loader, evaluation_set
+from gluon_ssd.build.networks import Model, deployed_model, export_network_as, trained_network
+from gluon_ssd.compat import mx
+from gluon_ssd.data.dataset import ListedDataset
+from gluon_ssd.deploy.agreement import Agreement
+from gluon_ssd.deploy.exported import exported_files, plain_prefix
+from gluon_ssd.deploy.quantize import check_images, check_pair, prepare_detector
+from gluon_ssd.deploy.quantize_child import quantize_in_child
+from gluon_ssd.deploy.stored_batches import StoredBatches
+from gluon_ssd.files import ensure_writable
+from gluon_ssd.options_eval import EvalCommand
+from gluon_ssd.progress import progress_bar
+
+_log = logging.getLogger(__name__)
+
+_FOLDER = "model"
+_COMPARED_IMAGES = 32  # all that is needed of them where no range is measured
+
+
+def calibrate(command: EvalCommand, script_folder: Path) -> Iterator[str]:
+    """Quantise the network or the exported model; yields the lines to print, once it is proven.
+
+    Args:
+        command: the options.
+        script_folder: where eval_ssd.py is; the legacy script writes into `model` beside itself.
+
+    Raises:
+        SsdError: one line about what stands in the way; then nothing was written.
+    """
+    options = command.deploy
+    check_pair(options.calib_mode, options.quantized_dtype)
+    folder = Path(options.calib_output or script_folder / _FOLDER)
+    with fp32_model(command) as (prefix, model):
+        target = str(folder / f"{Path(prefix).name}-quantized-{options.calib_mode}")
+        prepare_detector(prefix, (model.size, model.size))
+        for path in exported_files(target):
+            ensure_writable(path)
+        dataset = calibration_set(command, model)
+        agreement = _quantize(command, prefix, target, model, dataset)
+    yield f"Saving quantized model at {folder}"
+    yield f"{Path(target).name}: {agreement}"
+    yield (
+        f"run it with: python eval_ssd.py --deploy --model-prefix {target} "
+        f"--data-shape {model.size}"
+    )
+
+
+@contextmanager
+def fp32_model(command: EvalCommand) -> Iterator[tuple[str, Model]]:
+    """The prefix of the fp32 model, named as the result starts; a network is exported for it."""
+    if command.deploy.deploy:
+        prefix = plain_prefix(command.deploy.model_prefix or "")
+        size = command.model.data_shape
+        yield prefix, deployed_model(prefix, size, fuse=False, ctx=mx.cpu())
+        return
+    network = trained_network(
+        command.network_name,
+        command.eval.pretrained,
+        classes_file=command.data.classes,
+        options=command.model,
+    )
+    with tempfile.TemporaryDirectory(prefix="gluon_ssd-") as folder:
+        prefix, size = str(Path(folder) / network.name), command.model.data_shape
+        nms = (command.eval.nms_thresh, command.eval.nms_topk, command.eval.post_nms)
+        export_network_as(network, prefix, nms=nms, size=size, fused=False)
+        yield prefix, deployed_model(prefix, size, fuse=False, ctx=mx.cpu())
+
+
+def calibration_set(command: EvalCommand, model: Model) -> ListedDataset:
+    """The images to calibrate with, the first ones first.
+
+    Without ``--calib-split`` they are those of the evaluation set in the order of its files, as
+    legacy takes them; else a random order of the named splits.
+
+    Raises:
+        DataError: the data is not there, or its classes are not the model's.
+    """
+    split, classes = command.deploy.calib_split, model.classes
+    num_classes = model.deployed.num_classes
+    if not split:
+        return evaluation_set(command.data, classes, num_classes)
+    is_usual = split == "train"
+    drawn = replace(command.data, splits="" if is_usual else split, limit_images=0)
+    dataset = evaluation_set(drawn, classes, num_classes, train=is_usual)
+    order = np.random.default_rng(command.deploy.calib_seed).permutation(len(dataset))
+    return dataset.subset(int(i) for i in order[: command.data.limit_images or None])
+
+
+def _quantize(
+    command: EvalCommand, prefix: str, target: str, model: Model, dataset: ListedDataset
+) -> Agreement:
+    options, batch_size = command.deploy, command.batch_size(on_gpus=False)
+    wanted = options.num_calib_batches * batch_size
+    if options.calib_mode == "none":
+        wanted = min(wanted, _COMPARED_IMAGES)
+    count = min(wanted, len(dataset))
+    check_images(options.calib_mode, count)
+    if count < wanted:
+        _log.warning("the data set has %d images of the %d asked for", count, wanted)
+    loader = evaluation_loader(
+        command.data,
+        dataset.subset(range(count)),
+        batch_size=batch_size,
+        size=model.size,
+        normalization=(model.mean, model.std),
+    )
+    with (
+        StoredBatches.create((3, model.size, model.size), count) as batches,
+        _Bars() as show,
+    ):
+        with loader:
+            for batch in loader.epoch(0):
+                batches.append(batch.arrays["image"])
+                show("reading images", batches.num_images, count)
+        return quantize_in_child(
+            prefix,
+            target,
+            batches,
+            mode=options.calib_mode,
+            dtype=options.quantized_dtype,
+            progress=show,
+        )
+
+
+class _Bars:
+    """One progress bar after the other: a new one whenever something new is being done."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._bar: Any = None
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage != self._stage:
+            self._close()
+            self._stage, self._bar = stage, progress_bar(total=total, unit="img", description=stage)
+        self._bar.update(done - self._bar.n)
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __enter__(self) -> _Bars:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._close()
