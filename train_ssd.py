@@ -2,7 +2,7 @@
 """Train an SSD detector.
 
 python train_ssd.py --network mobilenet1.0 --data-shape 512 --dataset voc
-python train_ssd.py --network mobilenet0.25 --dataset custom --dataset-root DIR --batch-size 16
+horovodrun -np 2 --gloo python train_ssd.py --horovod --network mobilenet1.0 --data-shape 512
 python train_ssd.py --network mobilenet0.25 --dataset custom --dataset-root DIR --resume FILE
 """
 
@@ -25,17 +25,20 @@ def train(argv: Sequence[str] | None) -> int:
     command = parse(TrainCommand, argv, prog="train_ssd.py", description=__doc__ or "")
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
     from gluon_ssd.build import training
-    from gluon_ssd.build.console import console_log
     from gluon_ssd.build.data import training_data
 
     training.refuse_unbuilt(command)
-    training.check_named_files(command)
-    with console_log():
-        contexts = training.training_contexts(command)
+    training.check_dali(command)
+    team = training.start_team(command)
+    with training.one_voice(team):
+        if team.rank == 0:
+            training.check_named_files(command)
+        contexts = training.training_contexts(command, team)
         data = training_data(command)
-        network = training.training_network(command, data.classes, contexts)
-        outcome = training.run_training(command, data, network, contexts)
-    print(training.summary(outcome))
+        network = training.training_network(command, data.classes, contexts, team)
+        outcome = training.run_training(command, data, network, contexts, team)
+    if team.rank == 0:
+        print(training.summary(outcome))
     return 0
 
 

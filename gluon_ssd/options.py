@@ -86,7 +86,17 @@ class TrainDataOptions(DataOptions):
         minimum=0,
         maximum=1,
     )
-    keep_empty: bool = option(False, "train on COCO images without boxes too")
+    keep_empty: bool = option(
+        False, "train on images without boxes too, of COCO and whatever --on-bad-image says"
+    )
+    on_bad_image: str | None = option(
+        None,
+        "what a damaged image file or a training image without boxes is: an error, or skipped and "
+        "counted",
+        choices=("error", "skip"),
+        unset="damaged files are left out before training and an error in it; images without "
+        "boxes are background",
+    )
     no_crowd: bool = option(False, "leave COCO crowd boxes out of training")
     augmentation: str = option(
         "legacy",
@@ -108,7 +118,7 @@ class OptimizerOptions:
 
     batch_size: int = option(32, "images a step, over all devices", minimum=1, legacy=True)
     epochs: int = option(240, "number of epochs", minimum=1, legacy=True)
-    lr: float = option(0.001, "learning rate, never scaled", minimum=0, legacy=True)
+    lr: float = option(0.001, "learning rate; see --scale-lr", minimum=0, legacy=True)
     lr_decay: float = option(0.1, "factor of each learning-rate decay", minimum=0, legacy=True)
     lr_decay_epoch: str = option("160,200", "epochs at which it decays", legacy=True)
     momentum: float = option(0.9, "momentum of SGD", minimum=0, maximum=1, legacy=True)
@@ -118,7 +128,21 @@ class OptimizerOptions:
         "learning-rate curve: decay at --lr-decay-epoch, or half a cosine to zero",
         choices=("step", "cosine"),
     )
-    warmup_epochs: float = option(0.0, "epochs of linear warm-up from zero", minimum=0)
+    warmup_epochs: float = option(0.0, "epochs of linear warm-up", minimum=0)
+    warmup_iters: int = option(
+        0, "steps of linear warm-up; with --warmup-epochs the longer counts", minimum=0
+    )
+    warmup_factor: float = option(
+        0.0, "share of the learning rate that warm-up starts from", minimum=0, maximum=1
+    )
+    scale_lr: str = option(
+        "none",
+        "multiply --lr by the images of a step over 32, accumulated ones included, or leave it",
+        choices=("none", "linear32"),
+    )
+    accumulate: int = option(
+        1, "batches of --batch-size images that make one step of the weights", minimum=1
+    )
     clip_gradient: float = option(0.0, "largest global gradient norm; 0 does not clip", minimum=0)
     no_wd_on_bias_bn: bool = option(False, "no weight decay on biases and batch-norm parameters")
 
@@ -128,6 +152,16 @@ class OptimizerOptions:
         epochs = self.decay_epochs
         if list(epochs) != sorted(set(epochs)):
             raise OptionError(f"--lr-decay-epoch must rise; got {self.lr_decay_epoch}")
+
+    @property
+    def images_per_step(self) -> int:
+        """Images of one update of the weights, over all devices and processes."""
+        return self.batch_size * self.accumulate
+
+    @property
+    def base_rate(self) -> float:
+        """Learning rate after warm-up and before any decay."""
+        return self.lr * self.images_per_step / 32 if self.scale_lr == "linear32" else self.lr
 
     @property
     def decay_epochs(self) -> tuple[int, ...]:
@@ -158,9 +192,19 @@ class TrainOptions:
     )
     seed: int = option(233, "seed of every random number", minimum=0, legacy=True)
     syncbn: bool = option(False, "batch norm over all devices", legacy=True)
-    dali: bool = option(False, "load images with NVIDIA DALI; not built yet", legacy=True)
+    dali: bool = option(
+        False, "load training images with NVIDIA DALI, by --num-workers threads", legacy=True
+    )
     amp: bool = option(False, "automatic mixed precision; not built yet", legacy=True)
-    horovod: bool = option(False, "several processes with Horovod; not built yet", legacy=True)
+    horovod: bool = option(
+        False,
+        "train in all processes that horovodrun, mpirun or srun started, one device each, "
+        "which share --batch-size",
+        legacy=True,
+    )
+    fp16_allreduce: bool = option(
+        False, "with --horovod, send gradients as float16: half the bytes, rounded"
+    )
     pretrained_base: str = option(
         "True",
         "ImageNet backbone: true fetches it from the zoo, false starts from random "
@@ -192,6 +236,18 @@ class TrainCommand:
             raise OptionError(
                 f"--start-epoch {self.train.start_epoch} must be below --epochs "
                 f"{self.optimizer.epochs}"
+            )
+        if self.train.horovod and self.train.syncbn:
+            raise OptionError(
+                "--syncbn works over the devices of one process, and with --horovod each process "
+                "has one; leave out one of the two"
+            )
+        if self.train.fp16_allreduce and not self.train.horovod:
+            raise OptionError("--fp16-allreduce is for the gradients of --horovod; add that")
+        if self.train.dali and self.data.crop_tries != TrainDataOptions.crop_tries:
+            raise OptionError(
+                f"--crop-tries {self.data.crop_tries} does not go with --dali, whose crop tries "
+                "each overlap once; leave one of them out"
             )
         _ = self.network_name
 

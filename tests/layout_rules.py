@@ -36,6 +36,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "targets": {"errors", "boxes"},
     "losses": {"errors", "boxes", "compat"},
     "data": (_ROW_0 - {"compat"}) | {"anchors", "targets"},
+    # Part of data, but never in a data worker: the MXNet plugin needs MXNet.
+    "dali": {"errors", "compat", "data"},
     "models": _ROW_0 | _ROW_1,
     "training": _ROW_0 | _ROW_1,
     "evaluation": _ROW_0 | _ROW_1,
@@ -55,10 +57,11 @@ MAY_USE: dict[str, set[str]] = {
     "targets": {"numpy"},
     "losses": {"numpy"},
     "data": {"numpy", "cv2", "tqdm"},
+    "dali": {"numpy", "nvidia"},
     "models": {"numpy", "gluoncv"},
-    "training": {"numpy"},
+    "training": {"numpy", "horovod"},
     "evaluation": {"numpy", "pycocotools"},
-    "deploy": {"numpy"},
+    "deploy": {"numpy", "neural_compressor"},
     # GluonCV here is the other side of a benchmark.
     "report": {"numpy", "cv2", "gluoncv", "matplotlib", "psutil", "tqdm"},
     "build": {"numpy", "cv2", "tqdm"},
@@ -96,6 +99,8 @@ def unit_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     if parts[0] != PACKAGE:
         return "entry"
+    if parts[1:] == ("data", "dali"):
+        return "dali"
     return "" if parts[1] == "__init__" else _unit(parts[1])
 
 

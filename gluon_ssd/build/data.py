@@ -18,6 +18,7 @@ from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.labels import read_classes_file
 from gluon_ssd.data.loader import Loader
 from gluon_ssd.data.samples import EvalSamples, TrainSamples
+from gluon_ssd.data.schedule import Share
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.options import DataOptions, TrainCommand, TrainDataOptions
 from gluon_ssd.targets import TargetMaker
@@ -44,14 +45,17 @@ def training_data(command: TrainCommand) -> TrainingData:
     """Open and check the training and the validation set.
 
     Raises:
-        DataError: the data is not there, or more of it is bad than --max-bad-share allows.
+        DataError: the data is not there, or more of it is bad than --max-bad-share allows, or an
+            image is and --on-bad-image says error.
     """
     options = command.data
     train = _open(options, train=True, splits=options.splits, classes=_named_classes(options))
     # The training classes decide, so that labels mean the same in both sets.
     val = _open(options, train=False, splits=options.val_splits, classes=train.classes)
-    train = _checked(train, options.max_bad_share, "training")
-    val = _checked(val, options.max_bad_share, "validation")
+    train = _checked(train, options, "training")
+    val = _checked(val, options, "validation")
+    if options.on_bad_image and not options.keep_empty:
+        train = _without_empty(train, options.on_bad_image)
     if not _has_labels(train):
         raise DataError(
             f"no image of the training set has an object of the classes {_some(train.classes)}; "
@@ -166,7 +170,7 @@ def _open(
     return dataset
 
 
-def _checked(dataset: ListedDataset, max_bad_share: float, purpose: str) -> ListedDataset:
+def _checked(dataset: ListedDataset, options: TrainDataOptions, purpose: str) -> ListedDataset:
     bar = functools.partial(
         tqdm,
         total=len(dataset),
@@ -179,15 +183,45 @@ def _checked(dataset: ListedDataset, max_bad_share: float, purpose: str) -> List
     report = check_dataset(dataset, progress=bar)
     for line in report.lines():
         _log.info("%s set %s", purpose, line.strip())
-    report.stop_above(max_bad_share)
     if not report.unusable:
+        report.stop_above(options.max_bad_share)
         return dataset
+    if options.on_bad_image == "error":
+        bad = set(map(dataset.image_path, report.unusable))
+        first = next(problem for problem in report.problems if problem.file in bad)
+        raise DataError(
+            f"{len(bad)} images of the {purpose} set cannot be used; the first is {first.file}: "
+            f"{first.reason}, {first.detail}; mend the files, or use --on-bad-image skip"
+        )
+    report.stop_above(options.max_bad_share)
     _log.warning("%s set: %d unusable images left out", purpose, len(report.unusable))
     return dataset.without(report.unusable)
 
 
+def _without_empty(dataset: ListedDataset, on_bad_image: str) -> ListedDataset:
+    """Leave out the images without boxes, or name the first of them in an error."""
+    empty = [i for i in range(len(dataset)) if not len(dataset.annotation(i).labels)]
+    if not empty:
+        return dataset
+    first = dataset.image_path(empty[0])
+    if on_bad_image == "error":
+        raise DataError(
+            f"{len(empty)} images of the training set have no boxes; the first is {first}; label "
+            "them, keep them as background with --keep-empty, or use --on-bad-image skip"
+        )
+    _log.warning(
+        "training set: %d images without boxes skipped, the first is %s", len(empty), first
+    )
+    return dataset.without(empty)
+
+
 def training_loader(
-    command: TrainCommand, dataset: ListedDataset, *, anchors_px: np.ndarray, normalization: tuple
+    command: TrainCommand,
+    dataset: ListedDataset,
+    *,
+    anchors_px: np.ndarray,
+    normalization: tuple,
+    share: Share = Share(),  # noqa: B008  (immutable)
 ) -> Loader:
     """Batches of augmented images with their targets.
 
@@ -196,6 +230,7 @@ def training_loader(
         dataset: the training set.
         anchors_px: float32 (A, 4), centre format, pixels of the network input.
         normalization: (mean, std) of the network, RGB, for values in [0, 1].
+        share: what this process gets of a step, and in how many batches.
     """
     mean, std = normalization
     size = command.model.data_shape
@@ -209,12 +244,14 @@ def training_loader(
     return Loader(
         dataset,
         samples,
-        batch_size=command.optimizer.batch_size,
+        batch_size=command.optimizer.batch_size * share.parts,
         shuffle=True,
         seed=command.train.seed,
         num_workers=command.data.num_workers,
         last_batch="rollover",
         timeout_s=command.data.worker_timeout,
+        share=share,
+        skip_bad=command.data.on_bad_image == "skip",
     )
 
 
@@ -239,6 +276,7 @@ def evaluation_loader(
     batch_size: int,
     size: int,
     normalization: tuple,
+    share: Share = Share(),  # noqa: B008  (immutable)
 ) -> Loader:
     """Every image once, in order, resized and normalised as legacy validation does."""
     mean, std = normalization
@@ -251,4 +289,5 @@ def evaluation_loader(
         num_workers=options.num_workers,
         last_batch="keep",
         timeout_s=options.worker_timeout,
+        share=share,
     )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from gluon_ssd.build.console import console_log
+from gluon_ssd.build.dali import dali_loader
 from gluon_ssd.build.data import TrainingData, evaluation_loader, training_loader
 from gluon_ssd.build.devices import devices
 from gluon_ssd.build.metrics import make_score
@@ -13,8 +16,11 @@ from gluon_ssd.build.networks import wants_zoo_weights
 from gluon_ssd.build.zoo import zoo_weights
 from gluon_ssd.cli import as_namespace, flat_values
 from gluon_ssd.compat import mx
-from gluon_ssd.data.loader import Batch, Loader
-from gluon_ssd.errors import OptionError
+from gluon_ssd.data.dali import load_dali
+from gluon_ssd.data.dali_loader import DaliLoader
+from gluon_ssd.data.loader import Loader
+from gluon_ssd.data.schedule import Share
+from gluon_ssd.errors import DivergedError, Interrupted, OptionError
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.result import Evaluation
 from gluon_ssd.models import build_network
@@ -27,14 +33,15 @@ from gluon_ssd.models.zoo import SsdNetwork
 from gluon_ssd.options import TrainCommand
 from gluon_ssd.report.plots import draw_curves
 from gluon_ssd.training.checkpoint import is_checkpoint
-from gluon_ssd.training.plan import Hooks, Plan
+from gluon_ssd.training.horovod import HorovodTeam
+from gluon_ssd.training.loop import Batch
+from gluon_ssd.training.plan import Batches, Hooks, Plan
 from gluon_ssd.training.run import Outcome, fit
 from gluon_ssd.training.schedule import Schedule
+from gluon_ssd.training.team import Alone, Team
 
 _NOT_YET = {
-    "dali": "--dali is not built yet; leave it out to load images with --num-workers processes",
     "amp": "--amp is not built yet; leave it out to train in float32",
-    "horovod": "--horovod is not built yet; leave it out to train in one process",
 }
 
 _NO_BASE = ("false", "0", "no", "f")
@@ -48,6 +55,46 @@ def refuse_unbuilt(command: TrainCommand) -> None:
     for name, message in _NOT_YET.items():
         if getattr(command.train, name):
             raise OptionError(message)
+
+
+def check_dali(command: TrainCommand) -> None:
+    """Raise EnvironmentProblem now if --dali asks for what is not installed."""
+    if command.train.dali:
+        load_dali()
+
+
+def start_team(command: TrainCommand) -> Team:
+    """Meet the other processes of the run; without --horovod there are none.
+
+    Raises:
+        EnvironmentProblem: Horovod is not installed.
+        OptionError: the global batch cannot be shared evenly.
+    """
+    if not command.train.horovod:
+        return Alone()
+    team = HorovodTeam(fp16_gradients=command.train.fp16_allreduce)
+    batch_size = command.optimizer.batch_size
+    if batch_size % team.size:
+        raise OptionError(
+            f"--batch-size {batch_size} is for all processes together and does not divide by "
+            f"their number {team.size}; choose a multiple of {team.size}"
+        )
+    return team
+
+
+@contextmanager
+def one_voice(team: Team) -> Iterator[None]:
+    """Show messages of the package, from the leading process; the others show errors alone.
+
+    What ends all processes for one reason is told by the leader, and they leave with its code.
+    """
+    with console_log(logging.INFO if team.rank == 0 else logging.ERROR):
+        try:
+            yield
+        except (DivergedError, Interrupted) as error:
+            if team.rank == 0:
+                raise
+            raise SystemExit(error.exit_code) from None
 
 
 def check_named_files(command: TrainCommand) -> None:
@@ -66,8 +113,14 @@ def _is_own_base(wanted: str) -> bool:
     return bool(wanted) and not wants_zoo_weights(wanted) and wanted.lower() not in _NO_BASE
 
 
-def training_contexts(command: TrainCommand) -> list[Any]:
-    """The devices to train on. Raises OptionError when they do not fit the other options."""
+def training_contexts(command: TrainCommand, team: Team) -> list[Any]:
+    """The devices to train on: those of --gpus; in a team, the GPU of this process's local rank.
+
+    Raises OptionError when they do not fit the other options.
+    """
+    if isinstance(team, HorovodTeam):
+        wanted = (team.local_rank,) if command.train.device_ids else ()
+        return devices(wanted, f"--horovod, process {team.rank}")
     contexts = devices(command.train.device_ids, f"--gpus {command.train.gpus}")
     if command.train.syncbn and len(contexts) < 2:
         raise OptionError("--syncbn needs several devices; name them with --gpus or leave it out")
@@ -75,9 +128,9 @@ def training_contexts(command: TrainCommand) -> list[Any]:
 
 
 def training_network(
-    command: TrainCommand, classes: Sequence[str], contexts: Sequence[Any]
+    command: TrainCommand, classes: Sequence[str], contexts: Sequence[Any], team: Team
 ) -> SsdNetwork:
-    """Build the network with its first weights on all devices.
+    """Build the network with its first weights on all devices; a team takes its leader's.
 
     Raises:
         WeightsError: the ImageNet weights cannot be had or do not fit.
@@ -90,7 +143,7 @@ def training_network(
     )
     initialize(network, contexts, train.seed)
     # Weights to resume from replace all of it: then nothing is fetched for nothing.
-    if not train.resume:
+    if not train.resume and team.rank == 0:
         _load_base(command, network)
     network.hybridize(static_alloc=True, static_shape=True)
     return network
@@ -107,33 +160,47 @@ def _load_base(command: TrainCommand, network: SsdNetwork) -> None:
 
 
 def run_training(
-    command: TrainCommand, data: TrainingData, network: SsdNetwork, contexts: Sequence[Any]
+    command: TrainCommand,
+    data: TrainingData,
+    network: SsdNetwork,
+    contexts: Sequence[Any],
+    team: Team,
 ) -> Outcome:
     """Train to the last epoch; writes every file of the run."""
     side = command.model.data_shape
+    share = Share(team.rank, team.size, command.optimizer.accumulate)
     anchors = network.anchors((side, side))
     normalization = (network.mean, network.std)
-    train_loader = training_loader(
-        command, data.train, anchors_px=anchors, normalization=normalization
-    )
+    train_loader: Loader | DaliLoader
+    known: dict[str, Any] = {"anchors_px": anchors, "normalization": normalization, "share": share}
+    if command.train.dali:
+        train_loader = dali_loader(command, data.train, contexts, **known)
+    else:
+        train_loader = training_loader(command, data.train, **known)
     val_loader = evaluation_loader(
         command.data,
         data.val,
-        batch_size=command.optimizer.batch_size,
+        batch_size=command.optimizer.batch_size // team.size,
         size=side,
         normalization=normalization,
+        share=share,
     )
     with train_loader, val_loader:
-        batches = _Limited(train_loader, command.optimizer.epochs, command.train.limit_steps)
+        batches = _Limited(
+            train_loader, command.optimizer.epochs, command.train.limit_steps, share.parts
+        )
         hooks = Hooks(
             save_weights=lambda path: save_parameters(network, path),
             image_names=lambda indices: [data.train.image_path(int(i)) for i in indices],
-            evaluate=_evaluator(command, data, network, contexts[0], val_loader),
+            evaluate=_evaluator(command, data, network, contexts[0], val_loader, team),
             load_weights=lambda path: _load_weights(network, path, contexts),
             draw_curves=draw_curves,
         )
         plan = _plan(command, batches, network, len(anchors))
-        return fit(network, batches, contexts=contexts, plan=plan, hooks=hooks)
+        outcome = fit(network, batches, contexts=contexts, plan=plan, hooks=hooks, team=team)
+        if train_loader.skips.times:
+            _log.warning("training set: %s", train_loader.skips.summary())
+        return outcome
 
 
 def _load_weights(network: SsdNetwork, path: str, contexts: Sequence[Any]) -> None:
@@ -141,14 +208,14 @@ def _load_weights(network: SsdNetwork, path: str, contexts: Sequence[Any]) -> No
 
 
 class _Limited:
-    """Training batches that end after a number of steps; 0 does not limit them.
+    """Training batches that end after a number of steps of so many parts; 0 does not limit them.
 
     Attributes:
         is_cut: whether that leaves the last epoch incomplete.
     """
 
-    def __init__(self, loader: Loader, epochs: int, limit_steps: int) -> None:
-        self._loader = loader
+    def __init__(self, loader: Batches, epochs: int, limit_steps: int, parts: int) -> None:
+        self._loader, self._parts = loader, parts
         self._counts = [loader.num_batches(epoch) for epoch in range(epochs)]
         if limit_steps:
             left = limit_steps
@@ -168,17 +235,24 @@ class _Limited:
 
     def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
         batches = self._loader.epoch(epoch, start_batch)
-        for _, batch in zip(range(start_batch, self._counts[epoch]), batches, strict=False):
+        count = (self._counts[epoch] - start_batch) * self._parts
+        for _, batch in zip(range(count), batches, strict=False):
             yield batch
 
 
 def _evaluator(
-    command: TrainCommand, data: TrainingData, network: SsdNetwork, context: Any, loader: Loader
+    command: TrainCommand,
+    data: TrainingData,
+    network: SsdNetwork,
+    context: Any,
+    loader: Loader,
+    team: Team,
 ) -> Callable[[], Evaluation]:
     detector = Detector(network)
     detector.hybridize(static_alloc=True, static_shape=True)
     detector.decoder.initialize(ctx=context)
-    score = make_score(data.val, command.train.metric, save_prefix=command.prefix)
+    prefix = command.prefix if team.rank == 0 else None
+    score = make_score(data.val, command.train.metric, save_prefix=prefix)
 
     def run(images: Any) -> Any:
         # A copy, so that the loader may reuse its memory.
@@ -189,8 +263,9 @@ def _evaluator(
             run,
             loader.epoch(0),
             num_images=len(data.val),
-            progress=True,
+            progress=team.rank == 0,
             description="validate",
+            gather=team.gather if team.size > 1 else None,
         )
         return score(found)
 
@@ -204,11 +279,13 @@ def _plan(command: TrainCommand, batches: _Limited, network: SsdNetwork, num_anc
         epochs=batches.epochs,
         is_cut=batches.is_cut,
         schedule=Schedule(
-            base=optimizer.lr,
+            base=optimizer.base_rate,
             decay=optimizer.lr_decay,
             decay_epochs=optimizer.decay_epochs,
             kind=optimizer.schedule,
             warmup_epochs=optimizer.warmup_epochs,
+            warmup_steps=optimizer.warmup_iters,
+            warmup_factor=optimizer.warmup_factor,
         ),
         momentum=optimizer.momentum,
         wd=optimizer.wd,
@@ -220,6 +297,7 @@ def _plan(command: TrainCommand, batches: _Limited, network: SsdNetwork, num_anc
         save_interval=train.save_interval,
         val_interval=command.val_interval,
         checkpoint_interval_s=60 * train.checkpoint_minutes,
+        accumulate=optimizer.accumulate,
         seed=train.seed,
         options=flat_values(command),
         network={

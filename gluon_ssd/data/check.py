@@ -2,7 +2,8 @@
 
 The annotations were judged when the data set was opened (`dataset.problems`); this adds what the
 image files show. The fast way reads headers and end markers and takes about 0.1 ms an image, so
-it runs before every training; the full way decodes every image and compares contents.
+it runs before every training (what is neither JPEG nor PNG is decoded); the full way decodes every
+image and compares contents.
 """
 
 from __future__ import annotations
@@ -166,7 +167,12 @@ def _look_at_images(
 
 def _look_at_header(path: str) -> _Look:
     try:
-        return _Look(size_hw=image_size(path))
+        size_hw = image_size(path)
+        if size_hw is None:
+            # Neither JPEG nor PNG: what it is, if it is an image at all, only decoding tells.
+            height, width = read_image(path).shape[:2]
+            size_hw = (height, width)
+        return _Look(size_hw=size_hw)
     except DataError as error:
         return _Look(problem=_image_problem(path, error))
 

@@ -60,6 +60,27 @@ def read_image(path: str | os.PathLike[str], *, upright: bool = False) -> np.nda
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
+def read_encoded(path: str | os.PathLike[str]) -> tuple[np.ndarray, tuple[int, int]]:
+    """Read an image file as it is, for someone else to decode, and look whether it is whole.
+
+    Returns:
+        uint8 (number of bytes,), and the height and width in pixels.
+
+    Raises:
+        DataError: naming the file when it is missing, no image, or cut off. JPEG and PNG are
+            judged by their headers and end markers, other formats by decoding them.
+    """
+    data = _read_bytes(path)
+    try:
+        size_hw = _measure(io.BytesIO(data))
+    except _Damaged as problem:
+        raise _unusable(path, str(problem)) from None
+    if size_hw is None:
+        height, width = read_image(path).shape[:2]
+        size_hw = (height, width)
+    return np.frombuffer(data, dtype=np.uint8), size_hw
+
+
 def image_size(path: str | os.PathLike[str]) -> tuple[int, int] | None:
     """Read (height, width) in pixels from a JPEG or PNG header, without decoding.
 

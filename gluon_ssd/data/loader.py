@@ -13,7 +13,8 @@ import numpy as np
 from gluon_ssd.data.dataset import Dataset
 from gluon_ssd.data.pool import WorkerPool
 from gluon_ssd.data.samples import SampleMaker
-from gluon_ssd.data.schedule import BatchPlan, Place
+from gluon_ssd.data.schedule import BatchPlan, Place, Share
+from gluon_ssd.data.stand_in import SkipCount
 from gluon_ssd.data.worker import Job, Layout
 from gluon_ssd.errors import OptionError
 
@@ -45,13 +46,19 @@ class Loader:
     Args:
         dataset: the images and their annotations.
         make_sample: (data set, index, rng) -> arrays, with their layout in `spec`.
-        batch_size: B.
+        batch_size: B; with "rollover" of all processes and parts together.
         shuffle: a new order each pass over the data set.
         seed: of order and augmentation; 0 or more.
         num_workers: processes that make samples; 0 makes them here, when asked for.
         last_batch: "rollover" carries what does not fill a batch over to the next epoch, "keep"
             yields it as a smaller batch; see BatchPlan.
         timeout_s: a worker at one image for longer is an error.
+        share: what this process gets; with "rollover" every batch comes in `share.parts` smaller
+            ones, in a row.
+        skip_bad: the next image stands in for one that cannot be used, which is else an error.
+
+    Attributes:
+        skips: how often that happened.
 
     Raises:
         DataError: the data set has no images.
@@ -69,20 +76,29 @@ class Loader:
         num_workers: int,
         last_batch: str = "rollover",
         timeout_s: float = 120.0,
+        share: Share = Share(),  # noqa: B008  (immutable)
+        skip_bad: bool = False,
     ) -> None:
         if num_workers < 0:
             raise OptionError(f"the number of workers must be 0 or more; got {num_workers}")
         self._plan = BatchPlan(
-            len(dataset), batch_size, shuffle=shuffle, seed=seed, last_batch=last_batch
+            len(dataset),
+            batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            last_batch=last_batch,
+            share=share,
         )
-        self._job = Job(dataset, make_sample, seed)
-        self._layout = Layout(make_sample.spec, batch_size, _AHEAD + 1, num_workers)
+        self._job = Job(dataset, make_sample, seed, skip_bad)
+        self.skips = SkipCount()
+        rows = batch_size // share.pieces if last_batch == "rollover" else batch_size
+        self._layout = Layout(make_sample.spec, rows, _AHEAD + 1, num_workers)
         self._timeout_s = timeout_s
         self._pool: WorkerPool | None = None
         self._turn = 0
 
     def num_batches(self, epoch: int) -> int:
-        """Number of batches of an epoch (from 0)."""
+        """Number of batches of an epoch (from 0), each with all its parts."""
         return self._plan.num_batches(epoch)
 
     def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
@@ -93,7 +109,11 @@ class Loader:
             EnvironmentProblem: there is not enough memory for the workers' batches.
         """
         self._turn += 1
-        plan = [self._plan.batch(epoch, n) for n in range(start_batch, self.num_batches(epoch))]
+        plan = [
+            self._plan.batch(epoch, number, part)
+            for number in range(start_batch, self.num_batches(epoch))
+            for part in range(self._plan.share.parts)
+        ]
         if self._layout.num_workers == 0:
             return self._make_here(plan, self._turn)
         return self._make_in_workers(plan, self._turn)
@@ -105,10 +125,14 @@ class Loader:
         }
         for places in plan:
             self._check_turn(turn)
+            indices = _indices(places)
             for row, place in enumerate(places):
-                for name, value in self._job.make(place.epoch, place.image).items():
+                sample, used = self._job.make(place.epoch, place.image)
+                for name, value in sample.items():
                     arrays[name][row] = value
-            yield _batch(arrays, places)
+                indices[row] = used.image
+                self.skips.add(used.skipped)
+            yield _batch(arrays, indices)
 
     def _make_in_workers(self, plan: list[list[Place]], turn: int) -> Iterator[Batch]:
         self._check_turn(turn)
@@ -128,7 +152,12 @@ class Loader:
             slot, ticket, places = waiting.popleft()
             while missing[ticket]:
                 missing.subtract(pool.collect())
-            yield _batch(pool.slots[slot], places)
+            indices = _indices(places)
+            for row in range(len(places)):
+                if used := pool.stand_ins.pop((ticket, row), None):
+                    indices[row] = used.image
+                    self.skips.add(used.skipped)
+            yield _batch(pool.slots[slot], indices)
 
     def _idle_pool(self) -> WorkerPool:
         """The workers, started if need be, with nothing of an earlier epoch left to do."""
@@ -159,6 +188,9 @@ class Loader:
         self.close()
 
 
-def _batch(arrays: dict[str, np.ndarray], places: list[Place]) -> Batch:
-    indices = np.array([place.image for place in places], dtype=np.int64)
-    return Batch({name: array[: len(places)] for name, array in arrays.items()}, indices)
+def _indices(places: list[Place]) -> np.ndarray:
+    return np.array([place.image for place in places], dtype=np.int64)
+
+
+def _batch(arrays: dict[str, np.ndarray], indices: np.ndarray) -> Batch:
+    return Batch({name: array[: len(indices)] for name, array in arrays.items()}, indices)

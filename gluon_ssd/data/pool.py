@@ -24,12 +24,14 @@ from pathlib import Path
 
 from gluon_ssd import errors
 from gluon_ssd.data.schedule import Place
+from gluon_ssd.data.stand_in import Used
 from gluon_ssd.data.worker import IDLE, STARTING, TASK, Job, Layout
 from gluon_ssd.errors import DataError, EnvironmentProblem
 
 _BOOT = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
+from gluon_ssd.data.stand_in import Used
 from gluon_ssd.data.worker import main
 main(*map(int, sys.argv[2:]))
 """
@@ -52,6 +54,11 @@ class WorkerPool:
         layout: of the shared memory; its num_workers says how many processes to start.
         timeout_s: a worker that is at one image for longer is taken for hung.
 
+    Attributes:
+        slots: the batch arrays {name: (B, ...)} of each slot.
+        stand_ins: (ticket, row) -> the image used instead, and which ones were skipped; the
+            caller takes out what it has seen.
+
     Raises:
         EnvironmentProblem: not enough memory, or the system has none to share this way.
     """
@@ -67,6 +74,7 @@ class WorkerPool:
         self._tasks_read, self._tasks_write = os.pipe()
         _make_room(self._tasks_write, layout)
         self._outstanding = 0
+        self.stand_ins: dict[tuple[int, int], Used] = {}
         self._next_ticket = 0
         self._connections: list[Connection] = []
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -136,12 +144,14 @@ class WorkerPool:
         for connection in ready:
             assert isinstance(connection, Connection), "only connections are waited for"
             try:
-                ticket, problem = connection.recv()
+                ticket, row, used, problem = connection.recv()
             except (EOFError, ConnectionResetError):
                 self._fail_dead(self._connections.index(connection))
             if problem is not None:
                 self.close()
                 raise getattr(errors, problem[0])(problem[1])
+            if used.skipped:
+                self.stand_ins[ticket, row] = used
             tickets.append(ticket)
         self._outstanding -= len(tickets)
         return tickets

@@ -23,6 +23,7 @@ import numpy as np
 
 from gluon_ssd.data.dataset import Dataset
 from gluon_ssd.data.samples import SampleMaker, Spec
+from gluon_ssd.data.stand_in import Used, use_first_good
 from gluon_ssd.errors import Interrupted, SsdError
 
 # ticket, slot, row, epoch, index. Far below PIPE_BUF, so records of a shared pipe stay whole.
@@ -36,19 +37,34 @@ _ALIGNMENT = 4096
 
 @dataclass(frozen=True)
 class Job:
-    """What to make samples from; sent to each worker once."""
+    """What to make samples from; sent to each worker once.
+
+    Attributes:
+        dataset, make_sample, seed: see Loader.
+        skip_bad: the next image stands in for one that cannot be used.
+    """
 
     dataset: Dataset
     make_sample: SampleMaker
     seed: int
+    skip_bad: bool = False
 
-    def make(self, epoch: int, index: int) -> dict[str, np.ndarray]:
-        """Make one sample, the same in whichever process.
+    def make(self, epoch: int, index: int) -> tuple[dict[str, np.ndarray], Used]:
+        """Make one sample, the same in whichever process, and tell which image it is of.
 
-        Its generator depends on (seed, epoch, index) alone. An error that does not name the
-        image file gets it put in front.
+        Its generator depends on (seed, epoch, index) alone; a stand-in takes that of the place it
+        fills, so that it differs from the same image in its own place. An error that does not
+        name the image file gets it put in front.
         """
-        rng = np.random.default_rng((self.seed, epoch, index))
+
+        def make(candidate: int) -> dict[str, np.ndarray]:
+            return self._make(candidate, np.random.default_rng((self.seed, epoch, index)))
+
+        if self.skip_bad:
+            return use_first_good(make, index, num_images=len(self.dataset))
+        return make(index), Used(index, ())
+
+    def _make(self, index: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
         try:
             return self.make_sample(self.dataset, index, rng)
         except Interrupted:
@@ -149,25 +165,23 @@ def _serve(
     status[0] = IDLE
     while record := os.read(tasks_fd, TASK.size):
         ticket, slot, row, epoch, index = TASK.unpack(record)
-        problem = None
+        problem, used = None, Used(index, ())
         if ticket >= cancelled_below[0]:
             status[1], status[0] = time.monotonic_ns(), index
-            problem = _fill(slots[slot], row, job, epoch, index)
+            try:
+                used = _fill(slots[slot], row, job, epoch, index)
+            except SsdError as error:
+                problem = type(error).__name__, str(error)
             status[0] = IDLE
-        connection.send((ticket, problem))
+        connection.send((ticket, row, used, problem))
 
 
-def _fill(
-    arrays: dict[str, np.ndarray], row: int, job: Job, epoch: int, index: int
-) -> tuple[str, str] | None:
-    """Put one sample in its row; the class name and text of what went wrong, if anything."""
-    try:
-        sample = job.make(epoch, index)
-    except SsdError as error:
-        return type(error).__name__, str(error)
+def _fill(arrays: dict[str, np.ndarray], row: int, job: Job, epoch: int, index: int) -> Used:
+    """Put one sample in its row, and tell which image it is of."""
+    sample, used = job.make(epoch, index)
     for name, array in arrays.items():
         array[row] = sample[name]
-    return None
+    return used
 
 
 def _end_with_parent(connection: Any) -> None:
