@@ -7,19 +7,28 @@ from dataclasses import dataclass
 from gluon_ssd.cli import assemble, flags_of, option, read_config
 from gluon_ssd.errors import OptionError
 
-# The library's `random` makes no progress with MXNet models, and `tpe` needs packages of its own.
 STRATEGIES = ("basic", "mse", "mse_v2", "bayesian", "exhaustive")
+ALGORITHMS = ("minmax", "kl")
+
+_REFUSED = {
+    "random": "it lists all combinations of settings before the first trial, and there are 2 to "
+    "the power of the number of layers",
+    "tpe": "it needs the package hyperopt, which it would fetch and install by itself, and divides "
+    "by the time of trials that here are not run twice",
+    "sigopt": "it needs an account at a web service",
+    "hawq_v2": "it needs second derivatives, which the library computes for PyTorch alone",
+    "auto": "it starts with the conservative strategy, which fails with MXNet",
+    "conservative": "the library fails in it with MXNet",
+    "automixedprecision": "it places bfloat16 and float32 only and never quantises",
+}
+"""Further strategies of the library, and why they do not work with MXNet."""
+
+_MIN_KL_IMAGES = 8
+"""A histogram of fewer images says little about the others, and cutting by it loses scores."""
 
 
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _check_words(where: str, text: str, allowed: tuple[str, ...]) -> None:
-    words = _words(text)
-    wrong = [word for word in words if word not in allowed]
-    if wrong or not words:
-        raise OptionError(f"{where} must be among {', '.join(allowed)}; got {text!r}")
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 @dataclass(frozen=True)
@@ -30,12 +39,33 @@ class CalibrationSection:
     algorithms: str = option("minmax", "minmax, kl, or both with a comma between")
 
     def __post_init__(self) -> None:
-        for size in _words(self.sampling_sizes):
+        for size in _words(self.sampling_sizes) or ("",):
             if not size.isdigit() or int(size) < 1:
                 raise OptionError(
-                    f"[calibration] sampling_sizes must be whole numbers above 0; got {size!r}"
+                    "[calibration] sampling_sizes must be whole numbers above 0 with commas "
+                    f"between; got {size!r}"
                 )
-        _check_words("[calibration] algorithms", self.algorithms, ("minmax", "kl"))
+        wrong = [word for word in _words(self.algorithms) if word not in ALGORITHMS]
+        if wrong or not _words(self.algorithms):
+            raise OptionError(
+                f"[calibration] algorithms must be among {', '.join(ALGORITHMS)}; got "
+                f"{self.algorithms!r}"
+            )
+        if "kl" in self.algorithm_list and min(self.sizes) < _MIN_KL_IMAGES:
+            raise OptionError(
+                f"[calibration] algorithms = kl needs sampling_sizes of at least {_MIN_KL_IMAGES} "
+                f"images; got {min(self.sizes)}"
+            )
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The numbers of sampling_sizes, each once, in the order given."""
+        return tuple(dict.fromkeys(int(size) for size in _words(self.sampling_sizes)))
+
+    @property
+    def algorithm_list(self) -> tuple[str, ...]:
+        """The words of algorithms, each once, in the order given."""
+        return tuple(dict.fromkeys(_words(self.algorithms)))
 
 
 @dataclass(frozen=True)
@@ -49,6 +79,16 @@ class QuantizationSection:
     fp32_operators: str = option("", "operator types that stay in float32, with commas between")
     bf16: bool = option(False, "let layers run in bfloat16 where the CPU has it")
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The names of fp32_layers."""
+        return _words(self.fp32_layers)
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """The names of fp32_operators."""
+        return _words(self.fp32_operators)
+
 
 @dataclass(frozen=True)
 class AccuracySection:
@@ -56,6 +96,12 @@ class AccuracySection:
 
     criterion: str = option("relative", "how the loss is counted", choices=("relative", "absolute"))
     tolerable_loss: float = option(0.01, "largest loss of mAP, a fraction", minimum=0, maximum=1)
+
+    def __post_init__(self) -> None:
+        if self.tolerable_loss == 1:
+            raise OptionError(
+                "[accuracy] tolerable_loss must be below 1, with which any model would do; got 1"
+            )
 
 
 @dataclass(frozen=True)
@@ -71,12 +117,26 @@ class ExitSection:
 class StrategySection:
     """How the search goes about."""
 
-    name: str = option("basic", "strategy of the tuner", choices=STRATEGIES)
+    name: str = option("basic", "strategy of the tuner: " + ", ".join(STRATEGIES))
     objective: str = option(
         "performance", "what to improve", choices=("performance", "model_size", "footprint")
     )
-    random_seed: int = option(9527, "seed of the search", minimum=0)
+    random_seed: int = option(9527, "seed of the search", minimum=0, maximum=2**32 - 1)
     workspace: str = option("./tuning_workspace", "folder for history and trials")
+
+    def __post_init__(self) -> None:
+        word = self.name.lower()
+        if word in _REFUSED:
+            raise OptionError(
+                f"[strategy] name = {self.name} does not work with MXNet: {_REFUSED[word]}; take "
+                f"one of {', '.join(STRATEGIES)}"
+            )
+        if self.name not in STRATEGIES:
+            raise OptionError(
+                f"[strategy] name must be one of {', '.join(STRATEGIES)}; got {self.name!r}"
+            )
+        if not self.workspace:
+            raise OptionError("[strategy] workspace must name a folder; got an empty text")
 
 
 @dataclass(frozen=True)
@@ -88,6 +148,15 @@ class TuningConfig:
     accuracy: AccuracySection = AccuracySection()
     exit: ExitSection = ExitSection()
     strategy: StrategySection = StrategySection()
+
+    def __post_init__(self) -> None:
+        choices = len(self.calibration.sizes) * len(self.calibration.algorithm_list)
+        if self.strategy.name in ("bayesian", "exhaustive") and choices == 1:
+            raise OptionError(
+                f"[strategy] name = {self.strategy.name} has nothing to choose from: it varies "
+                "[calibration] sampling_sizes and algorithms alone, of which one each is given; "
+                "give two of either, or take basic"
+            )
 
 
 def load_tuning_config(path: str) -> TuningConfig:
