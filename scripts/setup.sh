@@ -205,6 +205,36 @@ build_horovod() {
     mv "$work/wheel"/horovod-*.whl "$folder/"
 }
 
+# Horovod's own launcher fails beside NumPy 1.24 and newer, and on --network of train_ssd.py.
+write_horovodrun() {
+    {
+        echo "#!$venv/bin/python"
+        cat <<'PYTHON'
+"""Horovod's launcher, started so that it works here; written by scripts/setup.sh."""
+
+import argparse
+import functools
+import sys
+
+import numpy
+
+# It asks MXNet how Horovod was built, and MXNet 1.9.1 reads names that NumPy 1.24 removed.
+aliases = {kind.__name__: kind for kind in (bool, int, float, complex, object, str)}
+vars(numpy).update({name: kind for name, kind in aliases.items() if name not in vars(numpy)})
+# It would take options of the training command for abbreviations of its own.
+argparse.ArgumentParser.__init__ = functools.partialmethod(
+    argparse.ArgumentParser.__init__, allow_abbrev=False
+)
+
+from horovod.runner.launch import run_commandline  # noqa: E402
+
+if __name__ == "__main__":
+    sys.exit(run_commandline())
+PYTHON
+    } >"$venv/bin/horovodrun"
+    chmod +x "$venv/bin/horovodrun"
+}
+
 install_horovod() {
     local lock=$1 folder others
     shift
@@ -213,7 +243,8 @@ install_horovod() {
     others=$(mktemp)
     all_but horovod "$lock" >"$others"
     pip_install "$venv/bin/python" --require-hashes "$@" -r "$others" &&
-        pip_install "$venv/bin/python" "$@" "$folder"/horovod-*.whl
+        pip_install "$venv/bin/python" "$@" "$folder"/horovod-*.whl &&
+        write_horovodrun
     local result=$?
     rm -f "$others"
     return $result
