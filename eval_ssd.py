@@ -5,6 +5,7 @@ python eval_ssd.py --network mobilenet1.0 --data-shape 512 --dataset voc --pretr
 python eval_ssd.py --deploy --model-prefix PREFIX --data-shape 300 --dataset voc
 python eval_ssd.py --deploy --model-prefix PREFIX --data-shape 300 --batch-size 1 --benchmark
 python eval_ssd.py --network mobilenet1.0 --data-shape 512 --pretrained FILE --calibration
+python eval_ssd.py --deploy --model-prefix PREFIX --auto_tuning --auto_tuning_config config_ssd.ini
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ def evaluate(argv: Sequence[str] | None) -> int:
     """Options, model, then a benchmark or an evaluation; the legacy script's order of work."""
     command = parse(EvalCommand, argv, prog="eval_ssd.py", description=__doc__ or "")
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
-    from gluon_ssd.build import calibration, evaluation, latency
+    from gluon_ssd.build import calibration, evaluation, latency, tuning
     from gluon_ssd.build.console import console_log
 
-    evaluation.refuse_unbuilt(command)
     print(as_namespace(command), flush=True)
     with console_log():
-        if command.calibrates:
+        if command.deploy.auto_tuning:
+            lines = tuning.tune(command, Path(__file__).resolve().parent)
+        elif command.calibrates:
             lines = calibration.calibrate(command, Path(__file__).resolve().parent)
         elif command.benchmark.benchmark:
             lines = latency.benchmark_lines(command, evaluation.evaluation_model(command))

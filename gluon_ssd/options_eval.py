@@ -78,13 +78,14 @@ class DeployOptions:
     )
     auto_tuning: bool = option(
         False,
-        "tune quantisation for accuracy and speed; not built yet",
+        "search for the int8 form of the network, or of the exported fp32 model, that keeps its "
+        "accuracy and is fast, write it and leave; needs the extra tune, CPU only",
         legacy=True,
         spellings=("--auto_tuning",),
     )
     auto_tuning_config: str = option(
         "./config_ssd.ini",
-        "configuration of the tuning",
+        "ini file that says what --auto_tuning may try, for what, and how long",
         legacy=True,
         spellings=("--auto_tuning_config",),
     )
@@ -111,6 +112,7 @@ class EvalCommand:
     def __post_init__(self) -> None:
         if self.deploy.deploy and not self.deploy.model_prefix:
             raise OptionError("--deploy needs --model-prefix PREFIX, the exported model's name")
+        self._check_tuning()
         if self.calibrates and self.eval.num_gpus:
             raise OptionError(
                 f"--calibration works on the CPU alone; got --num-gpus {self.eval.num_gpus}, "
@@ -127,6 +129,23 @@ class EvalCommand:
             raise OptionError(
                 f"--pretrained {self.eval.pretrained} gives random weights, of use to --benchmark "
                 "alone; name a .params file, or take the zoo's with --pretrained true"
+            )
+
+    def _check_tuning(self) -> None:
+        if not self.deploy.auto_tuning:
+            return
+        others = {
+            "--calibration": self.deploy.calibration,
+            "--quantized": self.deploy.quantized,
+            "--benchmark": self.benchmark.benchmark,
+        }
+        for flag, is_set in others.items():
+            if is_set:
+                raise OptionError(f"--auto_tuning and {flag} exclude each other; leave one out")
+        if self.eval.num_gpus:
+            raise OptionError(
+                f"--auto_tuning works on the CPU alone; got --num-gpus {self.eval.num_gpus}, "
+                "leave it out"
             )
 
     @property

@@ -13,8 +13,7 @@ ALGORITHMS = ("minmax", "kl")
 _REFUSED = {
     "random": "it lists all combinations of settings before the first trial, and there are 2 to "
     "the power of the number of layers",
-    "tpe": "it needs the package hyperopt, which it would fetch and install by itself, and divides "
-    "by the time of trials that here are not run twice",
+    "tpe": "it needs the package hyperopt, which it would fetch and install by itself",
     "sigopt": "it needs an account at a web service",
     "hawq_v2": "it needs second derivatives, which the library computes for PyTorch alone",
     "auto": "it starts with the conservative strategy, which fails with MXNet",

@@ -20,28 +20,16 @@ from gluon_ssd.build.networks import (
     trained_network,
     untrained_network,
 )
-from gluon_ssd.errors import OptionError
 from gluon_ssd.evaluation.boxsets import Detections
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.result import Evaluation
 from gluon_ssd.files import atomic_write, ensure_writable
 from gluon_ssd.options import means_no_weights
 from gluon_ssd.options_eval import EvalCommand, EvalOptions
-from gluon_ssd.options_tuning import load_tuning_config
 
 _log = logging.getLogger(__name__)
 
 _INT8 = "_int8"
-
-
-def refuse_unbuilt(command: EvalCommand) -> None:
-    """Raise OptionError for a legacy flag whose work is not there yet.
-
-    A tuning configuration is checked all the same, so that a mistake in it shows first.
-    """
-    if command.deploy.auto_tuning:
-        load_tuning_config(command.deploy.auto_tuning_config)
-        raise OptionError("--auto_tuning is not built yet; leave it out")
 
 
 def evaluation_model(command: EvalCommand) -> Model:
