@@ -16,6 +16,7 @@ from pathlib import Path
 
 from gluon_ssd.cli import as_namespace, parse, run_main
 from gluon_ssd.options_eval import EvalCommand
+from gluon_ssd.threads import use_whole_cpu
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def evaluate(argv: Sequence[str] | None) -> int:
     """Options, model, then a benchmark or an evaluation; the legacy script's order of work."""
     command = parse(EvalCommand, argv, prog="eval_ssd.py", description=__doc__ or "")
+    use_whole_cpu()
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
     from gluon_ssd.build import calibration, evaluation, latency, tuning
     from gluon_ssd.build.console import console_log

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from gluon_ssd.threads import calm_threads
+
 _REMOVED_ALIASES: dict[str, type] = {
     "bool": bool,
     "int": int,
@@ -29,6 +31,7 @@ def _restore_numpy_aliases() -> None:
 
 def _import_mxnet() -> Any:
     _restore_numpy_aliases()
+    calm_threads()
     with warnings.catch_warnings():
         # distutils (Python 3.10, 3.11) and pkg_resources complain at import; users can do nothing.
         warnings.simplefilter("ignore", DeprecationWarning)

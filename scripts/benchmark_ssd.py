@@ -23,6 +23,7 @@ from gluon_ssd.options_tools import (  # noqa: E402
     DeployBenchmark,
     EvalBenchmark,
 )
+from gluon_ssd.threads import use_whole_cpu  # noqa: E402
 
 KINDS = {
     "data": DataBenchmark,
@@ -52,6 +53,7 @@ def benchmark(argv: Sequence[str]) -> int:
     options = parse(
         KINDS[kind], argv[1:], prog=f"benchmark_ssd.py {kind}", description=__doc__ or ""
     )
+    use_whole_cpu()
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
     from gluon_ssd.build import benchmarks
     from gluon_ssd.build.console import console_log

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gluon_ssd.cli import parse, run_main  # noqa: E402
 from gluon_ssd.options_tools import DemoCommand  # noqa: E402
+from gluon_ssd.threads import use_whole_cpu  # noqa: E402
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def demo(argv: Sequence[str] | None) -> int:
     """Options, model, pictures, summary."""
     command = parse(DemoCommand, argv, prog="demo_ssd.py", description=__doc__ or "")
+    use_whole_cpu()
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
     from gluon_ssd.build.console import console_log
     from gluon_ssd.build.demo import detect_pictures

@@ -15,7 +15,11 @@ PACKAGE = "gluon_ssd"
 # A unit is a module or sub-package right below gluon_ssd; "entry" is every script that is started.
 # Data and what it uses stay without compat, since spawned data workers must start without MXNet.
 
-PLAIN = {"errors", "names", "files", "cli", "options", "options_tools", "options_tuning"}
+PLAIN = {"errors", "names", "cpu", "threads", "files", "cli"} | {
+    "options",
+    "options_tools",
+    "options_tuning",
+}
 _ROW_0 = PLAIN | {"boxes", "progress", "compat"}
 _ROW_1 = {"anchors", "targets", "losses"}
 _ROW_2 = {"data", "models"}
@@ -24,6 +28,8 @@ _ROW_3 = {"training", "evaluation", "deploy", "report"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "names": {"errors"},
+    "cpu": set(),
+    "threads": {"cpu"},
     "files": {"errors"},
     "cli": {"errors", "names", "files"},
     "options": {"errors", "names", "files", "cli"},
@@ -31,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "options_tuning": {"errors", "cli"},
     "boxes": {"errors"},
     "progress": set(),
-    "compat": {"errors"},
+    "compat": {"errors", "cpu", "threads"},
     "anchors": {"errors", "boxes"},
     "targets": {"errors", "boxes"},
     "losses": {"errors", "boxes", "compat"},
