@@ -65,6 +65,8 @@ def calm_threads(environment: Environment = os.environ) -> None:
     for name, value in _TEAM_SETTINGS.items():
         if name != "GOMP_SPINCOUNT" or _WAIT_POLICY not in environment:
             environment.setdefault(name, value)
+    if environment.get(_INSTRUCTIONS, "").upper() == "AVX512_CORE_AMX":
+        use_amx()  # leave to use it does not pass to a child process, the variable does
 
 
 def use_whole_cpu(environment: Environment = os.environ) -> None:
