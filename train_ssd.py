@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from gluon_ssd.cli import parse, run_main
+from gluon_ssd.cpu import use_amx
 from gluon_ssd.options import TrainCommand
 
 
@@ -23,20 +24,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 def train(argv: Sequence[str] | None) -> int:
     """Options, devices, data, network, epochs, summary."""
     command = parse(TrainCommand, argv, prog="train_ssd.py", description=__doc__ or "")
+    if command.train.amp:
+        use_amx()  # oneDNN asks for it when MXNet is loaded
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
     from gluon_ssd.build import training
     from gluon_ssd.build.data import training_data
 
-    training.refuse_unbuilt(command)
     training.check_dali(command)
     team = training.start_team(command)
     with training.one_voice(team):
         if team.rank == 0:
             training.check_named_files(command)
         contexts = training.training_contexts(command, team)
+        precision = training.training_precision(command, contexts)
         data = training_data(command)
         network = training.training_network(command, data.classes, contexts, team)
-        outcome = training.run_training(command, data, network, contexts, team)
+        outcome = training.run_training(command, data, network, contexts, team, precision)
     if team.rank == 0:
         print(training.summary(outcome))
     return 0

@@ -195,7 +195,11 @@ class TrainOptions:
     dali: bool = option(
         False, "load training images with NVIDIA DALI, by --num-workers threads", legacy=True
     )
-    amp: bool = option(False, "automatic mixed precision; not built yet", legacy=True)
+    amp: bool = option(
+        False,
+        "automatic mixed precision: float16 on GPUs, bfloat16 on CPUs that have it",
+        legacy=True,
+    )
     horovod: bool = option(
         False,
         "train in all processes that horovodrun, mpirun or srun started, one device each, "

@@ -46,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dali": {"errors", "compat", "data"},
     "models": _ROW_0 | _ROW_1,
     "training": _ROW_0 | _ROW_1,
+    "precision": _ROW_0 | _ROW_1 | {"training"},
     "evaluation": _ROW_0 | _ROW_1,
     "report": _ROW_0 | _ROW_1,
     "deploy": _ROW_0 | _ROW_1 | {"models"},
@@ -66,6 +67,8 @@ MAY_USE: dict[str, set[str]] = {
     "dali": {"numpy", "nvidia"},
     "models": {"numpy", "gluoncv"},
     "training": {"numpy", "horovod"},
+    # MXNet does not load its own mixed precision.
+    "precision": {"mxnet"},
     "evaluation": {"numpy", "pycocotools"},
     "deploy": {"numpy", "neural_compressor"},
     # GluonCV here is the other side of a benchmark.
@@ -105,8 +108,8 @@ def unit_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     if parts[0] != PACKAGE:
         return "entry"
-    if parts[1:] == ("data", "dali"):
-        return "dali"
+    if parts[1:] in (("data", "dali"), ("training", "precision")):
+        return parts[2]
     return "" if parts[1] == "__init__" else _unit(parts[1])
 
 

@@ -303,13 +303,6 @@ def test_limit_steps_ends_within_an_epoch_with_all_files(tmp_path, data):
     assert load_checkpoint(tmp_path / f"{NETWORK}_checkpoint.npz").facts["step"] == 3
 
 
-@pytest.mark.parametrize("flag", ["--amp"])
-def test_unbuilt_flag_is_one_line(flag):
-    ended = run_script("train_ssd.py", flag)
-    assert one_error(ended).startswith(f"error: {flag} is not built yet; leave it out")
-    assert (ended.out, ended.err.count("\n")) == ("", 1)
-
-
 def test_syncbn_on_one_device_is_one_line(data):
     ended = run_script("train_ssd.py", *SMALL, "--dataset-root", data, "--syncbn", "--gpus", "")
     assert one_error(ended) == (

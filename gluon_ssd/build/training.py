@@ -36,25 +36,15 @@ from gluon_ssd.training.checkpoint import is_checkpoint
 from gluon_ssd.training.horovod import HorovodTeam
 from gluon_ssd.training.loop import Batch
 from gluon_ssd.training.plan import Batches, Hooks, Plan
+from gluon_ssd.training.precision import MixedPrecision, low_precision
 from gluon_ssd.training.run import Outcome, fit
 from gluon_ssd.training.schedule import Schedule
 from gluon_ssd.training.team import Alone, Team
-
-_NOT_YET = {
-    "amp": "--amp is not built yet; leave it out to train in float32",
-}
 
 _NO_BASE = ("false", "0", "no", "f")
 
 
 _log = logging.getLogger(__name__)
-
-
-def refuse_unbuilt(command: TrainCommand) -> None:
-    """Raise OptionError for a legacy flag whose work is not there yet."""
-    for name, message in _NOT_YET.items():
-        if getattr(command.train, name):
-            raise OptionError(message)
 
 
 def check_dali(command: TrainCommand) -> None:
@@ -127,6 +117,14 @@ def training_contexts(command: TrainCommand, team: Team) -> list[Any]:
     return contexts
 
 
+def training_precision(command: TrainCommand, contexts: Sequence[Any]) -> MixedPrecision | None:
+    """Mixed precision as --amp asks for, or None for float32; to be called before the network.
+
+    Raises EnvironmentProblem when the devices have no type for it.
+    """
+    return MixedPrecision(low_precision(contexts[0])) if command.train.amp else None
+
+
 def training_network(
     command: TrainCommand, classes: Sequence[str], contexts: Sequence[Any], team: Team
 ) -> SsdNetwork:
@@ -165,6 +163,7 @@ def run_training(
     network: SsdNetwork,
     contexts: Sequence[Any],
     team: Team,
+    precision: MixedPrecision | None,
 ) -> Outcome:
     """Train to the last epoch; writes every file of the run."""
     side = command.model.data_shape
@@ -197,7 +196,17 @@ def run_training(
             draw_curves=draw_curves,
         )
         plan = _plan(command, batches, network, len(anchors))
-        outcome = fit(network, batches, contexts=contexts, plan=plan, hooks=hooks, team=team)
+        if precision is not None:
+            precision.convert(network, (3, side, side))
+        outcome = fit(
+            network,
+            batches,
+            contexts=contexts,
+            plan=plan,
+            hooks=hooks,
+            team=team,
+            precision=precision,
+        )
         if train_loader.skips.times:
             _log.warning("training set: %s", train_loader.skips.summary())
         return outcome

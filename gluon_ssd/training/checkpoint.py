@@ -41,7 +41,7 @@ class Checkpoint:
         path: where it came from, for messages.
         arrays: everything but the facts, by key.
         facts: "epoch", "batch" (next one), "step", "num_updates", "best_score", "best_epoch",
-            "meter", "options", "network", "random_python", "random_numpy".
+            "meter", "options", "network", "amp", "random_python", "random_numpy".
     """
 
     path: str

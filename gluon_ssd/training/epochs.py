@@ -191,6 +191,7 @@ class Run:
             lr=step.rate,
             remaining_s=self._remaining_s(step_number),
             **summary,
+            **self.learner.precision.facts(),
         )
         self._interval = Meter()
 
@@ -218,6 +219,7 @@ class Run:
             lr=rate,
             remaining_s=self._remaining_s(last_step + 1),
             **summary,
+            **self.learner.precision.facts(),
         )
         evaluation = None
         if self.hooks.evaluate is not None and self.plan.validates(epoch):
@@ -282,6 +284,7 @@ class Run:
             "num_updates": self.learner.optimizer.num_updates,
             "options": plain_json(self.plan.options),
             "network": plain_json(self.plan.network),
+            "amp": self.learner.precision.state(),
         }
         save_checkpoint(self.files.checkpoint, arrays, facts)
         self.journal.write(

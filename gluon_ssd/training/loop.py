@@ -18,6 +18,7 @@ from gluon_ssd.errors import DivergedError
 from gluon_ssd.training.finite import WeightWatch
 from gluon_ssd.training.optimizer import Optimizer
 from gluon_ssd.training.parallel import Devices, Loss, Losses
+from gluon_ssd.training.precision import FullPrecision, Precision
 from gluon_ssd.training.team import Alone, Team
 
 _MAX_NAMES = 32  # the usual batch; a message has to end somewhere
@@ -46,6 +47,7 @@ class Learner:
     Attributes:
         accumulate: batches of this process that make one step.
         team: the processes that learn together.
+        precision: what the network computes in.
     """
 
     network: Any
@@ -55,6 +57,7 @@ class Learner:
     watch: WeightWatch
     accumulate: int = 1
     team: Team = field(default_factory=Alone)
+    precision: Precision = field(default_factory=FullPrecision)
 
 
 @dataclass(frozen=True)
@@ -146,8 +149,9 @@ def train_one_epoch(
         notices: numbers of this process to sum over all of them, for `on_step`.
 
     Raises:
-        DivergedError: the loss of a step is not finite, and it was not learnt from; or
-            the weights are not finite after a step. The caller checks those of the last one.
+        DivergedError: the loss of a step is not finite, and it was not learnt from; or the
+            gradients overflow whatever the loss scale; or the weights are not finite after a
+            step. The caller checks those of the last one.
         TeamLost: another process is gone.
     """
     previous: Step | None = None
@@ -173,6 +177,14 @@ def train_one_epoch(
         if loss_is_broken:
             raise diverged("the loss is not finite at", step, epoch, image_names, learner.team)
         learner.optimizer.step(step.rate, divisor)
+        if learner.precision.gave_up:
+            raise diverged(
+                "the gradients overflow whatever the loss scale at",
+                step,
+                epoch,
+                image_names,
+                learner.team,
+            )
         learner.watch.start()
         on_step(step)
         previous = step
@@ -214,7 +226,11 @@ class _Parts:
             self._normaliser = float(len(batch.indices) * learner.accumulate * learner.team.size)
         self.losses.append(
             learner.devices.forward_backward(
-                learner.network, learner.loss, batch.arrays, self._normaliser
+                learner.precision.forward(learner.network),
+                learner.loss,
+                batch.arrays,
+                self._normaliser,
+                learner.precision.scaled,
             )
         )
         self._asked_s = time.perf_counter()

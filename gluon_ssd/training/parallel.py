@@ -83,16 +83,18 @@ class Devices:
         loss: Loss,
         arrays: Mapping[str, np.ndarray],
         normaliser: float | None = None,
+        scaled: Callable[[list[Any]], list[Any]] | None = None,
     ) -> Losses:
         """Start both passes of one batch; returns before they are finished.
 
         Args:
-            network: x (B, 3, H, W) -> (class_logits, box_offsets, anchors).
+            network: x (B, 3, H, W) -> (class_logits, box_offsets, ...).
             loss: as `gluon_ssd.losses.multibox_loss`.
             arrays: "image" float32 (B, 3, H, W), "class_targets" (B, A), "box_targets" (B, A, 4).
             normaliser: what the gradients are divided by instead of the positives of this batch,
                 when it is a part of a greater one whose positives are not known yet. The losses
                 that are read are still per positive of this batch.
+            scaled: makes of the losses what the backward pass starts from.
         """
         # Counted here, on the host, for all devices: none waits for another.
         num_positive = float(np.count_nonzero(arrays["class_targets"] > 0))
@@ -102,12 +104,13 @@ class Devices:
         totals, class_losses, box_losses = [], [], []
         with mx.autograd.record():
             for image, classes, boxes in zip(images, class_targets, box_targets, strict=True):
-                logits, offsets, _ = network(image)
+                logits, offsets = network(image)[:2]
                 total, class_loss, box_loss = loss(logits, offsets, classes, boxes, num_positive)
                 if normaliser is not None:
                     total = total * (num_positive / normaliser)
                 totals.append(total)
                 class_losses.append(class_loss)
                 box_losses.append(box_loss)
+            totals = scaled(totals) if scaled else totals
         mx.autograd.backward(totals)
         return Losses(class_losses, box_losses, num_positive)

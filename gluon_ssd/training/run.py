@@ -16,6 +16,7 @@ from gluon_ssd.training.optimizer import Optimizer
 from gluon_ssd.training.outputs import RunFiles, logging_to, recording
 from gluon_ssd.training.parallel import Devices, Loss
 from gluon_ssd.training.plan import Batches, Hooks, Plan
+from gluon_ssd.training.precision import FullPrecision, Precision
 from gluon_ssd.training.signals import listening
 from gluon_ssd.training.state import begin
 from gluon_ssd.training.team import Alone, Team
@@ -47,6 +48,7 @@ def fit(
     hooks: Hooks,
     loss: Loss = multibox_loss,
     team: Team | None = None,
+    precision: Precision | None = None,
 ) -> Outcome:
     """Train a network to the last epoch of the plan.
 
@@ -64,6 +66,7 @@ def fit(
         loss: as `multibox_loss`.
         team: the processes that train together, each with batches of its own; the leading one
             alone writes and logs. None is this one alone.
+        precision: what the network computes in; None is float32.
 
     Raises:
         DivergedError: a loss or weight is not finite; the last good checkpoint is kept.
@@ -85,8 +88,17 @@ def fit(
         accumulates=plan.accumulate > 1,
         team=team,
     )
+    precision = precision or FullPrecision()
+    precision.attach(optimizer.trainer)
     learner = Learner(
-        network, Devices(contexts), loss, optimizer, WeightWatch(network), plan.accumulate, team
+        network,
+        Devices(contexts),
+        loss,
+        optimizer,
+        WeightWatch(network),
+        plan.accumulate,
+        team,
+        precision,
     )
     # What to resume from is read and checked first: a refused run leaves no log behind.
     with recording() as begun, team.guard():

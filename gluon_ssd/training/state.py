@@ -105,6 +105,7 @@ def _from_facts(facts: Mapping[str, Any]) -> State:
 def _from_checkpoint(plan: Plan, learner: Learner) -> State:
     checkpoint = load_checkpoint(plan.resume)
     restore(checkpoint, learner.network, learner.optimizer, plan.network)
+    learner.precision.restore(checkpoint.facts.get("amp"))
     for change in changed_options(checkpoint, plan.options):
         _logger.warning("Resuming with another option: %s", change)
     facts = checkpoint.facts
@@ -156,9 +157,14 @@ def _shared(state: State | None, learner: Learner) -> State:
     momentum = optimizer.momentum_arrays()
     own = None
     if state is not None:
-        counters = {"num_updates": optimizer.num_updates, "momentum": sorted(momentum)}
+        counters = {
+            "num_updates": optimizer.num_updates,
+            "momentum": sorted(momentum),
+            "amp": learner.precision.state(),
+        }
         own = {**state.facts(), **counters}
     facts = facts_of_leader(team, own)
+    learner.precision.restore(facts["amp"])
     parameters = named_parameters(learner.network)
     team.copy_from_leader({name: p.list_data()[0] for name, p in parameters.items()})
     arrays = {

@@ -1,0 +1,123 @@
+"""Which convolutions of a network stay float32 when it trains in mixed precision, and why.
+
+oneDNN 2.4.4, the library inside MXNet 1.9.1, computes a wrong weight gradient in bfloat16 where the
+input of a strided convolution is smaller than its stride, as 1x1 under a 3x3 kernel with stride 2:
+the result holds memory that was never written. The outputs and the other gradients are right, so
+the loss looks normal while the weights go astray. With 1x1 kernels, or with stride 1, it is right.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+_BLOCK = 16
+"""Channels oneDNN computes at once; it has no fast bfloat16 kernel for other numbers of them."""
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """One convolution of a network.
+
+    Attributes:
+        name: of its node in the symbol.
+        input_shape: (C, H, W) of what it reads.
+        kernel, stride: (height, width).
+        num_filter: output channels.
+        num_group: groups of channels.
+    """
+
+    name: str
+    input_shape: tuple[int, int, int]
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    num_filter: int
+    num_group: int = 1
+
+    @property
+    def has_wrong_gradient(self) -> bool:
+        """Whether its weight gradient in bfloat16 is wrong, whatever the batch size."""
+        sides = zip(self.input_shape[1:], self.stride, strict=True)
+        return max(self.kernel) > 1 and any(side < stride for side, stride in sides)
+
+    @property
+    def gains_nothing(self) -> bool:
+        """Whether bfloat16 makes it slower on a CPU: grouped, or with odd numbers of channels."""
+        channels = (self.input_shape[0], self.num_filter)
+        return self.num_group > 1 or any(number % _BLOCK for number in channels)
+
+
+def convolutions(symbol: Any, image_shape: tuple[int, int, int]) -> Iterator[Convolution]:
+    """Every two-dimensional convolution of a symbol with the shape of its input.
+
+    Args:
+        symbol: of a network; its input is called "data".
+        image_shape: (3, H, W) of one image.
+    """
+    internals = symbol.get_internals()
+    for node in json.loads(symbol.tojson())["nodes"]:
+        if node["op"] != "Convolution":
+            continue
+        source = internals[f"{node['name']}_output"].get_children()[0]
+        _, (shape,), _ = source.infer_shape(data=(1, *image_shape))
+        attributes = node["attrs"]
+        yield Convolution(
+            name=node["name"],
+            input_shape=(shape[1], shape[2], shape[3]),
+            kernel=_pair(attributes["kernel"]),
+            stride=_pair(attributes.get("stride", "(1, 1)")),
+            num_filter=int(attributes["num_filter"]),
+            num_group=int(attributes.get("num_group", 1)),
+        )
+
+
+def _pair(text: str) -> tuple[int, int]:
+    height, width = (int(part) for part in text.strip("()[] ").split(",") if part.strip())
+    return height, width
+
+
+@dataclass(frozen=True)
+class Split:
+    """What becomes of the convolutions of a network.
+
+    Attributes:
+        low: names of those that compute in low precision.
+        faulty: names of those that stay float32 because their gradient would be wrong.
+        slow: names of those that stay float32 because they gain nothing.
+    """
+
+    low: tuple[str, ...]
+    faulty: tuple[str, ...] = ()
+    slow: tuple[str, ...] = ()
+
+    @property
+    def kept(self) -> list[str]:
+        """Names of all that stay float32."""
+        return [*self.faulty, *self.slow]
+
+    def describe(self, dtype: str) -> str:
+        """One line for the log."""
+        total = len(self.low) + len(self.kept)
+        text = f"AMP: {len(self.low)} of {total} convolutions in {dtype}, losses and weights in "
+        text += "float32"
+        if self.slow:
+            text += f"; {len(self.slow)} stay float32 because they would not gain"
+        if self.faulty:
+            text += (
+                f"; {', '.join(self.faulty)} stay float32 because oneDNN's bfloat16 gradient is "
+                "wrong for an input smaller than the stride"
+            )
+        return text
+
+
+def split_convolutions(found: Iterable[Convolution], dtype: str) -> Split:
+    """Sort convolutions; float16 runs on GPUs, where neither reason holds."""
+    every = list(found)
+    if dtype == "float16":
+        return Split(tuple(each.name for each in every))
+    faulty = [each for each in every if each.has_wrong_gradient]
+    slow = [each for each in every if each.gains_nothing and each not in faulty]
+    low = [each for each in every if each not in faulty and each not in slow]
+    return Split(*(tuple(each.name for each in part) for part in (low, faulty, slow)))
