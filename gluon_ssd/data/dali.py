@@ -74,27 +74,31 @@ class DrawGraph:
     def draw(self, boxes_unit: Sequence[np.ndarray]) -> Draws:
         """Draw for the images of a batch from their boxes, float32 (M, 4), corners as shares."""
         self._pipeline.feed_input("boxes", list(boxes_unit))
-        return Draws(*(np.array(output.as_array()) for output in self._pipeline.run()))
+        *drawn, _ = self._pipeline.run()
+        return Draws(*(np.array(output.as_array()) for output in drawn))
 
 
 def _draws(dali: Dali, settings: DaliAugmentation) -> tuple[Any, ...]:
     fn, types = dali.fn, dali.types
-    boxes = fn.external_source(name="boxes", dtype=types.FLOAT, ndim=2)
+    given = fn.external_source(name="boxes", dtype=types.FLOAT, ndim=2)
 
     def drawn(low_high: tuple[float, float]) -> Any:
-        return fn.random.uniform(range=list(low_high))
+        low, high = low_high
+        # DALI refuses an empty range.
+        return fn.random.uniform(range=[low, high]) if low < high else types.Constant(float(low))
 
     low, high = settings.zoom_ratio
     zooms = fn.cast(fn.random.coin_flip(probability=settings.zoom_probability), dtype=types.FLOAT)
     zoom = 1.0 + zooms * drawn((low - 1, high - 1))
     paste_x, paste_y = drawn((0.0, 1.0)), drawn((0.0, 1.0))
-    boxes = fn.bbox_paste(boxes, ratio=zoom, paste_x=paste_x, paste_y=paste_y, ltrb=True)
+    boxes = fn.bbox_paste(given, ratio=zoom, paste_x=paste_x, paste_y=paste_y, ltrb=True)
     anchor, shape = _crop(dali, settings, boxes)
     twist = fn.stack(
         *map(drawn, (settings.brightness, settings.contrast, settings.saturation, settings.hue))
     )
     flip = fn.random.coin_flip(probability=settings.flip_probability)
-    return zoom, fn.stack(paste_x, paste_y), anchor, shape, twist, flip
+    # The boxes only so that DALI keeps an input that nothing else may need.
+    return zoom, fn.stack(paste_x, paste_y), anchor, shape, twist, flip, given
 
 
 def _crop(dali: Dali, settings: DaliAugmentation, boxes: Any) -> tuple[Any, Any]:

@@ -1,8 +1,8 @@
 """The index that the DALI path trains from, in the form that DALI's COCO reader keeps.
 
-Made from any data set, whatever files its labels came from: for each image its file, its size, its
-boxes as corners in shares of the image, and its labels. It stays in memory, where the checked data
-set is anyway, so there is no second annotation file that could be stale or half-written.
+Made from any data set, whatever files its labels came from: for each image its file, its boxes
+as corners in shares of the image, and its labels. It stays in memory, where the checked data set is
+anyway, so there is no second annotation file that could be stale or half-written.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 
 from gluon_ssd.data.dataset import Dataset
 from gluon_ssd.data.images import image_size, read_image
+from gluon_ssd.errors import DataError
 
 
 class Entry(NamedTuple):
@@ -21,14 +22,13 @@ class Entry(NamedTuple):
     | name | shape | dtype | meaning |
     |---|---|---|---|
     | path | | str | file |
-    | size_hw | 2 ints | | height, width in pixels |
     | boxes_px | (M, 4) | float32 | corners in pixels |
-    | boxes_unit | (M, 4) | float32 | the same in shares of width and height, 0 to 1 |
+    | boxes_unit | (M, 4) | float32 | the same in shares of width and height, 0 to 1; (0, 4) when
+        neither the annotation nor the file tells the size |
     | labels | (M,) | int32 | class numbers from 0 |
     """
 
     path: str
-    size_hw: tuple[int, int]
     boxes_px: np.ndarray
     boxes_unit: np.ndarray
     labels: np.ndarray
@@ -52,14 +52,28 @@ class DaliIndex:
         return self._dataset.image_path(index)
 
     def entry(self, index: int) -> Entry:
-        """All about one image.
-
-        Raises:
-            DataError: the annotation does not tell the size, and the file cannot either.
-        """
+        """All about one image."""
         annotation = self._dataset.annotation(index)
         path = self._dataset.image_path(index)
-        height, width = annotation.size_hw or image_size(path) or read_image(path).shape[:2]
-        sides = np.array([width, height, width, height], dtype=np.float32)
-        unit = np.clip(annotation.boxes_px / sides, 0, 1).astype(np.float32)
-        return Entry(path, (height, width), annotation.boxes_px, unit, annotation.labels)
+        return Entry(
+            path,
+            annotation.boxes_px,
+            _in_shares(annotation.boxes_px, annotation.size_hw or _size_of(path)),
+            annotation.labels,
+        )
+
+
+def _in_shares(boxes_px: np.ndarray, size_hw: tuple[int, int] | None) -> np.ndarray:
+    if size_hw is None:
+        return np.zeros((0, 4), dtype=np.float32)
+    sides = np.array([*size_hw[::-1], *size_hw[::-1]], dtype=np.float32)
+    return np.clip(boxes_px / sides, 0, 1).astype(np.float32)
+
+
+def _size_of(path: str) -> tuple[int, int] | None:
+    """Of an image whose annotation does not tell; None if the file is of no use."""
+    try:
+        height, width = image_size(path) or read_image(path).shape[:2]
+    except DataError:
+        return None
+    return height, width

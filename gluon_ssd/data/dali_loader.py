@@ -131,6 +131,8 @@ class DaliLoader:
             except StopIteration:
                 return
             except RuntimeError as error:
+                if feed.is_broken:
+                    raise
                 raise self._culprit(error, feed) from error
             prepared = feed.given.popleft()
             for used in prepared.used:
@@ -194,6 +196,7 @@ class _Feed:
 
     Attributes:
         given: batches that DALI has and the caller not yet.
+        is_broken: an error came from the preparing, not from DALI's pixels.
     """
 
     def __init__(self, batches: Iterator[Prepared]) -> None:
@@ -201,6 +204,7 @@ class _Feed:
         self._thread = ThreadPoolExecutor(1, "dali-feed")
         self._waiting: deque[Future[Prepared | None]] = deque()
         self.given: deque[Prepared] = deque()
+        self.is_broken = False
         for _ in range(_AHEAD):
             self._ask()
 
@@ -210,7 +214,9 @@ class _Feed:
     def next_inputs(self) -> PixelInputs:
         """What DALI asks for; raises StopIteration at the end of the epoch."""
         self._ask()
-        prepared = self._waiting.popleft().result()
+        answer = self._waiting.popleft()
+        self.is_broken = answer.exception() is not None
+        prepared = answer.result()
         if prepared is None:
             raise StopIteration
         self.given.append(prepared)
@@ -222,7 +228,7 @@ class _Feed:
 
 
 def _reason(error: RuntimeError) -> str:
-    """The line of DALI's report that says what is wrong, without the place in its sources."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    told = [line.partition("] ")[2] for line in lines if line.startswith("[/")]
+    """What is wrong by DALI's report, without the places in its sources and the stack."""
+    lines = str(error).splitlines()
+    told = [line.rpartition("] ")[2] for line in lines if "[/" in line and "[frame" not in line]
     return told[0] if told else lines[0]
