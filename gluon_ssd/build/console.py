@@ -23,6 +23,7 @@ def console_log(level: int = logging.INFO) -> Iterator[logging.Logger]:
     logger = logging.getLogger(PACKAGE_LOGGER)
     handler = _BesideProgressBars()
     handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setLevel(level)  # whatever else turns the logger up meanwhile
     before = logger.level
     logger.addHandler(handler)
     logger.setLevel(level)

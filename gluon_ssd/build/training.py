@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+import numpy as np
 
 from gluon_ssd.build.console import console_log
 from gluon_ssd.build.dali import dali_loader
@@ -39,6 +43,7 @@ from gluon_ssd.training.plan import Batches, Hooks, Plan
 from gluon_ssd.training.precision import MixedPrecision, low_precision
 from gluon_ssd.training.run import Outcome, fit
 from gluon_ssd.training.schedule import Schedule
+from gluon_ssd.training.signals import StopRequest, listening
 from gluon_ssd.training.team import Alone, Team
 
 _NO_BASE = ("false", "0", "no", "f")
@@ -184,16 +189,17 @@ def run_training(
         normalization=normalization,
         share=share,
     )
-    with train_loader, val_loader:
+    with train_loader, val_loader, listening() as stop:
         batches = _Limited(
             train_loader, command.optimizer.epochs, command.train.limit_steps, share.parts
         )
         hooks = Hooks(
             save_weights=lambda path: save_parameters(network, path),
             image_names=lambda indices: [data.train.image_path(int(i)) for i in indices],
-            evaluate=_evaluator(command, data, network, contexts[0], val_loader, team),
+            evaluate=_evaluator(command, data, network, contexts[0], val_loader, team, stop),
             load_weights=lambda path: _load_weights(network, path, contexts),
             draw_curves=draw_curves,
+            stop=stop,
         )
         plan = _plan(command, batches, network, len(anchors))
         if precision is not None:
@@ -256,6 +262,7 @@ def _evaluator(
     context: Any,
     loader: Loader,
     team: Team,
+    stop: StopRequest,
 ) -> Callable[[], Evaluation]:
     detector = Detector(network)
     detector.hybridize(static_alloc=True, static_shape=True)
@@ -267,14 +274,20 @@ def _evaluator(
         # A copy, so that the loader may reuse its memory.
         return detector(mx.nd.array(images, ctx=context, dtype="float32"))
 
+    def gather(rows: np.ndarray) -> np.ndarray:
+        if team.total(np.array([stop.signal_number is not None]))[0]:
+            raise Interrupted("stopped by a signal during validation", signal.SIGTERM)
+        return team.gather(rows)
+
     def evaluate() -> Evaluation:
+        batches = itertools.takewhile(lambda _: stop.signal_number is None, loader.epoch(0))
         found = predict(
             run,
-            loader.epoch(0),
+            batches,
             num_images=len(data.val),
             progress=team.rank == 0,
             description="validate",
-            gather=team.gather if team.size > 1 else None,
+            gather=gather if team.size > 1 else None,
         )
         return score(found)
 

@@ -6,6 +6,7 @@ import logging
 import random
 import signal
 import time
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -235,17 +236,16 @@ class Run:
     def _validate(self, epoch: int) -> Evaluation:
         assert self.hooks.evaluate is not None, "the caller has checked it"
         started_s = time.perf_counter()
-        if self.team.size == 1:
-            self._heed(np.array([0, 0, self._notices()[2]]))
-        else:
-            # A signal may reach the processes at different points of the validation, where they
-            # could not write a checkpoint together any more.
-            self._heed(self.team.total(np.array([*self._notices()[:2], 1])))
+        # A team always writes one: a launcher gives it little time when a signal comes later.
+        due = self._notices()[2] if self.team.size == 1 else 1
+        self._heed(self.team.total(np.array([*self._notices()[:2], due])))
         try:
-            with self.stop.may_cut():
+            # The processes of a team stop together, where their evaluation asks for it.
+            with self.stop.may_cut() if self.team.size == 1 else nullcontext():
                 evaluation = self.hooks.evaluate()
         except Interrupted:
-            self._leave_validation()
+            self._heed(self.team.total(np.array([*self._notices()[:2], 0])))
+            raise
             raise
         lines = "\n".join(f"{name}={value}" for name, value in evaluation.lines)
         _logger.info("[Epoch %d] Validation: \n%s", epoch, lines)
@@ -297,19 +297,9 @@ class Run:
     def _leave(self) -> None:
         """Write a checkpoint and raise Interrupted for the signal that came."""
         self._checkpoint()
-        self._end_by_signal()
-
-    def _leave_validation(self) -> None:
-        """Raise Interrupted for a signal during validation, with a checkpoint of before it."""
-        if self.team.size == 1:
-            self._checkpoint()
-        self._end_by_signal(together=False)
-
-    def _end_by_signal(self, *, together: bool = True) -> None:
         self.journal.write("end", self.position, reason="signal")
-        if together:
-            # A launcher kills the others when one ends: none does before the checkpoint is there.
-            self.team.total(np.zeros(1))
+        # A launcher kills the others when one ends: none does before the checkpoint is there.
+        self.team.total(np.zeros(1))
         self.stop.leave(
             f"at [Epoch {self.state.epoch}][Batch {self.state.batch}]; "
             f"go on with --resume {self.files.checkpoint}"
@@ -339,5 +329,5 @@ class Run:
             kept = f"the last good checkpoint is {self.files.checkpoint}"
         message = f"{error}; {weights}; {kept}; try a lower --lr"
         self.journal.write("diverged", self.position, message=message)
-        self.team.total(np.zeros(1))  # as in _end_by_signal
+        self.team.total(np.zeros(1))  # as in _leave
         raise DivergedError(message) from error

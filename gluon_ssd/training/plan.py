@@ -11,6 +11,7 @@ from gluon_ssd.errors import OptionError
 from gluon_ssd.training.journal import Event
 from gluon_ssd.training.loop import Batch, ImageNames
 from gluon_ssd.training.schedule import Schedule
+from gluon_ssd.training.signals import StopRequest
 
 
 class Batches(Protocol):
@@ -121,6 +122,7 @@ class Hooks:
         evaluate: validate the network as it stands; None when there is nothing to validate on.
         load_weights: read a legacy ``.params`` file into the network.
         draw_curves: draw the events of a journal into a picture at a path.
+        stop: remembers signals, when the caller listens to them; None lets the run listen.
     """
 
     save_weights: Callable[[str], None]
@@ -128,3 +130,4 @@ class Hooks:
     evaluate: Callable[[], Evaluation] | None = None
     load_weights: Callable[[str], None] | None = None
     draw_curves: Callable[[Sequence[Event], Path], None] | None = None
+    stop: StopRequest | None = None

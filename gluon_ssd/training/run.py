@@ -110,7 +110,7 @@ def fit(
         if leads:
             stack.enter_context(logging_to(files.log, first=begun))
             files.sweep()
-        stop = stack.enter_context(listening())
+        stop = hooks.stop or stack.enter_context(listening())
         run = Run(learner, batches, state, plan=plan, hooks=hooks, files=files, stop=stop)
         stack.enter_context(run.journal)
         stack.enter_context(run.progress)
