@@ -31,6 +31,12 @@ class EvalOptions:
     post_nms: int = option(100, "detections an image that are kept", minimum=-1)
     results: str = option("", "also write metrics and speed to this JSON file")
     save_detections: str = option("", "also write every detection to this JSON file")
+    dtype: str = option(
+        "float32",
+        "type the network computes in, the decoding aside: bfloat16 on CPUs that have it, float16 "
+        "on GPUs; int8 models keep their own",
+        choices=("float32", "bfloat16", "float16"),
+    )
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,14 @@ class DeployOptions:
         "the usual training images; empty takes the first images of the evaluation set",
     )
     calib_seed: int = option(233, "seed of the draw from --calib-split", minimum=0)
+    calib_exclude: str = option(
+        "", "layers kept in fp32, names joined by commas; --layer-report tells which lose most"
+    )
+    layer_report: bool = option(
+        False,
+        "with --calibration, also rank layers by the error that quantising each alone causes; "
+        "written beside the model as -layers.md, -layers.json and -layers.png",
+    )
     calib_output: str = option(
         "", "folder for the quantised model; empty is `model` beside eval_ssd.py"
     )
@@ -90,6 +104,11 @@ class DeployOptions:
         spellings=("--auto_tuning_config",),
     )
 
+    @property
+    def excluded_layers(self) -> tuple[str, ...]:
+        """The names of --calib-exclude."""
+        return tuple(name.strip() for name in self.calib_exclude.split(",") if name.strip())
+
 
 @dataclass(frozen=True)
 class BenchmarkOptions:
@@ -97,6 +116,11 @@ class BenchmarkOptions:
 
     benchmark: bool = option(False, "measure speed on random input and leave", legacy=True)
     num_iterations: int = option(100, "measured iterations", minimum=1, legacy=True)
+    benchmark_data: bool = option(
+        False,
+        "with --benchmark, measure on images of the data set, whose candidates for suppression "
+        "are as many as in real work; noise has unreal ones",
+    )
 
 
 @dataclass(frozen=True)
@@ -112,12 +136,20 @@ class EvalCommand:
     def __post_init__(self) -> None:
         if self.deploy.deploy and not self.deploy.model_prefix:
             raise OptionError("--deploy needs --model-prefix PREFIX, the exported model's name")
+        if self.benchmark.benchmark_data and not self.benchmark.benchmark:
+            raise OptionError("--benchmark-data chooses the images of --benchmark; give both")
         self._check_tuning()
         if self.calibrates and self.eval.num_gpus:
             raise OptionError(
                 f"--calibration works on the CPU alone; got --num-gpus {self.eval.num_gpus}, "
                 "leave it out"
             )
+        for flag, is_set in (
+            ("--layer-report", self.deploy.layer_report),
+            ("--calib-exclude", bool(self.deploy.calib_exclude)),
+        ):
+            if is_set and not self.calibrates:
+                raise OptionError(f"{flag} is for --calibration; add that")
         if self.deploy.deploy:
             return
         name = self.network_name

@@ -150,3 +150,78 @@ class DeployBenchmark:
     def __post_init__(self) -> None:
         if not self.model_prefix:
             raise OptionError("--model-prefix PREFIX is needed: the exported model's name")
+
+
+_TABLE_NETWORKS = (
+    "ssd_300_vgg16_atrous_voc",
+    "ssd_512_vgg16_atrous_voc",
+    "ssd_512_mobilenet1.0_voc",
+    "ssd_512_resnet50_v1_voc",
+)
+
+
+@dataclass(frozen=True)
+class TableBenchmark:
+    """Options of scripts/benchmark_ssd.py table."""
+
+    networks: str = option(
+        ",".join(_TABLE_NETWORKS), "full names of zoo networks, with commas between"
+    )
+    weights: str = option(
+        "",
+        "parameter files as NAME=FILE,NAME=FILE; the other networks get random weights, with "
+        "which speed alone is measured",
+    )
+    batch_size: int = option(4, "images a batch where throughput is measured", minimum=1)
+    seconds: float = option(
+        20.0, "seconds of timing for each network and batch size; 3 turns at least", minimum=0
+    )
+    dataset_root: str = option(
+        "", "folder of a VOC data set: calibrates with its images, and scores networks with weights"
+    )
+    splits: str = option("", "splits to score; empty takes 2007_test")
+    limit_images: int = option(0, "score only the first N images; 0 scores all", minimum=0)
+    num_workers: int = option(2, "processes that load images", minimum=0)
+    calib_images: int = option(16, "images to calibrate with", minimum=1)
+    output: str = option(
+        "", "also write the numbers to this JSON file, and tables (.md) and chart (.png) beside it"
+    )
+
+    def __post_init__(self) -> None:
+        names = self.network_names
+        if not names:
+            raise OptionError("--networks needs at least one full zoo name")
+        for name in names:
+            if name not in NETWORK_NAMES:
+                raise OptionError(
+                    f"--networks must be full zoo names such as ssd_512_resnet50_v1_voc; "
+                    f"got {name!r}{suggestion(name, NETWORK_NAMES)}"
+                )
+            if name.endswith("_custom"):
+                raise OptionError(f"--networks: {name} has no classes of its own; name a voc one")
+        for name in self.weight_files:
+            if name not in names:
+                raise OptionError(
+                    f"--weights names {name}, which is not among --networks; these are "
+                    f"{', '.join(names)}"
+                )
+            if self.dataset_root and not name.endswith("_voc"):
+                raise OptionError(
+                    f"--dataset-root is a VOC data set, which cannot score {name}; leave one out"
+                )
+
+    @property
+    def network_names(self) -> tuple[str, ...]:
+        """The names of --networks, each once."""
+        return tuple(dict.fromkeys(n.strip() for n in self.networks.split(",") if n.strip()))
+
+    @property
+    def weight_files(self) -> dict[str, str]:
+        """--weights as network -> file. Raises OptionError naming a part that is no pair."""
+        pairs = {}
+        for part in filter(None, (part.strip() for part in self.weights.split(","))):
+            name, equals, file = part.partition("=")
+            if not (name and equals and file):
+                raise OptionError(f"--weights wants NAME=FILE with commas between; got {part!r}")
+            pairs[name] = file
+        return pairs

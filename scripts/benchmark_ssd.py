@@ -5,6 +5,7 @@ python scripts/benchmark_ssd.py data   --dataset-root DIR --splits 2007_test --d
 python scripts/benchmark_ssd.py decode --network ssd_512_vgg16_atrous_voc --num-classes 20
 python scripts/benchmark_ssd.py eval   --model-prefix PREFIX --dataset-root DIR
 python scripts/benchmark_ssd.py deploy --model-prefix PREFIX --data-shape 300
+python scripts/benchmark_ssd.py table  --output table.json
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -22,14 +24,16 @@ from gluon_ssd.options_tools import (  # noqa: E402
     DecodeBenchmark,
     DeployBenchmark,
     EvalBenchmark,
+    TableBenchmark,
 )
 from gluon_ssd.threads import use_whole_cpu  # noqa: E402
 
-KINDS = {
+KINDS: dict[str, Any] = {
     "data": DataBenchmark,
     "decode": DecodeBenchmark,
     "deploy": DeployBenchmark,
     "eval": EvalBenchmark,
+    "table": TableBenchmark,
 }
 
 
@@ -50,7 +54,7 @@ def benchmark(argv: Sequence[str]) -> int:
         raise OptionError(
             f"unknown benchmark {kind!r}; there are {', '.join(KINDS)}{suggestion(kind, [*KINDS])}"
         )
-    options = parse(
+    options: Any = parse(
         KINDS[kind], argv[1:], prog=f"benchmark_ssd.py {kind}", description=__doc__ or ""
     )
     use_whole_cpu()

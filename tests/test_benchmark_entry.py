@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from gluon_ssd.models import build_network
+from gluon_ssd.models.init import initialize
 from tests.data.builders import voc_object, voc_xml, write_voc
 from tests.entry_builders import export, one_error, run_script, sure_weights
 
@@ -103,3 +105,69 @@ def test_unknown_network_is_one_line():
 def test_model_prefix_is_needed(kind):
     ended = run_script("scripts/benchmark_ssd.py", kind)
     assert one_error(ended) == ("error: --model-prefix PREFIX is needed: the exported model's name")
+
+
+def test_table(tmp_path):
+    name = "ssd_300_mobilenet0.25_voc"
+    network = build_network(name)
+    initialize(network)
+    weights = tmp_path / "random.params"
+    network.save_parameters(str(weights))
+    root = voc_root(tmp_path / "voc", 4)
+    options = ("--networks", name, "--weights", f"{name}={weights}", "--dataset-root", root)
+    text, found = benchmark(
+        "table", tmp_path, *options, "--seconds", 0, "--batch-size", 2, "--num-workers", 0
+    )
+    assert found["threads"] >= 1 and found["instructions"] in ("AMX", "VNNI", "no VNNI")
+    (row,) = found["models"]
+    assert row["weights"] == "weights of random.params"
+    forms = {"original f32", "ours f32", "original s8", "ours s8"}
+    for measure, batch in (("latency", 1), ("throughput", 2)):
+        assert row[measure]["batch"] == batch
+        assert row[measure]["median_ms"].keys() == row[measure]["turns_ms"].keys() == forms
+        assert all(len(times) == 3 for times in row[measure]["turns_ms"].values())
+    assert 0 < row["decode_share"]
+    assert row["mAP"].keys() == forms
+    # The same weights on both sides, and the same images.
+    assert row["mAP"]["ours f32"] == pytest.approx(row["mAP"]["original f32"], abs=1e-6)
+    folder = tmp_path / "new"
+    assert (folder / "rows.md").read_text().strip() == text.strip()
+    assert (folder / "rows.png").read_bytes().startswith(b"\x89PNG")
+    assert f"{name} (weights of random.params): our int8 is " in text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--networks", "ssd_512_mobilenet_voc"), "--networks must be full zoo names"),
+        (("--networks", "ssd_300_mobilenet1.0_custom"), "has no classes of its own"),
+        (("--networks", ","), "--networks needs at least one"),
+        (("--weights", "file.params"), "--weights wants NAME=FILE"),
+        (("--weights", "ssd_300_mobilenet1.0_voc=f"), "is not among --networks"),
+        (
+            (
+                *("--networks", "ssd_300_mobilenet0.25_voc"),
+                *("--weights", "ssd_300_mobilenet0.25_voc=missing.params"),
+            ),
+            "missing.params",
+        ),
+    ],
+)
+def test_table_options_are_checked(options, message):
+    assert message in one_error(run_script("scripts/benchmark_ssd.py", "table", *options))
+
+
+@pytest.mark.dali
+@pytest.mark.parametrize("train", ["", "ssd_300_mobilenet0.25_voc"], ids=["load", "train"])
+def test_dali(tmp_path, train):
+    root = voc_root(tmp_path / "voc", 6)
+    options = ("--dataset-root", root, "--rounds", 1, "--batch-size", 2, "--num-workers", 1)
+    text, rows = benchmark("dali", tmp_path, *options, "--train", train)
+    names = ["GluonCV", "native", "native, zoom-out off", "DALI", "DALI, zoom-out off"]
+    assert [row["loader"] for row in rows] == (names[:2] + names[3:4] if train else names)
+    for row in rows:
+        assert 0 < row["least"] <= row["images/s"] <= row["most"]
+        assert row["CPU ms/image"] > 0
+        assert (0 < row["waiting for data"] < 1) if train else row["waiting for data"] == 0
+    assert rows[0]["x GluonCV"] == 1
+    assert len(as_table(text)) == 2 + len(rows)

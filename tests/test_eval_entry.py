@@ -185,6 +185,25 @@ def test_benchmark_prints_the_legacy_lines_and_then_latencies(weights):
         assert re.fullmatch(pattern, line), f"{line!r} is not {pattern}"
 
 
+def test_benchmark_on_images_of_the_data_set(data, weights):
+    options = ("--benchmark", "--benchmark-data", "--num-iterations", 3, "--batch-size", 2)
+    ended = evaluate(data, weights, *options)
+    assert ended.code == 0, ended.err
+    number = r"\d+\.\d"
+    assert re.search(
+        rf"^\d images of the data set: {number} detections an image, of {number} candidates that "
+        r"enter suppression \(\d+ to \d+\)$",
+        ended.out,
+        re.MULTILINE,
+    ), ended.out
+    assert "Inference speed on ssd_300_mobilenet0.25_custom, with batchsize 2 is" in ended.out
+
+
+def test_images_for_a_benchmark_need_the_benchmark(data, weights):
+    message = one_error(evaluate(data, weights, "--benchmark-data"))
+    assert message == "error: --benchmark-data chooses the images of --benchmark; give both"
+
+
 @pytest.mark.parametrize("word", ["false", "0"])
 def test_benchmark_needs_no_weights(word, tmp_path):
     options = ("--benchmark", "--num-iterations", 1, "--batch-size", 1, "--model-root", tmp_path)
@@ -194,13 +213,6 @@ def test_benchmark_needs_no_weights(word, tmp_path):
     assert ended.err.splitlines() == [
         "ssd_300_mobilenet0.25_custom has random weights and 20 classes: only its speed is measured"
     ]
-
-
-@pytest.mark.parametrize("flag", ["--calibration", "--auto_tuning"])
-def test_unbuilt_flag_is_one_line(flag):
-    ended = run_script("eval_ssd.py", flag)
-    assert one_error(ended).startswith(f"error: {flag} is not built yet; ")
-    assert (ended.out, ended.err.count("\n")) == ("", 1)
 
 
 # --- the really trained model ---------------------------------------------------------------------

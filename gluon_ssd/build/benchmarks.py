@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gluon_ssd.build.networks import deployed_model
+from gluon_ssd.build.table import table
 from gluon_ssd.compat import mx
 from gluon_ssd.data.augmentation import Augmentation
 from gluon_ssd.data.custom import open_dataset
@@ -208,4 +209,5 @@ RUN: dict[str, Callable[[Any], str]] = {
     "decode": _decode,
     "deploy": _deploy,
     "eval": _eval,
+    "table": table,
 }

@@ -1,4 +1,4 @@
-"""``eval_ssd.py --benchmark``: how fast a model is on random input, and where the time goes."""
+"""``eval_ssd.py --benchmark``: how fast a model is, and where the time goes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from gluon_ssd.build.data import evaluation_loader, evaluation_set
 from gluon_ssd.build.networks import Model
 from gluon_ssd.compat import mx
 from gluon_ssd.data.transforms import eval_transform
+from gluon_ssd.deploy.candidates import CandidateCounter
 from gluon_ssd.options_eval import EvalCommand
 from gluon_ssd.report.benchmark import (
     DRY_RUNS,
@@ -19,30 +21,77 @@ from gluon_ssd.report.benchmark import (
     peak_memory_mib,
 )
 
+_MOST_BATCHES = 8  # of real images, kept in memory and taken in turn
+
 
 def benchmark_lines(command: EvalCommand, model: Model) -> Iterator[str]:
     """What to print, line by line as it becomes known.
 
-    Random input in [-1, 1] and five dry runs, as legacy does; then latency, memory, threads and
-    the split between the parts.
+    Random input in [-1, 1], or images of the data set, and five dry runs, as legacy does; then
+    latency, memory, threads and the split between the parts.
+
+    Raises:
+        DataError: the data set cannot be used, or is of other classes than the model.
     """
     batch = command.batch_size(on_gpus=model.on_gpu)
     iterations = command.benchmark.num_iterations
+    is_real = command.benchmark.benchmark_data
+    inputs = _real_batches(command, model, batch) if is_real else [_noise(model, batch)]
+    batch = len(inputs[0])
     yield f"-----benchmarking on {model.name} -----"
-    context = model.deployed.ctx
-    images = mx.nd.random.uniform(-1, 1, (batch, 3, model.size, model.size), ctx=context)
     with tqdm(total=DRY_RUNS + iterations, desc="benchmark", unit="batch", disable=None) as bar:
 
         def run(argument: Any) -> Any:
             bar.update()
             return model.deployed.run(argument)
 
-        latency = measure_latency(run, [images], iterations=iterations)
+        latency = measure_latency(run, inputs, iterations=iterations)
     throughput = 1000 * batch / latency.mean_ms
     yield f"Inference speed on {model.name}, with batchsize {batch} is {throughput:.2f} img/sec"
     yield f"latency of a batch of {batch}: {latency}"
-    yield from _split_lines(model, images, min(iterations, 30))
+    if is_real:
+        yield _load_line(model, inputs)
+    yield from _split_lines(model, inputs[0], min(iterations, 30))
     yield f"peak memory {peak_memory_mib():.0f} MiB, {compute_threads()} compute threads"
+
+
+def _noise(model: Model, batch: int) -> Any:
+    shape = (batch, 3, model.size, model.size)
+    return mx.nd.random.uniform(-1, 1, shape, ctx=model.deployed.ctx)
+
+
+def _real_batches(command: EvalCommand, model: Model, batch: int) -> list[Any]:
+    """The first images of the data set in full batches, smaller ones only if there are no more."""
+    dataset = evaluation_set(command.data, model.classes, model.deployed.num_classes)
+    batch = min(batch, len(dataset))
+    count = min(_MOST_BATCHES, command.benchmark.num_iterations, len(dataset) // batch) * batch
+    loader = evaluation_loader(
+        command.data,
+        dataset.subset(range(count)),
+        batch_size=batch,
+        size=model.size,
+        normalization=(model.mean, model.std),
+    )
+    with loader:
+        return [
+            mx.nd.array(loaded.arrays["image"], ctx=model.deployed.ctx)
+            for loaded in loader.epoch(0)
+        ]
+
+
+def _load_line(model: Model, inputs: list[Any]) -> str:
+    """What the detection layer had to do for real images, and what came out."""
+    ids = np.concatenate([model.deployed.run(images)[0].asnumpy() for images in inputs])
+    detections = (ids >= 0).sum(axis=(1, 2))
+    line = f"{len(ids)} images of the data set: {detections.mean():.1f} detections an image"
+    counter = CandidateCounter(model.deployed)
+    if not counter.knows:
+        return line
+    candidates = np.concatenate([counter.count(images) for images in inputs])
+    return (
+        f"{line}, of {candidates.mean():.1f} candidates that enter suppression "
+        f"({candidates.min()} to {candidates.max()})"
+    )
 
 
 def _split_lines(model: Model, images: Any, iterations: int) -> Iterator[str]:

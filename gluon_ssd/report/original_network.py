@@ -1,0 +1,61 @@
+"""GluonCV's own network objects in fp32 and int8: the other side of the table of speeds."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from gluon_ssd.compat import mx
+
+_LEFT_IN_FLOAT = ["flatten", "concat"]  # as the legacy script does
+
+
+def original_network(name: str, weights: str, *, nms: tuple[float, int, int]) -> Any:
+    """The zoo's network as the legacy evaluation script runs it.
+
+    Args:
+        name: full name in the zoo, not one of custom classes.
+        weights: its parameter file.
+        nms: IoU threshold, candidates, kept rows.
+
+    Returns:
+        A block: images float32 (B, 3, H, W) -> ids, scores, bboxes.
+    """
+    from gluoncv.model_zoo import get_model
+
+    with warnings.catch_warnings():
+        # GluonCV's SymbolBlocks with untyped inputs; float32 is meant.
+        warnings.simplefilter("ignore", UserWarning)
+        network = get_model(name, pretrained=False, pretrained_base=False)
+        network.load_parameters(weights)
+    network.set_nms(*nms)
+    network.hybridize(static_alloc=True, static_shape=True)
+    return network
+
+
+def original_int8(network: Any, images: np.ndarray) -> Any:
+    """The network quantised as the legacy script does it, with least and largest values.
+
+    Args:
+        network: from `original_network`.
+        images: float32 (N, 3, H, W), normalised, to calibrate with.
+    """
+    from mxnet.contrib.quantization import quantize_net
+
+    # Without labels MXNet takes the batch for one array and fails.
+    pairs = mx.gluon.data.ArrayDataset(mx.nd.array(images), mx.nd.zeros((len(images),)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        quantised = quantize_net(
+            network,
+            quantized_dtype="auto",
+            exclude_layers_match=list(_LEFT_IN_FLOAT),
+            calib_data=mx.gluon.data.DataLoader(pairs, batch_size=len(images)),
+            calib_mode="naive",
+            num_calib_examples=len(images),
+            ctx=mx.cpu(),
+        )
+    quantised.hybridize(static_alloc=True, static_shape=True)
+    return quantised

@@ -1,0 +1,93 @@
+"""A tiny detector to search with, and a judge that needs no data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from gluon_ssd.deploy.export import export_detector
+from gluon_ssd.deploy.quantize import prepare_detector
+from gluon_ssd.deploy.runtime import load_deployed
+from gluon_ssd.deploy.tune import Judge, Outcome, tune_detector
+from gluon_ssd.deploy.tune_history import History
+from gluon_ssd.deploy.tune_trial import SearchSettings, Trial
+from gluon_ssd.models import build_network, initialize
+from gluon_ssd.models.decode import DetectionDecoder
+from gluon_ssd.models.detector import Detector
+from gluon_ssd.models.saved import SavedModel
+
+SIZE = 64
+IMAGES = np.random.default_rng(1).normal(0, 1, (16, 3, SIZE, SIZE)).astype(np.float32)
+SETTINGS = SearchSettings(
+    strategy="basic",
+    sampling_sizes=(8, 16),
+    algorithms=("minmax",),
+    per_channel=True,
+    fp32_nodes=(),
+    bf16=False,
+    criterion="absolute",
+    tolerable_loss=0.0,
+    timeout_s=0,
+    max_trials=3,
+    go_on=False,
+    objective="performance",
+    seed=3,
+)
+
+
+def export_tiny(folder: Path) -> str:
+    """Export a network of nine small convolutions and three classes; returns its prefix."""
+    network = build_network("ssd_160_tiny_custom", classes=("ant", "bee", "cat"))
+    initialize(network, seed=4)
+    decoder = DetectionDecoder(3, nms_thresh=0.45, nms_topk=40, post_nms=10)
+    saved = SavedModel("ssd_160_tiny_custom", ("ant", "bee", "cat"), (SIZE, SIZE), post_nms=10)
+    export_detector(Detector(network, decoder), str(folder / "tiny"), fused=False, saved=saved)
+    return str(folder / "tiny")
+
+
+class Bench:
+    """Scores models by how near their predictions are to fp32's, and notes what it was asked.
+
+    Args:
+        prefix: of the fp32 model.
+        stop_at: raise the error at the check after so many models were scored.
+    """
+
+    def __init__(self, prefix: str, stop_at: int = 0, error: Exception | None = None) -> None:
+        self._fp32 = load_deployed(prefix)
+        self._stop_at, self._error = stop_at, error
+        self.scored: list[float] = []
+        self.reported: list[tuple[Trial, Trial | None]] = []
+
+    def score(self, model) -> float:
+        pairs = zip(model.run_heads(IMAGES), self._fp32.run_heads(IMAGES), strict=True)
+        arrays = [(one.asnumpy(), other.asnumpy()) for one, other in pairs]
+        error = max(float(np.abs(o - r).mean() / np.abs(r).mean()) for o, r in arrays)
+        self.scored.append(1 - error)
+        return 1 - error
+
+    def check(self) -> None:
+        if self._error is not None and len(self.scored) >= self._stop_at:
+            raise self._error
+
+    def judge(self) -> Judge:
+        return Judge(
+            score=self.score,
+            clock=lambda model: (2.0 + len(self.scored), 10.0),
+            check=self.check,
+            report=lambda trial, best: self.reported.append((trial, best)),
+        )
+
+
+def search(prefix: str, folder: Path, settings: SearchSettings, bench: Bench) -> Outcome:
+    """Search in a workspace below a folder; the result is out/best there."""
+    history = History(folder / "workspace", settings.search_facts())
+    return tune_detector(
+        prepare_detector(prefix),
+        str(folder / "out" / "best"),
+        IMAGES,
+        settings,
+        bench.judge(),
+        history=history,
+    )
