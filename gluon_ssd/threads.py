@@ -26,6 +26,7 @@ _TEAM_SETTINGS = {
     # About half a millisecond. Endless waiting would burn what other processes need.
     "GOMP_SPINCOUNT": "10000",
 }
+_LAUNCHERS = ("HOROVOD_LOCAL_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS")
 _WAIT_POLICY = "OMP_WAIT_POLICY"
 
 Environment = MutableMapping[str, str]
@@ -72,14 +73,24 @@ def calm_threads(environment: Environment = os.environ) -> None:
 def use_whole_cpu(environment: Environment = os.environ) -> None:
     """Let inference use every core, and matrix instructions where there are some.
 
-    For scripts that run one network in one process; to be called first, for MXNet looks at this
-    when it is imported and never again: afterwards nothing is changed. Training keeps MXNet's own
-    number of threads, half of the processors, since its data workers need the others.
+    For scripts that run one network; processes of one launcher share the cores. To be called
+    first, for MXNet looks at this when it is imported and never again: afterwards nothing is
+    changed. Training keeps MXNet's own number of threads, half of the processors, since its data
+    workers need the others.
     """
     if "mxnet" in sys.modules:
         return
-    environment.setdefault("OMP_NUM_THREADS", str(physical_cores()))
+    share = max(1, physical_cores() // _processes_beside(environment))
+    environment.setdefault("OMP_NUM_THREADS", str(share))
     use_amx()
+
+
+def _processes_beside(environment: Environment) -> int:
+    """Processes that a launcher has started on this machine for the same work, this one too."""
+    for name in _LAUNCHERS:
+        if environment.get(name, "").isdigit():
+            return max(1, int(environment[name]))
+    return 1
 
 
 def instruction_set(environment: Environment = os.environ) -> str:

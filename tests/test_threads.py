@@ -56,6 +56,22 @@ def test_settings_of_the_user_stay():
     assert environment == {"GOMP_SPINCOUNT": "5", "MXNET_CPU_PARALLEL_SIZE": "2000000000"}
 
 
+@pytest.mark.parametrize("name", ["HOROVOD_LOCAL_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE"])
+def test_processes_of_one_launcher_share_the_cores(monkeypatch, name):
+    monkeypatch.delitem(sys.modules, "mxnet", raising=False)
+    monkeypatch.setattr(threads, "physical_cores", lambda: 8)
+    monkeypatch.setattr(threads, "use_amx", lambda: False)
+    found = {}
+    for size in ("1", "3", "20"):
+        environment = {name: size}
+        threads.use_whole_cpu(environment)
+        found[size] = environment["OMP_NUM_THREADS"]
+    assert found == {"1": "8", "3": "2", "20": "1"}
+    kept = {name: "2", "OMP_NUM_THREADS": "5"}
+    threads.use_whole_cpu(kept)
+    assert kept["OMP_NUM_THREADS"] == "5"
+
+
 def test_nothing_changes_once_mxnet_is_there(monkeypatch):
     monkeypatch.setitem(sys.modules, "mxnet", object())
     environment: dict[str, str] = {}
