@@ -6,7 +6,7 @@ import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,12 +19,16 @@ from gluon_ssd.compat import mx
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.deploy.agreement import Agreement
 from gluon_ssd.deploy.exported import exported_files, plain_prefix
+from gluon_ssd.deploy.int8_graph import check_layers
+from gluon_ssd.deploy.layer_errors import NUM_IMAGES as LAYER_IMAGES
+from gluon_ssd.deploy.layer_errors import RANKING
 from gluon_ssd.deploy.quantize import check_images, check_pair, prepare_detector
-from gluon_ssd.deploy.quantize_child import quantize_in_child
+from gluon_ssd.deploy.quantize_child import quantize_in_child, rank_layers_in_child
 from gluon_ssd.deploy.stored_batches import StoredBatches
 from gluon_ssd.files import ensure_writable
 from gluon_ssd.options_eval import EvalCommand
 from gluon_ssd.progress import progress_bar
+from gluon_ssd.report.layer_report import REPORT_SUFFIXES, layer_table, write_layer_report
 
 _log = logging.getLogger(__name__)
 
@@ -47,13 +51,17 @@ def calibrate(command: EvalCommand, script_folder: Path) -> Iterator[str]:
     folder = Path(options.calib_output or script_folder / _FOLDER)
     with fp32_model(command) as (prefix, model):
         target = str(folder / f"{Path(prefix).name}-quantized-{options.calib_mode}")
-        prepare_detector(prefix, (model.size, model.size))
-        for path in exported_files(target):
+        prepared = prepare_detector(prefix, (model.size, model.size))
+        check_layers(prepared.network, options.excluded_layers)
+        report = [Path(f"{target}-layers{end}") for end in REPORT_SUFFIXES if options.layer_report]
+        for path in [*exported_files(target), *report]:
             ensure_writable(path)
         dataset = calibration_set(command, model)
-        agreement = _quantize(command, prefix, target, model, dataset)
+        agreement, table = _quantize(command, prefix, target, model, dataset)
     yield f"Saving quantized model at {folder}"
     yield f"{Path(target).name}: {agreement}"
+    if table:
+        yield f"layers, the worst first ({target}-layers.png):\n{table}"
     yield (
         f"run it with: python eval_ssd.py --deploy --model-prefix {target} "
         f"--data-shape {model.size}"
@@ -103,7 +111,8 @@ def calibration_set(command: EvalCommand, model: Model) -> ListedDataset:
 
 def _quantize(
     command: EvalCommand, prefix: str, target: str, model: Model, dataset: ListedDataset
-) -> Agreement:
+) -> tuple[Agreement, str]:
+    """How well the written model agrees, and the table of its layers if one was asked for."""
     options, batch_size = command.deploy, command.batch_size(on_gpus=False)
     wanted = options.num_calib_batches * batch_size
     if options.calib_mode == "none":
@@ -127,14 +136,32 @@ def _quantize(
             for batch in loader.epoch(0):
                 batches.append(batch.arrays["image"])
                 show("reading images", batches.num_images, count)
-        return quantize_in_child(
+        agreement = quantize_in_child(
             prefix,
             target,
             batches,
             mode=options.calib_mode,
             dtype=options.quantized_dtype,
+            excluded=options.excluded_layers,
             progress=show,
         )
+        if not options.layer_report:
+            return agreement, ""
+        errors = rank_layers_in_child(
+            prefix,
+            batches,
+            mode=options.calib_mode,
+            dtype=options.quantized_dtype,
+            progress=show,
+        )
+    rows = [asdict(error) for error in errors]
+    facts = {
+        "model": Path(target).name,
+        "calibration_images": count,
+        "images_measured": min(count, LAYER_IMAGES),
+    }
+    write_layer_report(f"{target}-layers", rows, facts)
+    return agreement, layer_table(rows)
 
 
 class _Bars:
@@ -147,7 +174,8 @@ class _Bars:
     def __call__(self, stage: str, done: int, total: int) -> None:
         if stage != self._stage:
             self._close()
-            self._stage, self._bar = stage, progress_bar(total=total, unit="img", description=stage)
+            unit = "layer" if stage == RANKING else "img"
+            self._stage, self._bar = stage, progress_bar(total=total, unit=unit, description=stage)
         self._bar.update(done - self._bar.n)
 
     def _close(self) -> None:

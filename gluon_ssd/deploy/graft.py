@@ -49,7 +49,8 @@ class DetectionLayer:
     settings: DecodeSettings
 
 
-_ACTIVATIONS = ("softmax", "sigmoid")
+ACTIVATIONS = ("softmax", "sigmoid")
+"""What turns class predictions into scores."""
 _CHOICES = ("slice_axis", "take")
 
 
@@ -108,19 +109,27 @@ def count_classes(graph: Graph, params: Params, input_shapes: Mapping[str, tuple
         return find_detection_layer(graph).num_classes
     except _Unrecognised:
         pass
-    scores = [(node, 0) for op in _ACTIVATIONS for node in graph.find(op)]
+    scores = [(node, 0) for op in ACTIVATIONS for node in graph.find(op)]
     shapes = output_shapes(Graph(scores), params, input_shapes) if scores else []
     # One row of scores per anchor; attention inside a network gives other shapes.
     found = [node for (node, _), shape in zip(scores, shapes, strict=True) if len(shape) == 3]
     if len(found) != 1:
         return None
-    chosen = _chosen_scores(graph, found[0])
+    chosen = chosen_scores(graph, found[0])
     ((*_, width),) = output_shapes(Graph([(chosen, 0)]), params, input_shapes)
     return width - 1 if chosen.op == "softmax" else width
 
 
-def _chosen_scores(graph: Graph, scores: Node) -> Node:
-    """The columns of the scores that detection looks at: background and others are cut off."""
+def chosen_scores(graph: Graph, scores: Node) -> Node:
+    """The columns of the scores that detection looks at: background and others are cut off.
+
+    Args:
+        graph: that has the node.
+        scores: the activation.
+
+    Returns:
+        The last node in a row of choices of columns, `scores` itself if there is none.
+    """
     while True:
         readers = [
             node for node in graph.nodes() if any(source is scores for source, _ in node.inputs)

@@ -55,6 +55,16 @@ def layer_names(fused: Graph) -> dict[str, str]:
     return names
 
 
+def check_layers(network: Graph, names: Iterable[str]) -> None:
+    """Raise ModelError when a network has no layer of some name; it may be fused or not."""
+    known = layer_names(network)
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ModelError(
+            f"there is no layer {unknown[0]} to keep in float; layers are {', '.join(known)}"
+        )
+
+
 def _inner_nodes(node: Node) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for part in node.extra.get("subgraphs", ()):
@@ -105,12 +115,9 @@ def quantize_network(
 def _quantize(fused: Graph, dtype: str, excluded: Iterable[str]) -> tuple[Any, list[str]]:
     from mxnet.contrib import quantization
 
+    excluded = list(excluded)
+    check_layers(fused, excluded)
     known = layer_names(fused)
-    unknown = [name for name in excluded if name not in known]
-    if unknown:
-        raise ModelError(
-            f"there is no layer {unknown[0]} to keep in float; layers are {', '.join(known)}"
-        )
     weights = [
         source.name
         for node in fused.nodes()

@@ -16,6 +16,7 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -24,7 +25,14 @@ from gluon_ssd import errors
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.agreement import Agreement
 from gluon_ssd.deploy.exported import exported_files, last_line
-from gluon_ssd.deploy.quantize import Progress, check_images, check_pair, quantize_detector
+from gluon_ssd.deploy.layer_errors import LayerError, layer_errors
+from gluon_ssd.deploy.quantize import (
+    Progress,
+    check_images,
+    check_pair,
+    prepare_detector,
+    quantize_detector,
+)
 from gluon_ssd.deploy.stored_batches import StoredBatches
 from gluon_ssd.errors import EnvironmentProblem, ModelError, SsdError
 from gluon_ssd.files import ensure_directory, write_problem
@@ -35,6 +43,7 @@ sys.path[:] = json.loads(sys.argv[1])
 from gluon_ssd.deploy.quantize_child import main
 main(int(sys.argv[2]), sys.argv[3])
 """
+_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGABRT)
 _LAST_LINES = 4000  # characters of a child's complaint that are shown
 
 
@@ -60,20 +69,10 @@ def quantize_in_child(
         SsdError: as `quantize_detector` does.
         EnvironmentProblem: the child died.
     """
-    check_pair(mode, dtype)
-    check_images(mode, batches.num_images)
     target = Path(prefix_out)
+    job = _job(prefix_in, batches, mode, dtype)
+    job |= {"name": target.name, "excluded": list(excluded)}
     ensure_directory(target.parent)
-    job = {
-        "prefix_in": prefix_in,
-        "name": target.name,
-        "mode": mode,
-        "dtype": dtype,
-        "excluded": list(excluded),
-        "descriptor": batches.descriptor,
-        "image_shape": batches.image_shape,
-        "sizes": batches.sizes,
-    }
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
             agreement = _follow(job, folder, progress)
@@ -85,7 +84,46 @@ def quantize_in_child(
     return Agreement(**agreement)
 
 
-def _follow(job: dict[str, Any], folder: str, progress: Progress | None) -> dict[str, Any]:
+def rank_layers_in_child(
+    prefix: str,
+    batches: StoredBatches,
+    *,
+    mode: str,
+    dtype: str = "auto",
+    progress: Progress | None = None,
+) -> list[LayerError]:
+    """Do what `layer_errors` does, in a child process.
+
+    Args:
+        prefix: the fp32 model's two files.
+        batches: the images; their size is the network's.
+        mode, dtype, progress: as of `layer_errors`.
+
+    Raises:
+        SsdError: as `layer_errors` does.
+        EnvironmentProblem: the child died.
+    """
+    job = _job(prefix, batches, mode, dtype)
+    with tempfile.TemporaryDirectory(prefix="gluon_ssd-") as folder:
+        found = _follow(job, folder, progress)
+    return [LayerError(**error) for error in found]
+
+
+def _job(prefix: str, batches: StoredBatches, mode: str, dtype: str) -> dict[str, Any]:
+    """What a child has to know for any task. Raises OptionError for what cannot be done."""
+    check_pair(mode, dtype)
+    check_images(mode, batches.num_images)
+    return {
+        "prefix_in": prefix,
+        "mode": mode,
+        "dtype": dtype,
+        "descriptor": batches.descriptor,
+        "image_shape": batches.image_shape,
+        "sizes": batches.sizes,
+    }
+
+
+def _follow(job: dict[str, Any], folder: str, progress: Progress | None) -> Any:
     """Start the child and wait for what it has to say."""
     stage = "starting"
     with tempfile.TemporaryFile() as complaints, _child(job, folder, complaints) as started:
@@ -102,7 +140,7 @@ def _follow(job: dict[str, Any], folder: str, progress: Progress | None) -> dict
                     kind, text = message["error"]
                     raise getattr(errors, kind)(text)
                 else:
-                    return dict(message["agreement"])
+                    return message["result"]
         except (EOFError, ConnectionError):
             code = process.wait()
             complaints.seek(0)
@@ -156,6 +194,9 @@ def main(connection_number: int, folder: str) -> NoReturn:
         folder: where to write; cleared when the parent is gone.
     """
     connection = Connection(connection_number)
+    for number in _CRASHES:
+        # MXNet's own handlers print a trace, and can wait for a lock for ever while they do.
+        signal.signal(number, signal.SIG_DFL)
     try:
         job = json.loads(connection.recv_bytes())
         threading.Thread(target=_end_with_parent, args=(connection, folder), daemon=True).start()
@@ -168,23 +209,31 @@ def main(connection_number: int, folder: str) -> NoReturn:
 
 def _answer(job: dict[str, Any], connection: Connection, folder: str) -> dict[str, Any]:
     batches = StoredBatches(job["descriptor"], tuple(job["image_shape"]), job["sizes"])
+    size = batches.image_shape[1], batches.image_shape[2]
+
+    def tell(stage: str, done: int, total: int) -> None:
+        _send(connection, {"progress": (stage, done, total)})
+
+    how = {"mode": job["mode"], "dtype": job["dtype"], "progress": tell}
     try:
-        agreement = quantize_detector(
-            job["prefix_in"],
-            str(Path(folder) / job["name"]),
-            batches,
-            mode=job["mode"],
-            dtype=job["dtype"],
-            excluded=job["excluded"],
-            input_size_hw=(batches.image_shape[1], batches.image_shape[2]),
-            progress=lambda *state: _send(connection, {"progress": state}),
-        )
+        if "name" in job:
+            target = str(Path(folder) / job["name"])
+            agreement = quantize_detector(
+                job["prefix_in"],
+                target,
+                batches,
+                excluded=job["excluded"],
+                input_size_hw=size,
+                **how,
+            )
+            return {"result": agreement.to_dict()}
+        found = layer_errors(prepare_detector(job["prefix_in"], size), batches, **how)
+        return {"result": [asdict(error) for error in found]}
     except SsdError as error:
         return {"error": (type(error).__name__, str(error))}
     except mx.MXNetError as error:
         text = f"MXNet cannot quantise {job['prefix_in']}: {last_line(error)}"
         return {"error": (ModelError.__name__, text)}
-    return {"agreement": agreement.to_dict()}
 
 
 def _send(connection: Connection, message: dict[str, Any]) -> None:
