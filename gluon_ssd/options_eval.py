@@ -31,6 +31,12 @@ class EvalOptions:
     post_nms: int = option(100, "detections an image that are kept", minimum=-1)
     results: str = option("", "also write metrics and speed to this JSON file")
     save_detections: str = option("", "also write every detection to this JSON file")
+    dtype: str = option(
+        "float32",
+        "type the network computes in, the decoding aside: bfloat16 on CPUs that have it, float16 "
+        "on GPUs; int8 models keep their own",
+        choices=("float32", "bfloat16", "float16"),
+    )
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,11 @@ class BenchmarkOptions:
 
     benchmark: bool = option(False, "measure speed on random input and leave", legacy=True)
     num_iterations: int = option(100, "measured iterations", minimum=1, legacy=True)
+    benchmark_data: bool = option(
+        False,
+        "with --benchmark, measure on images of the data set, whose candidates for suppression "
+        "are as many as in real work; noise has unreal ones",
+    )
 
 
 @dataclass(frozen=True)
@@ -125,6 +136,8 @@ class EvalCommand:
     def __post_init__(self) -> None:
         if self.deploy.deploy and not self.deploy.model_prefix:
             raise OptionError("--deploy needs --model-prefix PREFIX, the exported model's name")
+        if self.benchmark.benchmark_data and not self.benchmark.benchmark:
+            raise OptionError("--benchmark-data chooses the images of --benchmark; give both")
         self._check_tuning()
         if self.calibrates and self.eval.num_gpus:
             raise OptionError(
