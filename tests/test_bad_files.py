@@ -223,18 +223,6 @@ def test_exported_parameters_of_another_model(prefix, data, tmp_path):
     assert message.startswith(f"error: {tmp_path}/m-0000.params does not fit {tmp_path}/m-symbol")
 
 
-def test_int8_network_is_one_line(data, tmp_path):
-    ended = run_script(
-        *("eval_ssd.py", "--network", "mobilenet1.0", "--data-shape", 512, "--quantized"),
-        *("--pretrained", tmp_path / "x.params", "--dataset-root", data),
-    )
-    assert one_error(ended) == (
-        "error: --quantized: the network ssd_512_mobilenet1.0_voc_int8 is not built yet; until "
-        "then run an int8 model exported elsewhere with --deploy --model-prefix"
-    )
-    assert ended.out == ""
-
-
 def test_zoo_that_cannot_be_reached(tmp_path):
     ended = run_script(
         *("eval_ssd.py", "--network", "mobilenet1.0", "--data-shape", 512),

@@ -73,22 +73,25 @@ def compare_detectors(
             reference has some, or predictions that have nothing to do with the reference's.
     """
     chosen = _first_images(batches)
-    total, done, scores = sum(map(len, chosen)), 0, Likeness()
-    found, matched, difference = 0, 0, 0.0
+    total, done, likeness = sum(map(len, chosen)), 0, Likeness()
+    found, matched, given, difference = 0, 0, 0, 0.0
     for images in chosen:
         for one, two in zip(reference.run_heads(images), other.run_heads(images), strict=True):
-            scores.add(one.asnumpy(), two.asnumpy())
+            likeness.add(one.asnumpy(), two.asnumpy())
         rows = zip(_detections(reference, images), _detections(other, images), strict=True)
         for ours, theirs in rows:
+            likeness.finite = likeness.finite and bool(np.isfinite(theirs).all())
+            if not likeness.finite:
+                break
             pairs = _match(ours, theirs)
-            found, matched = found + len(ours), matched + len(pairs)
+            found, matched, given = found + len(ours), matched + len(pairs), given + len(theirs)
             difference = max([difference, *(abs(ours[i, 1] - theirs[j, 1]) for i, j in pairs)])
         done += len(images)
         if progress:
             progress("compare", done, total)
-    _refuse_nonsense(scores, found, matched, name)
+    _refuse_nonsense(likeness, found, given, name)
     share = matched / found if found else 1.0
-    return Agreement(total, found, share, float(difference), scores.smallest)
+    return Agreement(total, found, share, float(difference), likeness.smallest)
 
 
 class Likeness:
@@ -113,7 +116,7 @@ class Likeness:
         return min(self._pieces, default=1.0)
 
 
-def _refuse_nonsense(likeness: Likeness, found: int, matched: int, name: str) -> None:
+def _refuse_nonsense(likeness: Likeness, found: int, given: int, name: str) -> None:
     reason = None
     if not likeness.finite:
         reason = "predicts values that are not finite"
@@ -121,8 +124,8 @@ def _refuse_nonsense(likeness: Likeness, found: int, matched: int, name: str) ->
         reason = (
             f"does not predict what the fp32 model predicts (correlation {likeness.smallest:.2f})"
         )
-    elif found and not matched:
-        reason = f"finds none of the {found} objects that the fp32 model finds"
+    elif found and not given:
+        reason = f"finds nothing, where the fp32 model finds {found} objects"
     if reason:
         raise ModelError(
             f"{name} was not written: quantised, the model {reason}; try another --calib-mode or "

@@ -212,7 +212,9 @@ def splice(graph: Graph, build: Callable[..., Any], inputs: list[Output]) -> lis
         The outputs of what was built, as nodes that hang on `inputs`; new names are made unique.
     """
     stand_ins = [mx.sym.var(f"_splice{position}") for position in range(len(inputs))]
-    built = build(*stand_ins)
+    # Counting names from 0 every time, the same model gives the same file.
+    with mx.name.NameManager():
+        built = build(*stand_ins)
     symbol = mx.sym.Group(list(built)) if isinstance(built, (tuple, list)) else built
     part = parse_graph(symbol.tojson())
     taken = {node.name for node in graph.nodes()}
