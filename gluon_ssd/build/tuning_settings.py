@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from gluon_ssd.cli import suggestion
+from gluon_ssd.cpu import cpu_flags
 from gluon_ssd.deploy.graph import Graph
 from gluon_ssd.deploy.int8_graph import layer_names, with_onednn
 from gluon_ssd.deploy.quantize import Prepared
@@ -29,7 +28,7 @@ def search_settings(config: TuningConfig, prepared: Prepared, path: str) -> Sear
         OptionError: naming file, section and key of a layer or operator that does not exist, or
             of what this CPU cannot do.
     """
-    if config.quantization.bf16 and not _cpu_has_bf16():
+    if config.quantization.bf16 and _BF16_FLAG not in cpu_flags():
         raise OptionError(
             f"{path}: [quantization] bf16 = true: this CPU computes no bfloat16 ({_BF16_FLAG} is "
             "not among its flags); set it to false"
@@ -79,10 +78,3 @@ def _nodes_in_float(config: TuningConfig, fused: Graph, path: str) -> tuple[str,
 def _some(names: list[str]) -> str:
     shown = ", ".join(names[:_SHOWN])
     return shown if len(names) <= _SHOWN else f"{shown}, and {len(names) - _SHOWN} more"
-
-
-def _cpu_has_bf16() -> bool:
-    try:
-        return _BF16_FLAG in Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False

@@ -161,6 +161,7 @@ class _Search:
         self._repetitions = 0
         self._deadline = float("inf")
         self._cost = 0.0
+        self._began = time.monotonic()
 
     def run(self, images: np.ndarray, workspace: Path, started: float) -> str:
         """Search to the end. Returns why it ended."""
@@ -226,9 +227,10 @@ class _Search:
         self._repetitions = self._repetitions + 1 if key in self._proposals else 0
         if self._repetitions >= _MOST_REPETITIONS:
             raise _Ended(f"the strategy proposed nothing new {_MOST_REPETITIONS} times in a row")
-        if key not in self._proposals and len(self._proposals) >= self._settings.max_trials:
+        if len(self._proposals) >= self._settings.max_trials:
             raise _Ended(f"max_trials ({self._settings.max_trials}) were made")
         self._proposals.add(key)
+        self._began = time.monotonic()
         return key in self._history.trials or self._history.is_deadly(key)
 
     def _check(self) -> None:
@@ -258,7 +260,7 @@ class _Search:
 
     def _try(self, key: str, choice: Choice | None, model: Any) -> Trial:
         """Measure what was not measured before; the answer is on disk before it is used."""
-        number, began = self._history.next_number, time.monotonic()
+        number = self._history.next_number
         measured, problem = None, self._quantiser.problem
         if self._history.is_deadly(key):
             problem = "it ended the process twice"
@@ -274,7 +276,7 @@ class _Search:
             choice="float32" if choice is None else str(choice),
             kept=() if choice is None else choice.names("fp32") + choice.names("bf16"),
             measured=measured,
-            seconds=round(time.monotonic() - began, 2),
+            seconds=round(time.monotonic() - self._began, 2),
             problem=problem,
         )
         self._history.add(trial)

@@ -80,7 +80,7 @@ def library_log(path: Path) -> Iterator[None]:
     root.addHandler(handler)
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"neural_compressor|sklearn|scipy")
+            warnings.filterwarnings("ignore", module=r"neural_compressor|mxnet|sklearn|scipy")
             yield
     finally:
         root.removeHandler(handler)
@@ -275,7 +275,26 @@ def run_strategy(
     from neural_compressor.adaptor.mxnet import MxNetAdaptor
     from neural_compressor.config import _Config, options
     from neural_compressor.model import Model
-    from neural_compressor.objective import Objective
+
+    options.workspace, options.random_seed = str(workspace), settings.seed
+    np.random.seed(settings.seed)
+    configuration = library_configuration(settings)
+    quantiser.attach(MxNetAdaptor({"device": "cpu", "q_dataloader": loader}), configuration)
+    arrays = from_params(params, network.variables())
+    strategy = _strategy(settings, quantiser)(
+        model=Model((to_symbol(network), arrays, {}), conf=configuration),
+        conf=_Config(
+            quantization=configuration, benchmark=None, pruning=None, distillation=None, nas=None
+        ),
+        q_dataloader=loader,
+        eval_func=evaluate,
+    )
+    strategy.objectives.objectives = [_objective(settings.objective, cost)]
+    strategy.traverse()
+
+
+def _strategy(settings: SearchSettings, quantiser: Quantiser) -> Any:
+    """The library's strategy with our quantiser, and without its pickled history."""
     from neural_compressor.strategy import STRATEGIES
 
     base: Any = STRATEGIES[settings.strategy]
@@ -289,11 +308,27 @@ def run_strategy(
             # The library would answer a repeated choice by the result of whatever came last.
             return None
 
+        def _params_to_tune_configs(self, params: Any) -> Any:
+            """Bayesian search; the library takes the number of algorithms for that of sizes."""
+            found, sizes = super()._params_to_tune_configs(params), settings.sampling_sizes
+            if len(sizes) > 1:
+                position = min(len(sizes) - 1, int(params["calib_sampling_size"]))
+                found["calib_sampling_size"] = sizes[position]
+            return found
+
         def _save(self) -> None:
             """The library's history is a pickle; ours is read instead."""
 
+    return Search
+
+
+def _objective(name: str, cost: Callable[[], float]) -> Any:
+    """What the library compares trials by: what was measured, in place of the clock it would set
+    to the whole evaluation."""
+    from neural_compressor.objective import Objective
+
     class Measured(Objective):
-        representation = settings.objective
+        representation = name
 
         def start(self) -> None:
             pass
@@ -301,23 +336,7 @@ def run_strategy(
         def end(self) -> None:
             self._result_list.append(cost())
 
-    options.workspace, options.random_seed = str(workspace), settings.seed
-    np.random.seed(settings.seed)
-    configuration = library_configuration(settings)
-    arrays = from_params(params, network.variables())
-    model = Model((to_symbol(network), arrays, {}), conf=configuration)
-    information = {"device": "cpu", "q_dataloader": loader}
-    quantiser.attach(MxNetAdaptor(information), configuration)
-    strategy = Search(
-        model=model,
-        conf=_Config(
-            quantization=configuration, benchmark=None, pruning=None, distillation=None, nas=None
-        ),
-        q_dataloader=loader,
-        eval_func=evaluate,
-    )
-    strategy.objectives.objectives = [Measured()]
-    strategy.traverse()
+    return Measured()
 
 
 def library_configuration(settings: SearchSettings) -> Any:
