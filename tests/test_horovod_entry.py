@@ -126,11 +126,10 @@ def test_a_killed_process_ends_the_run_and_the_loop_resumes_it(tmp_path, data):
         before=("bash", LAUNCH / "resume_loop.sh", checkpoint),
     )
     wait_for(checkpoint, launched)
-    killed = process_of(launched, 1)
+    other, killed = process_of(launched, 0), process_of(launched, 1)
     killed.kill()
-    began = time.monotonic()
-    psutil.wait_procs([killed, process_of(launched, 0)], timeout=60)
-    assert time.monotonic() - began < 60
+    _, alive = psutil.wait_procs([killed, other], timeout=60)
+    assert not alive
     assert 0 < load_checkpoint(checkpoint).facts["step"] < 90
     code, output = finish(launched)
     assert code == 0, output
@@ -151,7 +150,7 @@ def test_a_signal_to_one_process_stops_both_with_a_checkpoint(tmp_path, data):
     assert code != 0
     assert output.count("error: stopped by SIGTERM at [Epoch ") == 1
     facts = load_checkpoint(checkpoint).facts
-    assert facts["step"] > before
+    assert facts["step"] >= before  # equal when the signal came during the validation after it
     assert events(tmp_path, "end")[-1]["reason"] == "signal"
     # One process goes on where two have stopped.
     options = ("--dataset-root", data, "--save-prefix", f"{tmp_path}{os.sep}", "--batch-size", "4")
