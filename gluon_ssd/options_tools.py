@@ -152,6 +152,11 @@ class DeployBenchmark:
             raise OptionError("--model-prefix PREFIX is needed: the exported model's name")
 
 
+def _names(text: str) -> tuple[str, ...]:
+    """Names with commas between, each once."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
 _TABLE_NETWORKS = (
     "ssd_300_vgg16_atrous_voc",
     "ssd_512_vgg16_atrous_voc",
@@ -172,6 +177,10 @@ class TableBenchmark:
         "parameter files as NAME=FILE,NAME=FILE; the other networks get random weights, with "
         "which speed alone is measured",
     )
+    models: str = option(
+        "",
+        "prefixes of exported fp32 models of VOC's classes, with commas between; measured besides",
+    )
     batch_size: int = option(4, "images a batch where throughput is measured", minimum=1)
     seconds: float = option(
         20.0, "seconds of timing for each network and batch size; 3 turns at least", minimum=0
@@ -189,8 +198,8 @@ class TableBenchmark:
 
     def __post_init__(self) -> None:
         names = self.network_names
-        if not names:
-            raise OptionError("--networks needs at least one full zoo name")
+        if not names and not self.model_prefixes:
+            raise OptionError("--networks needs at least one full zoo name, or --models a prefix")
         for name in names:
             if name not in NETWORK_NAMES:
                 raise OptionError(
@@ -213,7 +222,12 @@ class TableBenchmark:
     @property
     def network_names(self) -> tuple[str, ...]:
         """The names of --networks, each once."""
-        return tuple(dict.fromkeys(n.strip() for n in self.networks.split(",") if n.strip()))
+        return _names(self.networks)
+
+    @property
+    def model_prefixes(self) -> tuple[str, ...]:
+        """The prefixes of --models, each once."""
+        return _names(self.models)
 
     @property
     def weight_files(self) -> dict[str, str]:

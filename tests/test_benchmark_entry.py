@@ -136,9 +136,25 @@ def test_table(tmp_path):
     assert f"{name} (weights of random.params): our int8 is " in text
 
 
+def test_table_of_an_exported_model_with_its_scores(tmp_path, shared_dir):
+    model, root = shared_dir / "weights/ssd_300_mobilenet0.75_voc", shared_dir / "data/voc-mini"
+    if not (root.is_dir() and model.with_name(f"{model.name}-0000.params").is_file()):
+        pytest.skip(f"no {model} or {root}")
+    options = ("--networks", "", "--models", model, "--dataset-root", root, "--limit-images", 16)
+    text, found = benchmark(
+        "table", tmp_path, *options, *("--seconds", 0, "--num-workers", 0, "--calib-images", 4)
+    )
+    (row,) = found["models"]
+    assert (row["model"], row["weights"]) == (model.name, "exported model")
+    assert row["mAP"]["ours f32"] == pytest.approx(row["mAP"]["original f32"], abs=1e-6)
+    assert row["mAP"]["ours s8"] == pytest.approx(row["mAP"]["ours f32"], abs=0.05)
+    assert "| ssd_300_mobilenet0.75_voc | s8 mAP" in text
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (("--networks", "", "--models", "missing"), "there is no file missing-symbol.json"),
         (("--networks", "ssd_512_mobilenet_voc"), "--networks must be full zoo names"),
         (("--networks", "ssd_300_mobilenet1.0_custom"), "has no classes of its own"),
         (("--networks", ","), "--networks needs at least one"),

@@ -35,24 +35,47 @@ def original_network(name: str, weights: str, *, nms: tuple[float, int, int]) ->
     return network
 
 
+def original_exported(prefix: str) -> Any:
+    """An exported fp32 model as the legacy evaluation script deploys it.
+
+    Args:
+        prefix: of its two files.
+
+    Returns:
+        As of `original_network`; suppression is part of the graph.
+    """
+    with warnings.catch_warnings():
+        # "Cannot decide type for the following arguments": the parameter file decides it next.
+        warnings.simplefilter("ignore", UserWarning)
+        network = mx.gluon.SymbolBlock.imports(
+            f"{prefix}-symbol.json", ["data"], f"{prefix}-0000.params"
+        )
+    network.hybridize(static_alloc=True, static_shape=True)
+    return network
+
+
 def original_int8(network: Any, images: np.ndarray) -> Any:
     """The network quantised as the legacy script does it, with least and largest values.
 
     Args:
-        network: from `original_network`.
+        network: from `original_network` or `original_exported`.
         images: float32 (N, 3, H, W), normalised, to calibrate with.
     """
     from mxnet.contrib.quantization import quantize_net
 
-    # Without labels MXNet takes the batch for one array and fails.
-    pairs = mx.gluon.data.ArrayDataset(mx.nd.array(images), mx.nd.zeros((len(images),)))
+    loader = mx.gluon.data.DataLoader(
+        mx.gluon.data.ArrayDataset(mx.nd.array(images)),
+        batch_size=len(images),
+        # A batch that is no list is taken apart image by image.
+        batchify_fn=lambda samples: [mx.nd.stack(*samples)],
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         quantised = quantize_net(
             network,
             quantized_dtype="auto",
             exclude_layers_match=list(_LEFT_IN_FLOAT),
-            calib_data=mx.gluon.data.DataLoader(pairs, batch_size=len(images)),
+            calib_data=loader,
             calib_mode="naive",
             num_calib_examples=len(images),
             ctx=mx.cpu(),
