@@ -66,6 +66,7 @@ def tune(command: EvalCommand, script_folder: Path) -> Iterator[str]:
         history = History(workspace, _facts(command, settings, prepared, (dataset, drawn)))
         if history.num_earlier:
             yield f"going on with {history.num_earlier} measured models of {history.path}"
+        yield f"every trial is scored on {len(dataset)} images"
         score = make_score(dataset, command.eval.metric)
         need = bytes_per_image(prepared.network, prepared.params, prepared.image_shape)
         batch_size = batch_that_fits(command.batch_size(on_gpus=False), need, len(dataset))

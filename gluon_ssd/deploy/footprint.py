@@ -43,6 +43,7 @@ def measure_footprint(prefix: str, input_size_hw: tuple[int, int]) -> float:
             text=True,
             timeout=_TIMEOUT_S,
             check=True,
+            start_new_session=True,  # Ctrl-C is for the parent to answer
         )
     except (subprocess.SubprocessError, OSError) as error:
         raise EnvironmentProblem(f"cannot measure the memory of {prefix}: {error}") from error

@@ -216,7 +216,8 @@ class _Search:
         )
 
     def _best(self) -> Trial | None:
-        if BASELINE not in self._history.trials:
+        baseline = self._history.trials.get(BASELINE)
+        if baseline is None or baseline.measured is None:
             return None
         return best_trial(list(self._history.trials.values()), self._settings)
 
