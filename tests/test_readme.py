@@ -18,6 +18,7 @@ from gluon_ssd.options_tools import (
     DeployBenchmark,
     EvalBenchmark,
     ExportCommand,
+    TableBenchmark,
 )
 from tests.entry_builders import ROOT
 
@@ -32,6 +33,7 @@ COMMANDS = {
     "scripts/benchmark_ssd.py data": DataBenchmark,
     "scripts/benchmark_ssd.py decode": DecodeBenchmark,
     "scripts/benchmark_ssd.py deploy": DeployBenchmark,
+    "scripts/benchmark_ssd.py table": TableBenchmark,
     "scripts/benchmark_ssd.py eval": EvalBenchmark,
 }
 DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])

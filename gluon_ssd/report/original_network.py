@@ -61,8 +61,6 @@ def original_int8(network: Any, images: np.ndarray) -> Any:
         network: from `original_network` or `original_exported`.
         images: float32 (N, 3, H, W), normalised, to calibrate with.
     """
-    from mxnet.contrib.quantization import quantize_net
-
     loader = mx.gluon.data.DataLoader(
         mx.gluon.data.ArrayDataset(mx.nd.array(images)),
         batch_size=len(images),
@@ -71,7 +69,7 @@ def original_int8(network: Any, images: np.ndarray) -> Any:
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        quantised = quantize_net(
+        quantised = mx.contrib.quantization.quantize_net(
             network,
             quantized_dtype="auto",
             exclude_layers_match=list(_LEFT_IN_FLOAT),
