@@ -2,9 +2,12 @@
 """Measure the fast parts against the ways they replace, in turns, in one run.
 
 python scripts/benchmark_ssd.py data   --dataset-root DIR --splits 2007_test --data-shape 512
+python scripts/benchmark_ssd.py dali   --dataset-root DIR --splits 2007_test --data-shape 300
 python scripts/benchmark_ssd.py decode --network ssd_512_vgg16_atrous_voc --num-classes 20
 python scripts/benchmark_ssd.py eval   --model-prefix PREFIX --dataset-root DIR
 python scripts/benchmark_ssd.py deploy --model-prefix PREFIX --data-shape 300
+OMP_NUM_THREADS=1 horovodrun -np 2 --gloo python scripts/benchmark_ssd.py scaling
+python scripts/benchmark_ssd.py network-bound --batch-size 8
 python scripts/benchmark_ssd.py table  --output table.json
 """
 
@@ -19,6 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gluon_ssd.cli import parse, run_main, suggestion  # noqa: E402
 from gluon_ssd.errors import OptionError  # noqa: E402
+from gluon_ssd.options_loaders import LoaderBenchmark  # noqa: E402
+from gluon_ssd.options_scaling import NetworkBound, ScalingBenchmark  # noqa: E402
 from gluon_ssd.options_tools import (  # noqa: E402
     DataBenchmark,
     DecodeBenchmark,
@@ -29,10 +34,13 @@ from gluon_ssd.options_tools import (  # noqa: E402
 from gluon_ssd.threads import use_whole_cpu  # noqa: E402
 
 KINDS: dict[str, Any] = {
+    "dali": LoaderBenchmark,
     "data": DataBenchmark,
     "decode": DecodeBenchmark,
     "deploy": DeployBenchmark,
     "eval": EvalBenchmark,
+    "network-bound": NetworkBound,
+    "scaling": ScalingBenchmark,
     "table": TableBenchmark,
 }
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from gluon_ssd.build.loader_benchmark import loader_rows
 from gluon_ssd.build.networks import deployed_model
+from gluon_ssd.build.scaling import network_bound, scaling
 from gluon_ssd.build.table import table
 from gluon_ssd.compat import mx
 from gluon_ssd.data.augmentation import Augmentation
@@ -27,6 +29,8 @@ from gluon_ssd.evaluation.voc_map import evaluate_voc
 from gluon_ssd.files import atomic_write, ensure_directory
 from gluon_ssd.models import build_network
 from gluon_ssd.models.original import layers_to_compare
+from gluon_ssd.options_loaders import LoaderBenchmark
+from gluon_ssd.options_scaling import NetworkBound, ScalingBenchmark
 from gluon_ssd.options_tools import DataBenchmark, DecodeBenchmark, DeployBenchmark, EvalBenchmark
 from gluon_ssd.report.benchmark import compare
 from gluon_ssd.report.data_benchmark import (
@@ -109,6 +113,12 @@ def _legacy_labels(dataset: ListedDataset, count: int) -> list[np.ndarray]:
         np.concatenate([a.boxes_px, a.labels[:, None], a.difficult[:, None]], 1).astype(np.float32)
         for a in annotations
     ]
+
+
+def _dali(options: LoaderBenchmark) -> str:
+    rows = loader_rows(options)
+    _write(options.output, rows)
+    return markdown_table(rows)
 
 
 def _decode(options: DecodeBenchmark) -> str:
@@ -204,10 +214,26 @@ def _write(path: str, content: Any) -> None:
         json.dump(content, file, indent=1)
 
 
+def _scaling(options: ScalingBenchmark) -> str:
+    text, rows = scaling(options)
+    if rows:
+        _write(options.output, rows)
+    return text
+
+
+def _network_bound(options: NetworkBound) -> str:
+    text, rows = network_bound(options)
+    _write(options.output, rows)
+    return text
+
+
 RUN: dict[str, Callable[[Any], str]] = {
+    "dali": _dali,
     "data": _data,
     "decode": _decode,
     "deploy": _deploy,
     "eval": _eval,
+    "network-bound": _network_bound,
+    "scaling": _scaling,
     "table": table,
 }
