@@ -18,7 +18,6 @@ from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.loader import Loader
 from gluon_ssd.deploy.stored_batches import StoredBatches
 from gluon_ssd.options import DataOptions
-from gluon_ssd.progress import progress_bar
 
 _log = logging.getLogger(__name__)
 
@@ -58,14 +57,12 @@ class TuningImages:
             return
         if self._facts:
             self._kept = None  # a pass was broken off: what it left is of no use
-        with progress_bar(total=self.count, unit="img", description="reading images") as bar:
-            for batch in self._loader.epoch(0):
-                arrays = {name: batch.arrays[name] for name in ("image", "size_hw")}
-                if self._kept is not None:
-                    self._kept.append(arrays["image"])
-                    self._facts.append((arrays["size_hw"].copy(), np.array(batch.indices)))
-                yield KeptBatch(arrays, np.array(batch.indices))
-                bar.update(len(batch.indices))
+        for batch in self._loader.epoch(0):
+            arrays = {name: batch.arrays[name] for name in ("image", "size_hw")}
+            if self._kept is not None:
+                self._kept.append(arrays["image"])
+                self._facts.append((arrays["size_hw"].copy(), np.array(batch.indices)))
+            yield KeptBatch(arrays, np.array(batch.indices))
 
 
 @contextmanager
