@@ -20,6 +20,7 @@ from gluon_ssd.data.custom import open_dataset
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.loader import Loader
 from gluon_ssd.data.samples import EvalSamples, TrainSamples
+from gluon_ssd.deploy.constants import compile_block
 from gluon_ssd.deploy.exported import plain_prefix
 from gluon_ssd.deploy.runtime import load_deployed
 from gluon_ssd.errors import DataError
@@ -129,7 +130,8 @@ def _decode(options: DecodeBenchmark) -> str:
         for number, array in enumerate(realistic_outputs(anchors, num_classes=options.num_classes))
     ]
     rows = []
-    for start, (inputs, original, ours) in layers_to_compare(*outputs).items():
+    compared = layers_to_compare(*outputs, prepare=compile_block)
+    for start, (inputs, original, ours) in compared.items():
         _log.info("measuring %s ...", start)
         measured = measure_decode(ours, original, inputs, rounds=options.rounds)
         facts = {"start": start, "anchors": len(anchors), "classes": options.num_classes}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.compiled import CompiledGraph
-from gluon_ssd.deploy.graph import VARIABLE, Graph, Node, Output, Params, output_shapes
+from gluon_ssd.deploy.graph import VARIABLE, Graph, Node, Output, Params, output_shapes, parse_graph
 
+_NO_ARRAY = "_no_array"
 _RANDOM = ("_random", "_sample", "Dropout")
 
 
@@ -30,9 +34,11 @@ def fold_constants(graph: Graph, params: Params, input_shapes: Mapping[str, tupl
     if not ends:
         return dict(params)
     params = dict(params)
-    constants = Graph(list(ends))
-    used = {name: params[name] for name in constants.variables()}
-    values = CompiledGraph(constants, used, ctx=mx.cpu(), inputs=())()
+    # MXNet compiles no graph without an array, and tables of numbers start from none.
+    constants = Graph([*ends, (Node(VARIABLE, _NO_ARRAY), 0)])
+    arrays = {**params, _NO_ARRAY: np.zeros(1, np.float32)}
+    used = {name: arrays[name] for name in constants.variables()}
+    values = CompiledGraph(constants, used, ctx=mx.cpu(), inputs=())()[: len(ends)]
     for (node, index), value in zip(ends, values, strict=True):
         name = f"{node.name}_constant{index}"
         while name in params:
@@ -78,3 +84,21 @@ def _constant_ends(graph: Graph, params: Params) -> list[Output]:
         if id(node) in constant and node.op != VARIABLE
     }
     return list(ends.values())
+
+
+def compile_block(block: Any, inputs: Sequence[Any]) -> Callable[[Sequence[Any]], list[Any]]:
+    """Make a callable of a block without parameters the way a deployed model is made.
+
+    Args:
+        block: a HybridBlock of several arrays.
+        inputs: arrays of the shapes that come; only the batch length may change.
+
+    Returns:
+        From a list of arrays to a list of outputs, which may still be in work.
+    """
+    names = tuple(f"input{number}" for number in range(len(inputs)))
+    symbol = mx.sym.Group(list(block(*map(mx.sym.var, names))))
+    graph = parse_graph(symbol.tojson())
+    shapes = {name: array.shape for name, array in zip(names, inputs, strict=True)}
+    compiled = CompiledGraph(graph, fold_constants(graph, {}, shapes), ctx=mx.cpu(), inputs=names)
+    return lambda arrays: compiled(*arrays)

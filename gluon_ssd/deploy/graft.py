@@ -35,7 +35,7 @@ class DetectionLayer:
     """What a detection layer reads, and its settings.
 
     Attributes:
-        scores: class scores without background (B, A, C), after softmax.
+        scores: class scores (B, A, C + 1) after softmax, the background first.
         offsets: coded boxes (B, A, 4).
         anchors: (1, A, 4), centre form in pixels.
         num_classes: foreground classes C.
@@ -88,6 +88,7 @@ def graft_decoder(graph: Graph, params: Params, input_shapes: Mapping[str, tuple
             num_classes=layer.num_classes,
             settings=layer.settings,
             num_anchors=anchors_shape[1],
+            has_background=True,
         ),
         [layer.scores, layer.offsets, layer.anchors],
     )
@@ -162,7 +163,7 @@ def find_detection_layer(graph: Graph) -> DetectionLayer:
     threshold = mask[0].number("scalar", 0)
     _expect(kept.number("valid_thresh", 0) == threshold, "two different score thresholds")
     return DetectionLayer(
-        scores=found,
+        scores=found[0].inputs[0],
         offsets=offsets,
         anchors=anchors,
         num_classes=len(blocks),

@@ -10,7 +10,7 @@ Arrays on the way, with N = A * C candidates and T = nms_topk:
 | name | shape | dtype | meaning |
 |---|---|---|---|
 | scores | (B, A, C) or (B, A, C + 1) | float32 | with the background first, or without |
-| anchor, label | (B, T) | int32 | the best candidates, best first |
+| label, anchor | (B, T) | int32 | the best candidates, best first |
 | rows | (B, T, 6) | float32 | class, score, corners px |
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import ModelError
-from gluon_ssd.models.select import gather, most_ranks, run_length, select_best
+from gluon_ssd.models.select import most_ranks, run_length, select_best
 
 STDS = (0.1, 0.1, 0.2, 0.2)
 
@@ -46,13 +46,16 @@ class DecodeSettings:
         """Whether the best candidates alone give the same output as all of them would.
 
         Not so without suppression, which returns all of them, and where more rows come out than
-        enter it; nor where ranks of equal scores do not fit below the next score.
+        enter it; nor where ranks of equal scores do not fit below the next score. Where the number
+        of anchors is not known, all of them enter.
         """
+        if num_anchors is None:
+            return False
         enough_left = 0 < self.post_nms <= self.nms_topk
-        enough_there = num_anchors is None or num_anchors * num_classes >= self.nms_topk
+        enough_there = num_anchors * num_classes >= self.nms_topk
         length = run_length(num_anchors, num_classes, self.nms_topk)
-        stride = most_ranks(self.score_thresh) // num_classes
-        ranks_fit = stride > 0 and (num_anchors or 0) // length <= stride
+        stride = most_ranks(self.score_thresh) // (num_classes + 1)
+        ranks_fit = num_anchors // length <= stride
         return self.suppresses and enough_left and enough_there and ranks_fit
 
 
@@ -156,12 +159,14 @@ class DetectionDecoder(mx.gluon.HybridBlock):
 
     def _graph_for(self, num_anchors: int | None) -> tuple[Any, ...]:
         """What the number of anchors decides about the graph."""
-        topk, post_nms = self.settings.nms_topk, self.settings.post_nms
-        num_candidates = (num_anchors or 0) * self.num_classes
+        post_nms = self.settings.post_nms
+        if num_anchors is None:
+            return False, None, post_nms
+        selects_first = self.settings.selects_first(self.num_classes, num_anchors)
         return (
-            self.settings.selects_first(self.num_classes, num_anchors),
-            run_length(num_anchors, self.num_classes, topk),
-            min(num_candidates, post_nms) if num_anchors else post_nms,
+            selects_first,
+            num_anchors if selects_first else None,
+            min(num_anchors * self.num_classes, post_nms),
         )
 
     def forward(self, class_logits: Any, *args: Any) -> Any:
@@ -207,8 +212,8 @@ def decode_detections(
         anchors: (1, A, 4), centre form, px.
         num_classes: C.
         settings: thresholds and counts.
-        num_anchors: A; without it symbols take more time, and must have at least `nms_topk`
-            candidates. Arrays tell it themselves.
+        num_anchors: A; without it symbols sort every candidate, and must have at least
+            `post_nms` of them. Arrays tell it themselves.
         has_background: whether `scores` starts with the background.
 
     Returns:
@@ -223,7 +228,7 @@ def decode_detections(
         "settings": settings,
         "has_background": has_background,
     }
-    if settings.selects_first(num_classes, num_anchors):
+    if num_anchors is not None and settings.selects_first(num_classes, num_anchors):
         rows = _best_rows(F, scores, box_offsets, anchors, num_anchors=num_anchors, **facts)
     else:
         rows = _all_rows(F, scores, box_offsets, anchors, **facts)
@@ -256,11 +261,11 @@ def _best_rows(
     *,
     num_classes: int,
     settings: DecodeSettings,
-    num_anchors: int | None,
+    num_anchors: int,
     has_background: bool,
 ) -> Any:
     """The `nms_topk` best candidates as rows (B, T, 6), equal scores in the original's order."""
-    anchor, label = select_best(
+    best = select_best(
         F,
         scores,
         num_classes=num_classes,
@@ -269,13 +274,19 @@ def _best_rows(
         score_thresh=settings.score_thresh,
         has_background=has_background,
     )
-    chosen = gather(F, scores, anchor, label + int(has_background))
-    offsets = F.reshape(gather(F, box_offsets, anchor), (1, -1, 4))
-    own_anchors = F.reshape(F.take(F.reshape(anchors, (-1, 4)), anchor), (1, -1, 4))
-    boxes = decode_boxes(F, offsets, own_anchors, settings.stds, plain_ops=settings.plain_ops)
+    # No reshaping of what may be an input of the graph: MXNet would copy all of it.
+    offsets = F.gather_nd(box_offsets, F.stack(best.image, best.anchor, axis=0))
+    own_anchors = F.take(anchors, best.anchor, axis=1)
+    boxes = decode_boxes(
+        F,
+        F.reshape(offsets, (1, -1, 4)),
+        F.reshape(own_anchors, (1, -1, 4)),
+        settings.stds,
+        plain_ops=settings.plain_ops,
+    )
     return F.concat(
-        F.expand_dims(F.cast(label, "float32"), 2),
-        F.expand_dims(chosen, 2),
+        F.expand_dims(F.cast(best.label, "float32"), 2),
+        F.expand_dims(best.score, 2),
         F.reshape(boxes, (-1, settings.nms_topk, 4)),
         dim=2,
     )

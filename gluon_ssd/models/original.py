@@ -67,12 +67,16 @@ class OriginalLayer(mx.gluon.HybridBlock):
 class _OurLayer(mx.gluon.HybridBlock):
     """`decode_detections` on the same inputs."""
 
-    def __init__(self, num_classes: int, num_anchors: int) -> None:
+    def __init__(self, num_classes: int, num_anchors: int, *, follows_network: bool) -> None:
         super().__init__()
+        self._follows_network = follows_network
         self._facts: dict[str, Any] = {"num_classes": num_classes, "num_anchors": num_anchors}
 
     def hybrid_forward(self, F: Any, probabilities: Any, box_offsets: Any, anchors: Any) -> Any:
         """Detections; see `OriginalLayer`."""
+        if not self._follows_network:
+            # Reshaping an input of a graph copies it too, at half the speed.
+            probabilities = F.identity(probabilities)
         return decode_detections(
             F, probabilities, box_offsets, anchors, has_background=True, **self._facts
         )
@@ -91,7 +95,11 @@ class _AfterSoftmax(mx.gluon.HybridBlock):
 
 
 def layers_to_compare(
-    class_logits: np.ndarray, box_offsets: np.ndarray, anchors: np.ndarray, ctx: Any = None
+    class_logits: np.ndarray,
+    box_offsets: np.ndarray,
+    anchors: np.ndarray,
+    *,
+    prepare: Callable[[Any, DecodeInputs], Layer] | None = None,
 ) -> dict[str, tuple[DecodeInputs, Layer, Layer]]:
     """What a benchmark of the detection layer needs.
 
@@ -99,27 +107,35 @@ def layers_to_compare(
         class_logits: float32 (B, A, C + 1).
         box_offsets: float32 (B, A, 4).
         anchors: float32 (1, A, 4), centre form, px.
-        ctx: device; CPU by default.
+        prepare: makes a callable of our block and its inputs, as deployment does; without it our
+            layer is hybridised like the original.
 
     Returns:
         "from probabilities" and "from logits", each with (inputs, original, ours): the arrays, and
-        two callables of them. Both layers are hybridised with static memory, as in the legacy
-        scripts; what they return may still be under way.
+        two callables of them. The original is hybridised with static memory, as in the legacy
+        scripts; what the layers return may still be under way.
     """
-    device = ctx or mx.cpu()
-    logits, offsets, centers = (
-        mx.nd.array(array, ctx=device) for array in (class_logits, box_offsets, anchors)
-    )
+    logits, offsets, centers = (mx.nd.array(a) for a in (class_logits, box_offsets, anchors))
     num_anchors, num_classes = class_logits.shape[1], class_logits.shape[2] - 1
     probabilities = mx.nd.softmax(logits, axis=-1)
 
-    def both(wrap: Callable[[Any], Any]) -> tuple[Layer, Layer]:
-        layers = OriginalLayer(num_classes), _OurLayer(num_classes, num_anchors)
-        return _hybridised(wrap(layers[0])), _hybridised(wrap(layers[1]))
-
+    prepare = prepare or (lambda layer, inputs: _hybridised(layer))
+    facts = num_classes, num_anchors
+    starts = {
+        "from probabilities": (
+            (probabilities, offsets, centers),
+            OriginalLayer(num_classes),
+            _OurLayer(*facts, follows_network=False),
+        ),
+        "from logits": (
+            (logits, offsets, centers),
+            _AfterSoftmax(OriginalLayer(num_classes)),
+            _AfterSoftmax(_OurLayer(*facts, follows_network=True)),
+        ),
+    }
     return {
-        "from probabilities": ((probabilities, offsets, centers), *both(lambda layer: layer)),
-        "from logits": ((logits, offsets, centers), *both(_AfterSoftmax)),
+        start: (inputs, _hybridised(original), prepare(ours, inputs))
+        for start, (inputs, original, ours) in starts.items()
     }
 
 

@@ -78,8 +78,8 @@ def test_fused_model_has_no_batch_norm_and_fixed_anchors(prefix):
     operators = {node.op for node in model.graph.nodes()}
     assert not operators & {"BatchNorm", "slice_like", "_arange"}
     assert model.is_fused and model.onednn
-    (anchors,) = [value for value in model.params.values() if value.shape[1:] == (4,)]
-    assert anchors.shape[0] > 100
+    (anchors,) = [value for value in model.params.values() if value.shape[2:] == (4,)]
+    assert anchors.shape[0] == 1 and anchors.shape[1] > 100
 
 
 def test_fused_predictions_are_those_of_the_original(prefix):

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from gluon_ssd.boxes import decode_boxes as decode_boxes_numpy
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import ModelError
-from gluon_ssd.models import DetectionDecoder
+from gluon_ssd.models import DetectionDecoder, select
 from gluon_ssd.models.decode import DecodeSettings, decode_boxes, decode_detections
 from gluon_ssd.models.original import OriginalLayer
 from gluon_ssd.models.select import run_length
@@ -30,6 +30,17 @@ def raw_outputs(rng, batch: int, num_anchors: int, num_classes: int, kind: str):
         logits[:, rng.integers(num_anchors, size=4), -1] += 12
     elif kind == "repeated anchors":  # as on a black image
         logits[:] = logits[:, :1]
+    elif kind == "certain":  # thousands of scores of exactly 1 and 0
+        logits = np.where(logits == logits.max(axis=2, keepdims=True), 1e30, -1e30)
+    elif kind == "minus infinity":
+        logits[..., 1:][rng.random(logits[..., 1:].shape) < 0.7] = -np.inf
+    elif kind == "near the threshold":  # foreground scores just above and below 0.01
+        logits[..., 0] = np.log(99)
+        logits[..., 1:] = -40
+        label = rng.integers(num_classes, size=(batch, num_anchors, 1)) + 1
+        np.put_along_axis(logits, label, rng.integers(-3, 4, label.shape) * 1e-7, axis=2)
+    elif kind == "two of a kind":  # every score many times, also where 400 are enough
+        logits = np.repeat(logits[:, : 1 + num_anchors // 40], 41, axis=1)[:, :num_anchors]
     offsets = rng.normal(0, 1, (batch, num_anchors, 4))
     corners = rng.uniform(0, 300, (1, num_anchors, 2))
     anchors = np.concatenate([corners, rng.uniform(10, 150, (1, num_anchors, 2))], axis=2)
@@ -67,6 +78,10 @@ KINDS = [
     "all background",
     "few objects",
     "repeated anchors",
+    "certain",
+    "minus infinity",
+    "near the threshold",
+    "two of a kind",
 ]
 
 
@@ -192,16 +207,59 @@ def test_hybridised_decoder_follows_the_number_of_anchors():
 @pytest.mark.parametrize(
     ("num_anchors", "num_classes", "length"),
     [
-        (24564, 20, 12),
-        (8732, 20, 4),
+        (24564, 20, 23),
+        (6132, 20, 12),
         (1917, 80, 9),
-        (2268, 1, 4),  # 12 would leave 189 runs for 400 picks
-        (961, 20, 1),
-        (None, 20, 1),
+        (2268, 1, 2),
+        (798, 80, 7),
+        (24, 20, 1),  # 2 would leave 240 runs for 400 picks
+        (961, 20, 1),  # 31 leaves 620 runs, and their members cost more than they save
+        (10, 1, 1),
     ],
 )
 def test_runs_divide_the_anchors_and_leave_enough(num_anchors, num_classes, length):
     assert run_length(num_anchors, num_classes, 400) == length
+
+
+@pytest.mark.parametrize("has_background", [False, True])
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 6, 12, 24])
+def test_every_run_length_chooses_what_a_stable_sort_does(monkeypatch, length, has_background):
+    monkeypatch.setattr(select, "run_length", lambda *counts: length)
+    rng = np.random.default_rng(length)
+    # Steps of 1/8 give ties; those up to the threshold may come in any order.
+    scores = rng.integers(-1, 9, (3, 48, 5)).astype(np.float32) / 8
+    scores[1] = 1
+    count = 8  # as many as there are runs of 24
+    best = select.select_best(
+        mx.nd,
+        mx.nd.array(scores),
+        num_classes=5 - has_background,
+        count=count,
+        num_anchors=48,
+        score_thresh=0.25,
+        has_background=has_background,
+    )
+    for image in range(3):
+        by_rank = scores[image, :, int(has_background) :].T.reshape(-1)
+        order = np.argsort(-by_rank, kind="stable")[:count]
+        order = order[by_rank[order] > 0.25]
+        assert best.score[image].asnumpy()[: len(order)].tolist() == by_rank[order].tolist()
+        assert best.label[image].asnumpy()[: len(order)].tolist() == (order // 48).tolist()
+        assert best.anchor[image].asnumpy()[: len(order)].tolist() == (order % 48).tolist()
+        assert (best.score[image].asnumpy()[len(order) :] == np.float32(0.25)).all()
+
+
+@pytest.mark.parametrize("score_thresh", [0.01, 0.05, 0.25])
+def test_scores_at_the_threshold_do_not_come_out(score_thresh):
+    exact = np.float32(score_thresh)
+    steps = [np.nextafter(exact, np.float32(0)), exact, np.nextafter(exact, np.float32(1))]
+    scores = np.random.default_rng(0).choice(np.array(steps), (2, 960, 6))
+    _, offsets, anchors = raw_outputs(np.random.default_rng(0), 2, 960, 5, "plain")
+    chosen = DecodeSettings(score_thresh=score_thresh)
+    arrays = mx.nd.array(scores), offsets, anchors
+    found = decode_detections(mx.nd, *arrays, num_classes=5, settings=chosen, has_background=True)
+    assert_same_bits(found, OriginalLayer(5, chosen)(*arrays))
+    assert set(found[1].asnumpy().flat) <= {steps[2], np.float32(-1)}
 
 
 def test_unknown_activation_is_refused():

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import gluon_ssd.compat  # noqa: F401  MXNet before GluonCV
+from gluon_ssd.deploy.constants import compile_block
 from gluon_ssd.models import build_network
 from gluon_ssd.models.original import layers_to_compare
 from gluon_ssd.report.decode_benchmark import measure_decode, realistic_outputs
@@ -19,10 +21,11 @@ def test_realistic_outputs_have_a_few_hundred_candidates():
     assert scores.max() > 0.9
 
 
-def test_our_layer_is_the_same_and_both_are_measured():
+@pytest.mark.parametrize("prepare", [None, compile_block], ids=["hybridised", "deployed"])
+def test_our_layer_is_the_same_and_both_are_measured(prepare):
     anchors = build_network("ssd_512_vgg16_atrous_voc").anchors()
     outputs = realistic_outputs(anchors, num_classes=20)
-    compared = layers_to_compare(*outputs)
+    compared = layers_to_compare(*outputs, prepare=prepare)
     assert list(compared) == ["from probabilities", "from logits"]
     for inputs, original, ours in compared.values():
         for theirs, found in zip(original(inputs), ours(inputs), strict=True):
