@@ -55,5 +55,5 @@ def test_two_processes_are_compared_with_one():
         timeout=200,
     )
     assert ended.returncode == 0, ended.stderr
-    for line in ("efficiency ", "all-reduce of a step by itself", "2 with Horovod"):
+    for line in ("| efficiency  ", "all-reduce of a step by itself", "2 with Horovod"):
         assert ended.stdout.count(line) == 1, ended.stdout

@@ -60,7 +60,7 @@ def uncounted(team):
     """Training as if nobody counted the positives of all: each process divides by its own."""
     original = Devices.forward_backward
 
-    def forward_backward(self, network, loss, arrays, normaliser=None):
+    def forward_backward(self, network, loss, arrays, normaliser=None, scaled=None):
         return original(self, network, loss, arrays)
 
     Devices.forward_backward = forward_backward
@@ -87,6 +87,7 @@ def main(folder):
     groups["first_steps"], seen["losses"] = train_plain(team, network=network)
     groups["clipped"], _ = train_plain(team, clip=0.05)
     groups["accumulated"], _ = train_plain(team, parts=2)
+    groups["fp16"], _ = train_plain(HorovodTeam(fp16_gradients=True))
     groups["uncounted"] = uncounted(team)
     prefix = Path(folder) / "tiny"
     groups["run"], scores = batch_norm_run(team, prefix, epochs=2)

@@ -50,7 +50,9 @@ def test_team_adds_and_joins(ranks):
         assert found["texts"].dtype == np.float32 and found["texts"].tolist() == [0, 1, 0, 1, 2]
 
 
-@pytest.mark.parametrize("group", ["first_steps", "clipped", "accumulated", "run", "resumed"])
+@pytest.mark.parametrize(
+    "group", ["first_steps", "clipped", "accumulated", "fp16", "run", "resumed"]
+)
 def test_parameters_are_the_same_on_every_process(ranks, group):
     first, second = (weights(found, group) for found in ranks)
     assert len(first) >= 6 and first.keys() == second.keys()
@@ -66,6 +68,13 @@ def test_steps_are_those_of_one_process_with_all_images(ranks, group, clip):
     assert_close_weights(weights(ranks[0], group), expected)
     np.testing.assert_allclose(ranks[1]["losses"], train_plain()[1], rtol=1e-5)
     assert losses.min() > 0
+
+
+def test_gradients_sent_as_float16_are_near_and_rounded(ranks):
+    found, expected = weights(ranks[0], "fp16"), train_plain()[0]
+    assert_close_weights(found, expected, tolerance=0.01)
+    with pytest.raises(AssertionError):
+        assert_close_weights(found, expected)
 
 
 def test_the_comparison_sees_a_normaliser_of_each_process(ranks):
