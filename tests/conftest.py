@@ -14,6 +14,8 @@ import hypothesis
 import numpy as np
 import pytest
 
+from tests.entry_builders import export, sure_weights, voc_set
+
 # A shell that starts the tests in the background has them ignore Ctrl-C, and what they start
 # inherits that; tests that interrupt a process would then wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -83,6 +85,35 @@ def shared_dir() -> Path:
         pytest.skip(
             f"no real data: {folder / 'data'} is missing; SSD_SHARED_DIR may name its parent"
         )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of the scripts' network that finds something; not to be written to."""
+    return sure_weights(tmp_path_factory.mktemp("weights") / "sure.params")
+
+
+@pytest.fixture(scope="session")
+def prefix(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same network exported; not to be written to."""
+    prefix = tmp_path_factory.mktemp("exported") / "model"
+    ended = export(weights, prefix)
+    assert ended.code == 0, ended.err
+    return prefix
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A small data set of one's own for the scripts."""
+    return voc_set(tmp_path / "set")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """An empty folder."""
+    folder = tmp_path / "out"
+    folder.mkdir()
     return folder
 
 

@@ -22,34 +22,8 @@ from tests.entry_builders import (
     leftovers,
     one_error,
     run_script,
-    sure_weights,
     train,
-    voc_set,
 )
-
-
-@pytest.fixture
-def data(tmp_path):
-    return voc_set(tmp_path / "set")
-
-
-@pytest.fixture
-def out(tmp_path):
-    folder = tmp_path / "out"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    return sure_weights(tmp_path_factory.mktemp("weights") / "sure.params")
-
-
-@pytest.fixture(scope="module")
-def prefix(weights, tmp_path_factory):
-    prefix = tmp_path_factory.mktemp("exported") / "model"
-    assert export(weights, prefix).code == 0
-    return prefix
 
 
 def cut(path, share=0.6):

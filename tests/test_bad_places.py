@@ -30,28 +30,9 @@ from tests.entry_builders import (
     photos,
     python,
     run_script,
-    sure_weights,
     train,
     voc_set,
 )
-
-
-@pytest.fixture
-def data(tmp_path):
-    return voc_set(tmp_path / "set")
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    return sure_weights(tmp_path_factory.mktemp("weights") / "sure.params")
-
-
-@pytest.fixture(scope="module")
-def prefix(weights, tmp_path_factory):
-    prefix = tmp_path_factory.mktemp("exported") / "model"
-    assert export(weights, prefix).code == 0
-    return prefix
-
 
 # --- a full disk ----------------------------------------------------------------------------------
 

@@ -28,17 +28,11 @@ from tests.entry_builders import (
     one_error,
     python,
     run_script,
-    sure_weights,
     voc_set,
 )
 
 PER_IMAGE = 8
 NAIVE = f"{NETWORK}-quantized-naive"
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    return sure_weights(tmp_path_factory.mktemp("weights") / "sure.params")
 
 
 @pytest.fixture(scope="module")

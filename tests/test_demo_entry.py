@@ -14,27 +14,13 @@ from tests.entry_builders import (
     NETWORK,
     PHOTO_HW,
     evaluate,
-    export,
     leftovers,
     one_error,
     photos,
     run_script,
-    sure_weights,
 )
 
 THRESHOLD = 0.8
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    return sure_weights(tmp_path_factory.mktemp("weights") / "sure.params")
-
-
-@pytest.fixture(scope="module")
-def prefix(weights, tmp_path_factory):
-    prefix = tmp_path_factory.mktemp("exported") / "model"
-    assert export(weights, prefix).code == 0
-    return prefix
 
 
 @pytest.fixture(autouse=True)

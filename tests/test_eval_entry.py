@@ -25,11 +25,6 @@ PER_IMAGE = 8  # boxes of truth, in each of 5 images
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    return sure_weights(tmp_path_factory.mktemp("weights") / "sure.params")
-
-
-@pytest.fixture(scope="module")
 def data(tmp_path_factory, weights):
     """The truth is what the network finds, so that every score is known."""
     return found_set(tmp_path_factory.mktemp("data") / "set", weights, PER_IMAGE)
