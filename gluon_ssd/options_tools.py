@@ -157,6 +157,32 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
+@dataclass(frozen=True)
+class AmpBenchmark:
+    """Options of scripts/benchmark_ssd.py amp."""
+
+    networks: str = option(
+        "ssd_300_vgg16_atrous_voc,ssd_300_mobilenet1.0_voc",
+        "full names of zoo networks, with commas between",
+    )
+    batch_size: int = option(4, "images a training step", minimum=1)
+    rounds: int = option(8, "rounds, each way in turn", minimum=1)
+    output: str = option("", "also write the numbers to this JSON file")
+
+    def __post_init__(self) -> None:
+        for name in self.network_names:
+            if name not in NETWORK_NAMES or name.endswith("_custom"):
+                raise OptionError(
+                    f"--networks must be full names of zoo networks with classes, such as "
+                    f"ssd_512_resnet50_v1_voc; got {name!r}{suggestion(name, NETWORK_NAMES)}"
+                )
+
+    @property
+    def network_names(self) -> tuple[str, ...]:
+        """The names of --networks, each once."""
+        return _names(self.networks)
+
+
 _TABLE_NETWORKS = (
     "ssd_300_vgg16_atrous_voc",
     "ssd_512_vgg16_atrous_voc",

@@ -6,6 +6,7 @@ python scripts/benchmark_ssd.py dali   --dataset-root DIR --splits 2007_test --d
 python scripts/benchmark_ssd.py decode --network ssd_512_vgg16_atrous_voc --num-classes 20
 python scripts/benchmark_ssd.py eval   --model-prefix PREFIX --dataset-root DIR
 python scripts/benchmark_ssd.py deploy --model-prefix PREFIX --data-shape 300
+python scripts/benchmark_ssd.py amp    --networks ssd_300_vgg16_atrous_voc --batch-size 4
 OMP_NUM_THREADS=1 horovodrun -np 2 --gloo python scripts/benchmark_ssd.py scaling
 python scripts/benchmark_ssd.py network-bound --batch-size 8
 python scripts/benchmark_ssd.py table  --output table.json
@@ -25,6 +26,7 @@ from gluon_ssd.errors import OptionError  # noqa: E402
 from gluon_ssd.options_loaders import LoaderBenchmark  # noqa: E402
 from gluon_ssd.options_scaling import NetworkBound, ScalingBenchmark  # noqa: E402
 from gluon_ssd.options_tools import (  # noqa: E402
+    AmpBenchmark,
     DataBenchmark,
     DecodeBenchmark,
     DeployBenchmark,
@@ -34,6 +36,7 @@ from gluon_ssd.options_tools import (  # noqa: E402
 from gluon_ssd.threads import use_whole_cpu  # noqa: E402
 
 KINDS: dict[str, Any] = {
+    "amp": AmpBenchmark,
     "dali": LoaderBenchmark,
     "data": DataBenchmark,
     "decode": DecodeBenchmark,

@@ -12,6 +12,7 @@ import numpy as np
 
 from gluon_ssd.build.loader_benchmark import loader_rows
 from gluon_ssd.build.networks import deployed_model
+from gluon_ssd.build.precision_benchmark import precision_rows
 from gluon_ssd.build.scaling import network_bound, scaling
 from gluon_ssd.build.table import table
 from gluon_ssd.compat import mx
@@ -32,7 +33,13 @@ from gluon_ssd.models import build_network
 from gluon_ssd.models.original import layers_to_compare
 from gluon_ssd.options_loaders import LoaderBenchmark
 from gluon_ssd.options_scaling import NetworkBound, ScalingBenchmark
-from gluon_ssd.options_tools import DataBenchmark, DecodeBenchmark, DeployBenchmark, EvalBenchmark
+from gluon_ssd.options_tools import (
+    AmpBenchmark,
+    DataBenchmark,
+    DecodeBenchmark,
+    DeployBenchmark,
+    EvalBenchmark,
+)
 from gluon_ssd.report.benchmark import compare
 from gluon_ssd.report.data_benchmark import (
     measure_data_pipelines,
@@ -207,6 +214,12 @@ def _deploy(options: DeployBenchmark) -> str:
     return markdown_table([row])
 
 
+def _amp(options: AmpBenchmark) -> str:
+    rows = list(precision_rows(options))
+    _write(options.output, rows)
+    return markdown_table(rows)
+
+
 def _write(path: str, content: Any) -> None:
     if not path:
         return
@@ -230,6 +243,7 @@ def _network_bound(options: NetworkBound) -> str:
 
 
 RUN: dict[str, Callable[[Any], str]] = {
+    "amp": _amp,
     "dali": _dali,
     "data": _data,
     "decode": _decode,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from gluon_ssd.build.data import evaluation_loader, evaluation_set
-from gluon_ssd.build.devices import devices
+from gluon_ssd.build.devices import check_dtype, devices
 from gluon_ssd.build.metrics import make_score
 from gluon_ssd.build.networks import (
     Model,
@@ -20,6 +21,7 @@ from gluon_ssd.build.networks import (
     trained_network,
     untrained_network,
 )
+from gluon_ssd.deploy.low_precision import in_low_precision
 from gluon_ssd.evaluation.boxsets import Detections
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.result import Evaluation
@@ -37,9 +39,21 @@ def evaluation_model(command: EvalCommand) -> Model:
 
     Raises:
         ModelError, WeightsError: one line about what cannot be used.
+        EnvironmentProblem: the device does not have the type of --dtype.
     """
     count = command.eval.num_gpus
     context = devices(range(count), f"--num-gpus {count}")[0]
+    dtype = command.eval.dtype
+    check_dtype(dtype, context.device_type)
+    model = _float32_model(command, context)
+    return (
+        model
+        if dtype == "float32"
+        else replace(model, deployed=in_low_precision(model.deployed, dtype))
+    )
+
+
+def _float32_model(command: EvalCommand, context: Any) -> Model:
     size = command.model.data_shape
     if command.deploy.deploy:
         prefix = command.deploy.model_prefix or ""

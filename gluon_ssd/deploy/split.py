@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from gluon_ssd.deploy.graph import VARIABLE, Graph, Node
 
 _SHAPING = ("transpose", "Flatten", "Reshape")
-_CHANGES_OF_TYPE = ("_contrib_quantize_v2", "_contrib_requantize", "_contrib_dequantize")
+_CHANGES_OF_TYPE = (
+    "_contrib_quantize_v2",
+    "_contrib_requantize",
+    "_contrib_dequantize",
+    "amp_cast",
+)
 
 
 @dataclass(frozen=True)
