@@ -76,7 +76,8 @@ def end_of_epoch(epoch):
 def test_log_holds_the_legacy_lines_and_no_other(finished):
     lines = (finished[0] / f"{NETWORK}_train.log").read_text().splitlines()
     expected = [
-        r"Namespace\(accumulate=1, amp=False, .*batch_size=2, .*dataset='custom', .*worker_timeout=120.0\)",
+        r"Namespace\(accumulate=1, amp=False, .*batch_size=2, .*dataset='custom', "
+        r".*worker_timeout=120.0\)",
         r"Start training from \[Epoch 0\]",
         batch_line(0, 1),
         *end_of_epoch(0),

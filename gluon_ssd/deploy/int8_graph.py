@@ -100,11 +100,9 @@ def quantize_network(
     Raises:
         ModelError: an excluded layer does not exist.
     """
-    from mxnet.contrib import quantization
-
     symbol, _ = _quantize(fused, dtype, excluded)
     if thresholds is not None:
-        symbol = quantization._calibrate_quantized_sym(symbol, dict(thresholds))
+        symbol = mx.contrib.quantization._calibrate_quantized_sym(symbol, dict(thresholds))
     quantised = parse_graph(symbol.get_backend_symbol(_BACKEND).tojson())
     for node in list(quantised.find(_BARRIER)):
         if node.name.startswith(_BARRIER_NAME):
@@ -113,8 +111,6 @@ def quantize_network(
 
 
 def _quantize(fused: Graph, dtype: str, excluded: Iterable[str]) -> tuple[Any, list[str]]:
-    from mxnet.contrib import quantization
-
     excluded = list(excluded)
     check_layers(fused, excluded)
     known = layer_names(fused)
@@ -124,7 +120,7 @@ def _quantize(fused: Graph, dtype: str, excluded: Iterable[str]) -> tuple[Any, l
         for source, _ in node.inputs[1:]
         if source.op == VARIABLE
     ]
-    symbol, names = quantization._quantize_symbol(
+    symbol, names = mx.contrib.quantization._quantize_symbol(
         to_symbol(fused),
         mx.cpu(),
         excluded_symbols=sorted({known[name] for name in excluded}),

@@ -1,7 +1,7 @@
 """When the exchange of gradients, not the computation, decides how fast many processes train.
 
-Horovod packs gradients into buffers of up to 128 MiB (fusion) and adds each up around a ring: with W
-processes every one of them sends and receives 2 (W - 1) / W of the bytes, in 2 (W - 1) messages a
+Horovod packs gradients into buffers of up to 128 MiB (fusion) and adds each up around a ring: with
+W processes every one of them sends and receives 2 (W - 1) / W of the bytes, in 2 (W - 1) messages a
 buffer. The exchange of a layer starts when its gradient is there, so it hides behind the rest of
 the backward pass. Source of the ring's cost: Patarasuk and Yuan, Bandwidth optimal all-reduce
 algorithms for clusters of workstations, 2009.
