@@ -47,6 +47,10 @@ KINDS: dict[str, Any] = {
     "table": TableBenchmark,
 }
 
+# These time inference as eval_ssd.py does it, on every core, on both sides. The others keep MXNet's
+# own number of threads, as training and GluonCV's scripts do.
+ON_WHOLE_CPU = ("deploy", "eval", "table")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script; returns its exit code."""
@@ -68,7 +72,8 @@ def benchmark(argv: Sequence[str]) -> int:
     options: Any = parse(
         KINDS[kind], argv[1:], prog=f"benchmark_ssd.py {kind}", description=__doc__ or ""
     )
-    use_whole_cpu()
+    if kind in ON_WHOLE_CPU:
+        use_whole_cpu()
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
     from gluon_ssd.build import benchmarks
     from gluon_ssd.build.console import console_log
