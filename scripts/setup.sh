@@ -208,7 +208,8 @@ build_horovod() {
 # Horovod's own launcher fails beside NumPy 1.24 and newer, and on --network of train_ssd.py.
 write_horovodrun() {
     {
-        echo "#!$venv/bin/python"
+        # By way of sh, as a first line cannot name a Python in a folder with a space in its name.
+        printf '%s\n' '#!/bin/sh' "'''exec' '$venv/bin/python' \"\$0\" \"\$@\"" "' '''"
         cat <<'PYTHON'
 """Horovod's launcher, started so that it works here; written by scripts/setup.sh."""
 
