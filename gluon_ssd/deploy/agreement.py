@@ -69,8 +69,8 @@ def compare_detectors(
         progress: told how many images of how many are done.
 
     Raises:
-        ModelError: the other one gives values that are not finite, no detection where the
-            reference has some, or predictions that have nothing to do with the reference's.
+        ModelError: one of the two gives values that are not finite, or the other one no detection
+            where the reference has some, or predictions that have nothing to do with its.
     """
     chosen = _first_images(batches)
     total, done, likeness = sum(map(len, chosen)), 0, Likeness()
@@ -80,6 +80,11 @@ def compare_detectors(
             likeness.add(one.asnumpy(), two.asnumpy())
         rows = zip(_detections(reference, images), _detections(other, images), strict=True)
         for ours, theirs in rows:
+            if not np.isfinite(ours).all():
+                raise ModelError(
+                    f"{name} was not written: boxes of the fp32 model itself are not finite in "
+                    "some image, so that there is nothing to compare with; check its weights"
+                )
             likeness.finite = likeness.finite and bool(np.isfinite(theirs).all())
             if not likeness.finite:
                 break

@@ -114,3 +114,9 @@ def test_nonsense_is_refused(other, match):
     with pytest.raises(ModelError, match=match) as caught:
         compared(other)
     assert str(caught.value).startswith("m was not written: ")
+
+
+def test_a_reference_that_is_not_finite_is_refused_as_such():
+    reference = model([0, 1], [0.9, 0.5], [BOXES[0], [0, 0, np.inf, 1]])
+    with pytest.raises(ModelError, match="boxes of the fp32 model itself are not finite"):
+        compare_detectors(reference, REFERENCE, BATCHES, name="m")
