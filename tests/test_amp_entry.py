@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -11,6 +12,8 @@ import time
 import pytest
 
 from gluon_ssd import cpu
+from gluon_ssd.build import devices
+from gluon_ssd.training import precision
 from gluon_ssd.training.checkpoint import load_checkpoint
 from gluon_ssd.training.journal import read_journal
 from tests.entry_builders import (
@@ -29,6 +32,7 @@ from tests.entry_builders import (
 
 NETWORK = "ssd_160_tiny_custom"
 MODEL = ("--network", "tiny", "--data-shape", 160, "--dataset", "custom", "-j", 0)
+PATIENCE_S = 120
 RUN = (*MODEL, "--batch-size", 2, "--gpus", "", "--epochs", 3, "--checkpoint-minutes", 1e-6)
 
 needs_bfloat16 = pytest.mark.skipif(
@@ -53,7 +57,7 @@ def start(folder, data, *argv):
 
 
 def finish(process):
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, errors[-3000:]
     return errors
 
@@ -73,7 +77,7 @@ def unbroken(tmp_path_factory, data):
 @needs_bfloat16
 def test_a_killed_and_resumed_run_ends_with_the_same_bits(tmp_path, data, unbroken):
     process = start(tmp_path, data)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while not checkpoint_of(tmp_path).exists():
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()
         time.sleep(0.005)
@@ -128,8 +132,6 @@ def test_weights_are_plain_float32_and_export_without_casts(tmp_path, unbroken):
 
 
 def test_a_machine_without_bfloat16_is_told_in_one_line(monkeypatch, tmp_path):
-    from gluon_ssd.training import precision
-
     monkeypatch.setattr(cpu, "cpu_flags", frozenset)
     monkeypatch.setattr(precision, "cpu_flags", frozenset)
     ended = run_script("train_ssd.py", "--amp", "--gpus", "", "--dataset-root", tmp_path)
@@ -162,11 +164,36 @@ def test_evaluation_in_bfloat16_finds_the_same(tmp_path):
     ],
 )
 def test_types_the_machine_does_not_have_are_one_line(monkeypatch, tmp_path, dtype, said):
-    from gluon_ssd.build import devices
-
     monkeypatch.setattr(devices, "cpu_flags", frozenset)
     weights = sure_weights(tmp_path / "weights.params")
     output = tmp_path / "model"
     assert export(weights, output).code == 0
     ended = run_script("eval_ssd.py", "--deploy", "--model-prefix", output, "--dtype", dtype)
     assert one_error(ended).startswith(f"error: {said}")
+
+
+@needs_bfloat16
+def test_benchmark_times_both_in_turns(tmp_path):
+    output = tmp_path / "rows.json"
+    script = (ROOT / "scripts/benchmark_ssd.py", "amp", "--networks", "ssd_300_mobilenet0.25_voc")
+    options = ("--batch-size", 1, "--rounds", 2, "--output", output)
+    ended = subprocess.run(
+        python(*script, *options), capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    rows = json.loads(output.read_text())
+    assert [(row["task"], row["type"]) for row in rows] == [
+        ("training step", "bfloat16"),
+        ("inference", "bfloat16"),
+    ]
+    for row in rows:
+        ratio = row["float32, ms"] / row["mixed, ms"]
+        assert row["times faster"] == pytest.approx(ratio)
+        assert row["p10"] <= row["p90"]
+
+
+def test_benchmark_of_an_unknown_network_is_one_line():
+    ended = run_script("scripts/benchmark_ssd.py", "amp", "--networks", "ssd_512_resnet50_v1_vco")
+    assert one_error(ended).endswith(
+        "got 'ssd_512_resnet50_v1_vco'; did you mean ssd_512_resnet50_v1_voc?"
+    )

@@ -11,7 +11,10 @@ from gluon_ssd import cli
 from gluon_ssd.options import TrainCommand
 from gluon_ssd.options_data_tools import CheckOptions, PrepareShapesOptions
 from gluon_ssd.options_eval import EvalCommand
+from gluon_ssd.options_loaders import LoaderBenchmark
+from gluon_ssd.options_scaling import NetworkBound, ScalingBenchmark
 from gluon_ssd.options_tools import (
+    AmpBenchmark,
     DataBenchmark,
     DecodeBenchmark,
     DemoCommand,
@@ -30,7 +33,11 @@ COMMANDS = {
     "scripts/export_ssd.py": ExportCommand,
     "scripts/check_dataset.py": CheckOptions,
     "scripts/prepare_shapes.py": PrepareShapesOptions,
+    "scripts/benchmark_ssd.py amp": AmpBenchmark,
+    "scripts/benchmark_ssd.py dali": LoaderBenchmark,
     "scripts/benchmark_ssd.py data": DataBenchmark,
+    "scripts/benchmark_ssd.py network-bound": NetworkBound,
+    "scripts/benchmark_ssd.py scaling": ScalingBenchmark,
     "scripts/benchmark_ssd.py decode": DecodeBenchmark,
     "scripts/benchmark_ssd.py deploy": DeployBenchmark,
     "scripts/benchmark_ssd.py table": TableBenchmark,

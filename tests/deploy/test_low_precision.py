@@ -9,6 +9,7 @@ import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.cpu import cpu_flags, has_bfloat16
+from gluon_ssd.deploy.compiled import CompiledGraph
 from gluon_ssd.deploy.exported import INPUT
 from gluon_ssd.deploy.graph import Graph, Node, to_symbol
 from gluon_ssd.deploy.low_precision import LOW_TYPES, in_low_precision
@@ -17,6 +18,9 @@ from gluon_ssd.errors import ModelError
 from tests.entry_builders import export, sure_weights
 
 SIZE = (300, 300)
+needs_bfloat16 = pytest.mark.skipif(
+    not has_bfloat16(cpu_flags()), reason="this CPU has no bfloat16"
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,28 +30,33 @@ def model(tmp_path_factory):
     return load_deployed(str(folder / "model"))
 
 
-@pytest.mark.parametrize("dtype", sorted(LOW_TYPES))
-def test_convolutions_compute_in_the_lower_type(model, dtype):
-    # The arrays decide on the type in the end: those of the weights are given here as well.
-    symbol = to_symbol(in_graph(model, dtype))
-    low = in_low_precision(model, dtype)
-    types = {n: a.dtype for n, a in low.params.items() if n in symbol.list_inputs()}
-    convolutions = [node for node in low.graph.nodes() if node.op == "Convolution"]
-    outputs = symbol.infer_type(**{INPUT: np.float32}, **types)[1]
-    lowered = sum(np.dtype(t) == LOW_TYPES[dtype] for t in outputs)
-    assert len(outputs) == len(convolutions)
-    assert 20 <= lowered <= len(convolutions)
-    assert dtype == "bfloat16" or lowered == len(convolutions)
-    assert not list(model.graph.find("amp_cast"))  # the model itself stays as it was
-
-
-def in_graph(model, dtype):
-    """The convolutions of the lowered graph as heads."""
-    graph = in_low_precision(model, dtype).graph
+def convolutions_of(graph):
     return Graph([(node, 0) for node in graph.nodes() if node.op == "Convolution"])
 
 
-@pytest.mark.skipif(not has_bfloat16(cpu_flags()), reason="this CPU has no bfloat16")
+@needs_bfloat16
+def test_convolutions_compute_in_bfloat16(model):
+    low = in_low_precision(model, "bfloat16")
+    heads = convolutions_of(low.graph)
+    run = CompiledGraph(heads, low.params, ctx=mx.cpu(), inputs=(INPUT,))
+    outputs = run(mx.nd.zeros((1, 3, *SIZE)))
+    types = [np.dtype(output.dtype) for output in outputs]
+    assert len(types) == len(heads.heads) > 40
+    lowered = types.count(LOW_TYPES["bfloat16"])
+    assert lowered >= 20
+    # The first layer reads 3 channels; the heads have 12 and 16 filters here.
+    assert types.count(np.dtype("float32")) == len(types) - lowered >= 7
+    assert not list(model.graph.find("amp_cast"))  # the model itself stays as it was
+
+
+def test_every_convolution_is_in_float16_on_gpus(model):
+    low = in_low_precision(model, "float16")
+    symbol = to_symbol(convolutions_of(low.graph))
+    types = {n: a.dtype for n, a in low.params.items() if n in symbol.list_inputs()}
+    assert set(symbol.infer_type(**{INPUT: np.float32}, **types)[1]) == {np.float16}
+
+
+@needs_bfloat16
 def test_detections_agree_with_float32(model):
     images = mx.nd.array(np.random.default_rng(0).normal(size=(2, 3, *SIZE)))
     low = in_low_precision(model, "bfloat16")
