@@ -43,10 +43,10 @@ def check_cpu(flags: set[str]) -> list[Verdict]:
         verdicts.append(Verdict(NOTE, "CPU int8", text))
     if "avx512_bf16" in flags:
         verdicts.append(
-            Verdict(OK, "CPU bf16", "AVX512-BF16: bfloat16 training is faster than fp32")
+            Verdict(OK, "CPU bf16", "AVX512-BF16: --amp and --dtype bfloat16 run here")
         )
     else:
-        text = "no AVX512-BF16: bfloat16 (--amp on a CPU) is emulated and slower than fp32"
+        text = "no AVX512-BF16: --amp and --dtype bfloat16 are refused here"
         verdicts.append(Verdict(NOTE, "CPU bf16", text))
     if {"amx_tile", "amx_int8"} <= flags:
         text = "there: MXNet computes int8 and bf16 with it where the kernel permits"
