@@ -318,8 +318,7 @@ def test_real_coco_model_prints_the_legacy_text(shared_dir, tmp_path, monkeypatc
 def test_options_of_suppression_do_not_reach_an_exported_model(real, tmp_path):
     ended = short(real, tmp_path, "--limit-images", 1, "--post-nms", 7)[0]
     assert (
-        "ssd_300_mobilenet0.75_voc keeps the suppression it was made with; "
-        "--post-nms is not used"
+        "ssd_300_mobilenet0.75_voc keeps the suppression it was made with; --post-nms is not used"
     ) in ended.err
 
 
