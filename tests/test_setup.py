@@ -23,8 +23,8 @@ SCRIPTS = sorted([*(ROOT / "scripts").glob("*.sh"), ROOT / ".ci" / "run"])
 
 # All that setup.sh calls; leaving out the rest of PATH hides uv and every Python.
 TOOLS = (
-    "awk bash cat cut df dirname env flock grep ls mkdir mktemp mv nproc rm sed sha256sum tail "
-    "touch uname"
+    "awk bash cat chmod cut df dirname env flock grep ls mkdir mktemp mv nproc rm sed sha256sum "
+    "tail touch uname"
 ).split()
 
 
