@@ -42,9 +42,7 @@ def check_cpu(flags: set[str]) -> list[Verdict]:
         text = "no AVX512-VNNI: int8 models run, with little or no gain over fp32"
         verdicts.append(Verdict(NOTE, "CPU int8", text))
     if "avx512_bf16" in flags:
-        verdicts.append(
-            Verdict(OK, "CPU bf16", "AVX512-BF16: --amp and --dtype bfloat16 run here")
-        )
+        verdicts.append(Verdict(OK, "CPU bf16", "AVX512-BF16: --amp and --dtype bfloat16 run here"))
     else:
         text = "no AVX512-BF16: --amp and --dtype bfloat16 are refused here"
         verdicts.append(Verdict(NOTE, "CPU bf16", text))
