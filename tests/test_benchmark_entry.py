@@ -78,7 +78,7 @@ def test_deploy(tmp_path, prefix):
     text, (row,) = benchmark("deploy", tmp_path, *options)
     assert row["batch"] == 2
     assert row["as written, ms"] > 0 and row["folded and fused, ms"] > 0
-    assert 0 < row["p10"] <= row["p90"]
+    assert 0 < row["p10"] <= row["x the time"] <= row["p90"]
     assert len(as_table(text)) == 3
 
 
@@ -185,5 +185,5 @@ def test_dali(tmp_path, train):
         assert 0 < row["least"] <= row["images/s"] <= row["most"]
         assert row["CPU ms/image"] > 0
         assert (0 < row["waiting for data"] < 1) if train else row["waiting for data"] == 0
-    assert rows[0]["x GluonCV"] == pytest.approx(1)
+    assert rows[0]["x GluonCV"] == 1
     assert len(as_table(text)) == 2 + len(rows)

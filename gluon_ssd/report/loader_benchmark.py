@@ -103,7 +103,7 @@ def summarise(measured: Mapping[str, Sequence[Round]], reference: str) -> list[d
     for name, rounds in measured.items():
         speeds = [r.images / r.seconds for r in rounds]
         ratios = [
-            s * other.seconds / other.images
+            s / (other.images / other.seconds)
             for s, other in zip(speeds, measured[reference], strict=True)
         ]
         rows.append(

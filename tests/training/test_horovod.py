@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from gluon_ssd.training.journal import read_journal
+from tests.training.team_launch import arrays_of_ranks, run_two
 from tests.training.team_parts import assert_close_weights, train_plain
 
 pytestmark = pytest.mark.horovod
-
-ROOT = Path(__file__).resolve().parents[2]
-LAUNCHER = Path(sys.executable).parent / "horovodrun"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("team")
-    command = [LAUNCHER, "-np", "2", "--gloo", sys.executable, "-m", "tests.training.team_life"]
-    ended = subprocess.run(
-        [*map(str, command), str(folder)], cwd=ROOT, capture_output=True, text=True, timeout=300
-    )
-    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
+    run_two("tests.training.team_life", folder, timeout_s=300)
     return folder
 
 
 @pytest.fixture(scope="module")
 def ranks(folder):
-    found = []
-    for rank in (0, 1):
-        with np.load(folder / f"rank{rank}.npz") as file:
-            found.append(dict(file))
-    return found
+    return arrays_of_ranks(folder)
 
 
 def weights(found, group):

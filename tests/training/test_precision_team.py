@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gluon_ssd.cpu import cpu_flags, has_bfloat16
+from tests.training.team_launch import arrays_of_ranks, run_two
 
 pytestmark = pytest.mark.horovod
-
-ROOT = Path(__file__).resolve().parents[2]
-LAUNCHER = Path(sys.executable).parent / "horovodrun"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("amp_team")
-    command = [LAUNCHER, "-np", "2", "--gloo", sys.executable, "-m", "tests.training.amp_team_life"]
-    ended = subprocess.run(
-        [*map(str, command), str(folder)], cwd=ROOT, capture_output=True, text=True, timeout=120
-    )
-    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
+    run_two("tests.training.amp_team_life", folder, timeout_s=120)
     return folder
 
 
 @pytest.fixture(scope="module")
 def weights(folder):
-    found = []
-    for rank in (0, 1):
-        with np.load(folder / f"rank{rank}.npz") as file:
-            found.append(dict(file))
-    return found
+    return arrays_of_ranks(folder)
 
 
 @pytest.fixture(scope="module")
