@@ -187,9 +187,9 @@ def test_benchmark_times_both_in_turns(tmp_path):
         ("inference", "bfloat16"),
     ]
     for row in rows:
-        ratio = row["float32, ms"] / row["mixed, ms"]
-        assert row["times faster"] == pytest.approx(ratio)
-        assert row["p10"] <= row["p90"]
+        slowest, fastest = (row[name] for name in ("float32, ms", "mixed, ms"))
+        assert min(slowest, fastest) > 0
+        assert row["p10"] <= row["times faster"] <= row["p90"]
 
 
 def test_benchmark_of_an_unknown_network_is_one_line():
