@@ -13,6 +13,7 @@ import argparse
 import configparser
 import dataclasses
 import difflib
+import errno
 import os
 import signal
 import sys
@@ -338,36 +339,53 @@ def flags_table(command: type) -> str:
     return "\n".join(rows)
 
 
+# A machine that is shut down or a scheduler's limit; a terminal that was closed.
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+
+
 def _end(signal_number: int, frame: types.FrameType | None) -> NoReturn:
     raise Interrupted(f"stopped by {signal.Signals(signal_number).name}", signal_number)
 
 
 @contextmanager
-def _ending_at_sigterm() -> Iterator[None]:
+def _ending_at_signals() -> Iterator[None]:
     # Outside of the main thread Python allows no handlers.
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, _end)
+    # What nohup or a launcher has ignored stays ignored.
+    ends = [n for n in _ENDING if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _end) for number in ends}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say(line: str) -> None:
+    """A line on stderr; without one where its terminal was closed."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
 
 
 def run_main(main: Callable[[], int]) -> int:
     """Run a script's body; a user error becomes one line on stderr and its exit code.
 
-    SIGTERM ends it as Ctrl-C does, by an error, so that temporary files and child processes go.
+    SIGTERM and SIGHUP end it as Ctrl-C does, by an error, so that temporary files and child
+    processes go.
     """
     try:
-        with _ending_at_sigterm():
+        with _ending_at_signals():
             return main()
     except SsdError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _say(f"error: {error}")
         return error.exit_code
     except KeyboardInterrupt:
-        print("error: interrupted", file=sys.stderr)
+        _say("error: interrupted")
         return 130
     except BrokenPipeError:
         # The reader went away (``| head``); what it wanted was delivered.

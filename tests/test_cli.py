@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,18 +120,62 @@ def test_run_main_prints_one_line_and_returns_the_code(error, code, capsys) -> N
     assert capsys.readouterr().err == "error: x\n"
 
 
-def test_run_main_clears_up_at_sigterm_and_returns_its_code(tmp_path: Path, capsys) -> None:
+@pytest.fixture
+def default_signals() -> Iterator[None]:
+    """Whatever the shell that started the tests has ignored."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_run_main_clears_up_at_a_signal_and_returns_its_code(
+    tmp_path: Path, capsys, default_signals, number: signal.Signals, code: int
+) -> None:
     def body() -> int:
         with tempfile.TemporaryDirectory(dir=tmp_path):
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
             time.sleep(10)
         return 0
 
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    assert cli.run_main(body) == 143
-    assert capsys.readouterr().err == "error: stopped by SIGTERM\n"
+    assert cli.run_main(body) == code
+    assert capsys.readouterr().err == f"error: stopped by {number.name}\n"
     assert list(tmp_path.iterdir()) == []
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(number) == signal.SIG_DFL
+
+
+def test_run_main_leaves_a_signal_alone_that_nohup_has_ignored(default_signals) -> None:
+    def body() -> int:
+        os.kill(os.getpid(), signal.SIGHUP)
+        return 7
+
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    assert cli.run_main(body) == 7
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
+class _ClosedTerminal:
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def write(self, text: str) -> int:
+        raise OSError(self.number, os.strerror(self.number))
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+def test_run_main_keeps_its_code_when_nobody_hears_the_line(monkeypatch) -> None:
+    def body() -> int:
+        raise OptionError("x")
+
+    monkeypatch.setattr(sys, "stderr", _ClosedTerminal(errno.EIO))
+    assert cli.run_main(body) == 2
+    monkeypatch.setattr(sys, "stderr", _ClosedTerminal(errno.ENOSPC))
+    with pytest.raises(OSError, match="No space left"):
+        cli.run_main(body)
 
 
 def test_run_main_lets_a_bug_through() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
 import signal
 import subprocess
+import termios
 import time
 
 import psutil
@@ -47,15 +50,16 @@ def checkpoint_of(folder):
     return folder / f"{NETWORK}_checkpoint.npz"
 
 
-def start(folder, data, *argv):
-    """The script as a user starts it, with two data workers."""
+def start(folder, data, stderr=subprocess.PIPE, **settings):
+    """The script as a user starts it, with two data workers; settings are Popen's."""
     resume = ("--resume", checkpoint_of(folder)) if checkpoint_of(folder).exists() else ()
-    options = (*TRAIN, *RUN, "-j", 2, "--save-prefix", f"{folder}/", *resume, *argv)
+    options = (*TRAIN, *RUN, "-j", 2, "--save-prefix", f"{folder}/", *resume)
     return subprocess.Popen(
         python(ROOT / "train_ssd.py", *options, "--dataset-root", data),
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         stdout=subprocess.PIPE,
         text=True,
+        **settings,
     )
 
 
@@ -143,6 +147,26 @@ def test_signal_saves_leaves_and_resumes_to_the_same_bits(tmp_path, data, unbrok
     )
     assert "Traceback" not in errors
     assert facts["epoch"] == 1 and facts["batch"] in (1, 2, 3)
+    ended = train(tmp_path, data, *RUN, "--resume", checkpoint_of(tmp_path))
+    assert ended.code == 0, ended.err
+    assert_ends_like(tmp_path, unbroken)
+
+
+def test_closed_terminal_saves_leaves_and_resumes_to_the_same_bits(tmp_path, data, unbroken):
+    ours, theirs = pty.openpty()
+
+    def take_terminal():
+        fcntl.ioctl(2, termios.TIOCSCTTY, 0)
+
+    process = start(tmp_path, data, stderr=theirs, start_new_session=True, preexec_fn=take_terminal)
+    os.close(theirs)
+    wait_until(lambda: trained(tmp_path, 1, 0), process)
+    children = psutil.Process(process.pid).children(recursive=True)
+    os.close(ours)
+    process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 128 + signal.SIGHUP
+    assert psutil.wait_procs(children, timeout=20)[1] == []
+    assert load_checkpoint(checkpoint_of(tmp_path)).facts["epoch"] == 1
     ended = train(tmp_path, data, *RUN, "--resume", checkpoint_of(tmp_path))
     assert ended.code == 0, ended.err
     assert_ends_like(tmp_path, unbroken)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,12 @@ PACKAGE_LOGGER = "gluon_ssd"
 
 class _BesideProgressBars(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        tqdm.write(self.format(record), file=sys.stderr)
+        try:
+            tqdm.write(self.format(record), file=sys.stderr)
+        except OSError as error:
+            # The terminal was closed: SIGHUP comes, or nohup wants the work to go on.
+            if error.errno != errno.EIO:
+                raise
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import signal
 import time
 from contextlib import nullcontext
 from typing import Any
@@ -29,7 +28,7 @@ from gluon_ssd.training.meters import Meter
 from gluon_ssd.training.outputs import RunFiles, Silence, add_best
 from gluon_ssd.training.plan import Batches, Evaluation, Hooks, Plan
 from gluon_ssd.training.schedule import EpochClock
-from gluon_ssd.training.signals import StopRequest
+from gluon_ssd.training.signals import SIGNALS, StopRequest
 from gluon_ssd.training.state import State, shown_score
 
 _logger = logging.getLogger(__name__)
@@ -158,20 +157,31 @@ class Run:
             self._log_interval(step)
         self._heed(step.notices)
 
-    def _notices(self) -> tuple[float, float, float]:
-        """What this process asks of all: to leave, by signal, and to write a checkpoint."""
-        interval_s = self.plan.checkpoint_interval_s
-        due = interval_s and time.monotonic() - self._last_checkpoint_s >= interval_s
-        number = self.stop.signal_number
-        return number == signal.SIGINT, number == signal.SIGTERM, self.leads and bool(due)
+    def _notices(self, checkpoint: bool | None = None) -> list[float]:
+        """What this process asks of all: to leave, one number a signal, and to write a checkpoint.
+
+        Args:
+            checkpoint: asked for or not; None asks when the interval between two is over.
+        """
+        if checkpoint is None:
+            interval_s = self.plan.checkpoint_interval_s
+            over = interval_s and time.monotonic() - self._last_checkpoint_s >= interval_s
+            checkpoint = self.leads and bool(over)
+        leave = [self.stop.signal_number == number for number in SIGNALS]
+        return [float(asked) for asked in (*leave, checkpoint)]
+
+    def _consult(self, checkpoint: bool | None) -> None:
+        """Ask all processes, between two steps, and do what they say."""
+        self._heed(self.team.total(np.array(self._notices(checkpoint))))
 
     def _heed(self, notices: np.ndarray) -> None:
         """Do what any process asked for, on all of them at the same step."""
-        for number, asked in zip((signal.SIGINT, signal.SIGTERM), notices, strict=False):
+        *asked_to_leave, checkpoint = notices
+        for number, asked in zip(SIGNALS, asked_to_leave, strict=True):
             if asked:
                 self.stop.ask(number)
                 self._leave()
-        if notices[2]:
+        if checkpoint:
             self._checkpoint()
 
     def _log_interval(self, step: Step) -> None:
@@ -237,15 +247,13 @@ class Run:
         assert self.hooks.evaluate is not None, "the caller has checked it"
         started_s = time.perf_counter()
         # A team always writes one: a launcher gives it little time when a signal comes later.
-        due = self._notices()[2] if self.team.size == 1 else 1
-        self._heed(self.team.total(np.array([*self._notices()[:2], due])))
+        self._consult(checkpoint=None if self.team.size == 1 else True)
         try:
             # The processes of a team stop together, where their evaluation asks for it.
             with self.stop.may_cut() if self.team.size == 1 else nullcontext():
                 evaluation = self.hooks.evaluate()
         except Interrupted:
-            self._heed(self.team.total(np.array([*self._notices()[:2], 0])))
-            raise
+            self._consult(checkpoint=False)
             raise
         lines = "\n".join(f"{name}={value}" for name, value in evaluation.lines)
         _logger.info("[Epoch %d] Validation: \n%s", epoch, lines)

@@ -53,7 +53,7 @@ def fit(
     """Train a network to the last epoch of the plan.
 
     Writes the legacy log and weights, and beside them a journal, a checkpoint and a picture of
-    the curves (`RunFiles`). SIGINT and SIGTERM end the run after the current step, on all
+    the curves (`RunFiles`). SIGINT, SIGTERM and SIGHUP end the run after the current step, on all
     processes when any of them gets the signal.
 
     Args:

@@ -14,7 +14,14 @@ from gluon_ssd.errors import Interrupted
 # Launchers and shells often deliver a signal twice; only one that comes later shows impatience.
 _REPEAT_S = 2.0
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Ctrl-C, a machine that is shut down or a scheduler's limit, a terminal that was closed.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _heard() -> list[signal.Signals]:
+    """Those of SIGNALS to take over; nohup has SIGHUP ignored, and it stays so."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [number for number in SIGNALS if not (ignored and number == signal.SIGHUP)]
 
 
 class StopRequest:
@@ -64,7 +71,9 @@ class StopRequest:
 
 @contextmanager
 def listening() -> Iterator[StopRequest]:
-    """Take over SIGINT and SIGTERM within the block, and give them back afterwards.
+    """Take over SIGNALS within the block, and give them back afterwards.
+
+    SIGHUP stays ignored where it is, as nohup has it.
 
     Outside of the main thread Python allows no handlers; there the request just never comes.
     """
@@ -72,7 +81,7 @@ def listening() -> Iterator[StopRequest]:
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    previous = {number: signal.signal(number, request._receive) for number in SIGNALS}
+    previous = {number: signal.signal(number, request._receive) for number in _heard()}
     try:
         yield request
     finally:

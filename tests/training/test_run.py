@@ -161,7 +161,9 @@ def stop_at(epoch, number, signal_number=signal.SIGTERM):
 
 
 @pytest.mark.parametrize(
-    ("signal_number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["int", "term"]
+    ("signal_number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ids=["int", "term", "hup"],
 )
 @pytest.mark.parametrize("where", [(0, 0), (1, 1), (2, 2), (3, 3)], ids=str)
 def test_signal_saves_after_the_step_and_resume_is_bit_equal(

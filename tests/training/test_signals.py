@@ -24,7 +24,9 @@ def test_handlers_come_back():
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["int", "term"]
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ids=["int", "term", "hup"],
 )
 def test_signal_waits_until_it_is_asked_for(number, code):
     with listening() as stop:
@@ -57,6 +59,18 @@ def test_repeated_signal_is_impatience_only_when_it_comes_later(monkeypatch):
         with pytest.raises(Interrupted, match="before the current step was saved"):
             send()
     assert stop.signal_number == signal.SIGTERM
+
+
+def test_closed_terminal_is_nothing_to_a_run_that_nohup_started():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with listening() as stop:
+            send(signal.SIGHUP)
+            stop.leave()
+            assert stop.signal_number is None
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_other_threads_get_a_request_that_never_comes():
