@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -10,6 +11,7 @@ from tqdm import tqdm
 LINES_EVERY_S = 30.0
 
 _LINE = "{desc}: {percentage:.0f}%, {n_fmt} of {total_fmt}, {elapsed} gone, {remaining} left"
+_LINE_WITHOUT_END = "{desc}: {n_fmt} {unit}, {elapsed} gone"
 
 
 class _Lines:
@@ -26,28 +28,55 @@ class _Lines:
         self._stream.flush()
 
 
+class _LineBar(tqdm):
+    """Writes whole lines; the form of a line depends on whether the end is known by then."""
+
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        return {**super().format_dict, "bar_format": _LINE if self.total else _LINE_WITHOUT_END}
+
+
 def progress_bar(
-    *, total: int, unit: str, description: str, initial: int = 0, every_s: float = LINES_EVERY_S
+    iterable: Iterable[Any] | None = None,
+    *,
+    total: int | None,
+    unit: str,
+    description: str,
+    initial: int = 0,
+    quiet_s: float = 0.0,
+    stays: bool = True,
+    scaled: bool = False,
+    every_s: float = LINES_EVERY_S,
 ) -> Any:
     """A tqdm bar; away from a terminal one that writes a line every `every_s` seconds.
 
     Work that is done sooner writes no line at all.
 
     Args:
-        total: number of units.
+        iterable: counted as it is gone through; without one call `update`.
+        total: number of units; None while it is unknown, and may be set on the bar later.
         unit: what is counted.
         description: text in front.
         initial: units done before.
+        quiet_s: work done within this time draws no bar.
+        stays: whether a bar that stands alone is left on the terminal when it is full.
+        scaled: units are written as 12.3M instead of 12300000.
         every_s: seconds between two lines.
     """
-    common = {"total": total, "initial": initial, "unit": unit}
+    common: dict[str, Any] = {
+        "iterable": iterable,
+        "total": total,
+        "initial": initial,
+        "unit": unit,
+        "unit_scale": scaled,
+    }
     if sys.stderr.isatty():
         # leave=None: stays when it stands alone, goes when it stands below another.
-        return tqdm(desc=description or None, leave=None, **common)
-    return tqdm(
+        leave = None if stays else False
+        return tqdm(desc=description or None, leave=leave, delay=quiet_s, **common)
+    return _LineBar(
         desc=description or unit,
         file=_Lines(sys.stderr),
-        bar_format=_LINE,
         mininterval=every_s,
         miniters=1,
         delay=every_s,

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from gluon_ssd.data.augmentation import Augmentation
 from gluon_ssd.data.check import check_dataset
@@ -21,6 +20,7 @@ from gluon_ssd.data.samples import EvalSamples, TrainSamples
 from gluon_ssd.data.schedule import Share
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.options import DataOptions, TrainCommand, TrainDataOptions
+from gluon_ssd.progress import progress_bar
 from gluon_ssd.targets import TargetMaker
 
 _log = logging.getLogger(__name__)
@@ -172,13 +172,12 @@ def _open(
 
 def _checked(dataset: ListedDataset, options: TrainDataOptions, purpose: str) -> ListedDataset:
     bar = functools.partial(
-        tqdm,
+        progress_bar,
         total=len(dataset),
-        desc=f"checking the {purpose} set",
         unit="img",
-        leave=False,
-        disable=None,
-        delay=_QUIET_S,
+        description=f"checking the {purpose} set",
+        quiet_s=_QUIET_S,
+        stays=False,
     )
     report = check_dataset(dataset, progress=bar)
     for line in report.lines():

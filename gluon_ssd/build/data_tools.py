@@ -6,13 +6,12 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
-from tqdm import tqdm
-
 from gluon_ssd.data.check import Report, check_dataset
 from gluon_ssd.data.custom import open_dataset
 from gluon_ssd.data.labels import read_classes_file
 from gluon_ssd.data.shapes import make_shapes
 from gluon_ssd.options_data_tools import CheckOptions, PrepareShapesOptions
+from gluon_ssd.progress import progress_bar
 
 
 def check_reports(options: CheckOptions) -> Iterator[Report]:
@@ -35,7 +34,7 @@ def check_reports(options: CheckOptions) -> Iterator[Report]:
             tolerant=True,
         )
         bar = functools.partial(
-            tqdm, total=len(dataset), desc="images", unit="image", leave=False, disable=None
+            progress_bar, total=len(dataset), unit="img", description="images", stays=False
         )
         yield check_dataset(dataset, read_images=not options.fast, progress=bar)
 

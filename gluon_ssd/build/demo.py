@@ -10,18 +10,18 @@ from typing import Any
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from gluon_ssd.boxes import clip_boxes
 from gluon_ssd.build.devices import devices
 from gluon_ssd.build.networks import Model, deployed_model, network_model, trained_network
-from gluon_ssd.build.pictures import Picture, list_sources, read_pictures
+from gluon_ssd.build.pictures import Picture, count_pictures, list_sources, read_pictures
 from gluon_ssd.data.labels import read_classes_file
 from gluon_ssd.data.transforms import eval_transform
 from gluon_ssd.errors import DataError
 from gluon_ssd.files import atomic_write, ensure_directory
 from gluon_ssd.options import ModelOptions
 from gluon_ssd.options_tools import DemoCommand
+from gluon_ssd.progress import progress_bar
 from gluon_ssd.report.draw import draw_detections
 
 _log = logging.getLogger(__name__)
@@ -49,10 +49,9 @@ def detect_pictures(command: DemoCommand) -> Iterator[str]:
         bad.append(error)
 
     pictures = read_pictures(sources, on_bad=report, every=command.every)
-    rows = [
-        _annotate(command, model, names, picture=picture, folder=folder)
-        for picture in tqdm(pictures, desc="detect", unit="img", disable=None)
-    ]
+    expected = count_pictures(sources, command.every)
+    with progress_bar(pictures, total=expected, unit="img", description="detect") as bar:
+        rows = [_annotate(command, model, names, picture=picture, folder=folder) for picture in bar]
     with atomic_write(folder / "detections.json", "w") as file:
         json.dump(rows, file, indent=1)
     found = sum(len(row["detections"]) for row in rows)

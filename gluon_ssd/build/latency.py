@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from gluon_ssd.build.data import evaluation_loader, evaluation_set
 from gluon_ssd.build.networks import Model
@@ -14,6 +13,7 @@ from gluon_ssd.compat import mx
 from gluon_ssd.data.transforms import eval_transform
 from gluon_ssd.deploy.candidates import CandidateCounter
 from gluon_ssd.options_eval import EvalCommand
+from gluon_ssd.progress import progress_bar
 from gluon_ssd.report.benchmark import (
     DRY_RUNS,
     compute_threads,
@@ -39,7 +39,8 @@ def benchmark_lines(command: EvalCommand, model: Model) -> Iterator[str]:
     inputs = _real_batches(command, model, batch) if is_real else [_noise(model, batch)]
     batch = len(inputs[0])
     yield f"-----benchmarking on {model.name} -----"
-    with tqdm(total=DRY_RUNS + iterations, desc="benchmark", unit="batch", disable=None) as bar:
+    total = DRY_RUNS + iterations
+    with progress_bar(total=total, unit="batch", description="benchmark") as bar:
 
         def run(argument: Any) -> Any:
             bar.update()

@@ -81,6 +81,26 @@ def read_pictures(
             on_bad(error)
 
 
+def count_pictures(sources: Sequence[Path], every: int = 1) -> int | None:
+    """How many pictures to expect of the sources, as far as the videos' headers tell.
+
+    None where a video does not tell its length; it is a guess in any case, for the time left.
+    """
+    videos = [path for path in sources if path.suffix.lower() in VIDEO_SUFFIXES]
+    frames = [_count_frames(path) for path in videos]
+    if any(count <= 0 for count in frames):
+        return None
+    return len(sources) - len(videos) + sum(-(-count // every) for count in frames)
+
+
+def _count_frames(path: Path) -> int:
+    video = cv2.VideoCapture(str(path))
+    try:
+        return int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+    finally:
+        video.release()
+
+
 def _unique(path: Path, taken: set[str]) -> str:
     """The file's stem, numbered when several sources share it."""
     name, number = path.stem, 1

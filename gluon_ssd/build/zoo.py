@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tqdm import tqdm
-
 from gluon_ssd.models.zoo_files import fetch_zoo_file
 from gluon_ssd.options import ModelOptions
+from gluon_ssd.progress import progress_bar
 
 
 def zoo_weights(name: str, options: ModelOptions) -> str:
@@ -21,7 +20,8 @@ def zoo_weights(name: str, options: ModelOptions) -> str:
         WeightsError: not published, or the host cannot be reached; says which file to put where.
     """
     folder = Path(options.model_root).expanduser()
-    with tqdm(desc=f"fetching {name}", unit="B", unit_scale=True, disable=None, delay=1) as bar:
+    label = f"fetching {name}"
+    with progress_bar(total=None, unit="B", description=label, quiet_s=1, scaled=True) as bar:
 
         def show(done: int, total: int | None) -> None:
             bar.total = total

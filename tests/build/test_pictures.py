@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from gluon_ssd.build.pictures import list_sources, read_pictures
+from gluon_ssd.build.pictures import count_pictures, list_sources, read_pictures
 from gluon_ssd.data.images import read_image
 from gluon_ssd.errors import DataError
 from tests.data.builders import write_image
@@ -67,3 +68,20 @@ def test_video_without_a_frame_is_told_and_the_next_picture_follows(tmp_path):
     assert [str(error) for error in told] == [
         f"cannot decode the video {tmp_path / 'film.avi'}; it is damaged or of an unknown codec"
     ]
+
+
+@pytest.mark.parametrize(("every", "expected"), [(1, 9), (3, 4), (100, 2)])
+def test_frames_of_videos_are_counted_as_they_are_read(tmp_path, every, expected):
+    size = (32, 24)
+    film = cv2.VideoWriter(str(tmp_path / "film.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10, size)
+    for _ in range(8):
+        film.write(np.zeros((24, 32, 3), np.uint8))
+    film.release()
+    sources = [tmp_path / "film.avi", write_image(tmp_path / "a.jpg")]
+    assert count_pictures(sources, every) == expected
+    assert len(list(read_pictures(sources, on_bad=pytest.fail, every=every))) == expected
+
+
+def test_video_without_a_length_leaves_the_number_open(tmp_path):
+    (tmp_path / "film.avi").write_bytes(b"RIFF")
+    assert count_pictures([tmp_path / "film.avi", write_image(tmp_path / "a.jpg")]) is None
