@@ -13,4 +13,5 @@ for extra in tune dali horovod; do
         echo "test.sh: this machine cannot have the extra $extra (see above); its tests will not run" >&2
 done
 bash scripts/check.sh
-exec .venv/bin/python -m pytest "$@"
+# As many tests beside one another as there are cores, though not more than memory bears.
+exec .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal "$@"

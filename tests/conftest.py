@@ -30,6 +30,7 @@ hypothesis.settings.load_profile("project")
 
 # Mark of a test -> the module its extra of scripts/setup.sh brings.
 EXTRA_MODULES = {"horovod": "horovod", "dali": "nvidia.dali", "tune": "neural_compressor"}
+_MISSING_EXTRA = "missing extra"
 
 
 def _is_there(module: str) -> bool:
@@ -53,18 +54,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         reason = f"the extra {extra} is missing; run: bash scripts/setup.sh --extras {extra}"
         if os.environ.get("CI", "").lower() in ("1", "true"):
             pytest.fail(reason, pytrace=False)
-        _skipped_for_extra.setdefault(extra, []).append(item.nodeid)
+        # Goes with the report, since tests may run in processes of their own.
+        item.user_properties.append((_MISSING_EXTRA, extra))
         pytest.skip(reason)
-
-
-_skipped_for_extra: dict[str, list[str]] = {}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """List by name what did not run for want of an extra."""
-    for extra, names in _skipped_for_extra.items():
+    skipped: dict[str, list[str]] = {}
+    for report in terminalreporter.stats.get("skipped", ()):
+        for extra in (value for key, value in report.user_properties if key == _MISSING_EXTRA):
+            skipped.setdefault(extra, []).append(report.nodeid)
+    for extra, names in skipped.items():
         terminalreporter.section(f"skipped, since the extra {extra} is missing: {len(names)} tests")
-        for name in names:
+        for name in sorted(names):
             terminalreporter.line(name)
 
 

@@ -62,7 +62,8 @@ def test_decode(tmp_path):
     assert len(as_table(text)) == 2 + len(rows)
     for row in rows:
         assert (row["anchors"], row["classes"], row["batch"]) == (2268, 3, 2)
-        assert row["ratio"] == pytest.approx(row["original_ms"] / row["ours_ms"])
+        assert row["ratio_low"] <= row["ratio"] <= row["ratio_high"]
+        assert row["ours_ms"] > 0 and row["original_ms"] > 0
 
 
 @pytest.fixture(scope="module")

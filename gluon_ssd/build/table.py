@@ -161,7 +161,8 @@ def _facts() -> str:
     return (
         f"Measured in turns in one process, both sides with {threads} compute "
         f"thread{'s' * (threads > 1)} and int8 instructions: {instruction_set()}. Medians; "
-        '"times faster" is the original\'s time over ours, p10 and p90 of single turns. '
+        '"times faster" is the original\'s time over ours within one turn: the median, p10 and p90 '
+        "of all turns. "
         "The input is noise."
     )
 
