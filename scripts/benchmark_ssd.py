@@ -22,6 +22,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gluon_ssd.cli import parse, run_main, suggestion  # noqa: E402
+from gluon_ssd.cpu import use_amx  # noqa: E402
 from gluon_ssd.errors import OptionError  # noqa: E402
 from gluon_ssd.options_loaders import LoaderBenchmark  # noqa: E402
 from gluon_ssd.options_scaling import NetworkBound, ScalingBenchmark  # noqa: E402
@@ -74,6 +75,8 @@ def benchmark(argv: Sequence[str]) -> int:
     )
     if kind in ON_WHOLE_CPU:
         use_whole_cpu()
+    elif kind == "amp":
+        use_amx()  # as train_ssd.py --amp does
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
     from gluon_ssd.build import benchmarks
     from gluon_ssd.build.console import console_log
