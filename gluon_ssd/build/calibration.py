@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -130,7 +129,7 @@ def _quantize(
     )
     with (
         StoredBatches.create((3, model.size, model.size), count) as batches,
-        _Bars() as show,
+        closing(_Bars()) as show,
     ):
         with loader:
             for batch in loader.epoch(0):
@@ -173,22 +172,12 @@ class _Bars:
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         if stage != self._stage:
-            self._close()
+            self.close()
             unit = "layer" if stage == RANKING else "img"
             self._stage, self._bar = stage, progress_bar(total=total, unit=unit, description=stage)
         self._bar.update(done - self._bar.n)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """End the last bar."""
         if self._bar is not None:
             self._bar.close()
-
-    def __enter__(self) -> _Bars:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._close()

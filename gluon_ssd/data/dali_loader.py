@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 from gluon_ssd.data.dali import PixelGraph, PixelInputs, find_undecodable, load_dali
 from gluon_ssd.data.dali_prepare import DaliSamples, Prepared, Preparer
 from gluon_ssd.data.dataset import Dataset
+from gluon_ssd.data.epochs import EpochByEpoch
 from gluon_ssd.data.schedule import Share
 from gluon_ssd.data.stand_in import SkipCount
 from gluon_ssd.errors import DataError
@@ -38,7 +38,7 @@ class DaliBatch(NamedTuple):
     indices: np.ndarray
 
 
-class DaliLoader:
+class DaliLoader(EpochByEpoch):
     """Rollover batches of shuffled images, as Loader makes them, but by DALI.
 
     What a batch holds depends on (data set, samples, batch size, seed, epoch, number) alone, never
@@ -75,6 +75,7 @@ class DaliLoader:
         share: Share = Share(),  # noqa: B008  (immutable)
         skip_bad: bool = False,
     ) -> None:
+        super().__init__()
         load_dali()
         self._preparer = Preparer(
             dataset, samples, batch_size=batch_size, seed=seed, share=share, skip_bad=skip_bad
@@ -83,7 +84,6 @@ class DaliLoader:
         self._num_threads = max(1, num_threads)
         self._device_id = device_id
         self._skip_bad = skip_bad
-        self._turn = 0
         self.skips = SkipCount()
 
     def num_batches(self, epoch: int) -> int:
@@ -96,8 +96,7 @@ class DaliLoader:
         Raises (while iterating):
             DataError: an image cannot be used; naming the file.
         """
-        self._turn += 1
-        return self._batches(epoch, start_batch, self._turn)
+        return self._batches(epoch, start_batch, self._begin())
 
     def _batches(self, epoch: int, start_batch: int, turn: int) -> Iterator[DaliBatch]:
         parts = self._preparer.plan.share.parts
@@ -162,25 +161,6 @@ class DaliLoader:
         if self._skip_bad:
             return _BadFile(message, indices[paths.index(broken)])
         return DataError(message)
-
-    def _check_turn(self, turn: int) -> None:
-        if turn != self._turn:
-            raise RuntimeError("this epoch ended when another one of the same loader began")
-
-    def close(self) -> None:
-        """End the epoch that runs; one asked for later starts anew."""
-        self._turn += 1
-
-    def __enter__(self) -> DaliLoader:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class _BadFile(DataError):

@@ -6,11 +6,11 @@ import itertools
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import TracebackType
 
 import numpy as np
 
 from gluon_ssd.data.dataset import Dataset
+from gluon_ssd.data.epochs import EpochByEpoch
 from gluon_ssd.data.pool import WorkerPool
 from gluon_ssd.data.samples import SampleMaker
 from gluon_ssd.data.schedule import BatchPlan, Place, Share
@@ -36,7 +36,7 @@ class Batch:
     indices: np.ndarray
 
 
-class Loader:
+class Loader(EpochByEpoch):
     """Cuts a data set into batches and fills them.
 
     What a batch holds depends on (data set, sample maker, batch size, seed, epoch, number) alone,
@@ -79,6 +79,7 @@ class Loader:
         share: Share = Share(),  # noqa: B008  (immutable)
         skip_bad: bool = False,
     ) -> None:
+        super().__init__()
         if num_workers < 0:
             raise OptionError(f"the number of workers must be 0 or more; got {num_workers}")
         self._plan = BatchPlan(
@@ -95,7 +96,6 @@ class Loader:
         self._layout = Layout(make_sample.spec, rows, _AHEAD + 1, num_workers)
         self._timeout_s = timeout_s
         self._pool: WorkerPool | None = None
-        self._turn = 0
 
     def num_batches(self, epoch: int) -> int:
         """Number of batches of an epoch (from 0), each with all its parts."""
@@ -108,15 +108,15 @@ class Loader:
             DataError: an image cannot be used, or a worker died or hangs; naming the file.
             EnvironmentProblem: there is not enough memory for the workers' batches.
         """
-        self._turn += 1
+        turn = self._begin()
         plan = [
             self._plan.batch(epoch, number, part)
             for number in range(start_batch, self.num_batches(epoch))
             for part in range(self._plan.share.parts)
         ]
         if self._layout.num_workers == 0:
-            return self._make_here(plan, self._turn)
-        return self._make_in_workers(plan, self._turn)
+            return self._make_here(plan, turn)
+        return self._make_in_workers(plan, turn)
 
     def _make_here(self, plan: list[list[Place]], turn: int) -> Iterator[Batch]:
         arrays = {
@@ -166,26 +166,11 @@ class Loader:
         self._pool.cancel()
         return self._pool
 
-    def _check_turn(self, turn: int) -> None:
-        if turn != self._turn:
-            raise RuntimeError("this epoch ended when another one of the same loader began")
-
     def close(self) -> None:
         """End the workers; an epoch asked for later starts new ones."""
-        self._turn += 1
+        super().close()
         if self._pool is not None:
             self._pool.close()
-
-    def __enter__(self) -> Loader:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _indices(places: list[Place]) -> np.ndarray:
