@@ -87,6 +87,29 @@ def test_int8_model_finds_what_the_network_finds(calibrated, data):
     assert float(ended.out.split()[-1]) > 0.6
 
 
+@pytest.mark.parametrize("real", [False, True], ids=["noise", "images"])
+def test_int8_model_is_benchmarked_with_its_parts(calibrated, data, real):
+    prefix = calibrated[1] / NAIVE
+    options = ("--benchmark-data", "--dataset", "custom", "--dataset-root", data) if real else ()
+    ended = run_script(
+        *("eval_ssd.py", "--deploy", "--model-prefix", prefix, "--data-shape", 300, "-j", 0),
+        *("--benchmark", "--num-iterations", 2, "--batch-size", 2, *options),
+    )
+    assert ended.code == 0, ended.err
+    lines = ended.out.splitlines()[1:]
+    starts = [
+        "-----benchmarking on deploy -----",  # what legacy calls every exported model
+        "Inference speed on deploy, with batchsize 2 is ",
+        "latency of a batch of 2: median ",
+        *(["4 images of the data set: "] if real else []),
+        "pre-processing of one 640x480 picture (resize, normalise): median ",
+        "network: median ",
+        "decoding and suppression: median ",
+        "peak memory ",
+    ]
+    assert [line[: len(start)] for line, start in zip(lines, starts, strict=True)] == starts
+
+
 def test_classes_and_suppression_travel_with_the_int8_model(calibrated):
     model = load_deployed(str(calibrated[1] / NAIVE))
     assert model.is_quantised
