@@ -332,5 +332,6 @@ def test_ci_runs_what_people_run():
         "for extra in tune dali horovod; do",
         '    bash scripts/setup.sh --extras "$extra" ||',
         "bash scripts/check.sh",
-        'exec .venv/bin/python -m pytest "$@"',
+        "exec .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal "
+        '"$@"',
     ]
