@@ -45,7 +45,6 @@ def progress_bar(
     initial: int = 0,
     quiet_s: float = 0.0,
     stays: bool = True,
-    scaled: bool = False,
     every_s: float = LINES_EVERY_S,
 ) -> Any:
     """A tqdm bar; away from a terminal one that writes a line every `every_s` seconds.
@@ -55,12 +54,11 @@ def progress_bar(
     Args:
         iterable: counted as it is gone through; without one call `update`.
         total: number of units; None while it is unknown, and may be set on the bar later.
-        unit: what is counted.
+        unit: what is counted; bytes, "B", are written as 12.3M instead of 12300000.
         description: text in front.
         initial: units done before.
         quiet_s: work done within this time draws no bar.
         stays: whether a bar that stands alone is left on the terminal when it is full.
-        scaled: units are written as 12.3M instead of 12300000.
         every_s: seconds between two lines.
     """
     common: dict[str, Any] = {
@@ -68,7 +66,7 @@ def progress_bar(
         "total": total,
         "initial": initial,
         "unit": unit,
-        "unit_scale": scaled,
+        "unit_scale": unit == "B",
     }
     if sys.stderr.isatty():
         # leave=None: stays when it stands alone, goes when it stands below another.

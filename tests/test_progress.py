@@ -32,7 +32,7 @@ def test_short_work_writes_no_line(capsys):
 
 
 def test_lines_of_an_unknown_end_tell_what_is_done(capsys):
-    options = {"unit": "B", "description": "fetching x", "scaled": True, "every_s": 0.05}
+    options = {"unit": "B", "description": "fetching x", "every_s": 0.05}
     with progress_bar(total=None, **options) as bar:
         for number in range(10):
             time.sleep(0.02)

@@ -21,7 +21,7 @@ def zoo_weights(name: str, options: ModelOptions) -> str:
     """
     folder = Path(options.model_root).expanduser()
     label = f"fetching {name}"
-    with progress_bar(total=None, unit="B", description=label, quiet_s=1, scaled=True) as bar:
+    with progress_bar(total=None, unit="B", description=label, quiet_s=1) as bar:
 
         def show(done: int, total: int | None) -> None:
             bar.total = total
