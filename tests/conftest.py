@@ -16,9 +16,10 @@ import pytest
 
 from tests.entry_builders import export, sure_weights, voc_set
 
-# A shell that starts the tests in the background has them ignore Ctrl-C, and what they start
-# inherits that; tests that interrupt a process would then wait for ever.
+# A shell that starts the tests in the background has them ignore Ctrl-C, nohup a closed terminal,
+# and what they start inherits that; tests that stop a process so would then wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 233

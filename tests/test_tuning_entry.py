@@ -13,7 +13,16 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.tune_builders import SETTINGS, SIZE, Bench, export_tiny, search
-from tests.entry_builders import ROOT, leftovers, one_error, run_script, voc_set
+from tests.entry_builders import (
+    ROOT,
+    SMALL,
+    found_set,
+    leftovers,
+    one_error,
+    python,
+    run_script,
+    voc_set,
+)
 
 pytestmark = pytest.mark.tune
 
@@ -115,6 +124,35 @@ def test_symbol_that_is_int8_already_is_one_line(tiny, tmp_path: Path) -> None:
     options = ("--deploy", "--model-prefix", tmp_path / "out/best", "--data-shape", SIZE)
     ended = tune(tmp_path, "", *options)
     assert "is quantised already; give the fp32 model it was made from" in one_error(ended)
+
+
+def test_search_of_a_network_goes_on_in_another_process(weights, tmp_path: Path) -> None:
+    """Its symbol is written anew each time, and must be the same."""
+    data = found_set(tmp_path / "data", weights)
+    options = (
+        *(*SMALL, "--pretrained", weights, "--dataset-root", data, "--batch-size", 2),
+        *("--auto_tuning", "--auto_tuning_config", tmp_path / "x.ini"),
+        *("--calib-output", tmp_path / "out"),
+    )
+    said = []
+    for most in (1, 2):
+        ini = f"[calibration]\nsampling_sizes = 2\n[exit]\nmax_trials = {most}\n"
+        ini += "go_on_after_first_pass = true\n[strategy]\nworkspace = "
+        (tmp_path / "x.ini").write_text(f"{ini}{tmp_path / 'workspace'}\n")
+        ended = subprocess.run(
+            python(ROOT / "eval_ssd.py", *options),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        said.append(ended.stdout)
+    assert "going on with" not in said[0] and "going on with 2 measured models" in said[1]
+    lines = (tmp_path / "workspace/journal.jsonl").read_text().splitlines()
+    trials = [e for e in map(json.loads, lines) if e["event"] == "trial"]
+    assert [trial["number"] for trial in trials] == [0, 1, 2]
+    assert trials[0]["choice"] == "float32" and trials[0]["measured"]["accuracy"] > 0.5
 
 
 # --- the really trained model ---------------------------------------------------------------------

@@ -3,6 +3,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from gluon_ssd.deploy.export import export_detector
 from gluon_ssd.errors import EnvironmentProblem, WeightsError
 from gluon_ssd.models import Detector, build_network, initialize
 from gluon_ssd.models.saved import SavedModel
+from tests.conftest import ROOT
 from tests.deploy.conftest import CLASSES, INPUT_HW, random_images
 
 IMAGES = random_images(3, seed=4)
@@ -54,6 +57,27 @@ def test_written_symbol_gives_what_the_network_gives(fused, detector, tmp_path):
             arrays(model.run(IMAGES)), arrays(detector(mx.nd.array(IMAGES))), strict=True
         ):
             np.testing.assert_array_equal(one, other)
+
+
+def test_the_same_network_is_the_same_files_in_every_process(tmp_path):
+    """Initialisers and the like, named by their place in memory, would make them differ."""
+    code = (
+        "import sys\n"
+        "from gluon_ssd.deploy.export import export_detector\n"
+        "from gluon_ssd.models import Detector, build_network, initialize\n"
+        "from tests.deploy.test_export import CLASSES, SAVED\n"
+        "network = build_network(SAVED.name, classes=CLASSES)\n"
+        "initialize(network)\n"
+        "for fused in (False, True):\n"
+        "    prefix = f'{sys.argv[1]}/{fused}'\n"
+        "    export_detector(Detector(network), prefix, fused=fused, saved=SAVED)\n"
+    )
+    for run in ("one", "other"):
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / run)], cwd=ROOT, check=True)
+    names = sorted(os.listdir(tmp_path / "one"))
+    assert len(names) == 4
+    for name in names:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
 
 
 def test_fused_symbol_has_no_batch_norm_left(detector, tmp_path):
