@@ -244,7 +244,7 @@ install_horovod() {
     others=$(mktemp)
     all_but horovod "$lock" >"$others"
     pip_install "$venv/bin/python" --require-hashes "$@" -r "$others" &&
-        pip_install "$venv/bin/python" "$@" "$folder"/horovod-*.whl &&
+        pip_install "$venv/bin/python" --force-reinstall "$folder"/horovod-*.whl &&
         write_horovodrun
     local result=$?
     rm -f "$others"
@@ -278,9 +278,20 @@ install_part() {
     rm -f "$started"
 }
 
-# is_done PART: whether what the stamp says fits the lock.
+# sum_of PART: changes with its lock; Horovod's also when MPI has come or gone since it was compiled.
+sum_of() {
+    local sum folder
+    sum=$(sha256sum "requirements/$1.lock" | cut -d' ' -f1)
+    if [ "$1" = horovod ]; then
+        folder=$(horovod_folder)
+        sum+=-${folder##*-}
+    fi
+    echo "$sum"
+}
+
+# is_done PART: whether what the stamp says fits.
 is_done() {
-    grep -qx "$1 $(sha256sum "requirements/$1.lock" | cut -d' ' -f1)" "$stamp" 2>/dev/null
+    grep -qx "$1 $(sum_of "$1")" "$stamp" 2>/dev/null
 }
 
 make_venv
@@ -298,7 +309,7 @@ for part in "${parts[@]}"; do
         continue
     fi
     check_disk
-    install_part "$part" "$(sha256sum "$lock" | cut -d' ' -f1)" ||
+    install_part "$part" "$(sum_of "$part")" ||
         stop "installing $lock failed (see above); check the network and the package index your pip or uv is set to, then run again"
 done
 say "ready: $venv/bin/python"

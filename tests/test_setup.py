@@ -271,6 +271,13 @@ def test_horovod_is_compiled_once_and_its_wheel_kept(bare_project: Project):
     assert "compiling" not in run.stdout
     assert bare_project.is_importable("horovod")
     assert "horovod" in bare_project.stamp.read_text()
+    assert "horovod: in place" in bare_project.setup("--extras", "horovod").stdout
+    # MPI that is installed later is not in that wheel.
+    for tool in ("mpicxx", "mpirun"):
+        (bare_project.tools / tool).symlink_to("/usr/bin/true")
+    run = bare_project.setup("--extras", "horovod")
+    assert run.returncode == 2
+    assert "horovod: compiling with Gloo and MPI" in run.stdout
 
 
 # --- the lock files and the other scripts --------------------------------------------------------
