@@ -372,6 +372,19 @@ def _say(line: str) -> None:
             raise
 
 
+def _leave_closed_terminal() -> None:
+    """Let go of what a closed terminal did not take: Python would exit with code 120 for it."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if not stream.closed:
+                stream.flush()
+        except OSError as error:
+            # Anything else comes up again when Python itself flushes, and is told then.
+            if error.errno == errno.EIO:
+                with open(os.devnull, "wb") as nowhere:
+                    os.dup2(nowhere.fileno(), stream.fileno())
+
+
 def run_main(main: Callable[[], int]) -> int:
     """Run a script's body; a user error becomes one line on stderr and its exit code.
 
@@ -391,3 +404,5 @@ def run_main(main: Callable[[], int]) -> int:
         # The reader went away (``| head``); what it wanted was delivered.
         sys.stderr.close()
         return 141
+    finally:
+        _leave_closed_terminal()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import pty
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -157,6 +159,8 @@ def test_run_main_leaves_a_signal_alone_that_nohup_has_ignored(default_signals) 
 
 
 class _ClosedTerminal:
+    closed = False
+
     def __init__(self, number: int) -> None:
         self.number = number
 
@@ -176,6 +180,31 @@ def test_run_main_keeps_its_code_when_nobody_hears_the_line(monkeypatch) -> None
     monkeypatch.setattr(sys, "stderr", _ClosedTerminal(errno.ENOSPC))
     with pytest.raises(OSError, match="No space left"):
         cli.run_main(body)
+
+
+def test_code_is_the_programs_own_on_a_terminal_that_was_closed() -> None:
+    """Python would end with 120, since it cannot write what is left in its buffers."""
+    code = (
+        "import signal, sys\n"
+        "from gluon_ssd import cli, errors\n"
+        "def body():\n"
+        "    sys.stdin.readline()\n"
+        "    raise errors.OptionError('nobody hears this')\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "sys.exit(cli.run_main(body))\n"
+    )
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=theirs,
+        stderr=theirs,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
+    ) as process:
+        os.close(theirs)
+        os.close(ours)
+        process.communicate(b"\n", timeout=60)
+    assert process.returncode == 2
 
 
 def test_run_main_lets_a_bug_through() -> None:
