@@ -14,8 +14,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gluon_ssd.cli import as_namespace, parse, run_main
+from gluon_ssd.cli import as_namespace, parse
 from gluon_ssd.options_eval import EvalCommand
+from gluon_ssd.script import run_main
 from gluon_ssd.threads import use_whole_cpu
 
 

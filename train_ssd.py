@@ -11,9 +11,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from gluon_ssd.cli import parse, run_main
+from gluon_ssd.cli import parse
 from gluon_ssd.cpu import use_amx
 from gluon_ssd.options import TrainCommand
+from gluon_ssd.script import run_main
 
 
 def main(argv: Sequence[str] | None = None) -> int:

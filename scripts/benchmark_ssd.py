@@ -21,7 +21,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_ssd.cli import parse, run_main, suggestion  # noqa: E402
+from gluon_ssd.cli import parse, suggestion  # noqa: E402
 from gluon_ssd.cpu import use_amx  # noqa: E402
 from gluon_ssd.errors import OptionError  # noqa: E402
 from gluon_ssd.options_loaders import LoaderBenchmark  # noqa: E402
@@ -34,6 +34,7 @@ from gluon_ssd.options_tools import (  # noqa: E402
     EvalBenchmark,
     TableBenchmark,
 )
+from gluon_ssd.script import run_main  # noqa: E402
 from gluon_ssd.threads import use_whole_cpu  # noqa: E402
 
 KINDS: dict[str, Any] = {

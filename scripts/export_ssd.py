@@ -14,8 +14,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_ssd.cli import parse, run_main  # noqa: E402
+from gluon_ssd.cli import parse  # noqa: E402
 from gluon_ssd.options_tools import ExportCommand  # noqa: E402
+from gluon_ssd.script import run_main  # noqa: E402
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,7 +15,7 @@ PACKAGE = "gluon_ssd"
 # A unit is a module or sub-package right below gluon_ssd; "entry" is every script that is started.
 # Data and what it uses stay without compat, since spawned data workers must start without MXNet.
 
-PLAIN = {"errors", "names", "cpu", "threads", "files", "cli"} | {
+PLAIN = {"errors", "names", "cpu", "threads", "files", "cli", "script"} | {
     "options",
     "options_tools",
     "options_tuning",
@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "threads": {"cpu"},
     "files": {"errors"},
     "cli": {"errors", "names", "files"},
+    "script": {"errors"},
     "options": {"errors", "names", "files", "cli"},
     "options_tools": {"errors", "names", "files", "cli", "options"},
     "options_tuning": {"errors", "cli"},
