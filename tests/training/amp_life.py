@@ -30,13 +30,13 @@ from tests.training.team_parts import PlainDetector
 
 
 class WideDetector(TinyDetector):
-    """With one convolution that has enough channels to gain from bfloat16: 16 to 32."""
+    """With one convolution that has enough channels to gain from bfloat16: 64 to 32."""
 
     def __init__(self):
         super().__init__()
         layers = mx.gluon.nn
         self.features = layers.HybridSequential()
-        for inside, outside in ((3, 16), (16, 32)):
+        for inside, outside in ((3, 64), (64, 32)):
             self.features.add(
                 layers.Conv2D(outside, 3, 2, 1, use_bias=False, in_channels=inside),
                 layers.BatchNorm(in_channels=outside),

@@ -42,11 +42,19 @@ def test_one_short_side_is_enough():
 
 
 @pytest.mark.parametrize(
-    ("channels", "filters", "groups", "slow"),
-    [(64, 128, 1, False), (3, 32, 1, True), (64, 84, 1, True), (64, 64, 64, True)],
+    ("kernel", "channels", "filters", "groups", "slow"),
+    [
+        (3, 64, 128, 1, False),
+        (3, 3, 32, 1, True),
+        (3, 64, 84, 1, True),
+        (3, 64, 64, 64, True),
+        (3, 48, 128, 1, True),  # 432 products
+        (1, 496, 128, 1, True),
+        (1, 512, 128, 1, False),
+    ],
 )
-def test_what_gains_nothing(channels, filters, groups, slow):
-    found = convolution(10, 3, 1, channels, filters, groups)
+def test_what_gains_nothing(kernel, channels, filters, groups, slow):
+    found = convolution(10, kernel, 1, channels, filters, groups)
     assert found.gains_nothing is slow
     split = split_convolutions([found], "bfloat16")
     assert split.slow == (("c",) if slow else ())
@@ -61,21 +69,21 @@ def level(data, filters, name, stride=2):
     )
 
 
-def six_levels(image_side):
+def six_levels(image_side, filters=128):
     """The maps of the zoo's layout: a sixteenth of the image, then halves."""
     x = mx.sym.var("data")
     x = mx.sym.Convolution(x, num_filter=32, kernel=(3, 3), stride=(16, 16), pad=(1, 1), name="l0")
     for number in range(1, 6):
-        x = level(x, 64, f"l{number}")
+        x = level(x, filters, f"l{number}")
     return x, (3, image_side, image_side)
 
 
 def test_six_levels_at_128_reach_the_fault_and_at_300_do_not():
     split = split_convolutions(convolutions(*six_levels(128)), "bfloat16")
     assert split.faulty == ("l4", "l5")  # maps of 8, 4, 2, 1, 1 and 1 pixel
-    assert split.low == ("l1_1x1", "l1", "l2_1x1", "l2", "l3_1x1", "l3", "l4_1x1", "l5_1x1")
+    assert split.low == ("l1", "l2", "l3")
     text = split.describe("bfloat16")
-    assert text.startswith("AMP: 8 of 11 convolutions in bfloat16")
+    assert text.startswith("AMP: 3 of 11 convolutions in bfloat16")
     assert "l4, l5 stay float32 because oneDNN's bfloat16 gradient is wrong" in text
     assert split_convolutions(convolutions(*six_levels(300)), "bfloat16").faulty == ()
 

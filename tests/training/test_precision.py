@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -71,9 +72,9 @@ def weight_gradients(symbol, arrays, image):
     return {name: gradient.asnumpy() for name, gradient in wanted.items()}
 
 
-@needs_bfloat16
-def test_gradients_are_wrong_without_the_guard_and_right_with_it():
-    symbol, image_shape = six_levels(128)
+def gradient_errors():
+    """Largest error of each weight's gradient in bfloat16, with the guard and without."""
+    symbol, image_shape = six_levels(128, filters=64)
     rng = np.random.default_rng(0)
     image = mx.nd.array(rng.normal(size=(4, *image_shape)))
     names, shapes = symbol.list_arguments(), symbol.infer_shape(data=image.shape)[0]
@@ -91,14 +92,38 @@ def test_gradients_are_wrong_without_the_guard_and_right_with_it():
             found = weight_gradients(converted, arrays, image)
             for name, gradient in expected.items():
                 error = np.abs(found[name] - gradient).max() / np.abs(gradient).max()
-                errors[name] = max(errors.get(name, 0), np.nan_to_num(error, nan=np.inf))
+                errors[name] = max(errors.get(name, 0.0), float(np.nan_to_num(error, nan=1e9)))
         return errors
 
     split = precision.split_convolutions(precision.convolutions(symbol, image_shape), "bfloat16")
-    guarded = worst(split.kept)
-    assert max(guarded.values()) < 0.1, guarded
     unguarded = worst([])
-    assert max(unguarded[f"{name}_weight"] for name in split.faulty) > 0.2, unguarded
+    faulty = [unguarded[f"{name}_weight"] for name in split.faulty]
+    return {"guarded": max(worst(split.faulty).values()), "faulty": max(faulty)}
+
+
+@needs_bfloat16
+def test_gradients_are_wrong_without_the_guard_and_right_with_it():
+    """What the fault leaves unwritten may by chance hold the right values of an earlier pass.
+
+    So the process is one of its own, and its C library fills memory with 0x4b, 1.3e7 as float32.
+    """
+    code = (
+        "import json; from tests.training.test_precision import gradient_errors; "
+        "print(json.dumps(gradient_errors()))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "MALLOC_PERTURB_": str(0xFF - 0x4B)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    errors = json.loads(ended.stdout)
+    assert errors["guarded"] < 0.1
+    assert errors["faulty"] > 0.2
 
 
 def test_a_cpu_without_bfloat16_is_told(monkeypatch):
