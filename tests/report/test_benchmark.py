@@ -60,6 +60,15 @@ def test_comparison_runs_in_turns_and_gives_the_ratio():
     assert "x the time" in str(result)
 
 
+def test_ratio_is_that_of_one_turn_and_the_median_of_all(monkeypatch):
+    seconds = iter([4, 1, 6, 3, 10, 1])  # first, second, first, ...
+    monkeypatch.setattr(benchmark, "_seconds", lambda run, argument: next(seconds))
+    result = benchmark.compare(min, max, [[0]], iterations=3, warmup=0)
+    assert (result.first.median_ms, result.second.median_ms) == (6000, 1000)
+    # 1/4, 1/2 and 1/10; 1000 over 6000 would be another turn's time over another's.
+    assert (result.ratio, result.low, result.high) == pytest.approx((0.25, 0.13, 0.45))
+
+
 def test_peak_memory_grows_with_what_is_held():
     before = benchmark.peak_memory_mib()
     held = np.ones(64 << 20, np.uint8)

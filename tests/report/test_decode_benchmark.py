@@ -7,6 +7,8 @@ import gluon_ssd.compat  # noqa: F401  MXNet before GluonCV
 from gluon_ssd.deploy.constants import compile_block
 from gluon_ssd.models import build_network
 from gluon_ssd.models.original import layers_to_compare
+from gluon_ssd.report import decode_benchmark
+from gluon_ssd.report.benchmark import LatencyStatistics
 from gluon_ssd.report.decode_benchmark import measure_decode, realistic_outputs
 
 
@@ -33,3 +35,17 @@ def test_our_layer_is_the_same_and_both_are_measured(prepare):
         measured = measure_decode(ours, original, inputs, rounds=2, calls=3)
         assert measured["ratio_low"] <= measured["ratio"] <= measured["ratio_high"]
         assert measured["ours_ms"] > 0 and measured["original_ms"] > 0
+
+
+def test_ratio_is_that_of_one_round_and_the_median_of_all(monkeypatch):
+    medians_ms = iter(
+        [9, 9, 2, 20, 1, 30, 4, 24]
+    )  # ours, original, ours, ...; the first is left out
+
+    def measure(run, inputs, *, iterations, warmup):
+        return LatencyStatistics(median := next(medians_ms), 2 * median, 0, 0, iterations)
+
+    monkeypatch.setattr(decode_benchmark, "measure_latency", measure)
+    found = measure_decode(min, max, None, rounds=3, calls=4)
+    assert (found["ours_ms"], found["original_ms"], found["ours_p90_ms"]) == (2, 24, 4)
+    assert (found["ratio"], found["ratio_low"], found["ratio_high"]) == (10, 6, 30)
