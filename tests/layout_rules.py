@@ -71,7 +71,7 @@ MAY_USE: dict[str, set[str]] = {
     # MXNet does not load its own mixed precision.
     "precision": {"mxnet"},
     "evaluation": {"numpy", "pycocotools"},
-    "deploy": {"numpy", "neural_compressor"},
+    "deploy": {"numpy", "numba", "neural_compressor"},
     # GluonCV here is the other side of a benchmark.
     "report": {"numpy", "cv2", "gluoncv", "matplotlib", "psutil", "tqdm"},
     "build": {"numpy", "cv2", "tqdm"},

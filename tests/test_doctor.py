@@ -116,6 +116,19 @@ def test_mxnet_without_onednn_or_with_wrong_sums_fails():
     assert _levels(wrong)["MXNet arithmetic"] == FAIL
 
 
+@pytest.mark.parametrize(
+    ("found", "reason", "level", "text"),
+    [
+        ({"sum": 42}, "", OK, "compiles"),
+        ({"sum": 41}, "", FAIL, "a compiled loop gives wrong answers"),
+        (None, "No module named 'numba'", FAIL, "No module named 'numba'; deployed models"),
+    ],
+)
+def test_numba(found: dict | None, reason: str, level: str, text: str):
+    verdict = installation.check_numba(found, reason)
+    assert verdict.level == level and text in verdict.text
+
+
 def test_packages_against_a_lock(tmp_path: Path):
     lock = tmp_path / "base.lock"
     installed = installation.version_of("numpy")

@@ -10,6 +10,7 @@ import numpy as np
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.compiled import CompiledGraph
 from gluon_ssd.deploy.graph import VARIABLE, Graph, Node, Output, Params, output_shapes, parse_graph
+from gluon_ssd.deploy.suppression import compile_detector
 
 _NO_ARRAY = "_no_array"
 _RANDOM = ("_random", "_sample", "Dropout")
@@ -100,5 +101,6 @@ def compile_block(block: Any, inputs: Sequence[Any]) -> Callable[[Sequence[Any]]
     symbol = mx.sym.Group(list(block(*map(mx.sym.var, names))))
     graph = parse_graph(symbol.tojson())
     shapes = {name: array.shape for name, array in zip(names, inputs, strict=True)}
-    compiled = CompiledGraph(graph, fold_constants(graph, {}, shapes), ctx=mx.cpu(), inputs=names)
+    constants = fold_constants(graph, {}, shapes)
+    compiled = compile_detector(graph, constants, ctx=mx.cpu(), inputs=names)
     return lambda arrays: compiled(*arrays)

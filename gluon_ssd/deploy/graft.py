@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.graph import (
@@ -22,12 +21,10 @@ from gluon_ssd.deploy.graph import (
     parse_graph,
     splice,
 )
+from gluon_ssd.deploy.outputs import Unrecognised, expect, kept_rows, sliced
 from gluon_ssd.models.decode import STDS, DecodeSettings, decode_boxes, decode_detections
 
 _LOGGER = logging.getLogger(__name__)
-
-_BOX_NMS = "_contrib_box_nms"
-_NMS_LAYOUT = {"id_index": 0, "score_index": 1, "coord_start": 2}
 
 
 @dataclass(frozen=True)
@@ -54,10 +51,6 @@ ACTIVATIONS = ("softmax", "sigmoid")
 _CHOICES = ("slice_axis", "take")
 
 
-class _Unrecognised(Exception):
-    """The graph does not end in a detection layer of the known form."""
-
-
 def graft_decoder(graph: Graph, params: Params, input_shapes: Mapping[str, tuple]) -> bool:
     """Replace GluonCV's detection layer at the end of a graph by ours; results keep every bit.
 
@@ -74,7 +67,7 @@ def graft_decoder(graph: Graph, params: Params, input_shapes: Mapping[str, tuple
         return False  # it takes the best scores first already
     try:
         layer = find_detection_layer(graph)
-    except _Unrecognised as reason:
+    except Unrecognised as reason:
         _LOGGER.info("the detection layer of the symbol stays as it is: %s", reason)
         return False
     (anchors_shape,) = output_shapes(Graph([layer.anchors]), params, input_shapes)
@@ -108,7 +101,7 @@ def count_classes(graph: Graph, params: Params, input_shapes: Mapping[str, tuple
     """
     try:
         return find_detection_layer(graph).num_classes
-    except _Unrecognised:
+    except Unrecognised:
         pass
     scores = [(node, 0) for op in ACTIVATIONS for node in graph.find(op)]
     shapes = output_shapes(Graph(scores), params, input_shapes) if scores else []
@@ -145,23 +138,18 @@ def chosen_scores(graph: Graph, scores: Node) -> Node:
 
 def find_detection_layer(graph: Graph) -> DetectionLayer:
     """Walk from the heads back to scores, offsets and anchors."""
-    kept, post_nms = _kept_rows(graph)
-    _expect(kept.op == _BOX_NMS, f"the rows come from {kept.op}, not from {_BOX_NMS}")
-    for key, value in _NMS_LAYOUT.items():
-        _expect(kept.number(key, -1) == value, f"{_BOX_NMS} has another {key}")
-    _expect(not kept.flag("force_suppress"), "classes suppress one another")
-    _expect(kept.number("background_id", -1) == -1, "a background class is named")
+    kept, post_nms = kept_rows(graph)
     joined = kept.inputs[0][0]
-    _expect(joined.op == "Concat" and joined.number("dim", 1) == 1, "classes are not joined")
+    expect(joined.op == "Concat" and joined.number("dim", 1) == 1, "classes are not joined")
     blocks = [block for block, _ in joined.inputs]
     ids, scores, boxes = _class_blocks(blocks)
     mask, found, _ = _inputs(scores, "where", 3)
-    _expect(_inputs(ids, "where", 3)[0] == mask, "ids and scores have different masks")
-    _expect(mask[0].op == "_greater_scalar" and mask[0].inputs[0] == found, "no score threshold")
-    _expect(_class_count(found) == len(blocks), "some classes are left out")
+    expect(_inputs(ids, "where", 3)[0] == mask, "ids and scores have different masks")
+    expect(mask[0].op == "_greater_scalar" and mask[0].inputs[0] == found, "no score threshold")
+    expect(_class_count(found) == len(blocks), "some classes are left out")
     offsets, anchors, stds, plain_ops = _box_decoding(boxes)
     threshold = mask[0].number("scalar", 0)
-    _expect(kept.number("valid_thresh", 0) == threshold, "two different score thresholds")
+    expect(kept.number("valid_thresh", 0) == threshold, "two different score thresholds")
     return DetectionLayer(
         scores=found[0].inputs[0],
         offsets=offsets,
@@ -178,13 +166,8 @@ def find_detection_layer(graph: Graph) -> DetectionLayer:
     )
 
 
-def _expect(condition: bool, reason: str) -> None:
-    if not condition:
-        raise _Unrecognised(reason)
-
-
 def _inputs(node: Node, op: str, count: int) -> list[Output]:
-    _expect(node.op == op and len(node.inputs) == count, f"found {node.op} in place of {op}")
+    expect(node.op == op and len(node.inputs) == count, f"found {node.op} in place of {op}")
     return [_through_casts(output) for output in node.inputs]
 
 
@@ -195,41 +178,17 @@ def _through_casts(output: Output) -> Output:
     return output
 
 
-def _slice(node: Node, axis: int) -> tuple[Output, int, Any]:
-    """(input, begin, end) of a slice along one axis."""
-    _expect(node.op == "slice_axis" and len(node.inputs) == 1, f"found {node.op}, not a slice")
-    _expect(int(node.number("axis", 0)) in (axis, axis - 3), "a slice along another axis")
-    end = node.attrs.get("end", "None")
-    return node.inputs[0], int(node.number("begin", 0)), None if end == "None" else int(end)
-
-
-def _kept_rows(graph: Graph) -> tuple[Node, int]:
-    """The suppression node under the three heads, and how many rows of it are kept."""
-    columns = [_slice(node, 2) for node, _ in graph.heads]
-    _expect(
-        [column[1:] for column in columns] == [(0, 1), (1, 2), (2, 6)],
-        "the heads are not ids, scores and boxes",
-    )
-    rows, _ = columns[0][0]
-    _expect(all(column[0][0] is rows for column in columns), "the heads come from several nodes")
-    if rows.op == "slice_axis":
-        source, begin, end = _slice(rows, 1)
-        _expect(begin == 0 and end is not None, "the kept rows are not the first ones")
-        return source[0], end
-    return rows, -1
-
-
 def _class_blocks(blocks: list[Node]) -> tuple[Node, Node, Node]:
     """The nodes of ids, scores and boxes that every class takes its column from."""
     found: list[tuple[Node, Node, Node]] = []
     for number, block in enumerate(blocks):
         columns = _inputs(block, "Concat", 3)
-        ids, scores = (_slice(node, 2) for node, _ in columns[:2])
+        ids, scores = (sliced(node, 2) for node, _ in columns[:2])
         wanted = (number, number + 1)
-        _expect(ids[1:] == wanted and scores[1:] == wanted, "classes are not in order")
+        expect(ids[1:] == wanted and scores[1:] == wanted, "classes are not in order")
         found.append((ids[0][0], scores[0][0], columns[2][0]))
-    _expect(bool(found), "there are no classes")
-    _expect(all(all(a is b for a, b in zip(f, found[0], strict=True)) for f in found), "mixed")
+    expect(bool(found), "there are no classes")
+    expect(all(all(a is b for a, b in zip(f, found[0], strict=True)) for f in found), "mixed")
     return found[0]
 
 
@@ -237,13 +196,13 @@ def _box_decoding(boxes: Node) -> tuple[Output, Output, tuple[float, ...], bool]
     """(offsets, anchors, stds, whether elementary operators decode) of decoded boxes."""
     if boxes.op == "_contrib_box_decode":
         offsets, anchors = _inputs(boxes, "_contrib_box_decode", 2)
-        _expect(boxes.number("clip", -1) <= 0, "decoding clips")
-        _expect(boxes.attrs.get("format", "center") == "center", "anchors are corners")
+        expect(boxes.number("clip", -1) <= 0, "decoding clips")
+        expect(boxes.attrs.get("format", "center") == "center", "anchors are corners")
         return offsets, anchors, tuple(boxes.number(f"std{i}", 1.0) for i in range(4)), False
     variables = mx.sym.var("offsets"), mx.sym.var("anchors")
     pattern = parse_graph(decode_boxes(mx.sym, *variables, STDS, plain_ops=True).tojson())
     bound: dict[str, Output] = {}
-    _expect(_matches(pattern.heads[0], (boxes, 0), bound), "boxes are decoded in an unknown way")
+    expect(_matches(pattern.heads[0], (boxes, 0), bound), "boxes are decoded in an unknown way")
     return bound["offsets"], bound["anchors"], STDS, True
 
 
@@ -273,9 +232,9 @@ def _same(one: str, other: str) -> bool:
 def _class_count(scores: Output) -> int | None:
     """Foreground classes in the scores, read from the reshape of the class predictions."""
     node = scores[0]
-    columns, begin, end = _slice(node, 2)
-    _expect(begin == 1 and end is None, "the scores do not start after the background")
-    _expect(columns[0].op == "softmax", "the scores are no softmax")
+    columns, begin, end = sliced(node, 2)
+    expect(begin == 1 and end is None, "the scores do not start after the background")
+    expect(columns[0].op == "softmax", "the scores are no softmax")
     shaped = columns[0].inputs[0][0]
-    _expect(shaped.op == "Reshape", "the number of classes is unknown")
+    expect(shaped.op == "Reshape", "the number of classes is unknown")
     return shaped.numbers("shape", (0, 0, 0))[-1] - 1

@@ -30,6 +30,7 @@ from gluon_ssd.deploy.fuse import fuse
 from gluon_ssd.deploy.graft import graft_decoder
 from gluon_ssd.deploy.graph import Graph, Params
 from gluon_ssd.deploy.int8_graph import quantize_network, quantized_tensors, with_onednn
+from gluon_ssd.deploy.rows import join_as_rows
 from gluon_ssd.deploy.runtime import load_deployed
 from gluon_ssd.deploy.split import split_at_predictions
 from gluon_ssd.errors import ModelError, OptionError, WeightsError
@@ -104,6 +105,7 @@ def prepare_detector(prefix: str, input_size_hw: tuple[int, int] | None = None) 
     shapes = {INPUT: (1, 3, *size)}
     graft_decoder(graph, params, shapes)
     params = fuse(graph, fold_constants(graph, params, shapes))
+    join_as_rows(graph, params, shapes)
     halves = split_at_predictions(graph, INPUT)
     if halves is None or halves.decoding is None:
         raise ModelError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,7 +14,9 @@ from gluon_ssd.deploy.exported import INPUT, check_shapes, plain_prefix, read_ex
 from gluon_ssd.deploy.fuse import fuse as fuse_graph
 from gluon_ssd.deploy.graft import count_classes, graft_decoder
 from gluon_ssd.deploy.graph import Graph
+from gluon_ssd.deploy.rows import join_as_rows
 from gluon_ssd.deploy.split import Halves, split_at_predictions
+from gluon_ssd.deploy.suppression import compile_detector
 from gluon_ssd.errors import ModelError
 from gluon_ssd.models.saved import SavedModel, read_symbol_metadata
 
@@ -53,8 +56,10 @@ class DeployedModel:
             images: float32 (B, 3, H, W), normalised, as NumPy or MXNet array.
 
         Returns:
-            MXNet arrays ids (B, K, 1), scores (B, K, 1), bboxes (B, K, 4); boxes are corners in
-            input pixels, empty rows are -1. They may still be in work when this returns.
+            ids (B, K, 1), scores (B, K, 1), bboxes (B, K, 4); boxes are corners in input pixels,
+            empty rows are -1. They may still be in work when this returns: `asnumpy()` of each
+            waits for it, as with any MXNet array. On the CPU a prepared model gives
+            `PendingOutput`s instead of those.
 
         Raises:
             ModelError: the images have another size than the model takes.
@@ -70,6 +75,10 @@ class DeployedModel:
 
     def run_heads(self, images: Any) -> list[Any]:
         """Run only the network: the class and box predictions of all levels, joined.
+
+        Returns:
+            Of both (B, anchors, columns), or (B, anchors * columns) where the model was not
+            prepared; the numbers come in the same order.
 
         Raises:
             ModelError: the images have the wrong size, or the symbol does not show where the
@@ -96,7 +105,7 @@ class DeployedModel:
             )
 
     @cached_property
-    def _whole(self) -> CompiledGraph:
+    def _whole(self) -> Callable[..., list[Any]]:
         return self._compile(self.graph, (INPUT,))
 
     @cached_property
@@ -104,7 +113,7 @@ class DeployedModel:
         return split_at_predictions(self.graph, INPUT)
 
     @cached_property
-    def _network(self) -> CompiledGraph:
+    def _network(self) -> Callable[..., list[Any]]:
         if self._halves is None:
             raise ModelError(
                 f"{self.name} does not show where the network ends and decoding starts; "
@@ -113,7 +122,7 @@ class DeployedModel:
         return self._compile(self._halves.network, (INPUT,))
 
     @cached_property
-    def _decoding(self) -> CompiledGraph:
+    def _decoding(self) -> Callable[..., list[Any]]:
         if self._halves is None or self._halves.decoding is None:
             raise ModelError(
                 f"the decoding of {self.name} cannot be run without its network; "
@@ -121,8 +130,9 @@ class DeployedModel:
             )
         return self._compile(self._halves.decoding, self._halves.names)
 
-    def _compile(self, graph: Graph, inputs: tuple[str, ...]) -> CompiledGraph:
-        return CompiledGraph(graph, self.params, ctx=self.ctx, inputs=inputs, onednn=self.onednn)
+    def _compile(self, graph: Graph, inputs: tuple[str, ...]) -> Callable[..., list[Any]]:
+        compiler = compile_detector if self.is_fused else CompiledGraph
+        return compiler(graph, self.params, ctx=self.ctx, inputs=inputs, onednn=self.onednn)
 
 
 def load_deployed(
@@ -165,6 +175,7 @@ def load_deployed(
     if fuse and shapes is not None:
         graft_decoder(graph, params, shapes)
         params = fold_constants(graph, params, shapes)
+        join_as_rows(graph, params, shapes)
     if fuse and is_fp32:
         params = fuse_graph(graph, params)
     return DeployedModel(

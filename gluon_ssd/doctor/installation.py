@@ -58,6 +58,10 @@ print(json.dumps({"version": cv2.__version__, "gui": gui.group(1) if gui else "N
 import json, pycocotools.mask
 print(json.dumps({}))
 """,
+    "numba": """
+import json, numba
+print(json.dumps({"sum": numba.njit("int64(int64)")(lambda number: number + 1)(41)}))
+""",
 }
 
 
@@ -197,6 +201,15 @@ def _check_pycocotools(found: dict[str, Any] | None, reason: str) -> Verdict:
     return Verdict(OK, "pycocotools", version_of("pycocotools") or "installed")
 
 
+def check_numba(found: dict[str, Any] | None, reason: str) -> Verdict:
+    """What the probe of numba found, or the reason why it found nothing."""
+    if found is None or found["sum"] != 42:
+        why = reason or "a compiled loop gives wrong answers"
+        text = f"{why}; deployed models suppress overlapping boxes with it; run: {SETUP}"
+        return Verdict(FAIL, "numba", text)
+    return Verdict(OK, "numba", f"{version_of('numba')}, compiles")
+
+
 def check_extra(extra: str) -> Verdict:
     """One optional part: its versions, or the command that installs it."""
     versions = {name: version_of(name) for name in EXTRAS[extra]}
@@ -222,5 +235,6 @@ def examine(probes: dict[str, Probe]) -> tuple[list[Verdict], dict[str, Any] | N
         *check_mxnet(mxnet, reason),
         _check_opencv(*probes["cv2"].result()),
         _check_pycocotools(*probes["pycocotools"].result()),
+        check_numba(*probes["numba"].result()),
     ]
     return verdicts, mxnet
