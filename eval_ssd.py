@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gluon_ssd.cli import as_namespace, parse
+from gluon_ssd.guard import is_guarded, join_guard, run_guarded
 from gluon_ssd.options_eval import EvalCommand
 from gluon_ssd.script import run_main
 from gluon_ssd.threads import use_whole_cpu
@@ -28,11 +29,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 def evaluate(argv: Sequence[str] | None) -> int:
     """Options, model, then a benchmark or an evaluation; the legacy script's order of work."""
     command = parse(EvalCommand, argv, prog="eval_ssd.py", description=__doc__ or "")
+    # Another library drives hundreds of runs of native code there. Called from Python, main stays
+    # in its process.
+    if command.deploy.auto_tuning and argv is None and not is_guarded():
+        return run_guarded("the search", "the same command goes on from its history")
     use_whole_cpu()
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
     from gluon_ssd.build import calibration, evaluation, latency, tuning
     from gluon_ssd.build.console import console_log
 
+    join_guard()
     print(as_namespace(command), flush=True)
     with console_log():
         if command.deploy.auto_tuning:

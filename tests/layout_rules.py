@@ -15,7 +15,7 @@ PACKAGE = "gluon_ssd"
 # A unit is a module or sub-package right below gluon_ssd; "entry" is every script that is started.
 # Data and what it uses stay without compat, since spawned data workers must start without MXNet.
 
-PLAIN = {"errors", "names", "cpu", "threads", "files", "cli", "script"} | {
+PLAIN = {"errors", "names", "cpu", "threads", "files", "cli", "script", "guard"} | {
     "options",
     "options_tools",
     "options_tuning",
@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": {"errors"},
     "cli": {"errors", "names", "files"},
     "script": {"errors"},
+    "guard": {"errors"},
     "options": {"errors", "names", "files", "cli"},
     "options_tools": {"errors", "names", "files", "cli", "options"},
     "options_tuning": {"errors", "cli"},

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.deploy.tune_builders import SETTINGS, SIZE, Bench, export_tiny, search
@@ -153,6 +154,40 @@ def test_search_of_a_network_goes_on_in_another_process(weights, tmp_path: Path)
     trials = [e for e in map(json.loads, lines) if e["event"] == "trial"]
     assert [trial["number"] for trial in trials] == [0, 1, 2]
     assert trials[0]["choice"] == "float32" and trials[0]["measured"]["accuracy"] > 0.5
+
+
+def test_crash_in_native_code_is_one_line_and_the_search_goes_on(weights, tmp_path: Path) -> None:
+    data = found_set(tmp_path / "data", weights)
+    ini = "[calibration]\nsampling_sizes = 2\n[exit]\nmax_trials = {}\n"
+    ini += f"go_on_after_first_pass = true\n[strategy]\nworkspace = {tmp_path / 'workspace'}\n"
+    (tmp_path / "x.ini").write_text(ini.format(500))
+    options = (
+        *(*SMALL, "--pretrained", weights, "--dataset-root", data, "--batch-size", 2),
+        *("--auto_tuning", "--auto_tuning_config", tmp_path / "x.ini"),
+        *("--calib-output", tmp_path / "out"),
+    )
+    process = subprocess.Popen(
+        python(ROOT / "eval_ssd.py", *options),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("trial 1: "):
+            break
+    (child,) = psutil.Process(process.pid).children()
+    child.send_signal(signal.SIGSEGV)
+    _, complaints = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert complaints.splitlines()[-1] == (
+        "error: the search was ended by SIGSEGV in native code; the same command goes on from its "
+        "history"
+    )
+    (tmp_path / "x.ini").write_text(ini.format(2))
+    command = python(ROOT / "eval_ssd.py", *options)
+    said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    assert "going on with " in said
 
 
 # --- the really trained model ---------------------------------------------------------------------

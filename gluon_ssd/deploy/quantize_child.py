@@ -36,6 +36,7 @@ from gluon_ssd.deploy.quantize import (
 from gluon_ssd.deploy.stored_batches import StoredBatches
 from gluon_ssd.errors import EnvironmentProblem, ModelError, SsdError
 from gluon_ssd.files import ensure_directory, write_problem
+from gluon_ssd.guard import crash_plainly
 
 _BOOT = """
 import json, sys
@@ -43,7 +44,6 @@ sys.path[:] = json.loads(sys.argv[1])
 from gluon_ssd.deploy.quantize_child import main
 main(int(sys.argv[2]), sys.argv[3])
 """
-_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGABRT)
 _LAST_LINES = 4000  # characters of a child's complaint that are shown
 
 
@@ -194,9 +194,7 @@ def main(connection_number: int, folder: str) -> NoReturn:
         folder: where to write; cleared when the parent is gone.
     """
     connection = Connection(connection_number)
-    for number in _CRASHES:
-        # MXNet's own handlers print a trace, and can wait for a lock for ever while they do.
-        signal.signal(number, signal.SIG_DFL)
+    crash_plainly()
     try:
         job = json.loads(connection.recv_bytes())
         threading.Thread(target=_end_with_parent, args=(connection, folder), daemon=True).start()

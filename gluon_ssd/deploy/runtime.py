@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from gluon_ssd.compat import mx
+from gluon_ssd.deploy.columns import choose_before_activation
 from gluon_ssd.deploy.compiled import CompiledGraph, on_device
 from gluon_ssd.deploy.constants import fold_constants
 from gluon_ssd.deploy.exported import INPUT, check_shapes, plain_prefix, read_exported
@@ -176,6 +177,7 @@ def load_deployed(
         graft_decoder(graph, params, shapes)
         params = fold_constants(graph, params, shapes)
         join_as_rows(graph, params, shapes)
+        choose_before_activation(graph)
     if fuse and is_fp32:
         params = fuse_graph(graph, params)
     return DeployedModel(

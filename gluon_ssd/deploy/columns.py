@@ -1,0 +1,39 @@
+"""Activate only those class scores that detection looks at."""
+
+from __future__ import annotations
+
+from gluon_ssd.deploy.graph import Graph, Node
+
+_BY_ITSELF = ("sigmoid",)  # each number for itself; a softmax needs its whole row
+_CHOICES = ("slice_axis", "take")
+
+
+def choose_before_activation(graph: Graph) -> int:
+    """Let a choice of columns come before the sigmoid it follows; a detector may drop most.
+
+    One that was trained on 90 classes and detects 20 of them, say: the other 71 scores of every
+    anchor are never read.
+
+    Args:
+        graph: changed in place; its outputs stay the same to the bit.
+
+    Returns:
+        How many choices were moved.
+    """
+    moved = 0
+    for activation in [node for op in _BY_ITSELF for node in graph.find(op)]:
+        while choice := _only_choice(graph, activation):
+            graph.replace((choice, 0), (activation, 0))
+            choice.inputs[0] = activation.inputs[0]
+            activation.inputs[0] = (choice, 0)
+            moved += 1
+    return moved
+
+
+def _only_choice(graph: Graph, activation: Node) -> Node | None:
+    """The choice of columns that alone reads an activation."""
+    users = graph.users().get(id(activation), [])
+    if len(users) != 1 or graph.is_head(activation):
+        return None
+    ((user, position),) = users
+    return user if user.op in _CHOICES and position == 0 else None
