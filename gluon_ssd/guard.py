@@ -54,7 +54,7 @@ def run_guarded(what: str, advice: str) -> int:
     reading, writing = os.pipe()
     try:
         child = subprocess.Popen(
-            [sys.executable, *sys.orig_argv[1:]],
+            [sys.executable, *sys.argv],
             env={**os.environ, _PARENT: str(reading)},
             pass_fds=(reading,),
             # A terminal signals its whole group; the child gets each signal from here, once.
