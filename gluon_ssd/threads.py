@@ -6,6 +6,7 @@ read once, when MXNet's libraries are loaded.
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import sys
@@ -28,6 +29,7 @@ _TEAM_SETTINGS = {
 }
 _LAUNCHERS = ("HOROVOD_LOCAL_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS")
 _WAIT_POLICY = "OMP_WAIT_POLICY"
+_SOFT_PAUSE = 1  # omp_pause_soft of OpenMP 5.0, section 3.2.44
 
 Environment = MutableMapping[str, str]
 
@@ -83,6 +85,21 @@ def use_whole_cpu(environment: Environment = os.environ) -> None:
     share = max(1, physical_cores() // _processes_beside(environment))
     environment.setdefault("OMP_NUM_THREADS", str(share))
     use_amx()
+
+
+def end_own_team() -> None:
+    """End the OpenMP threads that wait for the calling thread.
+
+    MXNet computes in threads of its own, each with its OpenMP team. The caller gets one too when it
+    reads an array that oneDNN keeps in an order of its own, as libraries do that look at values
+    inside a network. From then on there are more OpenMP threads than processors, and everything
+    that is computed later takes up to twice as long; see _TEAM_SETTINGS.
+    """
+    try:
+        end = ctypes.CDLL("libgomp.so.1").omp_pause_resource_all
+    except (OSError, AttributeError):
+        return  # another OpenMP, or one older than GCC 9: the threads stay, results are the same
+    end(_SOFT_PAUSE)
 
 
 def _processes_beside(environment: Environment) -> int:

@@ -143,3 +143,49 @@ def test_every_core_and_matrix_instructions_give_the_same_bits():
     assert whole["threads"] == str(threads.physical_cores())
     assert whole["sum"] == usual["sum"]
     assert usual["instructions"] != "AMX"
+
+
+_OWN_TEAM = """
+import json, os
+from gluon_ssd import threads
+threads.calm_threads()
+from gluon_ssd.compat import mx
+count = lambda: len(os.listdir("/proc/self/task"))
+def convolved():
+    x, w = mx.nd.ones((1, 32, 32, 32)), mx.nd.ones((64, 32, 3, 3))
+    return mx.nd.Convolution(x, w, kernel=(3, 3), num_filter=64, no_bias=True)
+convolved().wait_to_read()
+found = [count()]
+convolved().asnumpy()  # in the order of oneDNN's convolutions until it is read
+found.append(count())
+threads.end_own_team()
+found.append(count())
+same = float(convolved().asnumpy().sum()) == float(convolved().sum().asscalar())
+print(json.dumps([found, same]))
+"""
+
+
+def test_the_team_of_the_calling_thread_ends_and_can_come_back():
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _OWN_TEAM],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    (before, with_team, after), same = json.loads(ended.stdout.splitlines()[-1])
+    assert with_team == before + 1
+    assert after == before
+    assert same
+
+
+def test_another_openmp_is_left_alone(monkeypatch):
+    def missing(name):
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(threads.ctypes, "CDLL", missing)
+    threads.end_own_team()
+    monkeypatch.setattr(threads.ctypes, "CDLL", lambda name: object())
+    threads.end_own_team()

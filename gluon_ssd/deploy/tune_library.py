@@ -29,6 +29,7 @@ from gluon_ssd.deploy.tune_loader import CalibrationLoader
 from gluon_ssd.deploy.tune_trial import Choice, SearchSettings
 from gluon_ssd.errors import EnvironmentProblem, OptionError
 from gluon_ssd.files import write_problem
+from gluon_ssd.threads import end_own_team
 
 _LOGGER = "neural_compressor"
 _ENTRY = "quantize_output"
@@ -178,13 +179,19 @@ class Quantiser:
             # bfloat16 is put in afterwards; the library's way needs MXNet 2.
             if settings["activation"]["dtype"] == "bf16":
                 settings["activation"] = dict(_FLOAT)
-        return self._adaptor.quantize(recipe, model, loader)
+        try:
+            return self._adaptor.quantize(recipe, model, loader)
+        finally:
+            end_own_team()  # kl reads the values of every layer; the trial is timed after it
 
     def inspect_tensor(self, model: Any, loader: Any, *args: Any, **kwargs: Any) -> Any:
         """Values inside a model; one answered from the history is made now."""
         if model.model is None:
             model = self._quantize(model.recipe, self._context[0], loader)
-        return self._adaptor.inspect_tensor(model, loader, *args, **kwargs)
+        try:
+            return self._adaptor.inspect_tensor(model, loader, *args, **kwargs)
+        finally:
+            end_own_team()
 
     def get_output_op_names(self, model: Any) -> list[str]:
         """Asked for by mse_v2, which hands it back; all outputs are compared."""
