@@ -9,9 +9,9 @@ import numpy as np
 from gluon_ssd.deploy.compiled import CompiledGraph
 from gluon_ssd.deploy.exported import INPUT
 from gluon_ssd.deploy.graph import Graph
+from gluon_ssd.deploy.outputs import BOX_NMS
 from gluon_ssd.deploy.runtime import DeployedModel
 
-_BOX_NMS = "_contrib_box_nms"
 _USUAL_THRESHOLD = 0.0
 
 
@@ -23,7 +23,7 @@ class CandidateCounter:
     """
 
     def __init__(self, model: DeployedModel) -> None:
-        nodes = list(model.graph.find(_BOX_NMS))
+        nodes = list(model.graph.find(BOX_NMS))
         self.knows = len(nodes) == 1
         """Whether the graph shows where suppression starts."""
         if not self.knows:

@@ -1,4 +1,4 @@
-"""Activate only those class scores that detection looks at."""
+"""The columns of the class scores that detection looks at."""
 
 from __future__ import annotations
 
@@ -6,6 +6,21 @@ from gluon_ssd.deploy.graph import Graph, Node
 
 _BY_ITSELF = ("sigmoid",)  # each number for itself; a softmax needs its whole row
 _CHOICES = ("slice_axis", "take")
+
+
+def chosen_scores(graph: Graph, scores: Node) -> Node:
+    """What is left of the scores once background and other columns are cut off.
+
+    Args:
+        graph: that has the node.
+        scores: the activation.
+
+    Returns:
+        The last node in a row of choices of columns, `scores` itself if there is none.
+    """
+    while choice := _only_choice(graph, scores):
+        scores = choice
+    return scores
 
 
 def choose_before_activation(graph: Graph) -> int:
@@ -30,10 +45,11 @@ def choose_before_activation(graph: Graph) -> int:
     return moved
 
 
-def _only_choice(graph: Graph, activation: Node) -> Node | None:
-    """The choice of columns that alone reads an activation."""
-    users = graph.users().get(id(activation), [])
-    if len(users) != 1 or graph.is_head(activation):
+def _only_choice(graph: Graph, scores: Node) -> Node | None:
+    """The choice of columns that alone reads a node of (B, anchors, columns)."""
+    users = graph.users().get(id(scores), [])
+    if len(users) != 1 or graph.is_head(scores):
         return None
     ((user, position),) = users
-    return user if user.op in _CHOICES and position == 0 else None
+    is_choice = user.op in _CHOICES and position == 0 and user.number("axis", 0) in (2, -1)
+    return user if is_choice else None

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gluon_ssd.compat import mx
+from gluon_ssd.deploy.columns import chosen_scores
 from gluon_ssd.deploy.graph import (
     VARIABLE,
     Graph,
@@ -48,7 +49,6 @@ class DetectionLayer:
 
 ACTIVATIONS = ("softmax", "sigmoid")
 """What turns class predictions into scores."""
-_CHOICES = ("slice_axis", "take")
 
 
 def graft_decoder(graph: Graph, params: Params, input_shapes: Mapping[str, tuple]) -> bool:
@@ -112,28 +112,6 @@ def count_classes(graph: Graph, params: Params, input_shapes: Mapping[str, tuple
     chosen = chosen_scores(graph, found[0])
     ((*_, width),) = output_shapes(Graph([(chosen, 0)]), params, input_shapes)
     return width - 1 if chosen.op == "softmax" else width
-
-
-def chosen_scores(graph: Graph, scores: Node) -> Node:
-    """The columns of the scores that detection looks at: background and others are cut off.
-
-    Args:
-        graph: that has the node.
-        scores: the activation.
-
-    Returns:
-        The last node in a row of choices of columns, `scores` itself if there is none.
-    """
-    while True:
-        readers = [
-            node for node in graph.nodes() if any(source is scores for source, _ in node.inputs)
-        ]
-        if len(readers) != 1 or readers[0].op not in _CHOICES:
-            return scores
-        (reader,) = readers
-        if reader.inputs[0][0] is not scores or int(reader.number("axis", 0)) not in (2, -1):
-            return scores
-        scores = reader
 
 
 def find_detection_layer(graph: Graph) -> DetectionLayer:

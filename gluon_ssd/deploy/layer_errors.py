@@ -10,9 +10,10 @@ import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.calibrate import Progress, collect_thresholds
+from gluon_ssd.deploy.columns import chosen_scores
 from gluon_ssd.deploy.compiled import CompiledGraph, on_device
 from gluon_ssd.deploy.exported import INPUT
-from gluon_ssd.deploy.graft import ACTIVATIONS, chosen_scores
+from gluon_ssd.deploy.graft import ACTIVATIONS
 from gluon_ssd.deploy.graph import Graph
 from gluon_ssd.deploy.int8_graph import (
     Thresholds,

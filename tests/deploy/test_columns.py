@@ -61,8 +61,9 @@ def test_the_choice_may_be_an_output():
         lambda: [take(scores(lambda x: mx.sym.softmax(x, axis=-1)))],
         lambda: [mx.sym.exp(scores())],
         lambda: [mx.sym.take(mx.sym.var("x"), scores(), axis=2)],
+        lambda: [mx.sym.slice_axis(scores(), axis=1, begin=1, end=3)],
     ],
-    ids=["softmax", "no choice", "the scores choose"],
+    ids=["softmax", "no choice", "the scores choose", "a choice of anchors"],
 )
 def test_anything_else_stays(symbols):
     graph = graph_of(*symbols())
