@@ -6,6 +6,7 @@ accumulation from several batches of each; together they are the global batch of
 
 from __future__ import annotations
 
+import functools
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -154,6 +155,7 @@ def train_one_epoch(
             step. The caller checks those of the last one.
         TeamLost: another process is gone.
     """
+    broken = functools.partial(diverged, epoch=epoch, image_names=image_names, team=learner.team)
     previous: Step | None = None
     waiting = iter(batches)
     for number in itertools.count(first_batch):
@@ -167,24 +169,12 @@ def train_one_epoch(
         )
         if weights_are_broken:
             assert previous is not None, "the weights are looked at after a step"
-            raise diverged(
-                "the weights are beyond 1e19 or not finite after",
-                previous,
-                epoch,
-                image_names,
-                learner.team,
-            )
+            raise broken("the weights are beyond 1e19 or not finite after", previous)
         if loss_is_broken:
-            raise diverged("the loss is not finite at", step, epoch, image_names, learner.team)
+            raise broken("the loss is not finite at", step)
         learner.optimizer.step(step.rate, divisor)
         if learner.precision.gave_up:
-            raise diverged(
-                "the gradients overflow whatever the loss scale at",
-                step,
-                epoch,
-                image_names,
-                learner.team,
-            )
+            raise broken("the gradients overflow whatever the loss scale at", step)
         learner.watch.start()
         on_step(step)
         previous = step

@@ -79,27 +79,7 @@ def fit(
     team = team or Alone()
     leads = team.rank == 0
     files = RunFiles(plan.prefix, make_folder=leads)
-    optimizer = Optimizer(
-        network,
-        momentum=plan.momentum,
-        wd=plan.wd,
-        no_wd_on_bias_bn=plan.no_wd_on_bias_bn,
-        clip_gradient_norm=plan.clip_gradient_norm,
-        accumulates=plan.accumulate > 1,
-        team=team,
-    )
-    precision = precision or FullPrecision()
-    precision.attach(optimizer.trainer)
-    learner = Learner(
-        network,
-        Devices(contexts),
-        loss,
-        optimizer,
-        WeightWatch(network),
-        plan.accumulate,
-        team,
-        precision,
-    )
+    learner = _learner(network, Devices(contexts), loss, plan, team, precision or FullPrecision())
     # What to resume from is read and checked first: a refused run leaves no log behind.
     with recording() as begun, team.guard():
         if plan.first_line:
@@ -116,3 +96,21 @@ def fit(
         stack.enter_context(run.progress)
         run.epochs()
     return Outcome(run.state.best.score, run.state.best.epoch, files)
+
+
+def _learner(
+    network: Any, devices: Devices, loss: Loss, plan: Plan, team: Team, precision: Precision
+) -> Learner:
+    """The network with what updates it and who watches; the precision knows the updates."""
+    optimizer = Optimizer(
+        network,
+        momentum=plan.momentum,
+        wd=plan.wd,
+        no_wd_on_bias_bn=plan.no_wd_on_bias_bn,
+        clip_gradient_norm=plan.clip_gradient_norm,
+        accumulates=plan.accumulate > 1,
+        team=team,
+    )
+    precision.attach(optimizer.trainer)
+    watch = WeightWatch(network)
+    return Learner(network, devices, loss, optimizer, watch, plan.accumulate, team, precision)
