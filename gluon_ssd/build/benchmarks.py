@@ -21,7 +21,7 @@ from gluon_ssd.data.custom import open_dataset
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.loader import Loader
 from gluon_ssd.data.samples import EvalSamples, TrainSamples
-from gluon_ssd.deploy.constants import compile_block
+from gluon_ssd.deploy.compiled_block import compile_block
 from gluon_ssd.deploy.exported import plain_prefix
 from gluon_ssd.deploy.runtime import load_deployed
 from gluon_ssd.errors import DataError

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.compiled import CompiledGraph
-from gluon_ssd.deploy.graph import VARIABLE, Graph, Node, Output, Params, output_shapes, parse_graph
-from gluon_ssd.deploy.suppression import compile_detector
+from gluon_ssd.deploy.graph import VARIABLE, Graph, Node, Output, Params, output_shapes
 
 _NO_ARRAY = "_no_array"
 _RANDOM = ("_random", "_sample", "Dropout")
@@ -85,22 +83,3 @@ def _constant_ends(graph: Graph, params: Params) -> list[Output]:
         if id(node) in constant and node.op != VARIABLE
     }
     return list(ends.values())
-
-
-def compile_block(block: Any, inputs: Sequence[Any]) -> Callable[[Sequence[Any]], list[Any]]:
-    """Make a callable of a block without parameters the way a deployed model is made.
-
-    Args:
-        block: a HybridBlock of several arrays.
-        inputs: arrays of the shapes that come; only the batch length may change.
-
-    Returns:
-        From a list of arrays to a list of outputs, which may still be in work.
-    """
-    names = tuple(f"input{number}" for number in range(len(inputs)))
-    symbol = mx.sym.Group(list(block(*map(mx.sym.var, names))))
-    graph = parse_graph(symbol.tojson())
-    shapes = {name: array.shape for name, array in zip(names, inputs, strict=True)}
-    constants = fold_constants(graph, {}, shapes)
-    compiled = compile_detector(graph, constants, ctx=mx.cpu(), inputs=names)
-    return lambda arrays: compiled(*arrays)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gluon_ssd.compat  # noqa: F401  MXNet before GluonCV
-from gluon_ssd.deploy.constants import compile_block
+from gluon_ssd.deploy.compiled_block import compile_block
 from gluon_ssd.models import build_network
 from gluon_ssd.models.original import layers_to_compare
 from gluon_ssd.report import decode_benchmark
