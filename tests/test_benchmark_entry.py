@@ -60,6 +60,7 @@ def test_decode(tmp_path):
     options = ("--network", "ssd_300_mobilenet0.25_voc", "--num-classes", 3, "--rounds", 2)
     text, rows = benchmark("decode", tmp_path, *options, "--batch-size", 2)
     assert len(as_table(text)) == 2 + len(rows)
+    assert [r["start"] for r in rows] == ["from probabilities", "from logits", "suppression alone"]
     for row in rows:
         assert (row["anchors"], row["classes"], row["batch"]) == (2268, 3, 2)
         assert row["ratio_low"] <= row["ratio"] <= row["ratio_high"]

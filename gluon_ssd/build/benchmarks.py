@@ -14,6 +14,7 @@ from gluon_ssd.build.loader_benchmark import loader_rows
 from gluon_ssd.build.networks import deployed_model
 from gluon_ssd.build.precision_benchmark import precision_rows
 from gluon_ssd.build.scaling import network_bound, scaling
+from gluon_ssd.build.suppression_benchmark import suppression_to_compare
 from gluon_ssd.build.table import table
 from gluon_ssd.compat import mx
 from gluon_ssd.data.augmentation import Augmentation
@@ -138,6 +139,7 @@ def _decode(options: DecodeBenchmark) -> str:
     ]
     rows = []
     compared = layers_to_compare(*outputs, prepare=compile_block)
+    compared["suppression alone"] = suppression_to_compare(*outputs)
     for start, (inputs, original, ours) in compared.items():
         _log.info("measuring %s ...", start)
         measured = measure_decode(ours, original, inputs, rounds=options.rounds)

@@ -1,8 +1,8 @@
 """Non-maximum suppression on the processor: what MXNet's `box_nms` gives, to the bit.
 
 `box_nms` starts a parallel loop for each candidate, and going over four hundred boxes takes less
-time than that: 0.6 ms an image with two threads, most of it for starting. One compiled loop, which
-ends when enough boxes are kept, takes a fiftieth of that.
+time than starting those. One compiled loop, which ends when enough boxes are kept, takes a twentieth
+of the time, with two threads a thirtieth: see `scripts/benchmark_ssd.py decode`.
 """
 
 from __future__ import annotations

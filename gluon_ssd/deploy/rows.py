@@ -15,7 +15,7 @@ def join_as_rows(graph: Graph, params: Params, input_shapes: Mapping[str, tuple]
     Networks flatten each level to (B, numbers), join those, and give the long row its shape
     (B, anchors, columns) at the end. The values stay where they are in memory either way, but
     oneDNN joins two-dimensional arrays one number at a time. Joined as (B, anchors, columns) they
-    are copied in blocks: 0.06 instead of 0.16 ms for 6,132 anchors with 21 classes.
+    are copied in blocks.
 
     Args:
         graph: changed in place; its outputs stay the same to the bit.
