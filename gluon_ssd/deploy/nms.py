@@ -1,8 +1,8 @@
 """Non-maximum suppression on the processor: what MXNet's `box_nms` gives, to the bit.
 
-`box_nms` starts a parallel loop for each candidate, and going over four hundred boxes takes less
-time than starting those. One compiled loop, which ends when enough boxes are kept, takes a twentieth
-of the time, with two threads a thirtieth: see `scripts/benchmark_ssd.py decode`.
+`box_nms` starts a parallel loop for each candidate, which takes longer than going over four hundred
+boxes. One compiled loop, which ends when enough of them are kept, takes a twentieth of the time and
+with two threads a thirtieth: see `scripts/benchmark_ssd.py decode`.
 """
 
 from __future__ import annotations
