@@ -14,11 +14,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gluon_ssd.cli import as_namespace, parse
-from gluon_ssd.guard import is_guarded, join_guard, run_guarded
-from gluon_ssd.options_eval import EvalCommand
-from gluon_ssd.script import run_main
-from gluon_ssd.threads import use_whole_cpu
+from gluon_ssd.options.declare import as_namespace, parse
+from gluon_ssd.options.evaluate import EvalCommand
+from gluon_ssd.system.guard import is_guarded, join_guard, run_guarded
+from gluon_ssd.system.script import run_main
+from gluon_ssd.system.threads import use_whole_cpu
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,8 +35,19 @@ def evaluate(argv: Sequence[str] | None) -> int:
         return run_guarded("the search", "the same command goes on from its history")
     use_whole_cpu()
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
-    from gluon_ssd.build import calibration, evaluation, latency, tuning
-    from gluon_ssd.build.console import console_log
+    from gluon_ssd.commands import (
+        calibrate as calibration,
+    )
+    from gluon_ssd.commands import (
+        evaluate as evaluation,
+    )
+    from gluon_ssd.commands import (
+        time_model as latency,
+    )
+    from gluon_ssd.commands import (
+        tune as tuning,
+    )
+    from gluon_ssd.system.log import console_log
 
     join_guard()
     print(as_namespace(command), flush=True)

@@ -11,10 +11,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from gluon_ssd.cli import parse
-from gluon_ssd.cpu import use_amx
-from gluon_ssd.options import TrainCommand
-from gluon_ssd.script import run_main
+from gluon_ssd.options.declare import parse
+from gluon_ssd.options.train import TrainCommand
+from gluon_ssd.system.cpu import use_amx
+from gluon_ssd.system.script import run_main
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,8 +28,8 @@ def train(argv: Sequence[str] | None) -> int:
     if command.train.amp:
         use_amx()  # oneDNN asks for it when MXNet is loaded
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
-    from gluon_ssd.build import training
-    from gluon_ssd.build.data import training_data
+    from gluon_ssd.commands import train as training
+    from gluon_ssd.commands.wiring.data import training_data
 
     training.check_dali(command)
     team = training.start_team(command)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gluon_ssd.threads import calm_threads
+from gluon_ssd.system.threads import calm_threads
 
 _REMOVED_ALIASES: dict[str, type] = {
     "bool": bool,

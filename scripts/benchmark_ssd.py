@@ -21,21 +21,22 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_ssd.cli import parse, suggestion  # noqa: E402
-from gluon_ssd.cpu import use_amx  # noqa: E402
 from gluon_ssd.errors import OptionError  # noqa: E402
-from gluon_ssd.options_loaders import LoaderBenchmark  # noqa: E402
-from gluon_ssd.options_scaling import NetworkBound, ScalingBenchmark  # noqa: E402
-from gluon_ssd.options_tools import (  # noqa: E402
+from gluon_ssd.options.benchmarks import (  # noqa: E402
     AmpBenchmark,
     DataBenchmark,
     DecodeBenchmark,
     DeployBenchmark,
     EvalBenchmark,
+    LoaderBenchmark,
+    NetworkBound,
+    ScalingBenchmark,
     TableBenchmark,
 )
-from gluon_ssd.script import run_main  # noqa: E402
-from gluon_ssd.threads import use_whole_cpu  # noqa: E402
+from gluon_ssd.options.declare import parse, suggestion  # noqa: E402
+from gluon_ssd.system.cpu import use_amx  # noqa: E402
+from gluon_ssd.system.script import run_main  # noqa: E402
+from gluon_ssd.system.threads import use_whole_cpu  # noqa: E402
 
 KINDS: dict[str, Any] = {
     "amp": AmpBenchmark,
@@ -79,8 +80,8 @@ def benchmark(argv: Sequence[str]) -> int:
     elif kind == "amp":
         use_amx()  # as train_ssd.py --amp does
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
-    from gluon_ssd.build import benchmarks
-    from gluon_ssd.build.console import console_log
+    from gluon_ssd.benchmarks import run as benchmarks
+    from gluon_ssd.system.log import console_log
 
     with console_log():
         print(benchmarks.RUN[kind](options))

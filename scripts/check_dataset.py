@@ -16,9 +16,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_ssd.cli import parse  # noqa: E402
-from gluon_ssd.options_data_tools import CheckOptions  # noqa: E402
-from gluon_ssd.script import run_main  # noqa: E402
+from gluon_ssd.options.data_tools import CheckOptions  # noqa: E402
+from gluon_ssd.options.declare import parse  # noqa: E402
+from gluon_ssd.system.script import run_main  # noqa: E402
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,8 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     options = parse(CheckOptions, argv, prog="check_dataset.py", description=__doc__ or "")
 
-    from gluon_ssd.build.console import console_log
-    from gluon_ssd.build.data_tools import check_reports
+    from gluon_ssd.commands.data_tools import check_reports
+    from gluon_ssd.system.log import console_log
 
     reports = []
     with console_log():

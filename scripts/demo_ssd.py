@@ -14,10 +14,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_ssd.cli import parse  # noqa: E402
-from gluon_ssd.options_tools import DemoCommand  # noqa: E402
-from gluon_ssd.script import run_main  # noqa: E402
-from gluon_ssd.threads import use_whole_cpu  # noqa: E402
+from gluon_ssd.options.declare import parse  # noqa: E402
+from gluon_ssd.options.demo import DemoCommand  # noqa: E402
+from gluon_ssd.system.script import run_main  # noqa: E402
+from gluon_ssd.system.threads import use_whole_cpu  # noqa: E402
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,8 +30,8 @@ def demo(argv: Sequence[str] | None) -> int:
     command = parse(DemoCommand, argv, prog="demo_ssd.py", description=__doc__ or "")
     use_whole_cpu()
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
-    from gluon_ssd.build.console import console_log
-    from gluon_ssd.build.demo import detect_pictures
+    from gluon_ssd.commands.demo import detect_pictures
+    from gluon_ssd.system.log import console_log
 
     with console_log():
         for line in detect_pictures(command):

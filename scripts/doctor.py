@@ -14,7 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_ssd import doctor  # noqa: E402  (the path comes first)
+from gluon_ssd.doctor.examine import examine, summary  # noqa: E402  (the path comes first)
+from gluon_ssd.doctor.verdict import FAIL  # noqa: E402
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -23,11 +24,11 @@ def main(argv: list[str] | None = None) -> int:
     if arguments:
         print((__doc__ or "").strip())
         return 0 if arguments[0] in {"-h", "--help"} else 2
-    verdicts = doctor.examine()
+    verdicts = examine()
     for verdict in verdicts:
         print(verdict)
-    print(doctor.summary(verdicts))
-    return int(any(verdict.level == doctor.FAIL for verdict in verdicts))
+    print(summary(verdicts))
+    return int(any(verdict.level == FAIL for verdict in verdicts))
 
 
 if __name__ == "__main__":

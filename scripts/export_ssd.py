@@ -14,9 +14,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_ssd.cli import parse  # noqa: E402
-from gluon_ssd.options_tools import ExportCommand  # noqa: E402
-from gluon_ssd.script import run_main  # noqa: E402
+from gluon_ssd.options.declare import parse  # noqa: E402
+from gluon_ssd.options.export import ExportCommand  # noqa: E402
+from gluon_ssd.system.script import run_main  # noqa: E402
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,8 +28,8 @@ def export(argv: Sequence[str] | None) -> int:
     """Options, network, files, summary."""
     command = parse(ExportCommand, argv, prog="export_ssd.py", description=__doc__ or "")
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
-    from gluon_ssd.build.console import console_log
-    from gluon_ssd.build.export import export_network
+    from gluon_ssd.commands.export import export_network
+    from gluon_ssd.system.log import console_log
 
     with console_log():
         print(export_network(command))

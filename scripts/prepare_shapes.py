@@ -13,9 +13,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_ssd.cli import parse  # noqa: E402
-from gluon_ssd.options_data_tools import PrepareShapesOptions  # noqa: E402
-from gluon_ssd.script import run_main  # noqa: E402
+from gluon_ssd.options.data_tools import PrepareShapesOptions  # noqa: E402
+from gluon_ssd.options.declare import parse  # noqa: E402
+from gluon_ssd.system.script import run_main  # noqa: E402
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     options = parse(PrepareShapesOptions, argv, prog="prepare_shapes.py", description=__doc__ or "")
 
-    from gluon_ssd.build.data_tools import prepare_shapes
+    from gluon_ssd.commands.data_tools import prepare_shapes
 
     print(f"shapes data set in {prepare_shapes(options)}")
     return 0

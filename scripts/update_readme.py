@@ -13,9 +13,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from gluon_ssd.build.readme import with_current_tables  # noqa: E402
-from gluon_ssd.files import atomic_write  # noqa: E402
-from gluon_ssd.script import run_main  # noqa: E402
+from gluon_ssd.commands.readme import with_current_tables  # noqa: E402
+from gluon_ssd.system.files import atomic_write  # noqa: E402
+from gluon_ssd.system.script import run_main  # noqa: E402
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -109,7 +109,8 @@ def coco_set(root: Path, categories: dict[int, str], train: str, val: str) -> Pa
 
 def sure_network(classes: Sequence[str] = ("cat", "dog")):
     """An untrained network whose class heads are blown up: its best scores are 0.7 to 0.95."""
-    from gluon_ssd.models import build_network, initialize
+    from gluon_ssd.families.build import build_network
+    from gluon_ssd.models.first_weights import initialize
 
     network = build_network(NETWORK, classes=tuple(classes))
     initialize(network, seed=2)

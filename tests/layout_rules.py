@@ -5,77 +5,88 @@ from __future__ import annotations
 import ast
 import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "gluon_ssd"
 
 # --- who may import whom -------------------------------------------------------------------------
-# A unit is a module or sub-package right below gluon_ssd; "entry" is every script that is started.
-# Data and what it uses stay without compat, since spawned data workers must start without MXNet.
+# A unit is a folder or file below gluon_ssd; the longest name here that a file falls under counts.
+# "entry" is every script that is started. Each row may import the rows above it in this table.
 
-PLAIN = {"errors", "names", "cpu", "threads", "files", "cli", "script", "guard"} | {
-    "options",
-    "options_tools",
-    "options_tuning",
-}
-_ROW_0 = PLAIN | {"boxes", "progress", "compat"}
-_ROW_1 = {"anchors", "targets", "losses"}
-_ROW_2 = {"data", "models"}
-_ROW_3 = {"training", "evaluation", "deploy", "report"}
+_LOW = {"errors", "system", "detection"}
+_MODEL = {*_LOW, "detection.mxnet", "compat", "data.class_names", "models", "models.record"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
-    "names": {"errors"},
-    "cpu": set(),
-    "threads": {"cpu"},
-    "files": {"errors"},
-    "cli": {"errors", "names", "files"},
-    "script": {"errors"},
-    "guard": {"errors"},
-    "options": {"errors", "names", "files", "cli"},
-    "options_tools": {"errors", "names", "files", "cli", "options"},
-    "options_tuning": {"errors", "cli"},
-    "boxes": {"errors"},
-    "progress": set(),
-    "compat": {"errors", "cpu", "threads"},
-    "anchors": {"errors", "boxes"},
-    "targets": {"errors", "boxes"},
-    "losses": {"errors", "boxes", "compat"},
-    "data": (_ROW_0 - {"compat"}) | {"anchors", "targets"},
-    # Part of data, but never in a data worker: the MXNet plugin needs MXNet.
-    "dali": {"errors", "compat", "data"},
-    "models": _ROW_0 | _ROW_1,
-    "training": _ROW_0 | _ROW_1,
-    "precision": _ROW_0 | _ROW_1 | {"training"},
-    "evaluation": _ROW_0 | _ROW_1,
-    "report": _ROW_0 | _ROW_1,
-    "deploy": _ROW_0 | _ROW_1 | {"models"},
-    "build": _ROW_0 | _ROW_1 | _ROW_2 | _ROW_3,
-    "doctor": {"errors"},
-    "entry": PLAIN - {"names"} | {"build", "deploy", "report", "doctor"},
+    "system": {"errors"},
+    "compat": {"errors", "system"},
+    # NumPy alone, since data workers must start without MXNet; what runs on MXNet stands apart.
+    "detection": {"errors"},
+    "detection.mxnet": {"errors", "detection", "compat"},
+    "data": {"errors", "system", "detection", "data.class_names"},
+    "data.class_names": set(),
+    # Part of data, but never in a data worker: the plugin of DALI needs MXNet.
+    "data.dali": {"errors", "compat", "data"},
+    "models.record": {"errors", "system", "detection"},
+    "models": _MODEL - {"models"},
+    "families": {*_MODEL, "families.spec"},
+    "families.catalog": {"errors", "families.spec"},
+    "families.spec": {"errors", "detection", "data.class_names"},
+    "training": {*_LOW, "detection.mxnet", "compat", "models"},
+    "evaluation": _LOW,
+    "deploy": {*_MODEL, "families", "families.catalog", "families.spec"},
+    "report": {*_LOW, "compat"},
+    "options": {"errors", "families.catalog", "families.spec"},
+    "commands.wiring": set(),
+    "benchmarks": {"commands.wiring"},
+    "commands": {"commands.wiring", "benchmarks"},
+    "doctor": set(),
+    "entry": {"errors", "system", "options", "commands", "commands.wiring", "benchmarks", "doctor"},
+}
+_BELOW_COMMANDS = MAY_IMPORT.keys() - {
+    "commands",
+    "benchmarks",
+    "commands.wiring",
+    "entry",
+    "doctor",
+}
+for _above in ("commands.wiring", "benchmarks", "commands"):
+    MAY_IMPORT[_above] |= _BELOW_COMMANDS
+
+# Files that belong to another unit than their folder.
+UNIT_OF: dict[str, str] = {
+    "detection.decoding": "detection.mxnet",
+    "detection.multibox_loss": "detection.mxnet",
+    "families.zoo.spec": "families.spec",
+    # Until networks have an interface.
+    **{
+        f"models.{n}": "families"
+        for n in "class_heads detector first_weights record weights".split()
+    },
 }
 
-# Packages outside the standard library. MXNet comes through compat alone, GluonCV through models.
+# Packages outside the standard library. MXNet comes through compat alone.
 MAY_USE: dict[str, set[str]] = {
-    "boxes": {"numpy"},
-    "progress": {"tqdm"},
+    "system": {"tqdm"},
     "compat": {"numpy", "mxnet"},
-    "anchors": {"numpy"},
-    "targets": {"numpy"},
-    "losses": {"numpy"},
+    "detection": {"numpy", "numba"},
+    "detection.mxnet": {"numpy"},
     "data": {"numpy", "cv2", "tqdm"},
-    "dali": {"numpy", "nvidia"},
+    "data.dali": {"numpy", "nvidia"},
+    "models.record": {"numpy"},
     "models": {"numpy", "gluoncv"},
-    "training": {"numpy", "horovod"},
+    "families": {"numpy", "gluoncv"},
     # MXNet does not load its own mixed precision.
-    "precision": {"mxnet"},
+    "training": {"numpy", "horovod", "mxnet"},
     "evaluation": {"numpy", "pycocotools"},
-    "deploy": {"numpy", "numba", "neural_compressor"},
-    # GluonCV here is the other side of a benchmark.
-    "report": {"numpy", "cv2", "gluoncv", "matplotlib", "psutil", "tqdm"},
-    "build": {"numpy", "cv2", "tqdm"},
+    "deploy": {"numpy", "neural_compressor"},
+    "report": {"numpy", "cv2", "matplotlib"},
+    # GluonCV is the other side of a benchmark.
+    "benchmarks": {"numpy", "gluoncv", "matplotlib", "psutil"},
+    "commands.wiring": {"numpy", "cv2"},
+    "commands": {"numpy", "cv2"},
 }
 
 MAX_FUNCTION_LINES = 60
@@ -110,14 +121,16 @@ def unit_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     if parts[0] != PACKAGE:
         return "entry"
-    if parts[1:] in (("data", "dali"), ("training", "precision")):
-        return parts[2]
-    return "" if parts[1] == "__init__" else _unit(parts[1])
+    return _unit([part for part in parts[1:] if part != "__init__"])
 
 
-def _unit(name: str) -> str:
-    # One file of options per family of scripts; they stand on the same row.
-    return "options_tools" if name.startswith("options_") else name
+def _unit(parts: Sequence[str]) -> str:
+    """The unit of a dotted name below the package; "" when it is none of the table's."""
+    for length in range(len(parts), 0, -1):
+        name = ".".join(parts[:length])
+        if name in UNIT_OF or name in MAY_IMPORT:
+            return UNIT_OF.get(name, name)
+    return ""
 
 
 def imported_modules(tree: ast.Module, package: str) -> Iterator[tuple[int, str]]:
@@ -144,11 +157,11 @@ def import_complaints(tree: ast.Module, unit: str, package: str) -> list[str]:
     complaints = []
     for line, name in imported_modules(tree, package):
         top, _, rest = name.partition(".")
-        target = _unit(rest.split(".")[0])
+        target = _unit(rest.split("."))
         if top == PACKAGE:
             allowed = {unit, *MAY_IMPORT.get(unit, set())}
             # Anything else below gluon_ssd is a name of its __init__, such as __version__.
-            if target in MAY_IMPORT and target not in allowed:
+            if target and target not in allowed:
                 complaints.append(f"line {line}: {unit} imports {PACKAGE}.{target}")
         elif top not in sys.stdlib_module_names and top not in MAY_USE.get(unit, set()):
             complaints.append(f"line {line}: {unit} imports {top}")
@@ -195,7 +208,8 @@ def _public(body: list[ast.stmt]) -> Iterator[Function | ast.ClassDef]:
 
 def documentation_complaints(tree: ast.Module) -> list[str]:
     """Public names without docstring, public functions without full annotations."""
-    complaints = [] if ast.get_docstring(tree) else ["line 1: the module has no docstring"]
+    has_docstring = ast.get_docstring(tree) or not tree.body  # sub-packages are empty
+    complaints = [] if has_docstring else ["line 1: the module has no docstring"]
     for node in _public(tree.body):
         if not ast.get_docstring(node):
             complaints.append(f"line {node.lineno}: {node.name} has no docstring")

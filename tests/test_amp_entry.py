@@ -11,11 +11,11 @@ import time
 
 import pytest
 
-from gluon_ssd import cpu
-from gluon_ssd.build import devices
-from gluon_ssd.training import precision
+from gluon_ssd.commands.wiring import devices
+from gluon_ssd.system import cpu
 from gluon_ssd.training.checkpoint import load_checkpoint
 from gluon_ssd.training.journal import read_journal
+from gluon_ssd.training.precision import amp as precision
 from tests.entry_builders import (
     ROOT,
     arrays_of,

@@ -135,7 +135,8 @@ def test_grey_and_tiny_images_are_not_bad(data, out, weights):
 @pytest.fixture(scope="module")
 def foreign(tmp_path_factory):
     """Weights of another network of the zoo, for the same classes."""
-    from gluon_ssd.models import build_network, initialize
+    from gluon_ssd.families.build import build_network
+    from gluon_ssd.models.first_weights import initialize
     from gluon_ssd.models.weights import save_parameters
 
     network = build_network("ssd_300_mobilenet1.0_custom", classes=("cat", "dog"))

@@ -10,15 +10,7 @@ import shutil
 
 import pytest
 
-from tests.entry_builders import (
-    demo,
-    evaluate,
-    export,
-    leftovers,
-    one_error,
-    run_script,
-    train,
-)
+from tests.entry_builders import demo, evaluate, export, leftovers, one_error, run_script, train
 
 
 def only_line(ended):

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from gluon_ssd.models import build_network
-from gluon_ssd.models.init import initialize
+from gluon_ssd.families.build import build_network
+from gluon_ssd.models.first_weights import initialize
 from tests.data.builders import voc_object, voc_xml, write_voc
 from tests.entry_builders import export, one_error, run_script, sure_weights
 

@@ -13,11 +13,11 @@ import numpy as np
 import psutil
 import pytest
 
-from gluon_ssd.cli import parse
 from gluon_ssd.compat import mx
 from gluon_ssd.data.dataset import ListedDataset
-from gluon_ssd.deploy.runtime import load_deployed
-from gluon_ssd.options_eval import EvalCommand
+from gluon_ssd.deploy.mxnet.model import load_deployed
+from gluon_ssd.options.declare import parse
+from gluon_ssd.options.evaluate import EvalCommand
 from tests.entry_builders import (
     NETWORK,
     ROOT,
@@ -119,7 +119,7 @@ def test_classes_and_suppression_travel_with_the_int8_model(calibrated):
 
 def test_exported_model_keeps_its_own_name_and_goes_beside_the_script(data, prefix, tmp_path):
     """The folder is `model` beside the script, whatever the working directory."""
-    from gluon_ssd.build.calibration import calibrate
+    from gluon_ssd.commands.calibrate import calibrate
 
     argv = [*SMALL, "--deploy", "--model-prefix", prefix, "--calibration", "--calib-mode", "none"]
     argv += ["--dataset-root", data, "--batch-size", 2]
@@ -134,8 +134,8 @@ def test_exported_model_keeps_its_own_name_and_goes_beside_the_script(data, pref
 
 def drawn(data: Path, *argv: object) -> list[str]:
     """Names of the images that a command would calibrate with."""
-    from gluon_ssd.build.calibration import calibration_set
-    from gluon_ssd.build.networks import Model
+    from gluon_ssd.commands.calibrate import calibration_set
+    from gluon_ssd.commands.wiring.models import Model
 
     words = [*SMALL, "--dataset-root", data, "--calibration", *argv]
     command = parse(EvalCommand, [str(word) for word in words], prog="", description="")
@@ -309,7 +309,8 @@ INT8 = ("--network", "mobilenet1.0", "--data-shape", 512, "--quantized", "-j", 0
 
 @pytest.fixture(scope="module")
 def voc_weights(tmp_path_factory):
-    from gluon_ssd.models import build_network, initialize
+    from gluon_ssd.families.build import build_network
+    from gluon_ssd.models.first_weights import initialize
     from gluon_ssd.models.weights import save_parameters
 
     network = build_network("ssd_512_mobilenet1.0_voc")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gluon_ssd import doctor
+from gluon_ssd.doctor import examine as doctor
 from gluon_ssd.doctor import installation, machine
 from gluon_ssd.doctor.verdict import FAIL, NOTE, OK, Verdict
 

@@ -9,8 +9,8 @@ from collections import Counter
 
 import pytest
 
-from gluon_ssd.cli import parse
-from gluon_ssd.options_eval import EvalCommand
+from gluon_ssd.options.declare import parse
+from gluon_ssd.options.evaluate import EvalCommand
 from tests.entry_builders import (
     evaluate,
     export,

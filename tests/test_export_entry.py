@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gluon_ssd.compat import mx
-from gluon_ssd.deploy import load_deployed
+from gluon_ssd.deploy.mxnet.model import load_deployed
 from tests.entry_builders import (
     NETWORK,
     SMALL,

@@ -7,9 +7,9 @@ import json
 import cv2
 import pytest
 
-from gluon_ssd.deploy.exported import read_exported
-from gluon_ssd.deploy.int8_graph import layer_names
-from gluon_ssd.deploy.quantize import prepare_detector
+from gluon_ssd.deploy.mxnet.files import read_exported
+from gluon_ssd.deploy.mxnet.int8.quantize import prepare_detector
+from gluon_ssd.deploy.mxnet.int8.quantize_graph import layer_names
 from tests.entry_builders import export, found_set, one_error, run_script, sure_weights
 
 PER_IMAGE = 4

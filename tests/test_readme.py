@@ -7,22 +7,23 @@ import shlex
 
 import pytest
 
-from gluon_ssd import cli
-from gluon_ssd.options import TrainCommand
-from gluon_ssd.options_data_tools import CheckOptions, PrepareShapesOptions
-from gluon_ssd.options_eval import EvalCommand
-from gluon_ssd.options_loaders import LoaderBenchmark
-from gluon_ssd.options_scaling import NetworkBound, ScalingBenchmark
-from gluon_ssd.options_tools import (
+from gluon_ssd.options import declare as cli
+from gluon_ssd.options.benchmarks import (
     AmpBenchmark,
     DataBenchmark,
     DecodeBenchmark,
-    DemoCommand,
     DeployBenchmark,
     EvalBenchmark,
-    ExportCommand,
+    LoaderBenchmark,
+    NetworkBound,
+    ScalingBenchmark,
     TableBenchmark,
 )
+from gluon_ssd.options.data_tools import CheckOptions, PrepareShapesOptions
+from gluon_ssd.options.demo import DemoCommand
+from gluon_ssd.options.evaluate import EvalCommand
+from gluon_ssd.options.export import ExportCommand
+from gluon_ssd.options.train import TrainCommand
 from tests.entry_builders import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from gluon_ssd.build.training import summary
-from gluon_ssd.training.outputs import RunFiles
-from gluon_ssd.training.run import Outcome
+from gluon_ssd.commands.train import summary
+from gluon_ssd.training.fit import Outcome
+from gluon_ssd.training.run_files import RunFiles
 from tests.entry_builders import (
     ROOT,
     TRAIN,

@@ -343,7 +343,7 @@ def test_legacy_resume_starts_where_told_and_keeps_the_best_map(tmp_path, data):
 
 
 def test_pretrained_base_file_fills_the_backbone(tmp_path, data):
-    from gluon_ssd.models.zoo import classification_network
+    from gluon_ssd.families.zoo.network import classification_network
 
     classifier = classification_network("mobilenet0.25")
     classifier.initialize(mx.init.Xavier())

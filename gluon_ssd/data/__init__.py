@@ -1,1 +1,0 @@
-"""Data sets, their check, augmentation and loading: NumPy and OpenCV only, no MXNet."""

@@ -19,7 +19,7 @@ from gluon_ssd.data.dataset import Dataset
 from gluon_ssd.data.images import image_size, read_image
 from gluon_ssd.data.problems import LABELS_LOST, REASONS, Problem
 from gluon_ssd.errors import DataError
-from gluon_ssd.files import sha1_of
+from gluon_ssd.system.files import sha1_of
 
 _EXAMPLES = 3  # files named for each reason in the short report
 _ERROR_REASONS = 3  # reasons named in the one-line error

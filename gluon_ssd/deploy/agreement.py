@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gluon_ssd.boxes import iou_matrix
-from gluon_ssd.deploy.runtime import DeployedModel
+from gluon_ssd.deploy.mxnet.model import DeployedModel
+from gluon_ssd.detection.boxes import iou_matrix
 from gluon_ssd.errors import ModelError
 
 _IMAGES = 32

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gluon_ssd.errors import DataError, EnvironmentProblem
-from gluon_ssd.evaluation.boxsets import Detections, GroundTruth, check_labels
+from gluon_ssd.evaluation.detections import Detections, GroundTruth, check_labels
 from gluon_ssd.evaluation.result import Evaluation
-from gluon_ssd.files import atomic_write, ensure_directory
+from gluon_ssd.system.files import atomic_write, ensure_directory
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def coco_truth_from_file(
 
 
 def coco_truth_from_arrays(
-    truth: GroundTruth, sizes_hw: np.ndarray, classes: Sequence[str]
+    truth: GroundTruth, sizes_hw: NDArray[Any], classes: Sequence[str]
 ) -> CocoTruth:
     """Build COCO ground truth in memory for a data set that has no COCO file.
 
@@ -190,12 +191,12 @@ def _pycocotools(module: str, name: str) -> Any:
     return getattr({"coco": coco, "cocoeval": cocoeval}[module], name)
 
 
-def _to_xywh(boxes_px: np.ndarray) -> np.ndarray:
+def _to_xywh(boxes_px: NDArray[Any]) -> NDArray[Any]:
     boxes = boxes_px.astype(np.float64)
     return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2] + 1], axis=1)
 
 
-def _mean_known(precision: np.ndarray) -> float:
+def _mean_known(precision: NDArray[Any]) -> float:
     known = precision[precision > -1]  # pycocotools marks what has no ground truth with -1
     return float(known.mean()) if known.size else float("nan")
 

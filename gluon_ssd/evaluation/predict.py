@@ -8,10 +8,11 @@ from contextlib import nullcontext
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gluon_ssd.errors import DataError
-from gluon_ssd.evaluation.boxsets import Detections
-from gluon_ssd.progress import progress_bar
+from gluon_ssd.evaluation.detections import Detections
+from gluon_ssd.system.progress import progress_bar
 
 
 class BatchLike(Protocol):
@@ -21,16 +22,16 @@ class BatchLike(Protocol):
     """
 
     @property
-    def arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> dict[str, NDArray[Any]]:
         """Array by name."""
 
     @property
-    def indices(self) -> np.ndarray:
+    def indices(self) -> NDArray[Any]:
         """int64 (B,), positions in the data set."""
 
 
 Run = Callable[[Any], tuple[Any, Any, Any]]
-Gather = Callable[[np.ndarray], np.ndarray]
+Gather = Callable[[NDArray[Any]], NDArray[Any]]
 
 
 def predict(
@@ -81,10 +82,10 @@ def predict(
 
 
 def _one_ahead(
-    run: Run, batches: Iterable[tuple[np.ndarray, np.ndarray]]
-) -> Iterator[tuple[np.ndarray, Any]]:
+    run: Run, batches: Iterable[tuple[NDArray[Any], NDArray[Any]]]
+) -> Iterator[tuple[NDArray[Any], Any]]:
     """(indices, outputs) of every batch, each after the one behind it was pushed."""
-    waiting: tuple[np.ndarray, Any] | None = None
+    waiting: tuple[NDArray[Any], Any] | None = None
     for indices, images in batches:
         outputs = run(images)
         if waiting is not None:
@@ -94,7 +95,7 @@ def _one_ahead(
         yield waiting
 
 
-def _to_numpy(array: Any) -> np.ndarray:
+def _to_numpy(array: Any) -> NDArray[Any]:
     return array.asnumpy() if hasattr(array, "asnumpy") else np.asarray(array)
 
 
@@ -105,9 +106,9 @@ class _Collector:
         self._seen = np.zeros(num_images, np.int64)
         self._sizes_hw = np.zeros((num_images, 2), np.int64)
         self._input_size_hw: tuple[int, int] | None = None
-        self._parts: list[tuple[np.ndarray, ...]] = []
+        self._parts: list[tuple[NDArray[Any], ...]] = []
 
-    def announce(self, batch: BatchLike) -> tuple[np.ndarray, np.ndarray]:
+    def announce(self, batch: BatchLike) -> tuple[NDArray[Any], NDArray[Any]]:
         """Note which images come, and their sizes. Returns (indices, images)."""
         images, indices = batch.arrays["image"], np.array(batch.indices)
         input_size_hw = (images.shape[2], images.shape[3])
@@ -127,7 +128,7 @@ class _Collector:
         return indices, images
 
     def add(
-        self, indices: np.ndarray, ids: np.ndarray, scores: np.ndarray, bboxes: np.ndarray
+        self, indices: NDArray[Any], ids: NDArray[Any], scores: NDArray[Any], bboxes: NDArray[Any]
     ) -> None:
         """Keep the rows of one batch that hold a detection."""
         assert self._input_size_hw is not None, "a batch is announced before it is added"
@@ -150,7 +151,7 @@ class _Collector:
         sizes = gather(np.array([self._input_size_hw or (0, 0)], np.int64)).max(axis=0)
         self._input_size_hw = (int(sizes[0]), int(sizes[1])) if sizes.any() else None
 
-    def _columns(self) -> list[np.ndarray]:
+    def _columns(self) -> list[NDArray[Any]]:
         """Image index int64, label int64, score float32 and box float32 (N, 4) of what is kept."""
         nothing = (
             np.zeros(0, np.int64),

@@ -7,11 +7,12 @@ most even if that one is taken, and classes without ground truth are left out of
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gluon_ssd.evaluation.boxsets import Detections, GroundTruth, check_labels, scale_to_input
+from gluon_ssd.evaluation.detections import Detections, GroundTruth, check_labels, scale_to_input
 from gluon_ssd.evaluation.result import Evaluation
 
 _IGNORED = -1
@@ -72,8 +73,8 @@ def evaluate_voc(
 
 
 def _select(
-    boxes: Detections | GroundTruth, boxes_px: np.ndarray, mask: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    boxes: Detections | GroundTruth, boxes_px: NDArray[Any], mask: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """(image_index, boxes_px with the added pixel, scores or nothing) of one class."""
     shifted = boxes_px[mask].copy()
     shifted[:, 2:] += 1
@@ -82,9 +83,9 @@ def _select(
 
 
 def _class_average_precision(
-    found: tuple[np.ndarray, np.ndarray, np.ndarray],
-    annotated: tuple[np.ndarray, np.ndarray, np.ndarray],
-    difficult: np.ndarray,
+    found: tuple[NDArray[Any], NDArray[Any], NDArray[Any]],
+    annotated: tuple[NDArray[Any], NDArray[Any], NDArray[Any]],
+    difficult: NDArray[Any],
     *,
     iou_threshold: float,
     eleven_points: bool,
@@ -107,7 +108,7 @@ def _class_average_precision(
     return integrate(recall, precision)
 
 
-def _order_within_images(image_index: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def _order_within_images(image_index: NDArray[Any], scores: NDArray[Any]) -> NDArray[Any]:
     """Order that keeps images in sequence and puts the best score of each first."""
     starts = np.flatnonzero(np.diff(image_index, prepend=-1))
     groups = np.split(np.arange(len(scores)), starts[1:]) if len(scores) else []
@@ -117,12 +118,12 @@ def _order_within_images(image_index: np.ndarray, scores: np.ndarray) -> np.ndar
 
 
 def _best_truth(
-    image_index: np.ndarray,
-    boxes: np.ndarray,
-    truth_image_index: np.ndarray,
-    truth_boxes: np.ndarray,
+    image_index: NDArray[Any],
+    boxes: NDArray[Any],
+    truth_image_index: NDArray[Any],
+    truth_boxes: NDArray[Any],
     iou_threshold: float,
-) -> np.ndarray:
+) -> NDArray[Any]:
     """For each detection the row of the ground truth it overlaps most, or -1 below the threshold.
 
     All pairs of one image are laid out in a row: N detections with 0..M partners each.
@@ -145,7 +146,7 @@ def _best_truth(
     return owner
 
 
-def _paired_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _paired_iou(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     """IoU of row i of `a` with row i of `b`, in float32 and in the reference's order of terms."""
     upper_left = np.maximum(a[:, :2], b[:, :2])
     lower_right = np.minimum(a[:, 2:], b[:, 2:])
@@ -156,7 +157,7 @@ def _paired_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.divide(shared, union, out=np.zeros_like(shared), where=union != 0)
 
 
-def _outcomes(owner: np.ndarray, difficult: np.ndarray) -> np.ndarray:
+def _outcomes(owner: NDArray[Any], difficult: NDArray[Any]) -> NDArray[Any]:
     """1 hit, 0 miss or repeat, -1 ignored, for detections whose best ones come first."""
     outcome = np.zeros(len(owner), np.int64)
     matched = np.flatnonzero(owner >= 0)
@@ -166,7 +167,7 @@ def _outcomes(owner: np.ndarray, difficult: np.ndarray) -> np.ndarray:
     return outcome
 
 
-def _eleven_point_mean(recall: np.ndarray, precision: np.ndarray) -> float:
+def _eleven_point_mean(recall: NDArray[Any], precision: NDArray[Any]) -> float:
     """Mean over recalls 0, 0.1, ..., 1 of the best precision at that recall or beyond."""
     total = 0.0
     for level in np.arange(0.0, 1.1, 0.1):
@@ -175,7 +176,7 @@ def _eleven_point_mean(recall: np.ndarray, precision: np.ndarray) -> float:
     return float(total)
 
 
-def _area_under_curve(recall: np.ndarray, precision: np.ndarray) -> float:
+def _area_under_curve(recall: NDArray[Any], precision: NDArray[Any]) -> float:
     """Area under the precision envelope, summed where recall changes."""
     recall = np.concatenate(([0.0], recall, [1.0]))
     precision = np.concatenate(([0.0], precision, [0.0]))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from gluon_ssd.compat import mx
-from gluon_ssd.models.decode import DetectionDecoder
-from gluon_ssd.models.zoo import SsdNetwork
+from gluon_ssd.detection.decoding import DetectionDecoder
+from gluon_ssd.families.zoo.network import SsdNetwork
 
 
 class Detector(mx.gluon.HybridBlock):

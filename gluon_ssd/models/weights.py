@@ -13,12 +13,12 @@ import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import EnvironmentProblem, WeightsError
-from gluon_ssd.files import atomic_path
-from gluon_ssd.models.heads import ClassChange, adapt_heads, classes_in_file
-from gluon_ssd.models.init import complete_shapes, device_list
+from gluon_ssd.families.zoo.network import SsdNetwork
+from gluon_ssd.models.class_heads import ClassChange, adapt_heads, classes_in_file
+from gluon_ssd.models.first_weights import complete_shapes, device_list
 from gluon_ssd.models.params_file import mismatch, read_params
-from gluon_ssd.models.saved import SavedModel, read_sidecar, write_sidecar
-from gluon_ssd.models.zoo import SsdNetwork
+from gluon_ssd.models.record import SavedModel, read_sidecar, write_sidecar
+from gluon_ssd.system.files import atomic_path
 
 _LOG = logging.getLogger(__name__)
 

@@ -1,1 +1,0 @@
-"""Measure, compare, draw and tabulate."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from gluon_ssd.boxes import clip_boxes
+from gluon_ssd.detection.boxes import clip_boxes
 
 
 def class_color(index: int) -> tuple[int, int, int]:

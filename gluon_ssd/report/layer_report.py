@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gluon_ssd.files import atomic_path, atomic_write
 from gluon_ssd.report.tables import markdown_table
+from gluon_ssd.system.files import atomic_path, atomic_write
 
 # Blue and orange of the Okabe-Ito set, which colour-blind readers can tell apart.
 _CLASS, _BOX = "#0072B2", "#D55E00"

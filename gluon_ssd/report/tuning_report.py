@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gluon_ssd.files import atomic_path, atomic_write
 from gluon_ssd.report.tables import markdown_table
+from gluon_ssd.system.files import atomic_path, atomic_write
 
 # Blue, orange and green of the Okabe-Ito set, which colour-blind readers can tell apart.
 _PASSED, _MISSED, _CHOSEN, _FP32 = "#0072B2", "#D55E00", "#009E73", "#555555"

@@ -1,1 +1,0 @@
-"""Training a network from batches: loop, schedule, optimiser, checkpoints, journal, whole runs."""

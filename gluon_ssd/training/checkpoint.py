@@ -25,7 +25,7 @@ import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
-from gluon_ssd.files import atomic_write
+from gluon_ssd.system.files import atomic_write
 from gluon_ssd.training.optimizer import Optimizer, named_parameters
 
 _FORMAT = 1

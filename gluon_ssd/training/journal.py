@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from gluon_ssd.errors import EnvironmentProblem
-from gluon_ssd.files import atomic_write, ensure_directory, write_problem
+from gluon_ssd.system.files import atomic_write, ensure_directory, write_problem
 
 Event = dict[str, Any]
 Position = tuple[int, int]  # (epoch, next batch)

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from gluon_ssd.errors import DivergedError
-from gluon_ssd.training.finite import WeightWatch
+from gluon_ssd.training.devices import Devices, Loss, Losses
 from gluon_ssd.training.optimizer import Optimizer
-from gluon_ssd.training.parallel import Devices, Loss, Losses
-from gluon_ssd.training.precision import FullPrecision, Precision
-from gluon_ssd.training.team import Alone, Team
+from gluon_ssd.training.precision.amp import FullPrecision, Precision
+from gluon_ssd.training.team.team import Alone, Team
+from gluon_ssd.training.weight_watch import WeightWatch
 
 _MAX_NAMES = 32  # the usual batch; a message has to end somewhere
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
-from gluon_ssd.training.team import Alone, Team
+from gluon_ssd.training.team.team import Alone, Team
 
 
 def named_parameters(network: Any) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gluon_ssd.errors import OptionError
+from gluon_ssd.system.signals import StopRequest
 from gluon_ssd.training.journal import Event
+from gluon_ssd.training.learning_rate import Schedule
 from gluon_ssd.training.loop import Batch, ImageNames
-from gluon_ssd.training.schedule import Schedule
-from gluon_ssd.training.signals import StopRequest
 
 
 class Batches(Protocol):

@@ -94,7 +94,7 @@ class LateDataset(NumberedDataset):
 
 def hold_a_loader(pids_file: str) -> None:
     """Start two workers, one of them stuck; write down their ids and wait to be killed."""
-    from gluon_ssd.data.loader import Loader
+    from gluon_ssd.data.loading.loader import Loader
 
     maker = NumberSamples("hang", at=5)
     loader = Loader(NumberedDataset(40), maker, batch_size=4, shuffle=False, seed=0, num_workers=2)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from gluon_ssd.data.color import ColorDraw
-from gluon_ssd.data.transforms import INTERPOLATIONS, TrainDraw
+from gluon_ssd.data.augment.color import ColorDraw
+from gluon_ssd.data.augment.transforms import INTERPOLATIONS, TrainDraw
 
 
 def slow_colors(pixels: np.ndarray, draw: ColorDraw, *, contrast_first: bool) -> np.ndarray:

@@ -5,9 +5,9 @@ import shutil
 import pytest
 
 from gluon_ssd.data.check import Report, check_dataset
-from gluon_ssd.data.custom import open_dataset
 from gluon_ssd.data.problems import Problem
-from gluon_ssd.data.voc import VocDataset
+from gluon_ssd.data.sources.custom import open_dataset
+from gluon_ssd.data.sources.voc import VocDataset
 from gluon_ssd.errors import DataError
 from tests.data.builders import voc_object, voc_xml, write_image, write_voc
 

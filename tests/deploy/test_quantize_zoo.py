@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gluon_ssd.deploy.export import export_detector
-from gluon_ssd.deploy.exported import read_exported
-from gluon_ssd.deploy.quantize import quantize_detector
-from gluon_ssd.models import DetectionDecoder, Detector, SavedModel, build_network, initialize
+from gluon_ssd.deploy.mxnet.export import export_detector
+from gluon_ssd.deploy.mxnet.files import read_exported
+from gluon_ssd.deploy.mxnet.int8.quantize import quantize_detector
+from gluon_ssd.detection.decoding import DetectionDecoder
+from gluon_ssd.families.build import build_network
+from gluon_ssd.models.detector import Detector
+from gluon_ssd.models.first_weights import initialize
+from gluon_ssd.models.record import SavedModel
 
 # The smallest size that keeps every level at a pixel or more.
 NETWORKS = {

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from gluon_ssd.deploy.export import export_detector
-from gluon_ssd.deploy.quantize import prepare_detector
-from gluon_ssd.deploy.runtime import load_deployed
-from gluon_ssd.deploy.tune import Judge, Outcome, tune_detector
-from gluon_ssd.deploy.tune_history import History
-from gluon_ssd.deploy.tune_trial import SearchSettings, Trial
-from gluon_ssd.models import build_network, initialize
-from gluon_ssd.models.decode import DetectionDecoder
+from gluon_ssd.deploy.mxnet.export import export_detector
+from gluon_ssd.deploy.mxnet.int8.quantize import prepare_detector
+from gluon_ssd.deploy.mxnet.model import load_deployed
+from gluon_ssd.deploy.tuning.history import History
+from gluon_ssd.deploy.tuning.search import Judge, Outcome, tune_detector
+from gluon_ssd.deploy.tuning.trial import SearchSettings, Trial
+from gluon_ssd.detection.decoding import DetectionDecoder
+from gluon_ssd.families.build import build_network
 from gluon_ssd.models.detector import Detector
-from gluon_ssd.models.saved import SavedModel
+from gluon_ssd.models.first_weights import initialize
+from gluon_ssd.models.record import SavedModel
 
 SIZE = 64
 IMAGES = np.random.default_rng(1).normal(0, 1, (16, 3, SIZE, SIZE)).astype(np.float32)

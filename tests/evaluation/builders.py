@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gluon_ssd.evaluation import Detections, GroundTruth, collect_ground_truth
+from gluon_ssd.evaluation.detections import Detections, GroundTruth, collect_ground_truth
 
 
 @dataclass

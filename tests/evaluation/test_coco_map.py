@@ -13,12 +13,12 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from gluon_ssd.errors import DataError, EnvironmentProblem
-from gluon_ssd.evaluation import (
+from gluon_ssd.evaluation.coco_map import (
     coco_truth_from_arrays,
     coco_truth_from_file,
-    collect_ground_truth,
     evaluate_coco,
 )
+from gluon_ssd.evaluation.detections import collect_ground_truth
 from tests.evaluation.builders import annotation, detections, random_set
 
 CLASSES = ("ant", "bee", "cat", "dog", "eel")
@@ -143,7 +143,8 @@ import sys
 sys.path[:0] = {[os.path.abspath(".")]!r}
 from pathlib import Path
 from tests.evaluation.builders import annotation, detections
-from gluon_ssd.evaluation import coco_truth_from_arrays, collect_ground_truth, evaluate_coco
+from gluon_ssd.evaluation.coco_map import coco_truth_from_arrays, evaluate_coco
+from gluon_ssd.evaluation.detections import collect_ground_truth
 truth = collect_ground_truth([annotation([[0, 0, 9, 9]], [0])])
 found = detections([(0, 0, 0.9, 0, 0, 9, 9)], 1)
 coco = coco_truth_from_arrays(truth, found.sizes_hw, ("ant",))

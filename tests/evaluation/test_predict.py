@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gluon_ssd.errors import DataError
-from gluon_ssd.evaluation import predict
+from gluon_ssd.evaluation.predict import predict
 
 
 @dataclass

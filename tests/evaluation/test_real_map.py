@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gluon_ssd.data.loader import Loader
-from gluon_ssd.data.samples import EvalSamples
-from gluon_ssd.data.voc import VocDataset
-from gluon_ssd.deploy import load_deployed
-from gluon_ssd.evaluation import collect_ground_truth, evaluate_voc, predict
+from gluon_ssd.data.loading.loader import Loader
+from gluon_ssd.data.loading.samples import EvalSamples
+from gluon_ssd.data.sources.voc import VocDataset
+from gluon_ssd.deploy.mxnet.model import load_deployed
+from gluon_ssd.evaluation.detections import collect_ground_truth
+from gluon_ssd.evaluation.predict import predict
+from gluon_ssd.evaluation.voc_map import evaluate_voc
 
 
 @pytest.mark.slow

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from gluon_ssd.errors import DataError
-from gluon_ssd.evaluation import collect_ground_truth, evaluate_voc
+from gluon_ssd.evaluation.detections import collect_ground_truth
+from gluon_ssd.evaluation.voc_map import evaluate_voc
 from tests.evaluation.builders import annotation, detections, random_set
 
 CLASSES = ("ant", "bee", "cat", "dog", "eel")

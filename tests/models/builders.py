@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.models import SsdNetwork, build_network, initialize
+from gluon_ssd.families.build import build_network
+from gluon_ssd.families.zoo.network import SsdNetwork
+from gluon_ssd.models.first_weights import initialize
 
 SMALL = "ssd_300_mobilenet0.25_custom"
 BIAS_0 = "class_predictors.0.predictor.bias"

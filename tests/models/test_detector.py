@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from gluon_ssd.compat import mx
-from gluon_ssd.models import DetectionDecoder, Detector
-from gluon_ssd.models.zoo import quiet_symbol_blocks
+from gluon_ssd.detection.decoding import DetectionDecoder
+from gluon_ssd.families.zoo.network import quiet_symbol_blocks
+from gluon_ssd.models.detector import Detector
 from tests.models.builders import small_network
 
 

@@ -8,16 +8,13 @@ import numpy as np
 import pytest
 
 from gluon_ssd.compat import mx
+from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.errors import EnvironmentProblem, WeightsError
-from gluon_ssd.models import (
-    Detector,
-    build_network,
-    initialize,
-    load_parameters,
-    save_parameters,
-)
-from gluon_ssd.models.saved import sidecar_path
-from gluon_ssd.names import VOC_CLASSES
+from gluon_ssd.families.build import build_network
+from gluon_ssd.models.detector import Detector
+from gluon_ssd.models.first_weights import initialize
+from gluon_ssd.models.record import sidecar_path
+from gluon_ssd.models.weights import load_parameters, save_parameters
 from tests.models.builders import BIAS_0, WEIGHT_0, number_heads, small_network, values_of
 
 

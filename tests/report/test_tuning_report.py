@@ -7,12 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gluon_ssd.report.tuning_report import (
-    TuningRow,
-    make_figure,
-    tuning_table,
-    write_tuning_report,
-)
+from gluon_ssd.report.tuning_report import TuningRow, make_figure, tuning_table, write_tuning_report
 
 ROWS = [
     TuningRow(0, "float32", 0.6385, 16.0, 1.0, 17.7, None, 40.0),

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.cpu import cpu_flags, has_bfloat16
 from gluon_ssd.errors import DivergedError
+from gluon_ssd.system.cpu import cpu_flags, has_bfloat16
 from gluon_ssd.training.checkpoint import load_checkpoint
+from gluon_ssd.training.fit import fit
 from gluon_ssd.training.journal import read_journal
-from gluon_ssd.training.precision import MixedPrecision
-from gluon_ssd.training.run import fit
+from gluon_ssd.training.precision.amp import MixedPrecision
 from tests.training.builders import (
     NUM_CLASSES,
     SyntheticBatches,

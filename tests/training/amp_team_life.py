@@ -12,16 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.cpu import cpu_flags, has_bfloat16
-from gluon_ssd.training.horovod import HorovodTeam
-from gluon_ssd.training.run import fit
-from tests.training.amp_life import (
-    LargeGradients,
-    ScaledFloat32,
-    WideDetector,
-    in_bfloat16,
-    make,
-)
+from gluon_ssd.system.cpu import cpu_flags, has_bfloat16
+from gluon_ssd.training.fit import fit
+from gluon_ssd.training.team.horovod import HorovodTeam
+from tests.training.amp_life import LargeGradients, ScaledFloat32, WideDetector, in_bfloat16, make
 from tests.training.builders import SyntheticBatches, arrays_of, make_hooks, make_plan
 from tests.training.team_parts import PlainDetector
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gluon_ssd.compat import mx
+from gluon_ssd.training.learning_rate import Schedule
 from gluon_ssd.training.plan import Hooks, Plan
-from gluon_ssd.training.schedule import Schedule
 
 NUM_CLASSES = 3
 NUM_ANCHORS = 32  # 4 x 4 pixels, 2 shapes each

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.training.horovod import HorovodTeam
-from gluon_ssd.training.parallel import Devices
-from gluon_ssd.training.run import fit
+from gluon_ssd.training.devices import Devices
+from gluon_ssd.training.fit import fit
+from gluon_ssd.training.team.horovod import HorovodTeam
 from tests.training.builders import (
     SyntheticBatches,
     arrays_of,

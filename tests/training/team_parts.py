@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.losses import multibox_loss
-from gluon_ssd.training.finite import WeightWatch
+from gluon_ssd.detection.multibox_loss import multibox_loss
+from gluon_ssd.training.devices import Devices
 from gluon_ssd.training.loop import Learner, train_one_epoch
 from gluon_ssd.training.optimizer import Optimizer
-from gluon_ssd.training.parallel import Devices
-from gluon_ssd.training.team import Alone
+from gluon_ssd.training.team.team import Alone
+from gluon_ssd.training.weight_watch import WeightWatch
 from tests.training.builders import NUM_ANCHORS, NUM_CLASSES, Batch, arrays_of
 
 GLOBAL_BATCH = 8

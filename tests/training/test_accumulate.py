@@ -6,15 +6,10 @@ import numpy as np
 import pytest
 
 from gluon_ssd.compat import mx
-from gluon_ssd.training.parallel import Devices
-from gluon_ssd.training.run import fit
+from gluon_ssd.training.devices import Devices
+from gluon_ssd.training.fit import fit
 from tests.training.builders import arrays_of, make_hooks, make_plan
-from tests.training.team_parts import (
-    Pieces,
-    assert_close_weights,
-    make_plain,
-    train_plain,
-)
+from tests.training.team_parts import Pieces, assert_close_weights, make_plain, train_plain
 
 
 @pytest.mark.parametrize("clip", [None, 0.05], ids=["whole", "clipped"])

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from gluon_ssd.compat import mx
+from gluon_ssd.detection.multibox_loss import multibox_loss
 from gluon_ssd.errors import EnvironmentProblem, WeightsError
-from gluon_ssd.losses import multibox_loss
 from gluon_ssd.training.checkpoint import (
     changed_options,
     first_non_finite,
@@ -20,14 +20,9 @@ from gluon_ssd.training.checkpoint import (
     run_arrays,
     save_checkpoint,
 )
+from gluon_ssd.training.devices import Devices
 from gluon_ssd.training.optimizer import Optimizer
-from gluon_ssd.training.parallel import Devices
-from tests.training.builders import (
-    SyntheticBatches,
-    arrays_of,
-    assert_same_weights,
-    make_network,
-)
+from tests.training.builders import SyntheticBatches, arrays_of, assert_same_weights, make_network
 
 FACTS = {
     "epoch": 3,

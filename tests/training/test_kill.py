@@ -16,16 +16,10 @@ import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.training.checkpoint import load_checkpoint
+from gluon_ssd.training.fit import fit
 from gluon_ssd.training.journal import read_journal
-from gluon_ssd.training.outputs import RunFiles
-from gluon_ssd.training.run import fit
-from tests.training.builders import (
-    SyntheticBatches,
-    make_hooks,
-    make_network,
-    make_plan,
-    score_of,
-)
+from gluon_ssd.training.run_files import RunFiles
+from tests.training.builders import SyntheticBatches, make_hooks, make_network, make_plan, score_of
 
 KILLED = -signal.SIGKILL
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from gluon_ssd.cpu import cpu_flags, has_bfloat16
+from gluon_ssd.system.cpu import cpu_flags, has_bfloat16
 from tests.training.team_launch import arrays_of_ranks, run_two
 
 pytestmark = pytest.mark.horovod

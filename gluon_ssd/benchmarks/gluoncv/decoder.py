@@ -1,0 +1,144 @@
+"""GluonCV's detection layer as a block of its own: what ours is measured and tested against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from gluoncv.nn.coder import MultiPerClassDecoder, NormalizedBoxCenterDecoder
+
+from gluon_ssd.compat import mx
+from gluon_ssd.detection.decoding import DecodeSettings, decode_detections
+
+DecodeInputs = tuple[Any, Any, Any]
+Layer = Callable[[DecodeInputs], Any]
+
+
+class OriginalLayer(mx.gluon.HybridBlock):
+    """Class probabilities, offsets and anchors to detections in GluonCV's way, by its own blocks.
+
+    Every class gets a block of rows (class, score, box); all of them are joined and sorted by
+    `box_nms`.
+
+    Args:
+        num_classes: foreground classes C.
+        settings: as in the zoo by default; GluonCV has one score threshold for all, 0.01.
+    """
+
+    def __init__(self, num_classes: int, settings: DecodeSettings | None = None) -> None:
+        super().__init__()
+        self._settings = settings or DecodeSettings()
+        self._num_classes = num_classes
+        self.boxes = NormalizedBoxCenterDecoder(
+            self._settings.stds, minimal_opset=self._settings.plain_ops
+        )
+        self.classes = MultiPerClassDecoder(num_classes + 1, thresh=self._settings.score_thresh)
+
+    def hybrid_forward(
+        self, F: Any, probabilities: Any, box_offsets: Any, anchors: Any
+    ) -> tuple[Any, Any, Any]:
+        """Detections from probabilities (B, A, C + 1); otherwise as `DetectionDecoder`."""
+        settings = self._settings
+        boxes = self.boxes(box_offsets, anchors)
+        ids, scores = self.classes(probabilities)
+        blocks = []
+        for index in range(self._num_classes):
+            own = {"axis": -1, "begin": index, "end": index + 1}
+            columns = F.slice_axis(ids, **own), F.slice_axis(scores, **own), boxes
+            blocks.append(F.concat(*columns, dim=-1))
+        rows = F.concat(*blocks, dim=1)
+        if settings.suppresses:
+            rows = F.contrib.box_nms(
+                rows,
+                overlap_thresh=settings.nms_thresh,
+                topk=settings.nms_topk,
+                valid_thresh=settings.score_thresh,
+                id_index=0,
+                score_index=1,
+                coord_start=2,
+            )
+            if settings.post_nms > 0:
+                rows = F.slice_axis(rows, axis=1, begin=0, end=settings.post_nms)
+        ends = ((0, 1), (1, 2), (2, 6))
+        return tuple(F.slice_axis(rows, axis=2, begin=begin, end=end) for begin, end in ends)
+
+
+class _OurLayer(mx.gluon.HybridBlock):
+    """`decode_detections` on the same inputs."""
+
+    def __init__(self, num_classes: int, num_anchors: int, *, follows_network: bool) -> None:
+        super().__init__()
+        self._follows_network = follows_network
+        self._facts: dict[str, Any] = {"num_classes": num_classes, "num_anchors": num_anchors}
+
+    def hybrid_forward(self, F: Any, probabilities: Any, box_offsets: Any, anchors: Any) -> Any:
+        """Detections; see `OriginalLayer`."""
+        if not self._follows_network:
+            # Reshaping an input of a graph copies it too, at half the speed.
+            probabilities = F.identity(probabilities)
+        return decode_detections(
+            F, probabilities, box_offsets, anchors, has_background=True, **self._facts
+        )
+
+
+class _AfterSoftmax(mx.gluon.HybridBlock):
+    """A layer that starts from logits."""
+
+    def __init__(self, layer: mx.gluon.HybridBlock) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def hybrid_forward(self, F: Any, logits: Any, box_offsets: Any, anchors: Any) -> Any:
+        """Detections; see `OriginalLayer`."""
+        return self.layer(F.softmax(logits, axis=-1), box_offsets, anchors)
+
+
+def layers_to_compare(
+    class_logits: np.ndarray,
+    box_offsets: np.ndarray,
+    anchors: np.ndarray,
+    *,
+    prepare: Callable[[Any, DecodeInputs], Layer] | None = None,
+) -> dict[str, tuple[DecodeInputs, Layer, Layer]]:
+    """What a benchmark of the detection layer needs.
+
+    Args:
+        class_logits: float32 (B, A, C + 1).
+        box_offsets: float32 (B, A, 4).
+        anchors: float32 (1, A, 4), centre form, px.
+        prepare: makes a callable of our block and its inputs, as deployment does; without it our
+            layer is hybridised like the original.
+
+    Returns:
+        "from probabilities" and "from logits", each with (inputs, original, ours): the arrays, and
+        two callables of them. The original is hybridised with static memory, as in the legacy
+        scripts; what the layers return may still be under way.
+    """
+    logits, offsets, centers = (mx.nd.array(a) for a in (class_logits, box_offsets, anchors))
+    num_anchors, num_classes = class_logits.shape[1], class_logits.shape[2] - 1
+    probabilities = mx.nd.softmax(logits, axis=-1)
+
+    prepare = prepare or (lambda layer, inputs: _hybridised(layer))
+    facts = num_classes, num_anchors
+    starts = {
+        "from probabilities": (
+            (probabilities, offsets, centers),
+            OriginalLayer(num_classes),
+            _OurLayer(*facts, follows_network=False),
+        ),
+        "from logits": (
+            (logits, offsets, centers),
+            _AfterSoftmax(OriginalLayer(num_classes)),
+            _AfterSoftmax(_OurLayer(*facts, follows_network=True)),
+        ),
+    }
+    return {
+        start: (inputs, _hybridised(original), prepare(ours, inputs))
+        for start, (inputs, original, ours) in starts.items()
+    }
+
+
+def _hybridised(layer: mx.gluon.HybridBlock) -> Layer:
+    layer.hybridize(static_alloc=True, static_shape=True)
+    return lambda inputs: layer(*inputs)

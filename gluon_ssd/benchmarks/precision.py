@@ -1,0 +1,115 @@
+"""Options -> a training step and an inference in float32 and in the lower type, timed in turns."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from gluon_ssd.commands.wiring.models import network_model
+from gluon_ssd.compat import mx
+from gluon_ssd.deploy.mxnet.low_precision import in_low_precision
+from gluon_ssd.detection.multibox_loss import multibox_loss
+from gluon_ssd.families.build import build_network
+from gluon_ssd.families.zoo.network import SsdNetwork
+from gluon_ssd.models.first_weights import initialize
+from gluon_ssd.options.benchmarks import AmpBenchmark
+from gluon_ssd.report.timing import Comparison, compare, compute_threads
+from gluon_ssd.training.devices import Devices
+from gluon_ssd.training.optimizer import Optimizer
+from gluon_ssd.training.precision.amp import FullPrecision, MixedPrecision, Precision, low_precision
+
+_log = logging.getLogger(__name__)
+
+_POSITIVES = 20  # anchors of an image that have an object, about as in VOC
+_RATE = 1e-9  # the update takes its time, and leaves the weights where they are
+_WARMUP = 2
+
+
+def precision_rows(options: AmpBenchmark) -> Iterator[dict[str, Any]]:
+    """One row per network and task.
+
+    Raises:
+        EnvironmentProblem: this machine computes in float32 alone.
+    """
+    context = mx.gpu(0) if mx.context.num_gpus() else mx.cpu()
+    mixed_type = low_precision(context)
+    for name in options.network_names:
+        _log.info("measuring %s ...", name)
+        network = build_network(name)
+        initialize(network, [context])
+        facts = {"network": name, "type": mixed_type, "threads": compute_threads()}
+        tasks = {
+            "training step": (options.batch_size, _training),
+            "inference": (1, _inference),
+        }
+        for task, (batch, measure) in tasks.items():
+            compared = measure(network, mixed_type, batch, options.rounds, context)
+            yield {**facts, "task": task, "batch": batch, **_ratios(compared)}
+
+
+def _ratios(compared: Comparison) -> dict[str, float]:
+    return {
+        "float32, ms": compared.first.median_ms,
+        "mixed, ms": compared.second.median_ms,
+        "times faster": 1 / compared.ratio,
+        "p10": 1 / compared.high,
+        "p90": 1 / compared.low,
+    }
+
+
+def _training(network: SsdNetwork, dtype: str, batch: int, rounds: int, context: Any) -> Comparison:
+    """Forward pass, loss, backward pass and update on the same weights."""
+    height, width = network.input_size_hw
+    network.hybridize(static_alloc=True, static_shape=True)
+    mixed = MixedPrecision(dtype)
+    mixed.convert(network, (3, height, width))
+    arrays = _batch(batch, (height, width), network.num_anchors(), len(network.classes))
+    plain, lowered = (_step(network, precision, context) for precision in (FullPrecision(), mixed))
+    return compare(plain, lowered, [arrays], iterations=rounds, warmup=_WARMUP)
+
+
+def _step(
+    network: SsdNetwork, precision: Precision, context: Any
+) -> Callable[[dict[str, np.ndarray]], None]:
+    optimizer = Optimizer(network, momentum=0.9, wd=5e-4)
+    precision.attach(optimizer.trainer)
+    devices = Devices([context])
+
+    def step(arrays: dict[str, np.ndarray]) -> None:
+        devices.forward_backward(
+            precision.forward(network), multibox_loss, arrays, None, precision.scaled
+        )
+        optimizer.step(_RATE)
+        mx.nd.waitall()
+
+    return step
+
+
+def _batch(
+    count: int, size_hw: tuple[int, int], num_anchors: int, num_classes: int
+) -> dict[str, np.ndarray]:
+    generator = np.random.default_rng(0)
+    class_targets = np.zeros((count, num_anchors), np.int32)
+    for row in class_targets:
+        chosen = generator.choice(num_anchors, _POSITIVES, replace=False)
+        row[chosen] = generator.integers(1, num_classes + 1, _POSITIVES)
+    box_targets = generator.normal(size=(count, num_anchors, 4)) * (class_targets[..., None] > 0)
+    return {
+        "image": generator.normal(size=(count, 3, *size_hw)).astype(np.float32),
+        "class_targets": class_targets,
+        "box_targets": box_targets.astype(np.float32),
+    }
+
+
+def _inference(
+    network: SsdNetwork, dtype: str, batch: int, rounds: int, context: Any
+) -> Comparison:
+    """The exported network, folded and fused, decoding included."""
+    size = network.input_size_hw[0]
+    plain = network_model(network, nms=(0.45, 400, 100), size=size, ctx=context).deployed
+    lowered = in_low_precision(plain, dtype)
+    images = mx.nd.random.uniform(-1, 1, (batch, 3, size, size), ctx=context)
+    return compare(plain.run, lowered.run, [images], iterations=rounds)

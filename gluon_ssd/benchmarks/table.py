@@ -1,0 +1,180 @@
+"""``benchmark_ssd.py table``: options -> networks in four forms, their speeds, and the files."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gluon_ssd.benchmarks.table_plot import draw_table
+from gluon_ssd.benchmarks.table_rows import ModelTimes, Run, as_json, table_text, take_turns
+from gluon_ssd.benchmarks.table_subjects import (
+    Source,
+    Subject,
+    exported_source,
+    network_source,
+    random_images,
+    subject_of,
+)
+from gluon_ssd.commands.wiring.data import evaluation_loader, evaluation_set
+from gluon_ssd.compat import mx
+from gluon_ssd.data.class_names import VOC_CLASSES
+from gluon_ssd.data.dataset import ListedDataset
+from gluon_ssd.evaluation.detections import collect_ground_truth
+from gluon_ssd.evaluation.predict import predict
+from gluon_ssd.evaluation.voc_map import evaluate_voc
+from gluon_ssd.options.benchmarks import TableBenchmark
+from gluon_ssd.options.shared import DataOptions
+from gluon_ssd.report.timing import compute_threads, measure_latency
+from gluon_ssd.system.files import atomic_write, ensure_directory, ensure_writable
+from gluon_ssd.system.progress import progress_bar
+from gluon_ssd.system.threads import instruction_set
+
+_log = logging.getLogger(__name__)
+
+_RANDOM_CALIBRATION = 4  # noise has the same range in every image
+_LATENCY_CALLS = 3
+_DECODE_CALLS = 40
+_SCORE_BATCH = 8
+_STEPS = 5  # fp32 forms, int8 forms, one image, a batch, scores
+
+
+def table(options: TableBenchmark) -> str:
+    """Measure all networks, one after the other; returns Markdown.
+
+    Raises:
+        SsdError: one line about weights, data or a file that cannot be used; said before any
+            measurement where it can be known by then.
+    """
+    places = _places(options.output)
+    for path in places:
+        ensure_writable(path)
+    dataset = _dataset(options) if options.dataset_root else None
+    sources = [network_source(n, options.weight_files.get(n, "")) for n in options.network_names]
+    sources += [exported_source(prefix) for prefix in options.model_prefixes]
+    measured = []
+    total = _STEPS * len(sources)
+    with progress_bar(total=total, unit="step", description="table", every_s=10.0) as bar:
+        while sources:
+            measured.append(_measure(sources.pop(0), options, dataset, bar))
+            gc.collect()  # four networks of one kind are enough in memory
+    text = table_text(measured, facts=_facts(), instructions=instruction_set())
+    _write(places, measured, text)
+    return text
+
+
+def _places(output: str) -> tuple[Path, ...]:
+    """The JSON file, and the Markdown and PNG files beside it; nothing without `output`."""
+    if not output:
+        return ()
+    target = Path(output).expanduser()
+    ensure_directory(target.parent)
+    return target, target.with_suffix(".md"), target.with_suffix(".png")
+
+
+def _dataset(options: TableBenchmark) -> ListedDataset:
+    given = DataOptions(
+        dataset="voc",
+        dataset_root=options.dataset_root,
+        splits=options.splits,
+        limit_images=options.limit_images,
+    )
+    return evaluation_set(given, VOC_CLASSES, len(VOC_CLASSES))
+
+
+def _measure(
+    source: Source, options: TableBenchmark, dataset: ListedDataset | None, bar: Any
+) -> ModelTimes:
+    done = bar.n
+
+    def step(what: str) -> None:
+        nonlocal done
+        bar.update(done - bar.n)
+        bar.set_description(f"{source.name}: {what}")
+        done += 1
+
+    calibration = _calibration_images(source, options, dataset)
+    with subject_of(source, calibration, step) as subject:
+        images = random_images(source.size_hw, options.batch_size, seed=1)
+        single, int8 = images[:1].copy(), subject.int8
+        step("one image")
+        latency = take_turns(subject.runs, single, seconds=options.seconds, calls=_LATENCY_CALLS)
+        decoding = measure_latency(
+            int8.run_decode, [int8.run_heads(single)], iterations=_DECODE_CALLS
+        )
+        step(f"{options.batch_size} images")
+        throughput = take_turns(subject.runs, images, seconds=options.seconds)
+        step("scores")
+        scores = {}
+        if dataset is not None and source.has_weights:
+            scores = _scores(subject, dataset, options)
+        bar.update(done - bar.n)
+    return ModelTimes(source.name, source.weights, latency, throughput, decoding.median_ms, scores)
+
+
+def _calibration_images(
+    source: Source, options: TableBenchmark, dataset: ListedDataset | None
+) -> np.ndarray:
+    if dataset is None:
+        return random_images(source.size_hw, _RANDOM_CALIBRATION, seed=0).asnumpy()
+    count = min(options.calib_images, len(dataset))
+    loader = evaluation_loader(
+        DataOptions(num_workers=0),
+        dataset.subset(range(count)),
+        batch_size=count,
+        size=source.size_hw[0],
+        normalization=source.normalization,
+    )
+    with loader:
+        return np.concatenate([batch.arrays["image"].copy() for batch in loader.epoch(0)])
+
+
+def _scores(subject: Subject, dataset: ListedDataset, options: TableBenchmark) -> dict[str, float]:
+    """VOC07 mean average precision of every form on the same images."""
+    truth = collect_ground_truth(dataset.annotation(i) for i in range(len(dataset)))
+    loader = evaluation_loader(
+        DataOptions(num_workers=options.num_workers),
+        dataset,
+        batch_size=_SCORE_BATCH,
+        size=subject.source.size_hw[0],
+        normalization=subject.source.normalization,
+    )
+    scores = {}
+    with loader:
+        for form, run in subject.runs.items():
+            found = predict(_on_arrays(run), loader.epoch(0), num_images=len(dataset))
+            scores[form] = evaluate_voc(found, truth, dataset.classes).score
+    return scores
+
+
+def _on_arrays(run: Run) -> Run:
+    """GluonCV's objects take MXNet arrays alone."""
+    return lambda images: run(mx.nd.array(images))
+
+
+def _facts() -> str:
+    threads = compute_threads()
+    return (
+        f"Measured in turns in one process, both sides with {threads} compute "
+        f"thread{'s' * (threads > 1)} and int8 instructions: {instruction_set()}. Medians; "
+        '"times faster" is the original\'s time over ours within one turn: the median, p10 and p90 '
+        "of all turns. "
+        "The input is noise."
+    )
+
+
+def _write(places: tuple[Path, ...], measured: list[ModelTimes], text: str) -> None:
+    if not places:
+        return
+    numbers, words, picture = places
+    facts = {"threads": compute_threads(), "instructions": instruction_set()}
+    with atomic_write(numbers, "w") as file:
+        json.dump({**facts, "models": as_json(measured)}, file, indent=1)
+    with atomic_write(words, "w") as file:
+        file.write(text)
+    draw_table(measured, picture)
+    _log.info("wrote %s", ", ".join(map(str, places)))

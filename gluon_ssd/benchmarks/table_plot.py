@@ -1,0 +1,69 @@
+"""The table of speeds as a picture of bars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gluon_ssd.benchmarks.table_rows import FORMS, ModelTimes
+from gluon_ssd.system.files import atomic_path
+
+# Light for the original and dark for ours, blue for fp32 and orange for int8.
+_COLOURS = dict(zip(FORMS, ("#9ECAE9", "#0072B2", "#F6C9A0", "#D55E00"), strict=True))
+_BAR = 0.2
+
+
+def draw_table(models: Sequence[ModelTimes], path: str | Path) -> None:
+    """Draw latency and throughput of every network and form.
+
+    Args:
+        models: at least one.
+        path: the PNG file to write, replaced as a whole.
+
+    Raises:
+        EnvironmentProblem: the file cannot be written.
+    """
+    # Imported here, for it takes a second; without pyplot, so no display is ever looked for.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(3 + 2.2 * len(models), 8), layout="constrained")
+    FigureCanvasAgg(figure)
+    upper, lower = figure.subplots(2, 1)
+    batch = models[0].throughput.batch
+    _draw(
+        upper,
+        models,
+        [{form: m.latency.median_ms(form) for form in FORMS} for m in models],
+        "one image, ms (less is better)",
+    )
+    _draw(
+        lower,
+        models,
+        [{form: m.throughput.images_per_second(form) for form in FORMS} for m in models],
+        f"images/s, batch {batch} (more is better)",
+    )
+    figure.legend(*upper.get_legend_handles_labels(), loc="outside upper center", ncols=len(FORMS))
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=100, format="png")
+
+
+def _draw(
+    axes: Any, models: Sequence[ModelTimes], values: Sequence[dict[str, float]], label: str
+) -> None:
+    for number, form in enumerate(FORMS):
+        places = [place + (number - 1.5) * _BAR for place in range(len(models))]
+        heights = [value[form] for value in values]
+        bars = axes.bar(places, heights, _BAR, color=_COLOURS[form], label=form)
+        axes.bar_label(bars, fmt="%.3g", fontsize=8, padding=2)
+    names = [model.name.replace("ssd_", "").replace("_voc", "") for model in models]
+    axes.set_xticks(range(len(models)), names)
+    # The networks differ by tens of times; bars of the quick ones would be invisible.
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
+    axes.margins(y=0.15)
+    axes.set_ylabel(label)
+    axes.grid(axis="y", alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)

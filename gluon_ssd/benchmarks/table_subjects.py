@@ -1,0 +1,155 @@
+"""What the table of speeds measures: a network or an exported model, each in four forms."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gluon_ssd.benchmarks.gluoncv.network import original_exported, original_int8, original_network
+from gluon_ssd.benchmarks.table_rows import FORMS, Run
+from gluon_ssd.commands.wiring.models import NmsSettings, export_network_as
+from gluon_ssd.compat import mx
+from gluon_ssd.data.class_names import VOC_CLASSES
+from gluon_ssd.deploy.mxnet.export import write_pair
+from gluon_ssd.deploy.mxnet.files import exported_files, plain_prefix, read_exported
+from gluon_ssd.deploy.mxnet.int8.quantize import prepare_detector, quantize_prepared
+from gluon_ssd.deploy.mxnet.model import DeployedModel, load_deployed
+from gluon_ssd.errors import ModelError
+from gluon_ssd.families.build import build_network
+from gluon_ssd.families.zoo.network import SsdNetwork
+from gluon_ssd.families.zoo.spec import MEAN, STD
+from gluon_ssd.models.first_weights import initialize
+from gluon_ssd.models.record import read_symbol_metadata
+from gluon_ssd.models.weights import load_parameters
+
+_NMS: NmsSettings = (0.45, 400, 100)
+
+Normalization = tuple[tuple[float, ...], tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One row of the table before anything is built for it.
+
+    Attributes:
+        name: of the network, or of the exported model's files.
+        weights: what its weights are, in words.
+        size_hw: height and width of its input.
+        normalization: mean and std of RGB in [0, 1].
+        has_weights: whether they are trained ones, of which accuracies tell something.
+        write: (folder) -> prefix of the fp32 model's files, and the original in fp32.
+    """
+
+    name: str
+    weights: str
+    size_hw: tuple[int, int]
+    normalization: Normalization
+    has_weights: bool
+    write: Callable[[str], tuple[str, Any]]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A source in its four forms.
+
+    Attributes:
+        source: where it comes from.
+        runs: form -> callable of a batch, an MXNet array.
+        int8: our int8 form.
+    """
+
+    source: Source
+    runs: dict[str, Run]
+    int8: DeployedModel
+
+
+def network_source(name: str, weights: str) -> Source:
+    """A zoo network, with weights from a file or random ones.
+
+    Raises:
+        WeightsError: the file cannot be used.
+    """
+    network = build_network(name)
+    initialize(network)
+    if weights:
+        load_parameters(network, weights)
+    said = f"weights of {Path(weights).name}" if weights else "random weights"
+
+    def write(folder: str) -> tuple[str, Any]:
+        return _write_network(network, folder)
+
+    normalization = (tuple(network.mean), tuple(network.std))
+    return Source(name, said, network.input_size_hw, normalization, bool(weights), write)
+
+
+def _write_network(network: SsdNetwork, folder: str) -> tuple[str, Any]:
+    prefix, weights = str(Path(folder) / "f32"), str(Path(folder) / "weights.params")
+    network.save_parameters(weights)
+    size = network.input_size_hw[0]
+    export_network_as(network, prefix, nms=_NMS, size=size, fused=False)
+    return prefix, original_network(network.name, weights, nms=_NMS)
+
+
+def exported_source(prefix: str) -> Source:
+    """An exported fp32 model of VOC's classes; its size is in its metadata or in its name.
+
+    Raises:
+        ModelError, WeightsError: it cannot be used, is int8, or its size is unknown.
+    """
+    prefix = plain_prefix(prefix)
+    if read_exported(prefix).is_quantised:
+        raise ModelError(f"{prefix} is quantised already; the table wants the fp32 model")
+    saved, name = read_symbol_metadata(exported_files(prefix)[0]), Path(prefix).name
+    if saved is not None and tuple(saved.classes) != VOC_CLASSES:
+        raise ModelError(f"{prefix} has other classes than VOC; the table scores on VOC alone")
+    named = re.match(r"ssd_(\d+)_", name)
+    if saved is None and named is None:
+        raise ModelError(
+            f"{prefix} does not carry its input size; call its files ssd_<size>_<anything>"
+        )
+    size = saved.input_size_hw if saved else (int(named[1]), int(named[1])) if named else (0, 0)
+    normalization = (tuple(saved.mean), tuple(saved.std)) if saved else (MEAN, STD)
+
+    def write(folder: str) -> tuple[str, Any]:
+        return prefix, original_exported(prefix)
+
+    return Source(name, "exported model", size, normalization, True, write)
+
+
+@contextmanager
+def subject_of(
+    source: Source, images: np.ndarray, step: Callable[[str], None]
+) -> Iterator[Subject]:
+    """Build the four forms; their files go when the measurement is over.
+
+    Args:
+        source: the row.
+        images: float32 (N, 3, H, W), normalised, to calibrate with.
+        step: told what is done next.
+    """
+    with tempfile.TemporaryDirectory(prefix="gluon_ssd-") as folder:
+        step("fp32 forms")
+        plain, original = source.write(folder)
+        float32 = load_deployed(plain, input_size_hw=source.size_hw)
+        step("int8 forms")
+        prepared = prepare_detector(plain, source.size_hw)
+        small = str(Path(folder) / "s8")
+        write_pair(*quantize_prepared(prepared, [images], mode="naive"), small, prepared.saved)
+        int8 = load_deployed(small, input_size_hw=source.size_hw)
+        runs = (original, float32.run, original_int8(original, images), int8.run)
+        # Quantising hybridises anew, without static memory.
+        original.hybridize(static_alloc=True, static_shape=True)
+        yield Subject(source, dict(zip(FORMS, runs, strict=True)), int8)
+
+
+def random_images(size_hw: tuple[int, int], count: int, seed: int) -> Any:
+    """Noise of the range of normalised pixels, float32 (count, 3, H, W), as an MXNet array."""
+    rng = np.random.default_rng(seed)
+    return mx.nd.array(rng.uniform(-2, 2, (count, 3, *size_hw)))

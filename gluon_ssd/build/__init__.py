@@ -1,1 +1,0 @@
-"""Options to data, networks, trainers and evaluators: all the wiring lives here."""

@@ -1,0 +1,188 @@
+"""``eval_ssd.py --calibration``: options -> a quantised model on disk, and how good it is."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gluon_ssd.commands.wiring.data import evaluation_loader, evaluation_set
+from gluon_ssd.commands.wiring.models import (
+    Model,
+    deployed_model,
+    export_network_as,
+    trained_network,
+)
+from gluon_ssd.compat import mx
+from gluon_ssd.data.dataset import ListedDataset
+from gluon_ssd.deploy.agreement import Agreement
+from gluon_ssd.deploy.mxnet.files import exported_files, plain_prefix
+from gluon_ssd.deploy.mxnet.int8.child import quantize_in_child, rank_layers_in_child
+from gluon_ssd.deploy.mxnet.int8.layer_errors import NUM_IMAGES as LAYER_IMAGES
+from gluon_ssd.deploy.mxnet.int8.layer_errors import RANKING
+from gluon_ssd.deploy.mxnet.int8.quantize import check_images, check_pair, prepare_detector
+from gluon_ssd.deploy.mxnet.int8.quantize_graph import check_layers
+from gluon_ssd.deploy.mxnet.int8.stored_batches import StoredBatches
+from gluon_ssd.options.evaluate import EvalCommand
+from gluon_ssd.report.layer_report import REPORT_SUFFIXES, layer_table, write_layer_report
+from gluon_ssd.system.files import ensure_writable
+from gluon_ssd.system.progress import progress_bar
+
+_log = logging.getLogger(__name__)
+
+_FOLDER = "model"
+_COMPARED_IMAGES = 32  # all that is needed of them where no range is measured
+
+
+def calibrate(command: EvalCommand, script_folder: Path) -> Iterator[str]:
+    """Quantise the network or the exported model; yields the lines to print, once it is proven.
+
+    Args:
+        command: the options.
+        script_folder: where eval_ssd.py is; the legacy script writes into `model` beside itself.
+
+    Raises:
+        SsdError: one line about what stands in the way; then nothing was written.
+    """
+    options = command.deploy
+    check_pair(options.calib_mode, options.quantized_dtype)
+    folder = Path(options.calib_output or script_folder / _FOLDER)
+    with fp32_model(command) as (prefix, model):
+        target = str(folder / f"{Path(prefix).name}-quantized-{options.calib_mode}")
+        prepared = prepare_detector(prefix, (model.size, model.size))
+        check_layers(prepared.network, options.excluded_layers)
+        report = [Path(f"{target}-layers{end}") for end in REPORT_SUFFIXES if options.layer_report]
+        for path in [*exported_files(target), *report]:
+            ensure_writable(path)
+        dataset = calibration_set(command, model)
+        agreement, table = _quantize(command, prefix, target, model, dataset)
+    yield f"Saving quantized model at {folder}"
+    yield f"{Path(target).name}: {agreement}"
+    if table:
+        yield f"layers, the worst first ({target}-layers.png):\n{table}"
+    yield (
+        f"run it with: python eval_ssd.py --deploy --model-prefix {target} "
+        f"--data-shape {model.size}"
+    )
+
+
+@contextmanager
+def fp32_model(command: EvalCommand) -> Iterator[tuple[str, Model]]:
+    """The prefix of the fp32 model, named as the result starts; a network is exported for it."""
+    if command.deploy.deploy:
+        prefix = plain_prefix(command.deploy.model_prefix or "")
+        size = command.model.data_shape
+        yield prefix, deployed_model(prefix, size, fuse=False, ctx=mx.cpu())
+        return
+    network = trained_network(
+        command.network_name,
+        command.eval.pretrained,
+        classes_file=command.data.classes,
+        options=command.model,
+    )
+    with tempfile.TemporaryDirectory(prefix="gluon_ssd-") as folder:
+        prefix, size = str(Path(folder) / network.name), command.model.data_shape
+        nms = (command.eval.nms_thresh, command.eval.nms_topk, command.eval.post_nms)
+        export_network_as(network, prefix, nms=nms, size=size, fused=False)
+        yield prefix, deployed_model(prefix, size, fuse=False, ctx=mx.cpu())
+
+
+def calibration_set(command: EvalCommand, model: Model) -> ListedDataset:
+    """The images to calibrate with, the first ones first.
+
+    Without ``--calib-split`` they are those of the evaluation set in the order of its files, as
+    legacy takes them; else a random order of the named splits.
+
+    Raises:
+        DataError: the data is not there, or its classes are not the model's.
+    """
+    split, classes = command.deploy.calib_split, model.classes
+    num_classes = model.deployed.num_classes
+    if not split:
+        return evaluation_set(command.data, classes, num_classes)
+    is_usual = split == "train"
+    drawn = replace(command.data, splits="" if is_usual else split, limit_images=0)
+    dataset = evaluation_set(drawn, classes, num_classes, train=is_usual)
+    order = np.random.default_rng(command.deploy.calib_seed).permutation(len(dataset))
+    return dataset.subset(int(i) for i in order[: command.data.limit_images or None])
+
+
+def _quantize(
+    command: EvalCommand, prefix: str, target: str, model: Model, dataset: ListedDataset
+) -> tuple[Agreement, str]:
+    """How well the written model agrees, and the table of its layers if one was asked for."""
+    options, batch_size = command.deploy, command.batch_size(on_gpus=False)
+    wanted = options.num_calib_batches * batch_size
+    if options.calib_mode == "none":
+        wanted = min(wanted, _COMPARED_IMAGES)
+    count = min(wanted, len(dataset))
+    check_images(options.calib_mode, count)
+    if count < wanted:
+        _log.warning("the data set has %d images of the %d asked for", count, wanted)
+    loader = evaluation_loader(
+        command.data,
+        dataset.subset(range(count)),
+        batch_size=batch_size,
+        size=model.size,
+        normalization=(model.mean, model.std),
+    )
+    with (
+        StoredBatches.create((3, model.size, model.size), count) as batches,
+        closing(_Bars()) as show,
+    ):
+        with loader:
+            for batch in loader.epoch(0):
+                batches.append(batch.arrays["image"])
+                show("reading images", batches.num_images, count)
+        agreement = quantize_in_child(
+            prefix,
+            target,
+            batches,
+            mode=options.calib_mode,
+            dtype=options.quantized_dtype,
+            excluded=options.excluded_layers,
+            progress=show,
+        )
+        if not options.layer_report:
+            return agreement, ""
+        errors = rank_layers_in_child(
+            prefix,
+            batches,
+            mode=options.calib_mode,
+            dtype=options.quantized_dtype,
+            progress=show,
+        )
+    rows = [asdict(error) for error in errors]
+    facts = {
+        "model": Path(target).name,
+        "calibration_images": count,
+        "images_measured": min(count, LAYER_IMAGES),
+    }
+    write_layer_report(f"{target}-layers", rows, facts)
+    return agreement, layer_table(rows)
+
+
+class _Bars:
+    """One progress bar after the other: a new one whenever something new is being done."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._bar: Any = None
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage != self._stage:
+            self.close()
+            unit = "layer" if stage == RANKING else "img"
+            self._stage, self._bar = stage, progress_bar(total=total, unit=unit, description=stage)
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        """End the last bar."""
+        if self._bar is not None:
+            self._bar.close()

@@ -1,0 +1,50 @@
+"""Wiring of the data-set scripts: options to check reports, options to a drawn data set."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+from gluon_ssd.data.check import Report, check_dataset
+from gluon_ssd.data.classes import read_classes_file
+from gluon_ssd.data.sources.custom import open_dataset
+from gluon_ssd.data.sources.shapes import make_shapes
+from gluon_ssd.options.data_tools import CheckOptions, PrepareShapesOptions
+from gluon_ssd.system.progress import progress_bar
+
+
+def check_reports(options: CheckOptions) -> Iterator[Report]:
+    """Check the named splits, or the usual training and then validation ones.
+
+    Images without boxes are looked at too. Broken VOC annotations are counted, not raised.
+
+    Raises:
+        DataError: a split is not there, or a COCO file cannot be read at all.
+    """
+    classes = read_classes_file(options.classes) if options.classes else None
+    for is_training in (True,) if options.splits else (True, False):
+        dataset = open_dataset(
+            options.dataset,
+            options.dataset_root,
+            train=is_training,
+            splits=options.splits,
+            classes=classes,
+            keep_empty=True,
+            tolerant=True,
+        )
+        bar = functools.partial(
+            progress_bar, total=len(dataset), unit="img", description="images", stays=False
+        )
+        yield check_dataset(dataset, read_images=not options.fast, progress=bar)
+
+
+def prepare_shapes(options: PrepareShapesOptions) -> Path:
+    """Draw the shapes data set, or find it drawn. Returns its folder."""
+    return make_shapes(
+        options.output,
+        num_train=options.num_train,
+        num_val=options.num_val,
+        image_size=options.image_size,
+        seed=options.seed,
+    )

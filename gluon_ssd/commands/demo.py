@@ -1,0 +1,159 @@
+"""Options -> annotated pictures and a JSON file of detections."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from gluon_ssd.commands.wiring.devices import devices
+from gluon_ssd.commands.wiring.models import Model, deployed_model, network_model, trained_network
+from gluon_ssd.commands.wiring.pictures import Picture, count_pictures, list_sources, read_pictures
+from gluon_ssd.data.augment.transforms import eval_transform
+from gluon_ssd.data.classes import read_classes_file
+from gluon_ssd.detection.boxes import clip_boxes
+from gluon_ssd.errors import DataError
+from gluon_ssd.options.demo import DemoCommand
+from gluon_ssd.options.shared import ModelOptions
+from gluon_ssd.report.draw import draw_detections
+from gluon_ssd.system.files import atomic_write, ensure_directory
+from gluon_ssd.system.progress import progress_bar
+
+_log = logging.getLogger(__name__)
+
+# The legacy demo keeps 200 candidates where evaluation keeps 400.
+_DEMO_NMS = (0.45, 200, 100)
+
+
+def detect_pictures(command: DemoCommand) -> Iterator[str]:
+    """Run the demo; yields the summary to print.
+
+    A picture that cannot be decoded is logged and left out; the rest is detected all the same.
+
+    Raises:
+        DataError: a source is not there; or, at the very end, some could not be decoded.
+    """
+    sources = list_sources(command.images)
+    model = _model(command)
+    names = _class_names(command, model)
+    folder = ensure_directory(Path(command.output).expanduser())
+    bad: list[DataError] = []
+
+    def report(error: DataError) -> None:
+        _log.error("%s", error)
+        bad.append(error)
+
+    pictures = read_pictures(sources, on_bad=report, every=command.every)
+    expected = count_pictures(sources, command.every)
+    with progress_bar(pictures, total=expected, unit="img", description="detect") as bar:
+        rows = [_annotate(command, model, names, picture=picture, folder=folder) for picture in bar]
+    with atomic_write(folder / "detections.json", "w") as file:
+        json.dump(rows, file, indent=1)
+    found = sum(len(row["detections"]) for row in rows)
+    yield (
+        f"{found} objects in {len(rows)} pictures; annotated pictures and detections.json "
+        f"are in {folder}"
+    )
+    if bad:
+        raise DataError(
+            f"{len(bad)} of {len(sources)} files could not be used and are left out; "
+            "the lines above say why"
+        )
+
+
+def _annotate(
+    command: DemoCommand, model: Model, names: Sequence[str], *, picture: Picture, folder: Path
+) -> dict[str, Any]:
+    """Detect in one picture and write it with its boxes; returns its entry for the JSON file."""
+    labels, scores, boxes_px = detect(model, picture.image)
+    shown = scores >= command.thresh
+    drawn = draw_detections(
+        picture.image,
+        boxes_px,
+        labels,
+        scores=scores,
+        classes=names,
+        threshold=command.thresh,
+    )
+    path = folder / f"{picture.name}.jpg"
+    # Encoded here and written by Python, since OpenCV does not say why it cannot write.
+    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
+    with atomic_write(path) as file:
+        file.write(jpeg.tobytes())
+    return _row(picture, path, names, labels[shown], scores[shown], boxes_px[shown])
+
+
+def detect(model: Model, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Objects in one picture of any size.
+
+    Args:
+        model: what detects.
+        image: uint8 (H, W, 3), RGB.
+
+    Returns:
+        labels int (K,), scores float32 (K,), boxes float32 (K, 4) as corners in pixels of the
+        picture, cut at its edges; empty rows are left out, the best score comes first.
+    """
+    size = model.size
+    network_input = eval_transform(image, size_hw=(size, size), mean=model.mean, std=model.std)
+    outputs = model.deployed.run(network_input[np.newaxis])
+    ids, scores, boxes = (output.asnumpy()[0] for output in outputs)
+    kept = ids[:, 0] >= 0
+    height, width = image.shape[:2]
+    scale = np.array([width, height, width, height], np.float32) / size
+    boxes_px = clip_boxes(boxes[kept] * scale, (height, width))
+    return ids[kept, 0].astype(int), scores[kept, 0], boxes_px
+
+
+def _model(command: DemoCommand) -> Model:
+    flag = f"--gpus {command.gpus}"
+    context = devices(command.device_ids[:1], flag)[0]
+    if command.model_prefix:
+        asked = command.data_shape or None
+        return deployed_model(command.model_prefix, asked, fuse=True, ctx=context)
+    options = ModelOptions(model_root=command.model_root, mirror=command.mirror)
+    network = trained_network(
+        command.network, command.pretrained, classes_file=command.classes, options=options
+    )
+    size = command.data_shape or network.input_size_hw[0]
+    return network_model(network, nms=_DEMO_NMS, size=size, ctx=context)
+
+
+def _class_names(command: DemoCommand, model: Model) -> Sequence[str]:
+    if command.classes:
+        return read_classes_file(command.classes)
+    if model.classes is None:
+        _log.warning("the model does not carry class names; give them with --classes FILE")
+    return model.classes or ()
+
+
+def _row(
+    picture: Picture,
+    path: Path,
+    names: Sequence[str],
+    labels: np.ndarray,
+    scores: np.ndarray,
+    boxes_px: np.ndarray,
+) -> dict[str, Any]:
+    height, width = picture.image.shape[:2]
+    return {
+        "source": picture.source,
+        "frame": picture.frame,
+        "annotated": str(path),
+        "width": width,
+        "height": height,
+        "detections": [
+            {
+                "label": int(label),
+                "class": names[label] if label < len(names) else None,
+                "score": round(float(score), 6),
+                "box_px": [round(float(value), 2) for value in box],
+            }
+            for label, score, box in zip(labels, scores, boxes_px, strict=True)
+        ],
+    }

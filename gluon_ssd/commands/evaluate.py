@@ -1,0 +1,162 @@
+"""Options -> a model, the data set it is scored on, and what eval_ssd.py prints."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gluon_ssd.commands.wiring.data import evaluation_loader, evaluation_set
+from gluon_ssd.commands.wiring.devices import check_dtype, devices
+from gluon_ssd.commands.wiring.metrics import make_score
+from gluon_ssd.commands.wiring.models import (
+    Model,
+    deployed_model,
+    int8_network_model,
+    network_model,
+    trained_network,
+    untrained_network,
+)
+from gluon_ssd.deploy.mxnet.low_precision import in_low_precision
+from gluon_ssd.evaluation.detections import Detections
+from gluon_ssd.evaluation.predict import predict
+from gluon_ssd.evaluation.result import Evaluation
+from gluon_ssd.options.evaluate import EvalCommand, EvalOptions
+from gluon_ssd.options.shared import means_no_weights
+from gluon_ssd.system.files import atomic_write, ensure_writable
+
+_log = logging.getLogger(__name__)
+
+_INT8 = "_int8"
+
+
+def evaluation_model(command: EvalCommand) -> Model:
+    """Load the exported model, or build the network with its weights and compile it.
+
+    Raises:
+        ModelError, WeightsError: one line about what cannot be used.
+        EnvironmentProblem: the device does not have the type of --dtype.
+    """
+    count = command.eval.num_gpus
+    context = devices(range(count), f"--num-gpus {count}")[0]
+    dtype = command.eval.dtype
+    check_dtype(dtype, context.device_type)
+    model = _float32_model(command, context)
+    return (
+        model
+        if dtype == "float32"
+        else replace(model, deployed=in_low_precision(model.deployed, dtype))
+    )
+
+
+def _float32_model(command: EvalCommand, context: Any) -> Model:
+    size = command.model.data_shape
+    if command.deploy.deploy:
+        prefix = command.deploy.model_prefix or ""
+        _note_fixed_nms(command.eval, prefix)
+        return deployed_model(prefix, size, fuse=not command.deploy.no_fuse, ctx=context)
+    name = command.network_name.removesuffix(_INT8)
+    if means_no_weights(command.eval.pretrained):
+        network = untrained_network(name, command.data.classes)
+    else:
+        network = trained_network(
+            name,
+            command.eval.pretrained,
+            classes_file=command.data.classes,
+            options=command.model,
+        )
+    if command.deploy.quantized:
+        _note_fixed_nms(command.eval, command.network_name)
+        return int8_network_model(network, ctx=context)
+    nms = (command.eval.nms_thresh, command.eval.nms_topk, command.eval.post_nms)
+    return network_model(network, nms=nms, size=size, ctx=context)
+
+
+def _note_fixed_nms(given: EvalOptions, prefix: str) -> None:
+    """Suppression is part of an exported graph: say so when options ask for another one."""
+    usual = EvalOptions()
+    for name in ("nms_thresh", "nms_topk", "post_nms"):
+        if getattr(given, name) != getattr(usual, name):
+            flag = "--" + name.replace("_", "-")
+            _log.warning("%s keeps the suppression it was made with; %s is not used", prefix, flag)
+
+
+def evaluate(command: EvalCommand, model: Model) -> Iterator[str]:
+    """Score the model on every image of the data set; yields the lines to print.
+
+    The files come after the lines, so that a disk that is full by then costs no result.
+
+    Raises:
+        DataError: the data set cannot be used, or is of other classes than the model.
+        EnvironmentProblem: a file cannot be written.
+    """
+    for path in (command.eval.results, command.eval.save_detections):
+        if path:
+            ensure_writable(path)
+    dataset = evaluation_set(command.data, model.classes, model.deployed.num_classes)
+    name = "deploy" if command.deploy.deploy else command.network_name
+    score = make_score(dataset, command.eval.metric, save_prefix=command.eval.save_prefix + name)
+    loader = evaluation_loader(
+        command.data,
+        dataset,
+        batch_size=command.batch_size(on_gpus=model.on_gpu),
+        size=model.size,
+        normalization=(model.mean, model.std),
+    )
+    with loader:
+        found = predict(
+            model.deployed.run,
+            loader.epoch(0),
+            num_images=len(dataset),
+            progress=True,
+        )
+    outcome = score(found)
+    yield f"Throughput is {found.images_per_second:f} img/sec."
+    yield from (f"{key} {value}" for key, value in outcome.lines)
+    _write_results(command, found, outcome)
+    _write_detections(command.eval.save_detections, found, dataset)
+
+
+def _write_results(command: EvalCommand, found: Detections, outcome: Evaluation) -> None:
+    if not command.eval.results:
+        return
+    facts = {
+        "score": outcome.score,
+        "class_scores": outcome.class_scores,
+        "images": found.num_images,
+        "seconds": found.seconds,
+        "images_per_second": found.images_per_second,
+    }
+    _dump(command.eval.results, _without_nan(facts))
+
+
+def _write_detections(path: str, found: Detections, dataset: Any) -> None:
+    if not path:
+        return
+    rows = [
+        {
+            "image": dataset.image_path(int(image)),
+            "class": dataset.classes[int(label)],
+            "score": round(float(score), 6),
+            "box_px": [round(float(value), 2) for value in box],
+        }
+        for image, label, score, box in zip(
+            found.image_index, found.labels, found.scores, found.boxes_px, strict=True
+        )
+    ]
+    _dump(path, rows)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def _dump(path: str, content: Any) -> None:
+    with atomic_write(path, "w") as file:
+        json.dump(content, file, indent=1)

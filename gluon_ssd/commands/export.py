@@ -1,0 +1,32 @@
+"""Options -> an exported model."""
+
+from __future__ import annotations
+
+from gluon_ssd.commands.wiring.models import export_network_as, trained_network
+from gluon_ssd.options.export import ExportCommand
+
+
+def export_network(command: ExportCommand) -> str:
+    """Write the static symbol and its parameters; returns the line to print.
+
+    Raises:
+        WeightsError: the weights cannot be had, or the files read back do not agree.
+    """
+    options = command.export
+    network = trained_network(
+        command.network_name,
+        options.pretrained,
+        classes_file=options.classes,
+        options=command.model,
+    )
+    export_network_as(
+        network,
+        options.output,
+        nms=(options.nms_thresh, options.nms_topk, options.post_nms),
+        size=command.model.data_shape,
+        fused=not options.no_fuse,
+    )
+    return (
+        f"wrote {options.output}-symbol.json and {options.output}-0000.params "
+        f"({network.name}, {len(network.classes)} classes); read back and compared"
+    )

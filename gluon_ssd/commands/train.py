@@ -1,0 +1,350 @@
+"""Options -> a training run: devices, network, plan, hooks, and the call of `fit`."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from gluon_ssd.commands.wiring.dali import dali_loader
+from gluon_ssd.commands.wiring.data import TrainingData, evaluation_loader, training_loader
+from gluon_ssd.commands.wiring.devices import devices
+from gluon_ssd.commands.wiring.metrics import make_score
+from gluon_ssd.commands.wiring.models import wants_zoo_weights
+from gluon_ssd.commands.wiring.published_weights import zoo_weights
+from gluon_ssd.compat import mx
+from gluon_ssd.data.dali.graphs import load_dali
+from gluon_ssd.data.dali.loader import DaliLoader
+from gluon_ssd.data.loading.batch_plan import Share
+from gluon_ssd.data.loading.loader import Loader
+from gluon_ssd.errors import DivergedError, Interrupted, OptionError
+from gluon_ssd.evaluation.predict import predict
+from gluon_ssd.evaluation.result import Evaluation
+from gluon_ssd.families.build import build_network
+from gluon_ssd.families.zoo.imagenet_weights import load_base
+from gluon_ssd.families.zoo.network import SsdNetwork
+from gluon_ssd.models.detector import Detector
+from gluon_ssd.models.first_weights import initialize
+from gluon_ssd.models.params_file import read_params
+from gluon_ssd.models.weights import load_parameters, save_parameters
+from gluon_ssd.options.declare import as_namespace, flat_values
+from gluon_ssd.options.train import TrainCommand
+from gluon_ssd.report.curves import draw_curves
+from gluon_ssd.system.log import console_log
+from gluon_ssd.system.signals import StopRequest, listening
+from gluon_ssd.training.checkpoint import is_checkpoint
+from gluon_ssd.training.fit import Outcome, fit
+from gluon_ssd.training.learning_rate import Schedule
+from gluon_ssd.training.loop import Batch
+from gluon_ssd.training.plan import Batches, Hooks, Plan
+from gluon_ssd.training.precision.amp import MixedPrecision, low_precision
+from gluon_ssd.training.team.horovod import HorovodTeam
+from gluon_ssd.training.team.team import Alone, Team
+
+_NO_BASE = ("false", "0", "no", "f")
+
+
+_log = logging.getLogger(__name__)
+
+
+def check_dali(command: TrainCommand) -> None:
+    """Raise EnvironmentProblem now if --dali asks for what is not installed."""
+    if command.train.dali:
+        load_dali()
+
+
+def start_team(command: TrainCommand) -> Team:
+    """Meet the other processes of the run; without --horovod there are none.
+
+    Raises:
+        EnvironmentProblem: Horovod is not installed.
+        OptionError: the global batch cannot be shared evenly.
+    """
+    if not command.train.horovod:
+        return Alone()
+    team = HorovodTeam(fp16_gradients=command.train.fp16_allreduce)
+    batch_size = command.optimizer.batch_size
+    if batch_size % team.size:
+        raise OptionError(
+            f"--batch-size {batch_size} is for all processes together and does not divide by "
+            f"their number {team.size}; choose a multiple of {team.size}"
+        )
+    return team
+
+
+@contextmanager
+def one_voice(team: Team) -> Iterator[None]:
+    """Show messages of the package, from the leading process; the others show errors alone.
+
+    What ends all processes for one reason is told by the leader, and they leave with its code.
+    """
+    with console_log(logging.INFO if team.rank == 0 else logging.ERROR):
+        try:
+            yield
+        except (DivergedError, Interrupted) as error:
+            if team.rank == 0:
+                raise
+            raise SystemExit(error.exit_code) from None
+
+
+def check_named_files(command: TrainCommand) -> None:
+    """Look at --resume and --pretrained-base now, not after minutes of reading the data.
+
+    Raises:
+        WeightsError: the file is missing, unreadable or damaged.
+    """
+    if command.train.resume:
+        is_checkpoint(command.train.resume)
+    elif _is_own_base(command.train.pretrained_base):
+        read_params(command.train.pretrained_base)
+
+
+def _is_own_base(wanted: str) -> bool:
+    return bool(wanted) and not wants_zoo_weights(wanted) and wanted.lower() not in _NO_BASE
+
+
+def training_contexts(command: TrainCommand, team: Team) -> list[Any]:
+    """The devices to train on: those of --gpus; in a team, the GPU of this process's local rank.
+
+    Raises OptionError when they do not fit the other options.
+    """
+    if isinstance(team, HorovodTeam):
+        wanted = (team.local_rank,) if command.train.device_ids else ()
+        return devices(wanted, f"--horovod, process {team.rank}")
+    contexts = devices(command.train.device_ids, f"--gpus {command.train.gpus}")
+    if command.train.syncbn and len(contexts) < 2:
+        raise OptionError("--syncbn needs several devices; name them with --gpus or leave it out")
+    return contexts
+
+
+def training_precision(command: TrainCommand, contexts: Sequence[Any]) -> MixedPrecision | None:
+    """Mixed precision as --amp asks for, or None for float32; to be called before the network.
+
+    Raises EnvironmentProblem when the devices have no type for it.
+    """
+    return MixedPrecision(low_precision(contexts[0])) if command.train.amp else None
+
+
+def training_network(
+    command: TrainCommand, classes: Sequence[str], contexts: Sequence[Any], team: Team
+) -> SsdNetwork:
+    """Build the network with its first weights on all devices; a team takes its leader's.
+
+    Raises:
+        WeightsError: the ImageNet weights cannot be had or do not fit.
+    """
+    train = command.train
+    network = build_network(
+        command.network_name,
+        classes=classes,
+        sync_batch_norm_devices=len(contexts) if train.syncbn else 0,
+    )
+    initialize(network, contexts, train.seed)
+    # Weights to resume from replace all of it: then nothing is fetched for nothing.
+    if not train.resume and team.rank == 0:
+        _load_base(command, network)
+    network.hybridize(static_alloc=True, static_shape=True)
+    return network
+
+
+def _load_base(command: TrainCommand, network: SsdNetwork) -> None:
+    wanted = command.train.pretrained_base
+    if wants_zoo_weights(wanted) and not network.spec.has_base:
+        _log.info("%s starts from random weights; there are no others for it", network.name)
+    elif wants_zoo_weights(wanted):
+        load_base(network, zoo_weights(network.spec.backbone, command.model))
+    elif _is_own_base(wanted):
+        load_base(network, wanted)
+
+
+def run_training(
+    command: TrainCommand,
+    data: TrainingData,
+    network: SsdNetwork,
+    contexts: Sequence[Any],
+    team: Team,
+    precision: MixedPrecision | None,
+) -> Outcome:
+    """Train to the last epoch; writes every file of the run."""
+    side = command.model.data_shape
+    share = Share(team.rank, team.size, command.optimizer.accumulate)
+    anchors = network.anchors((side, side))
+    normalization = (network.mean, network.std)
+    train_loader: Loader | DaliLoader
+    known: dict[str, Any] = {"anchors_px": anchors, "normalization": normalization, "share": share}
+    if command.train.dali:
+        train_loader = dali_loader(command, data.train, contexts, **known)
+    else:
+        train_loader = training_loader(command, data.train, **known)
+    val_loader = evaluation_loader(
+        command.data,
+        data.val,
+        batch_size=command.optimizer.batch_size // team.size,
+        size=side,
+        normalization=normalization,
+        share=share,
+    )
+    with train_loader, val_loader, listening() as stop:
+        batches = _Limited(
+            train_loader, command.optimizer.epochs, command.train.limit_steps, share.parts
+        )
+        hooks = Hooks(
+            save_weights=lambda path: save_parameters(network, path),
+            image_names=lambda indices: [data.train.image_path(int(i)) for i in indices],
+            evaluate=_evaluator(command, data, network, contexts[0], val_loader, team, stop),
+            load_weights=lambda path: _load_weights(network, path, contexts),
+            draw_curves=draw_curves,
+            stop=stop,
+        )
+        plan = _plan(command, batches, network, len(anchors))
+        if precision is not None:
+            precision.convert(network, (3, side, side))
+        outcome = fit(
+            network,
+            batches,
+            contexts=contexts,
+            plan=plan,
+            hooks=hooks,
+            team=team,
+            precision=precision,
+        )
+        if train_loader.skips.times:
+            _log.warning("training set: %s", train_loader.skips.summary())
+        return outcome
+
+
+def _load_weights(network: SsdNetwork, path: str, contexts: Sequence[Any]) -> None:
+    load_parameters(network, path, contexts)
+
+
+class _Limited:
+    """Training batches that end after a number of steps of so many parts; 0 does not limit them.
+
+    Attributes:
+        is_cut: whether that leaves the last epoch incomplete.
+    """
+
+    def __init__(self, loader: Batches, epochs: int, limit_steps: int, parts: int) -> None:
+        self._loader, self._parts = loader, parts
+        self._counts = [loader.num_batches(epoch) for epoch in range(epochs)]
+        if limit_steps:
+            left = limit_steps
+            for epoch, count in enumerate(self._counts):
+                self._counts[epoch] = min(count, left)
+                left -= self._counts[epoch]
+            self._counts = [count for count in self._counts if count]
+        last = len(self._counts) - 1
+        self.is_cut = self._counts[last] < loader.num_batches(last)
+
+    @property
+    def epochs(self) -> int:
+        return len(self._counts)
+
+    def num_batches(self, epoch: int) -> int:
+        return self._counts[epoch]
+
+    def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
+        batches = self._loader.epoch(epoch, start_batch)
+        count = (self._counts[epoch] - start_batch) * self._parts
+        for _, batch in zip(range(count), batches, strict=False):
+            yield batch
+
+
+def _evaluator(
+    command: TrainCommand,
+    data: TrainingData,
+    network: SsdNetwork,
+    context: Any,
+    loader: Loader,
+    team: Team,
+    stop: StopRequest,
+) -> Callable[[], Evaluation]:
+    detector = Detector(network)
+    detector.hybridize(static_alloc=True, static_shape=True)
+    detector.decoder.initialize(ctx=context)
+    prefix = command.prefix if team.rank == 0 else None
+    score = make_score(data.val, command.train.metric, save_prefix=prefix)
+
+    def run(images: Any) -> Any:
+        # A copy, so that the loader may reuse its memory.
+        return detector(mx.nd.array(images, ctx=context, dtype="float32"))
+
+    def gather(rows: np.ndarray) -> np.ndarray:
+        if team.total(np.array([stop.signal_number is not None]))[0]:
+            raise Interrupted("stopped by a signal during validation", signal.SIGTERM)
+        return team.gather(rows)
+
+    def evaluate() -> Evaluation:
+        batches = itertools.takewhile(lambda _: stop.signal_number is None, loader.epoch(0))
+        found = predict(
+            run,
+            batches,
+            num_images=len(data.val),
+            progress=team.rank == 0,
+            description="validate",
+            gather=gather if team.size > 1 else None,
+        )
+        return score(found)
+
+    return evaluate
+
+
+def _plan(command: TrainCommand, batches: _Limited, network: SsdNetwork, num_anchors: int) -> Plan:
+    optimizer, train = command.optimizer, command.train
+    return Plan(
+        prefix=command.prefix,
+        epochs=batches.epochs,
+        is_cut=batches.is_cut,
+        schedule=Schedule(
+            base=optimizer.base_rate,
+            decay=optimizer.lr_decay,
+            decay_epochs=optimizer.decay_epochs,
+            kind=optimizer.schedule,
+            warmup_epochs=optimizer.warmup_epochs,
+            warmup_steps=optimizer.warmup_iters,
+            warmup_factor=optimizer.warmup_factor,
+        ),
+        momentum=optimizer.momentum,
+        wd=optimizer.wd,
+        no_wd_on_bias_bn=optimizer.no_wd_on_bias_bn,
+        clip_gradient_norm=optimizer.clip_gradient or None,
+        start_epoch=train.start_epoch,
+        resume=train.resume,
+        log_interval=train.log_interval,
+        save_interval=train.save_interval,
+        val_interval=command.val_interval,
+        checkpoint_interval_s=60 * train.checkpoint_minutes,
+        accumulate=optimizer.accumulate,
+        seed=train.seed,
+        options=flat_values(command),
+        network={
+            "name": network.name,
+            "classes": list(network.classes),
+            "data_shape": command.model.data_shape,
+            "anchors": num_anchors,
+        },
+        first_line=_first_line(command),
+    )
+
+
+def _first_line(command: TrainCommand) -> str:
+    """The options as the legacy log shows them, with what an unset one comes to."""
+    namespace = as_namespace(command)
+    namespace.val_interval = command.val_interval
+    return str(namespace)
+
+
+def summary(outcome: Outcome) -> str:
+    """Where the files are and how well the network does; printed at the end."""
+    lines = [f"log {outcome.files.log}", f"checkpoint {outcome.files.checkpoint}"]
+    if outcome.best_score is not None:
+        # A run resumed under another prefix may have its best epoch, and so the file, behind it.
+        if outcome.files.best_weights.exists():
+            lines.append(f"best weights {outcome.files.best_weights}")
+        lines.append(f"best mAP {outcome.best_score:.4f} in epoch {outcome.best_epoch}")
+    return "\n".join(lines)

@@ -1,0 +1,181 @@
+"""``eval_ssd.py --auto_tuning``: options and config_ssd.ini -> the best int8 model found."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gluon_ssd.commands.calibrate import calibration_set, fp32_model
+from gluon_ssd.commands.tuning.data import TuningImages, batch_that_fits, images_of, tuning_images
+from gluon_ssd.commands.tuning.narrator import Narrator, report_lines
+from gluon_ssd.commands.tuning.settings import search_settings
+from gluon_ssd.commands.wiring.data import evaluation_set
+from gluon_ssd.commands.wiring.metrics import Score, make_score
+from gluon_ssd.data.dataset import ListedDataset
+from gluon_ssd.deploy.mxnet.files import exported_files
+from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, prepare_detector
+from gluon_ssd.deploy.mxnet.model import DeployedModel, load_deployed
+from gluon_ssd.deploy.tuning.graph_edits import bytes_per_image
+from gluon_ssd.deploy.tuning.history import History
+from gluon_ssd.deploy.tuning.neural_compressor import require_library
+from gluon_ssd.deploy.tuning.search import LOG, Judge, tune_detector
+from gluon_ssd.deploy.tuning.trial import SearchSettings
+from gluon_ssd.errors import EnvironmentProblem, Interrupted, OptionError
+from gluon_ssd.evaluation.predict import predict
+from gluon_ssd.options.evaluate import EvalCommand
+from gluon_ssd.options.tuning import load_tuning_config
+from gluon_ssd.report.timing import compare, finish
+from gluon_ssd.system.files import ensure_writable, sha1_of
+from gluon_ssd.system.signals import StopRequest, listening
+
+_SUFFIX = "-quantized-tuned"
+_FOLDER = "model"
+_CLOCK_S = 10.0
+"""Time to spend on the speed of one trial: few turns of a slow network, more of a fast one."""
+_TURNS = (5, 40)
+
+
+def tune(command: EvalCommand, script_folder: Path) -> Iterator[str]:
+    """Search for the best int8 form of a network or an exported model; yields lines to print.
+
+    Args:
+        command: the options.
+        script_folder: where eval_ssd.py is; the result goes into `model` beside it.
+
+    Raises:
+        SsdError: one line about what stands in the way. Interrupted when a signal stopped it; the
+            best model so far is there by then, and the same command goes on from there.
+    """
+    path = command.deploy.auto_tuning_config
+    config = load_tuning_config(path)
+    require_library()
+    workspace = Path(config.strategy.workspace)
+    _refuse_unwritable(path, workspace)
+    with fp32_model(command) as (prefix, model):
+        target = _target(command, script_folder, prefix)
+        prepared = prepare_detector(prefix, (model.size, model.size))
+        settings = search_settings(config, prepared, path)
+        dataset = evaluation_set(command.data, model.classes, model.deployed.num_classes)
+        source = calibration_set(command, model) if command.deploy.calib_split else dataset
+        drawn = _calibration_images(source, settings, path)
+        history = History(workspace, _facts(command, settings, prepared, (dataset, drawn)))
+        if history.num_earlier:
+            yield f"going on with {history.num_earlier} measured models of {history.path}"
+        yield f"every trial is scored on {len(dataset)} images"
+        score = make_score(dataset, command.eval.metric)
+        need = bytes_per_image(prepared.network, prepared.params, prepared.image_shape)
+        batch_size = batch_that_fits(command.batch_size(on_gpus=False), need, len(dataset))
+        calibration = images_of(command.data, drawn, model)
+        with (
+            listening() as request,
+            tuning_images(command.data, dataset, model, batch_size) as images,
+        ):
+            judge = _judge(prepared, score, images, calibration[:1], request, settings=settings)
+            yield from _search(prepared, target, calibration, settings, judge, history=history)
+
+
+def _refuse_unwritable(path: str, workspace: Path) -> None:
+    try:
+        ensure_writable(workspace / LOG)
+    except EnvironmentProblem as error:
+        raise EnvironmentProblem(f"{path}: [strategy] workspace: {error}") from error
+
+
+def _target(command: EvalCommand, script_folder: Path, prefix: str) -> str:
+    folder = Path(command.deploy.calib_output or script_folder / _FOLDER)
+    target = str(folder / f"{Path(prefix).name}{_SUFFIX}")
+    for file in exported_files(target):
+        ensure_writable(file)
+    return target
+
+
+def _calibration_images(found: ListedDataset, settings: SearchSettings, path: str) -> ListedDataset:
+    """The first images of the calibration set, as many as the largest sampling size."""
+    wanted = max(settings.sampling_sizes)
+    if len(found) < wanted:
+        raise OptionError(
+            f"{path}: [calibration] sampling_sizes asks for {wanted} images, the calibration set "
+            f"has {len(found)}; ask for fewer, or name others with --calib-split"
+        )
+    return found.subset(range(wanted))
+
+
+def _facts(
+    command: EvalCommand,
+    settings: SearchSettings,
+    prepared: Prepared,
+    datasets: tuple[ListedDataset, ListedDataset],
+) -> dict[str, Any]:
+    """What decides the results; see `History`."""
+    symbol_file, params_file = exported_files(prepared.prefix)
+    evaluated, drawn = (
+        hashlib.sha1("\n".join(d.image_path(i) for i in range(len(d))).encode()).hexdigest()
+        for d in datasets
+    )
+    return {
+        **settings.search_facts(),
+        "input size": prepared.input_size_hw,
+        "symbol": sha1_of(symbol_file),
+        "weights": sha1_of(params_file),
+        "metric": command.eval.metric,
+        "evaluation images": evaluated,
+        "calibration images": drawn,
+    }
+
+
+def _judge(
+    prepared: Prepared,
+    score: Score,
+    images: TuningImages,
+    picture: np.ndarray,
+    request: StopRequest,
+    *,
+    settings: SearchSettings,
+) -> Judge:
+    reference = load_deployed(prepared.prefix, input_size_hw=prepared.input_size_hw)
+
+    def accuracy(model: DeployedModel) -> float:
+        def run(batch: Any) -> Any:
+            request.leave()
+            return model.run(batch)
+
+        found = predict(run, images.batches(), num_images=images.count, progress=True)
+        return float(score(found).score)
+
+    def times(model: DeployedModel) -> tuple[float, float]:
+        finish(reference.run(picture))
+        start = time.perf_counter()
+        finish(reference.run(picture))
+        turns = int(_CLOCK_S / 2 / (time.perf_counter() - start))
+        turns = min(max(turns, _TURNS[0]), _TURNS[1])
+        found = compare(reference.run, model.run, [picture], iterations=turns)
+        return found.second.median_ms, found.first.median_ms
+
+    return Judge(score=accuracy, clock=times, check=request.leave, report=Narrator(settings))
+
+
+def _search(
+    prepared: Prepared,
+    target: str,
+    calibration: np.ndarray,
+    settings: SearchSettings,
+    judge: Judge,
+    *,
+    history: History,
+) -> Iterator[str]:
+    started = time.monotonic()
+    reason = "it was stopped"
+    try:
+        outcome = tune_detector(prepared, target, calibration, settings, judge, history=history)
+        reason = outcome.reason
+    except Interrupted as stop:
+        yield from report_lines(history, settings, target, reason, time.monotonic() - started)
+        raise Interrupted(
+            f"{stop}; the same command goes on from {history.path}", stop.exit_code - 128
+        ) from stop
+    yield from report_lines(history, settings, target, reason, time.monotonic() - started)

@@ -1,0 +1,293 @@
+"""Options -> data sets, sample makers and loaders."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gluon_ssd.data.augment.settings import Augmentation
+from gluon_ssd.data.check import check_dataset
+from gluon_ssd.data.classes import read_classes_file
+from gluon_ssd.data.dataset import ListedDataset
+from gluon_ssd.data.loading.batch_plan import Share
+from gluon_ssd.data.loading.loader import Loader
+from gluon_ssd.data.loading.samples import EvalSamples, TrainSamples
+from gluon_ssd.data.sources.custom import open_dataset
+from gluon_ssd.detection.matching import TargetMaker
+from gluon_ssd.errors import DataError, OptionError
+from gluon_ssd.options.shared import DataOptions
+from gluon_ssd.options.train import TrainCommand, TrainDataOptions
+from gluon_ssd.system.progress import progress_bar
+
+_log = logging.getLogger(__name__)
+
+_QUIET_S = 1.0  # a check that takes no longer shows no bar
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The two data sets of a training run, checked; both share one class order."""
+
+    train: ListedDataset
+    val: ListedDataset
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the foreground classes, in label order."""
+        return self.train.classes
+
+
+def training_data(command: TrainCommand) -> TrainingData:
+    """Open and check the training and the validation set.
+
+    Raises:
+        DataError: the data is not there, or more of it is bad than --max-bad-share allows, or an
+            image is and --on-bad-image says error.
+    """
+    options = command.data
+    train = _open(options, train=True, splits=options.splits, classes=_named_classes(options))
+    # The training classes decide, so that labels mean the same in both sets.
+    val = _open(options, train=False, splits=options.val_splits, classes=train.classes)
+    train = _checked(train, options, "training")
+    val = _checked(val, options, "validation")
+    if options.on_bad_image and not options.keep_empty:
+        train = _without_empty(train, options.on_bad_image)
+    if not _has_labels(train):
+        raise DataError(
+            f"no image of the training set has an object of the classes {_some(train.classes)}; "
+            "label some, or name other --splits"
+        )
+    if not _has_labels(val):
+        _log.warning("no image of the validation set has an object: its mAP will be nan")
+    return TrainingData(train, val)
+
+
+def _has_labels(dataset: ListedDataset) -> bool:
+    return any(len(dataset.annotation(i).labels) for i in range(len(dataset)))
+
+
+def evaluation_set(
+    options: DataOptions,
+    classes: Sequence[str] | None,
+    num_classes: int | None = None,
+    *,
+    train: bool = False,
+) -> ListedDataset:
+    """Open the set that eval_ssd.py scores.
+
+    Args:
+        options: where it is.
+        classes: the model's class names when it carries them; they must be the data set's, in any
+            order, and then give the label order. None takes the data set's own.
+        num_classes: how many classes a model without names has; None when it does not tell.
+        train: take the training splits, where --splits names none.
+
+    Raises:
+        DataError: the data is not there, or its classes are not the model's.
+    """
+    named = _named_classes(options)
+    if named is None and classes is not None and options.dataset in ("custom", "shapes"):
+        named = tuple(classes)
+    dataset = _open(options, train=train, splits=options.splits, classes=named)
+    if classes is None:
+        _check_count(dataset, num_classes)
+    else:
+        _refuse_strangers(dataset, classes)
+    if classes is not None and tuple(dataset.classes) != tuple(classes):
+        raise DataError(
+            f"the model knows {len(classes)} classes ({_some(classes)}), the data set has "
+            f"{len(dataset.classes)} ({_some(dataset.classes)}); choose --dataset to match the "
+            "model, or name the classes of a custom set with --classes"
+        )
+    return dataset
+
+
+def _check_count(dataset: ListedDataset, num_classes: int | None) -> None:
+    """Compare the number of classes, which is all that a model without names may tell."""
+    known = len(dataset.classes)
+    if num_classes not in (None, known):
+        raise DataError(
+            f"the model has {num_classes} classes, the data set has {known} "
+            f"({_some(dataset.classes)}); choose --dataset to match the model, or name the "
+            "classes of a custom set with --classes"
+        )
+    _log.warning(
+        "the model does not carry class names: its class k is taken as class k of the data set "
+        "(%s)",
+        _some(dataset.classes),
+    )
+
+
+def _refuse_strangers(dataset: ListedDataset, classes: Sequence[str]) -> None:
+    """Raise DataError when every label of the data set is of a class the model does not know."""
+    unknown = [problem for problem in dataset.problems if problem.reason == "unknown class"]
+    if unknown and not _has_labels(dataset):
+        raise DataError(
+            f"the model knows {len(classes)} classes ({_some(classes)}), none of which the data "
+            f"set has; the first is {unknown[0].detail} in {unknown[0].file}; choose the data set "
+            "the model was trained for, or name its classes with --classes"
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+
+
+def _named_classes(options: DataOptions) -> tuple[str, ...] | None:
+    if not options.classes:
+        return None
+    if options.dataset in ("voc", "coco"):
+        raise OptionError(
+            f"--classes cannot change the classes of --dataset {options.dataset}; "
+            "use --dataset custom"
+        )
+    return read_classes_file(options.classes)
+
+
+def _open(
+    options: DataOptions, *, train: bool, splits: str, classes: Sequence[str] | None
+) -> ListedDataset:
+    dataset = open_dataset(
+        options.dataset,
+        Path(options.dataset_root).expanduser(),
+        train=train,
+        splits=splits,
+        classes=classes,
+        keep_empty=getattr(options, "keep_empty", False),
+        use_crowd=not getattr(options, "no_crowd", False),
+    )
+    if len(dataset) == 0:
+        raise DataError(
+            f"the {options.dataset} data set under {options.dataset_root} has no image to use; "
+            "name other --splits or another --dataset-root"
+        )
+    if options.limit_images:
+        dataset = dataset.subset(range(min(options.limit_images, len(dataset))))
+    return dataset
+
+
+def _checked(dataset: ListedDataset, options: TrainDataOptions, purpose: str) -> ListedDataset:
+    bar = functools.partial(
+        progress_bar,
+        total=len(dataset),
+        unit="img",
+        description=f"checking the {purpose} set",
+        quiet_s=_QUIET_S,
+        stays=False,
+    )
+    report = check_dataset(dataset, progress=bar)
+    for line in report.lines():
+        _log.info("%s set %s", purpose, line.strip())
+    if not report.unusable:
+        report.stop_above(options.max_bad_share)
+        return dataset
+    if options.on_bad_image == "error":
+        bad = set(map(dataset.image_path, report.unusable))
+        first = next(problem for problem in report.problems if problem.file in bad)
+        raise DataError(
+            f"{len(bad)} images of the {purpose} set cannot be used; the first is {first.file}: "
+            f"{first.reason}, {first.detail}; mend the files, or use --on-bad-image skip"
+        )
+    report.stop_above(options.max_bad_share)
+    _log.warning("%s set: %d unusable images left out", purpose, len(report.unusable))
+    return dataset.without(report.unusable)
+
+
+def _without_empty(dataset: ListedDataset, on_bad_image: str) -> ListedDataset:
+    """Leave out the images without boxes, or name the first of them in an error."""
+    empty = [i for i in range(len(dataset)) if not len(dataset.annotation(i).labels)]
+    if not empty:
+        return dataset
+    first = dataset.image_path(empty[0])
+    if on_bad_image == "error":
+        raise DataError(
+            f"{len(empty)} images of the training set have no boxes; the first is {first}; label "
+            "them, keep them as background with --keep-empty, or use --on-bad-image skip"
+        )
+    _log.warning(
+        "training set: %d images without boxes skipped, the first is %s", len(empty), first
+    )
+    return dataset.without(empty)
+
+
+def training_loader(
+    command: TrainCommand,
+    dataset: ListedDataset,
+    *,
+    anchors_px: np.ndarray,
+    normalization: tuple,
+    share: Share = Share(),  # noqa: B008  (immutable)
+) -> Loader:
+    """Batches of augmented images with their targets.
+
+    Args:
+        command: the options.
+        dataset: the training set.
+        anchors_px: float32 (A, 4), centre format, pixels of the network input.
+        normalization: (mean, std) of the network, RGB, for values in [0, 1].
+        share: what this process gets of a step, and in how many batches.
+    """
+    mean, std = normalization
+    size = command.model.data_shape
+    samples = TrainSamples(
+        (size, size),
+        _augmentation(command.data),
+        TargetMaker(anchors_px),
+        mean,
+        std,
+    )
+    return Loader(
+        dataset,
+        samples,
+        batch_size=command.optimizer.batch_size * share.parts,
+        shuffle=True,
+        seed=command.train.seed,
+        num_workers=command.data.num_workers,
+        last_batch="rollover",
+        timeout_s=command.data.worker_timeout,
+        share=share,
+        skip_bad=command.data.on_bad_image == "skip",
+    )
+
+
+def _augmentation(options: TrainDataOptions) -> Augmentation:
+    if options.augmentation == "legacy":
+        return Augmentation(hue=options.hue, crop_tries=options.crop_tries)
+    return Augmentation(
+        hue="narrow",
+        brightness=16.0,
+        contrast=(0.75, 1.25),
+        saturation=(0.75, 1.25),
+        expand_probability=0.0,
+        crop_scale=(0.6, 1.0),
+        crop_tries=options.crop_tries,
+    )
+
+
+def evaluation_loader(
+    options: DataOptions,
+    dataset: ListedDataset,
+    *,
+    batch_size: int,
+    size: int,
+    normalization: tuple,
+    share: Share = Share(),  # noqa: B008  (immutable)
+) -> Loader:
+    """Every image once, in order, resized and normalised as legacy validation does."""
+    mean, std = normalization
+    return Loader(
+        dataset,
+        EvalSamples((size, size), mean, std),
+        batch_size=min(batch_size, len(dataset)),
+        shuffle=False,
+        seed=0,
+        num_workers=options.num_workers,
+        last_batch="keep",
+        timeout_s=options.worker_timeout,
+        share=share,
+    )

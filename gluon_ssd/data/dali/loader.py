@@ -1,0 +1,214 @@
+"""Training batches through DALI, behind the interface of the native loader.
+
+A thread of this process prepares all but the pixels, and DALI's threads make those; both work ahead
+of the batch in use.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gluon_ssd.data.dali.graphs import PixelGraph, PixelInputs, find_undecodable, load_dali
+from gluon_ssd.data.dali.prepare import DaliSamples, Prepared, Preparer
+from gluon_ssd.data.dataset import Dataset
+from gluon_ssd.data.loading.batch_plan import Share
+from gluon_ssd.data.loading.one_epoch import EpochByEpoch
+from gluon_ssd.data.loading.stand_in import SkipCount
+from gluon_ssd.errors import DataError
+
+# Batches prepared ahead of those that DALI works on.
+_AHEAD = 2
+
+
+class DaliBatch(NamedTuple):
+    """Some samples, stacked; nothing overwrites them.
+
+    Attributes:
+        arrays: "image", an MXNet array float32 (B, 3, H, W) on the device that DALI works on;
+            "class_targets" int32 (B, A) and "box_targets" float32 (B, A, 4), NumPy.
+        indices: int64 (B,), which images of the data set these are.
+    """
+
+    arrays: dict[str, Any]
+    indices: np.ndarray
+
+
+class DaliLoader(EpochByEpoch):
+    """Rollover batches of shuffled images, as Loader makes them, but by DALI.
+
+    What a batch holds depends on (data set, samples, batch size, seed, epoch, number) alone, never
+    on the number of threads or processes, or on what was read before.
+
+    Args:
+        dataset: the images and their annotations.
+        samples: what is made of them.
+        batch_size: B, of all processes and parts together.
+        seed: of order and augmentation; 0 or more.
+        num_threads: of DALI; less than 1 counts as 1.
+        device_id: GPU that decodes and augments; None for the CPU.
+        share: what this process gets of a batch, and in how many parts.
+        skip_bad: the next image stands in for one that cannot be used, which is else an error.
+
+    Attributes:
+        skips: how often that happened.
+
+    Raises:
+        DataError: the data set has no images.
+        OptionError: an argument is out of its range.
+        EnvironmentProblem: DALI is not installed.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        samples: DaliSamples,
+        *,
+        batch_size: int,
+        seed: int,
+        num_threads: int,
+        device_id: int | None = None,
+        share: Share = Share(),  # noqa: B008  (immutable)
+        skip_bad: bool = False,
+    ) -> None:
+        super().__init__()
+        load_dali()
+        self._preparer = Preparer(
+            dataset, samples, batch_size=batch_size, seed=seed, share=share, skip_bad=skip_bad
+        )
+        self._samples = samples
+        self._num_threads = max(1, num_threads)
+        self._device_id = device_id
+        self._skip_bad = skip_bad
+        self.skips = SkipCount()
+
+    def num_batches(self, epoch: int) -> int:
+        """Number of batches of an epoch (from 0), each with all its parts."""
+        return self._preparer.plan.num_batches(epoch)
+
+    def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[DaliBatch]:
+        """The batches of one epoch, from `start_batch` on; only one epoch runs at a time.
+
+        Raises (while iterating):
+            DataError: an image cannot be used; naming the file.
+        """
+        return self._batches(epoch, start_batch, self._begin())
+
+    def _batches(self, epoch: int, start_batch: int, turn: int) -> Iterator[DaliBatch]:
+        parts = self._preparer.plan.share.parts
+        done, total = start_batch * parts, self.num_batches(epoch) * parts
+        while done < total:
+            feed = _Feed(self._preparer.batches(epoch, done))
+            try:
+                for batch in self._from(feed):
+                    self._check_turn(turn)
+                    done += 1
+                    yield batch
+            except _BadFile as problem:
+                # Once more from here on, without the file.
+                self._preparer.refused[problem.index] = str(problem)
+            finally:
+                feed.stop()
+
+    def _from(self, feed: _Feed) -> Iterator[DaliBatch]:
+        graph = PixelGraph(
+            feed.next_inputs,
+            batch_size=self._preparer.rows,
+            size_hw=self._samples.size_hw,
+            mean=self._samples.mean,
+            std=self._samples.std,
+            num_threads=self._num_threads,
+            device_id=self._device_id,
+        )
+        while True:
+            try:
+                image = graph.next_images()
+            except StopIteration:
+                return
+            except RuntimeError as error:
+                if feed.is_broken:
+                    raise
+                raise self._culprit(error, feed) from error
+            prepared = feed.given.popleft()
+            for used in prepared.used:
+                self.skips.add(used.skipped)
+            arrays = {
+                "image": image,
+                "class_targets": prepared.class_targets,
+                "box_targets": prepared.box_targets,
+            }
+            indices = np.array([used.image for used in prepared.used], dtype=np.int64)
+            yield DaliBatch(arrays, indices)
+
+    def _culprit(self, error: RuntimeError, feed: _Feed) -> DataError:
+        """Which of the files that DALI had at hand it failed on; it does not tell itself."""
+        indices = [used.image for prepared in feed.given for used in prepared.used]
+        paths = [self._preparer.path(index) for index in indices]
+        broken = find_undecodable(paths)
+        if broken is None:
+            return DataError(
+                f"DALI failed on one of {', '.join(paths[:4])}, ..., all of which it can decode "
+                f"alone ({_reason(error)}); train without --dali"
+            )
+        message = (
+            f"DALI cannot decode the image {broken}: {_reason(error)}; replace the file, take it "
+            "out of the data set, or train without --dali"
+        )
+        if self._skip_bad:
+            return _BadFile(message, indices[paths.index(broken)])
+        return DataError(message)
+
+
+class _BadFile(DataError):
+    """An image to go on without."""
+
+    def __init__(self, message: str, index: int) -> None:
+        super().__init__(message)
+        self.index = index
+
+
+class _Feed:
+    """Prepares batches in a thread, ahead of DALI.
+
+    Attributes:
+        given: batches that DALI has and the caller not yet.
+        is_broken: an error came from the preparing, not from DALI's pixels.
+    """
+
+    def __init__(self, batches: Iterator[Prepared]) -> None:
+        self._batches = batches
+        self._thread = ThreadPoolExecutor(1, "dali-feed")
+        self._waiting: deque[Future[Prepared | None]] = deque()
+        self.given: deque[Prepared] = deque()
+        self.is_broken = False
+        for _ in range(_AHEAD):
+            self._ask()
+
+    def _ask(self) -> None:
+        self._waiting.append(self._thread.submit(next, self._batches, None))
+
+    def next_inputs(self) -> PixelInputs:
+        """What DALI asks for; raises StopIteration at the end of the epoch."""
+        self._ask()
+        answer = self._waiting.popleft()
+        self.is_broken = answer.exception() is not None
+        prepared = answer.result()
+        if prepared is None:
+            raise StopIteration
+        self.given.append(prepared)
+        return prepared.inputs
+
+    def stop(self) -> None:
+        """End the thread as soon as its batch is done."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+
+def _reason(error: RuntimeError) -> str:
+    """What is wrong by DALI's report, without the places in its sources and the stack."""
+    lines = str(error).splitlines()
+    told = [line.rpartition("] ")[2] for line in lines if "[/" in line and "[frame" not in line]
+    return told[0] if told else lines[0]

@@ -1,0 +1,276 @@
+"""The parent's side of the data workers: start them, hand out tasks, notice trouble.
+
+Workers are fresh interpreters, never forks: MXNet's engine threads do not survive a fork, and the
+script's own main module is not imported again, so a start costs what NumPy and OpenCV cost. The
+batches lie in anonymous shared memory that has no name in /dev/shm: no limit of it applies, and
+nothing is left behind however the run ends.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import mmap
+import os
+import pickle
+import subprocess
+import sys
+import time
+import weakref
+from collections.abc import Sequence
+from multiprocessing.connection import Connection, Pipe, wait
+from pathlib import Path
+
+from gluon_ssd import errors
+from gluon_ssd.data.loading.batch_plan import Place
+from gluon_ssd.data.loading.stand_in import Used
+from gluon_ssd.data.loading.worker import IDLE, STARTING, TASK, Job, Layout
+from gluon_ssd.errors import DataError, EnvironmentProblem
+
+_BOOT = """
+import json, sys
+sys.path[:] = json.loads(sys.argv[1])
+from gluon_ssd.data.loading.stand_in import Used
+from gluon_ssd.data.loading.worker import main
+main(*map(int, sys.argv[2:]))
+"""
+
+# A loaded machine can take long to import NumPy; a start that takes longer than this hangs.
+_START_LIMIT_S = 120.0
+_POLL_S = 0.5
+# Records written together must stay below PIPE_BUF, or readers could see one in two parts.
+_PIPE_BUF = 4096
+_RECORDS_A_WRITE = _PIPE_BUF // TASK.size
+# What Linux grants a user by default (/proc/sys/fs/pipe-max-size); enough for batches of 8,670.
+_LARGEST_PIPE = 1 << 20
+
+
+class WorkerPool:
+    """A fixed set of data workers writing into shared batch slots.
+
+    Args:
+        job: what to make samples from.
+        layout: of the shared memory; its num_workers says how many processes to start.
+        timeout_s: a worker that is at one image for longer is taken for hung.
+
+    Attributes:
+        slots: the batch arrays {name: (B, ...)} of each slot.
+        stand_ins: (ticket, row) -> the image used instead, and which ones were skipped; the
+            caller takes out what it has seen.
+
+    Raises:
+        EnvironmentProblem: not enough memory, or the system has none to share this way.
+    """
+
+    def __init__(self, job: Job, layout: Layout, *, timeout_s: float) -> None:
+        self._job = job
+        self._timeout_s = timeout_s
+        memory_fd = _shared_memory(layout)
+        memory = mmap.mmap(memory_fd, layout.num_bytes)
+        self.slots = layout.slots(memory)
+        self._status, self._cancelled_below = layout.status(memory)
+        self._status[:] = STARTING, time.monotonic_ns()
+        self._tasks_read, self._tasks_write = os.pipe()
+        _make_room(self._tasks_write, layout)
+        self._outstanding = 0
+        self.stand_ins: dict[tuple[int, int], Used] = {}
+        self._next_ticket = 0
+        self._connections: list[Connection] = []
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._finalizer = weakref.finalize(
+            self,
+            _shut_down,
+            self._tasks_read,
+            self._tasks_write,
+            self._connections,
+            self._processes,
+        )
+        try:
+            # All of them first, so that their imports overlap.
+            for worker in range(layout.num_workers):
+                self._start(worker, memory_fd)
+        finally:
+            os.close(memory_fd)
+        payload = pickle.dumps((job, layout))
+        for worker, connection in enumerate(self._connections):
+            try:
+                connection.send_bytes(payload)
+            except (BrokenPipeError, ConnectionResetError):
+                self._fail_dead(worker)
+
+    def _start(self, worker: int, memory_fd: int) -> None:
+        ours, theirs = Pipe()
+        passed = (self._tasks_read, memory_fd, theirs.fileno())
+        # One computing thread each: the workers are the parallelism.
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        arguments = [json.dumps([str(entry) for entry in sys.path]), str(worker), *map(str, passed)]
+        process = subprocess.Popen(
+            [sys.executable, "-c", _BOOT, *arguments],
+            stdin=subprocess.DEVNULL,
+            pass_fds=passed,
+            env=environment,
+            # Ctrl-C in a terminal reaches the parent alone, which then ends its workers.
+            start_new_session=True,
+        )
+        theirs.close()
+        self._processes.append(process)
+        self._connections.append(ours)
+
+    def submit(self, slot: int, places: Sequence[Place]) -> int:
+        """Queue the samples of one batch for a slot; any worker takes any of them.
+
+        Returns:
+            The batch's ticket, which `collect` gives back once for each sample.
+        """
+        ticket = self._next_ticket
+        self._next_ticket += 1
+        self._outstanding += len(places)
+        records = [TASK.pack(ticket, slot, row, *place) for row, place in enumerate(places)]
+        for start in range(0, len(records), _RECORDS_A_WRITE):
+            os.write(self._tasks_write, b"".join(records[start : start + _RECORDS_A_WRITE]))
+        return ticket
+
+    def collect(self) -> list[int]:
+        """Wait for at least one finished task; the tickets of those that came.
+
+        Raises:
+            SsdError: of the kind a worker met, naming the file.
+            DataError: a worker died, or hangs; naming the file it was at.
+        """
+        while not (ready := wait(self._connections, _POLL_S)):
+            self._check_clock()
+        tickets = []
+        for connection in ready:
+            assert isinstance(connection, Connection), "only connections are waited for"
+            try:
+                ticket, row, used, problem = connection.recv()
+            except (EOFError, ConnectionResetError):
+                self._fail_dead(self._connections.index(connection))
+            if problem is not None:
+                self.close()
+                raise getattr(errors, problem[0])(problem[1])
+            if used.skipped:
+                self.stand_ins[ticket, row] = used
+            tickets.append(ticket)
+        self._outstanding -= len(tickets)
+        return tickets
+
+    def cancel(self) -> None:
+        """Skip what is queued and wait for what is begun, so that all slots are free."""
+        self._cancelled_below[0] = self._next_ticket
+        while self._outstanding:
+            self.collect()
+
+    def close(self) -> None:
+        """End the workers. The slots stay readable as long as someone holds them."""
+        self._finalizer()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the workers were ended."""
+        return not self._finalizer.alive
+
+    def _check_clock(self) -> None:
+        now = time.monotonic_ns()
+        for worker, (index, since) in enumerate(self._status.tolist()):
+            limit_s = _START_LIMIT_S if index == STARTING else self._timeout_s
+            if index != IDLE and now - since > limit_s * 1e9:
+                subject = self._subject(index)
+                self.close()
+                raise DataError(
+                    f"data worker {worker} has been {subject} for more than {limit_s:g} s; look at "
+                    "that file and its disk, or run with --num-workers 0 to see more"
+                )
+
+    def _fail_dead(self, worker: int) -> None:
+        subject = self._subject(int(self._status[worker, 0]))
+        process = self._processes[worker]
+        try:
+            code = process.wait(timeout=5)
+            ending = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+        except subprocess.TimeoutExpired:
+            ending = "no exit code yet"
+        self.close()
+        raise DataError(
+            f"data worker {worker} died ({ending}) while {subject}; look at that file and at free "
+            "memory, or run with --num-workers 0 to see more"
+        )
+
+    def _subject(self, index: int) -> str:
+        if index == STARTING:
+            return f"starting to read {self._job.dataset.name}"
+        if index == IDLE:
+            return f"waiting for an image of {self._job.dataset.name}"
+        return f"making the sample of {self._job.dataset.image_path(index)}"
+
+
+def _shared_memory(layout: Layout) -> int:
+    """File descriptor of anonymous memory of the layout's size."""
+    if not hasattr(os, "memfd_create"):
+        raise EnvironmentProblem("data workers need Linux; use --num-workers 0 on this system")
+    free = _free_bytes()
+    if free is not None and layout.num_bytes > free:
+        raise EnvironmentProblem(
+            f"data workers need {layout.num_bytes / 1e6:.0f} MB for {layout.num_slots} batches of "
+            f"{layout.batch_size}, and {free / 1e6:.0f} MB of memory are free; use a smaller "
+            "--batch-size, or --num-workers 0"
+        )
+    handle = os.memfd_create("gluon-ssd-batches")
+    os.ftruncate(handle, layout.num_bytes)
+    return handle
+
+
+def _make_room(tasks_write: int, layout: Layout) -> None:
+    """Let the task pipe hold all slots' tasks: writing must never wait for a worker."""
+    writes_a_batch = -(-layout.batch_size // _RECORDS_A_WRITE)
+    needed = layout.num_slots * writes_a_batch * _PIPE_BUF
+    if needed <= fcntl.fcntl(tasks_write, fcntl.F_GETPIPE_SZ):
+        return
+    try:
+        if needed > _LARGEST_PIPE:
+            raise OSError(errno.E2BIG, os.strerror(errno.E2BIG))
+        fcntl.fcntl(tasks_write, fcntl.F_SETPIPE_SZ, needed)
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"no queue can hold {layout.num_slots} batches of {layout.batch_size} samples "
+            f"({error.strerror}); use a smaller --batch-size, or --num-workers 0"
+        ) from error
+
+
+def _free_bytes() -> int | None:
+    """Memory that can still be had, by the machine's count and by the container's limit."""
+    counts = []
+    for line in _lines("/proc/meminfo"):
+        if line.startswith("MemAvailable:"):
+            counts.append(int(line.split()[1]) * 1024)
+    limit = _lines("/sys/fs/cgroup/memory.max")
+    used = _lines("/sys/fs/cgroup/memory.current")
+    if limit and used and limit[0].isdigit():
+        counts.append(int(limit[0]) - int(used[0]))
+    return min(counts, default=None)
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="ascii").splitlines()
+    except OSError:
+        return []
+
+
+def _shut_down(
+    tasks_read: int,
+    tasks_write: int,
+    connections: list[Connection],
+    processes: list[subprocess.Popen[bytes]],
+) -> None:
+    os.close(tasks_write)
+    os.close(tasks_read)
+    for connection in connections:
+        connection.close()
+    for process in processes:
+        try:
+            process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,141 @@
+"""From item i of a data set to the named arrays of one sample: what a data worker computes.
+
+A sample maker is a callable (data set, index, random generator) -> {name: array} with a `spec`
+{name: (shape, dtype)}; the loader needs nothing else to lay out its batches. Both makers here hold
+numbers and arrays only, so that they pickle into workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from gluon_ssd.data.augment.settings import Augmentation
+from gluon_ssd.data.augment.transforms import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    eval_transform,
+    train_transform,
+)
+from gluon_ssd.data.dataset import Dataset
+from gluon_ssd.data.images import read_image
+
+Spec = dict[str, tuple[tuple[int, ...], Any]]
+
+
+class SampleMaker(Protocol):
+    """What a Loader asks for: the layout of a sample, and one sample."""
+
+    @property
+    def spec(self) -> Spec:
+        """{name: (shape, dtype)} of what the call returns."""
+        ...
+
+    def __call__(
+        self, dataset: Dataset, index: int, rng: np.random.Generator
+    ) -> dict[str, np.ndarray]:
+        """The arrays of item `index`."""
+        ...
+
+
+class MakesTargets(Protocol):
+    """A target maker, such as gluon_ssd.detection.matching.TargetMaker."""
+
+    @property
+    def num_anchors(self) -> int:
+        """A, the length of both targets."""
+        ...
+
+    def __call__(self, boxes_px: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Class targets (A,) and box targets (A, 4) of one image."""
+        ...
+
+
+class TrainSamples:
+    """Augmented image and its training targets.
+
+    Difficult objects are trained on, as in the legacy recipe; crowd boxes are when the data set
+    lists them. An image without objects gives all-background targets.
+
+    Args:
+        size_hw: height and width of the network input.
+        augmentation: ranges of the random transform.
+        make_targets: (boxes, labels) -> (class targets, box targets).
+        mean, std: of the normalisation.
+    """
+
+    def __init__(
+        self,
+        size_hw: tuple[int, int],
+        augmentation: Augmentation,
+        make_targets: MakesTargets,
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+    ) -> None:
+        self._size_hw = size_hw
+        self._augmentation = augmentation
+        self._make_targets = make_targets
+        self._mean = tuple(mean)
+        self._std = tuple(std)
+
+    @property
+    def spec(self) -> Spec:
+        """image (3, H, W) float32, class_targets (A,) int32, box_targets (A, 4) float32."""
+        num_anchors = self._make_targets.num_anchors
+        return {
+            "image": ((3, *self._size_hw), np.float32),
+            "class_targets": ((num_anchors,), np.int32),
+            "box_targets": ((num_anchors, 4), np.float32),
+        }
+
+    def __call__(
+        self, dataset: Dataset, index: int, rng: np.random.Generator
+    ) -> dict[str, np.ndarray]:
+        """One training sample. Raises DataError naming an image that cannot be read."""
+        annotation = dataset.annotation(index)
+        pixels, boxes, labels = train_transform(
+            read_image(dataset.image_path(index)),
+            annotation.boxes_px,
+            annotation.labels,
+            size_hw=self._size_hw,
+            rng=rng,
+            augmentation=self._augmentation,
+            mean=self._mean,
+            std=self._std,
+        )
+        class_targets, box_targets = self._make_targets(boxes, labels)
+        return {"image": pixels, "class_targets": class_targets, "box_targets": box_targets}
+
+
+class EvalSamples:
+    """Resized and normalised image, and the size it had.
+
+    Args:
+        size_hw: height and width of the network input.
+        mean, std: of the normalisation.
+    """
+
+    def __init__(
+        self,
+        size_hw: tuple[int, int],
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+    ) -> None:
+        self._size_hw = size_hw
+        self._mean = tuple(mean)
+        self._std = tuple(std)
+
+    @property
+    def spec(self) -> Spec:
+        """image (3, H, W) float32, size_hw (2,) int32: height and width of the file's image."""
+        return {"image": ((3, *self._size_hw), np.float32), "size_hw": ((2,), np.int32)}
+
+    def __call__(
+        self, dataset: Dataset, index: int, rng: np.random.Generator
+    ) -> dict[str, np.ndarray]:
+        """One evaluation sample; `rng` is not used. Raises DataError naming an unreadable image."""
+        image = read_image(dataset.image_path(index))
+        pixels = eval_transform(image, size_hw=self._size_hw, mean=self._mean, std=self._std)
+        return {"image": pixels, "size_hw": np.array(image.shape[:2], dtype=np.int32)}

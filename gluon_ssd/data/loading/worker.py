@@ -1,0 +1,192 @@
+"""The process that makes samples: reads tasks, writes rows of shared batches, reports.
+
+Started by gluon_ssd.data.loading.pool with a fresh interpreter that imports NumPy and OpenCV only.
+It ends when its parent closes the connection or dies in any way. An error a user can cause goes back as a
+message; a bug ends the process with its traceback on stderr, and the parent says which image it was
+at.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import pickle
+import struct
+import threading
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import cv2
+import numpy as np
+
+from gluon_ssd.data.dataset import Dataset
+from gluon_ssd.data.loading.samples import SampleMaker, Spec
+from gluon_ssd.data.loading.stand_in import Used, use_first_good
+from gluon_ssd.errors import Interrupted, SsdError
+
+# ticket, slot, row, epoch, index. Far below PIPE_BUF, so records of a shared pipe stay whole.
+TASK = struct.Struct("=5q")
+
+# What a worker says about itself in shared memory: (image index, start in monotonic nanoseconds).
+IDLE, STARTING = -1, -2
+
+_ALIGNMENT = 4096
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to make samples from; sent to each worker once.
+
+    Attributes:
+        dataset, make_sample, seed: see Loader.
+        skip_bad: the next image stands in for one that cannot be used.
+    """
+
+    dataset: Dataset
+    make_sample: SampleMaker
+    seed: int
+    skip_bad: bool = False
+
+    def make(self, epoch: int, index: int) -> tuple[dict[str, np.ndarray], Used]:
+        """Make one sample, the same in whichever process, and tell which image it is of.
+
+        Its generator depends on (seed, epoch, index) alone; a stand-in takes that of the place it
+        fills, so that it differs from the same image in its own place. An error that does not
+        name the image file gets it put in front.
+        """
+
+        def make(candidate: int) -> dict[str, np.ndarray]:
+            return self._make(candidate, np.random.default_rng((self.seed, epoch, index)))
+
+        if self.skip_bad:
+            return use_first_good(make, index, num_images=len(self.dataset))
+        return make(index), Used(index, ())
+
+    def _make(self, index: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        try:
+            return self.make_sample(self.dataset, index, rng)
+        except Interrupted:
+            raise  # by a signal that has nothing to do with the image
+        except SsdError as error:
+            path = self.dataset.image_path(index)
+            if path in str(error):
+                raise
+            raise type(error)(f"{path}: {error}") from error
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the arrays of each slot lie in the shared memory: a status table, then the slots.
+
+    Attributes:
+        spec: of one sample.
+        batch_size: rows of a slot.
+        num_slots: batches that exist at one time.
+        num_workers: rows of the status table.
+    """
+
+    spec: Spec
+    batch_size: int
+    num_slots: int
+    num_workers: int
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of the whole memory."""
+        return self._status_bytes + self.num_slots * self._slot_bytes
+
+    @property
+    def _status_bytes(self) -> int:
+        return _aligned((self.num_workers * 2 + 1) * 8)
+
+    @property
+    def _slot_bytes(self) -> int:
+        return sum(self._array_bytes(name) for name in self.spec)
+
+    def _array_bytes(self, name: str) -> int:
+        shape, dtype = self.spec[name]
+        return _aligned(self.batch_size * int(np.prod(shape)) * np.dtype(dtype).itemsize)
+
+    def status(self, memory: mmap.mmap) -> tuple[np.ndarray, np.ndarray]:
+        """int64 (workers, 2): what each worker is at, and since when; int64 (1,): the ticket
+        below which tasks are cancelled."""
+        count = self.num_workers * 2
+        table = np.frombuffer(memory, np.int64, count + 1)
+        return table[:count].reshape(-1, 2), table[count:]
+
+    def slots(self, memory: mmap.mmap) -> list[dict[str, np.ndarray]]:
+        """The batch arrays {name: (B, ...)} of each slot, views of the memory."""
+        offset = self._status_bytes
+        slots = []
+        for _ in range(self.num_slots):
+            arrays = {}
+            for name, (shape, dtype) in self.spec.items():
+                count = self.batch_size * int(np.prod(shape))
+                flat = np.frombuffer(memory, dtype, count, offset)
+                arrays[name] = flat.reshape(self.batch_size, *shape)
+                offset += self._array_bytes(name)
+            slots.append(arrays)
+        return slots
+
+
+def _aligned(num_bytes: int) -> int:
+    return -(-num_bytes // _ALIGNMENT) * _ALIGNMENT
+
+
+def main(worker: int, tasks_fd: int, memory_fd: int, connection_fd: int) -> None:
+    """Serve tasks until the pipe ends.
+
+    Args:
+        worker: its number, from 0.
+        tasks_fd: pipe of TASK records, shared by all workers.
+        memory_fd: the shared memory.
+        connection_fd: to the parent; first brings the Job and the Layout.
+    """
+    cv2.setNumThreads(1)
+    connection = Connection(connection_fd)
+    try:
+        job, layout = pickle.loads(connection.recv_bytes())
+        memory = mmap.mmap(memory_fd, layout.num_bytes)
+        os.close(memory_fd)
+        threading.Thread(target=_end_with_parent, args=(connection,), daemon=True).start()
+        _serve(worker, tasks_fd, connection, job, layout, memory)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        # The parent is gone, or no longer interested.
+        os._exit(0)
+
+
+def _serve(
+    worker: int, tasks_fd: int, connection: Connection, job: Job, layout: Layout, memory: mmap.mmap
+) -> None:
+    table, cancelled_below = layout.status(memory)
+    status, slots = table[worker], layout.slots(memory)
+    status[0] = IDLE
+    while record := os.read(tasks_fd, TASK.size):
+        ticket, slot, row, epoch, index = TASK.unpack(record)
+        problem, used = None, Used(index, ())
+        if ticket >= cancelled_below[0]:
+            status[1], status[0] = time.monotonic_ns(), index
+            try:
+                used = _fill(slots[slot], row, job, epoch, index)
+            except SsdError as error:
+                problem = type(error).__name__, str(error)
+            status[0] = IDLE
+        connection.send((ticket, row, used, problem))
+
+
+def _fill(arrays: dict[str, np.ndarray], row: int, job: Job, epoch: int, index: int) -> Used:
+    """Put one sample in its row, and tell which image it is of."""
+    sample, used = job.make(epoch, index)
+    for name, array in arrays.items():
+        array[row] = sample[name]
+    return used
+
+
+def _end_with_parent(connection: Any) -> None:
+    """Leave at once when the other end closes, even in the middle of a stuck read."""
+    try:
+        connection.recv_bytes()
+    except (EOFError, OSError):
+        os._exit(0)

@@ -1,0 +1,187 @@
+"""A drawn data set, made on the spot: seven shapes to detect, in VOC layout.
+
+Small enough to learn on a laptop, and still detection: clutter, partial occlusion, a wide range
+of sizes, colours that say nothing about the class, noise and blur, images without any object.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+import cv2
+import numpy as np
+
+from gluon_ssd.data.classes import read_classes_file
+from gluon_ssd.data.sources.shapes_drawing import CLASSES, DrawnObject, draw_image
+from gluon_ssd.data.sources.voc import VocDataset, parse_splits
+from gluon_ssd.errors import DataError, OptionError
+from gluon_ssd.system.files import ensure_directory, read_json, write_problem
+
+SHAPES_CLASSES: tuple[str, ...] = CLASSES
+
+MIN_IMAGE_SIZE = 64  # the largest object, half a side, must exceed the smallest, 24 pixels
+
+_MARKER = "shapes.json"
+_FORMAT = 2  # raised whenever the drawing changes, so that old folders are not taken for new
+_JPEG_QUALITY = 92
+
+
+def make_shapes(
+    root: str | os.PathLike[str],
+    *,
+    num_train: int = 1200,
+    num_val: int = 200,
+    image_size: int = 300,
+    seed: int = 1,
+) -> Path:
+    """Draw the data set into `root`, or leave it as it is if it was drawn with these settings.
+
+    Everything is drawn beside `root` and renamed in one step, so a half-made set never stands
+    there. Image i depends on (seed, i) alone.
+
+    Args:
+        root: folder to make; it must be absent or empty, or hold this very set.
+        num_train: images of split "train".
+        num_val: images of split "val".
+        image_size: side of the square images in pixels.
+        seed: any whole number from 0.
+
+    Returns:
+        The folder: JPEGImages/, Annotations/, ImageSets/Main/{train,val}.txt, classes.txt and
+        the marker shapes.json, which is written last.
+
+    Raises:
+        OptionError: no images asked for, or images too small for the smallest object.
+        DataError: the folder holds something else, or shapes drawn with other settings.
+        EnvironmentProblem: it cannot be written, or the disk is full.
+    """
+    if min(num_train, num_val) < 1 or image_size < MIN_IMAGE_SIZE:
+        raise OptionError(
+            f"shapes need at least 1 image a split and {MIN_IMAGE_SIZE} pixels a side; got "
+            f"{num_train} and {num_val} images of {image_size} pixels"
+        )
+    target = Path(root).expanduser()
+    settings = {
+        "format": _FORMAT,
+        "num_train": num_train,
+        "num_val": num_val,
+        "image_size": image_size,
+        "seed": seed,
+    }
+    if _is_made(target, settings):
+        return target
+    with _new_folder(target) as folder:
+        for name in ("JPEGImages", "Annotations", "ImageSets/Main"):
+            (folder / name).mkdir(parents=True)
+        stems = [f"{index:06d}" for index in range(num_train + num_val)]
+        for index, stem in enumerate(stems):
+            _write_item(folder, stem, image_size, np.random.default_rng((seed, index)))
+        _write_list(folder / "ImageSets/Main/train.txt", stems[:num_train])
+        _write_list(folder / "ImageSets/Main/val.txt", stems[num_train:])
+        _write_list(folder / "classes.txt", CLASSES)
+        (folder / _MARKER).write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+    return target
+
+
+def open_shapes(
+    root: str | os.PathLike[str],
+    *,
+    train: bool,
+    splits: str = "",
+    classes: Sequence[str] | None = None,
+    tolerant: bool = False,
+) -> VocDataset:
+    """Open a set that make_shapes wrote, at `root` or in `root`/shapes.
+
+    Args:
+        root: the folder given to make_shapes, or the one that holds shapes/.
+        train: split "train", else "val", unless `splits` names one.
+        splits: split names joined by +; empty takes the usual one.
+        classes: label order; None takes classes.txt.
+        tolerant: see VocDataset.
+
+    Raises:
+        DataError: there is no such set, saying how to make it.
+    """
+    base = Path(root).expanduser()
+    candidates = (base, base / "shapes")
+    folder = next((place for place in candidates if (place / _MARKER).is_file()), None)
+    if folder is None:
+        places = " or ".join(str(place) for place in candidates)
+        raise DataError(
+            f"no shapes data set in {places}; make it with: "
+            f"python scripts/prepare_shapes.py --output {candidates[1]}"
+        )
+    return VocDataset(
+        folder,
+        splits=parse_splits(splits or ("train" if train else "val")),
+        classes=classes or read_classes_file(folder / "classes.txt"),
+        name="shapes",
+        tolerant=tolerant,
+    )
+
+
+def _is_made(target: Path, settings: dict[str, Any]) -> bool:
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return False
+    marker = target / _MARKER
+    found = read_json(marker) if marker.is_file() else None
+    if found == settings:
+        return True
+    what = "holds something else" if found is None else f"was drawn with other settings ({found})"
+    raise DataError(f"{target} {what}; choose another folder or remove that one first")
+
+
+@contextmanager
+def _new_folder(target: Path) -> Iterator[Path]:
+    """A temporary folder that becomes `target` when the block ends well, and goes otherwise."""
+    ensure_directory(target.parent)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        temporary.mkdir()
+        yield temporary
+        os.replace(temporary, target)
+    except OSError as error:
+        raise write_problem(target, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_item(folder: Path, stem: str, size: int, rng: np.random.Generator) -> None:
+    image, objects = draw_image(size, rng)
+    _, jpeg = cv2.imencode(
+        ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+    )
+    (folder / "JPEGImages" / f"{stem}.jpg").write_bytes(jpeg.tobytes())
+    xml = _to_xml(f"{stem}.jpg", size, objects)
+    (folder / "Annotations" / f"{stem}.xml").write_text(xml, encoding="utf-8")
+
+
+def _write_list(path: Path, names: Sequence[str]) -> None:
+    path.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+
+
+def _to_xml(file_name: str, size: int, objects: Sequence[DrawnObject]) -> str:
+    parts = [
+        "<annotation>",
+        f"\t<filename>{escape(file_name)}</filename>",
+        f"\t<size><width>{size}</width><height>{size}</height><depth>3</depth></size>",
+    ]
+    for item in objects:
+        # VOC counts pixels from 1, and the last one belongs to the box.
+        corners = "".join(
+            f"<{name}>{value + 1}</{name}>"
+            for name, value in zip(("xmin", "ymin", "xmax", "ymax"), item.box_px, strict=True)
+        )
+        parts.append(
+            f"\t<object><name>{item.name}</name><difficult>{int(item.is_difficult)}</difficult>"
+            f"<bndbox>{corners}</bndbox></object>"
+        )
+    return "\n".join([*parts, "</annotation>", ""])

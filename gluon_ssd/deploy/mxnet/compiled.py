@@ -1,0 +1,73 @@
+"""A graph with its arrays on one device, compiled for repeated calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gluon_ssd.compat import mx
+from gluon_ssd.deploy.mxnet.graph import Graph, to_symbol
+
+_ONEDNN_BACKEND = "MKLDNN"
+
+
+class CompiledGraph:
+    """One static operator made of a whole graph.
+
+    Memory is planned once for each batch length; outputs are fresh arrays at every call, so a
+    batch may be pushed before the results of the one before are read.
+
+    Args:
+        graph: the symbol.
+        params: arrays of all variables that are not inputs, NumPy or MXNet.
+        ctx: the device.
+        inputs: names of the variables that come with every call, in order; those that the graph
+            does not use are passed over.
+        onednn: let oneDNN fuse convolutions with what follows them. For fp32 graphs on the CPU.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        params: Mapping[str, Any],
+        *,
+        ctx: Any,
+        inputs: tuple[str, ...],
+        onednn: bool = False,
+    ) -> None:
+        symbol = to_symbol(graph)
+        if onednn:
+            symbol = symbol.get_backend_symbol(_ONEDNN_BACKEND)
+        names = symbol.list_inputs()
+        self._ctx = ctx
+        # (position among the operator's arguments, position among the inputs of a call)
+        self._slots = [(names.index(n), i) for i, n in enumerate(inputs) if n in names]
+        self._arguments = [None if n in inputs else on_device(params[n], ctx) for n in names]
+        positions = [position for position, _ in self._slots]
+        flags = [
+            ("data_indices", positions),
+            ("param_indices", [i for i in range(len(names)) if i not in positions]),
+            ("static_alloc", True),
+            ("static_shape", True),
+        ]
+        self._operator = mx.nd.CachedOp(symbol, flags)
+
+    def __call__(self, *inputs: Any) -> list[Any]:
+        """Push the computation and return its outputs, MXNet arrays that may not be ready yet."""
+        arguments = list(self._arguments)
+        for position, number in self._slots:
+            arguments[position] = on_device(inputs[number], self._ctx)
+        # Without inputs there is nothing that tells the operator where to run.
+        with self._ctx:
+            outputs = self._operator(*arguments)
+        return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+
+
+def on_device(array: Any, ctx: Any) -> Any:
+    """An MXNet array on the device, of the same type; MXNet arrays already there stay as is."""
+    if isinstance(array, mx.nd.NDArray):
+        return array.as_in_context(ctx)
+    array = np.asarray(array)
+    return mx.nd.array(array, ctx, array.dtype)

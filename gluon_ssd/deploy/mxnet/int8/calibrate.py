@@ -1,0 +1,161 @@
+"""Find the range of values of every tensor that is to be quantised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from gluon_ssd.compat import mx
+from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
+from gluon_ssd.deploy.mxnet.files import INPUT
+from gluon_ssd.deploy.mxnet.graph import Graph, Output, Params, parse_graph
+from gluon_ssd.deploy.mxnet.int8.entropy import best_cut
+from gluon_ssd.deploy.mxnet.int8.histogram import Histogram
+from gluon_ssd.errors import ModelError
+
+Range = tuple[float, float]
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, steps done, steps in all)."""
+
+SIGNED_LEVELS, UNSIGNED_LEVELS = 127, 255
+"""The largest integer a magnitude is rounded to; values that are never negative get the second."""
+
+# Images a pass. More of them at once gain no time; entropy needs every value on this side.
+_NAIVE_SHARE, _ENTROPY_SHARE = 4, 1
+
+
+def collect_thresholds(
+    graph: Graph,
+    params: Params,
+    tensors: Sequence[str],
+    batches: Sequence[np.ndarray],
+    *,
+    mode: str,
+    ctx: Any,
+    progress: Progress | None = None,
+) -> dict[str, Range]:
+    """Ranges over all calibration images; the order of the images does not matter.
+
+    Memory does not grow with their number: extremes or histograms are kept, never the values.
+
+    Args:
+        graph: fp32, fused for oneDNN.
+        params: its arrays.
+        tensors: names of outputs of the graph, or of its input, in MXNet's spelling.
+        batches: float32 (B, 3, H, W), normalised.
+        mode: "naive" takes the least and the largest value, "entropy" cuts rare large values off
+            where `best_cut` finds the rounded distribution likest to the real one.
+        ctx: device.
+        progress: told how many images of how many are done.
+
+    Returns:
+        Tensor name -> (least, largest) value. Of "entropy" these are (0, t) where no value is
+        negative and (-t, t) elsewhere.
+
+    Raises:
+        ModelError: some value of a tensor is not finite.
+    """
+    if mode == "naive":
+        ranges = _extremes(graph, params, tensors, batches, ctx, progress)
+    else:
+        histograms = _histograms(graph, params, tensors, batches, ctx, progress)
+        ranges = {name: entropy_range(histogram) for name, histogram in histograms.items()}
+    return {name: _usable(name, *extremes) for name, extremes in ranges.items()}
+
+
+def entropy_range(histogram: Histogram) -> Range:
+    """The range to quantise in, cut by relative entropy; see `best_cut`."""
+    is_signed = histogram.lowest < 0
+    kept = best_cut(histogram.counts, SIGNED_LEVELS if is_signed else UNSIGNED_LEVELS)
+    top = min(kept * histogram.width, histogram.largest_magnitude)
+    return -top if is_signed else 0.0, top
+
+
+def _usable(name: str, low: float, high: float) -> Range:
+    if not np.isfinite([low, high]).all():
+        raise ModelError(
+            f"the output {name} of the fp32 network is not finite for some calibration image; "
+            "check its weights and how the images are normalised"
+        )
+    # A layer that gives zeros only: any range will do, but none of size 0, by which is divided.
+    return (low, high) if max(-low, high) > 0 else (0.0, 1.0)
+
+
+def _passes(
+    batches: Sequence[np.ndarray], share: int, progress: Progress | None
+) -> Iterator[np.ndarray]:
+    """The images in small shares; tells after each how many are done."""
+    total, done = sum(len(batch) for batch in batches), 0
+    for batch in batches:
+        for start in range(0, len(batch), share):
+            images = batch[start : start + share]
+            yield images
+            done += len(images)
+            if progress:
+                progress("calibrate", done, total)
+
+
+def _extremes(
+    graph: Graph,
+    params: Params,
+    tensors: Sequence[str],
+    batches: Sequence[np.ndarray],
+    ctx: Any,
+    progress: Progress | None,
+) -> dict[str, Range]:
+    network = CompiledGraph(_with_extremes(graph, tensors), params, ctx=ctx, inputs=(INPUT,))
+    lowest = np.full(len(tensors), np.inf)
+    highest = np.full(len(tensors), -np.inf)
+    for images in _passes(batches, _NAIVE_SHARE, progress):
+        values = np.array([value.asscalar() for value in network(images)])
+        lowest = np.minimum(lowest, values[0::2])
+        highest = np.maximum(highest, values[1::2])
+    found = zip(tensors, lowest.tolist(), highest.tolist(), strict=True)
+    return {name: (low, high) for name, low, high in found}
+
+
+def _histograms(
+    graph: Graph,
+    params: Params,
+    tensors: Sequence[str],
+    batches: Sequence[np.ndarray],
+    ctx: Any,
+    progress: Progress | None,
+) -> dict[str, Histogram]:
+    outputs = tensor_outputs(graph)
+    watched = Graph([outputs[name] for name in tensors])
+    network = CompiledGraph(watched, params, ctx=ctx, inputs=(INPUT,))
+    histograms = {name: Histogram() for name in tensors}
+    for images in _passes(batches, _ENTROPY_SHARE, progress):
+        for name, output in zip(tensors, network(images), strict=True):
+            values = output.asnumpy()
+            _usable(name, float(values.min()), float(values.max()))
+            histograms[name].add(values)
+    return histograms
+
+
+def _with_extremes(graph: Graph, tensors: Sequence[str]) -> Graph:
+    """A graph that returns least and largest value of each tensor, two heads a tensor."""
+    variables = [mx.sym.var(f"_tensor{number}") for number in range(len(tensors))]
+    pairs = [symbol for variable in variables for symbol in (variable.min(), variable.max())]
+    extremes = parse_graph(mx.sym.Group(pairs).tojson())
+    outputs = tensor_outputs(graph)
+    for node in list(extremes.nodes()):
+        if node.name.startswith("_tensor"):
+            extremes.replace((node, 0), outputs[tensors[int(node.name.removeprefix("_tensor"))]])
+    return extremes
+
+
+def tensor_outputs(graph: Graph) -> dict[str, Output]:
+    """The outputs of a graph by the names MXNet's quantisation gives them."""
+    outputs: dict[str, Output] = {}
+    users = graph.users()
+    for node in graph.nodes():
+        outputs[node.name] = node, 0
+        outputs[f"{node.name}_output"] = node, 0
+        for used in users.get(id(node), ()):
+            index = used[0].inputs[used[1]][1]
+            outputs[f"{node.name}_output{index}"] = node, index
+    return outputs

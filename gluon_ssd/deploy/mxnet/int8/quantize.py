@@ -1,0 +1,251 @@
+"""Quantise an exported fp32 detector to 8-bit integers: from two files to two files.
+
+The network alone is quantised. What decodes its predictions, from the softmax to the suppression,
+stays in float: it is a hundredth of the work, and integers there would move every box.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gluon_ssd.compat import mx
+from gluon_ssd.deploy.agreement import Agreement, compare_detectors
+from gluon_ssd.deploy.mxnet.export import write_pair
+from gluon_ssd.deploy.mxnet.files import (
+    INPUT,
+    check_shapes,
+    exported_files,
+    plain_prefix,
+    read_exported,
+)
+from gluon_ssd.deploy.mxnet.graph import Graph, Params
+from gluon_ssd.deploy.mxnet.halves import split_at_predictions
+from gluon_ssd.deploy.mxnet.int8.calibrate import collect_thresholds
+from gluon_ssd.deploy.mxnet.int8.quantize_graph import (
+    quantize_network,
+    quantized_tensors,
+    with_onednn,
+)
+from gluon_ssd.deploy.mxnet.model import load_deployed
+from gluon_ssd.deploy.mxnet.passes.fold_batch_norm import fuse
+from gluon_ssd.deploy.mxnet.passes.fold_constants import fold_constants
+from gluon_ssd.deploy.mxnet.passes.join_levels import join_as_rows
+from gluon_ssd.deploy.mxnet.passes.replace_decoder import graft_decoder
+from gluon_ssd.errors import ModelError, OptionError, WeightsError
+from gluon_ssd.models.record import SavedModel, read_symbol_metadata
+from gluon_ssd.system.files import ensure_directory, write_problem
+
+MODES = ("none", "naive", "entropy")
+DTYPES = ("auto", "int8", "uint8")
+MIN_ENTROPY_IMAGES = 8
+"""A histogram of fewer images says little about the others, and cutting by it loses scores."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, steps done, steps in all)."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An fp32 detector in two halves, batch norm and constants folded.
+
+    Attributes:
+        prefix: the files it came from.
+        network: images to the joined predictions of all levels.
+        decoding: those predictions to ids, scores and boxes.
+        names: names of the inputs of `decoding`, in the order of the outputs of `network`.
+        params: the arrays of both.
+        input_size_hw: height and width of the images.
+        saved: the record the files carry, or None.
+    """
+
+    prefix: str
+    network: Graph
+    decoding: Graph
+    names: tuple[str, ...]
+    params: Params
+    input_size_hw: tuple[int, int]
+    saved: SavedModel | None
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(3, H, W) of one image."""
+        return (3, *self.input_size_hw)
+
+
+def prepare_detector(prefix: str, input_size_hw: tuple[int, int] | None = None) -> Prepared:
+    """Read an fp32 detector and make it ready to be quantised.
+
+    Args:
+        prefix: of the two files.
+        input_size_hw: height and width of the images; None takes the size the files carry.
+
+    Raises:
+        ModelError: it is int8 already, went through oneDNN, or does not show where its network
+            ends; or no size is known.
+        WeightsError: a file is missing or damaged, they do not fit, or a weight is not finite.
+    """
+    prefix = plain_prefix(prefix)
+    exported = read_exported(prefix)
+    if exported.is_quantised:
+        raise ModelError(f"{prefix} is quantised already; give the fp32 model it was made from")
+    if exported.is_fused:
+        raise ModelError(
+            f"{prefix} went through oneDNN's fusing, after which nothing can be quantised; give "
+            "the model as it was exported"
+        )
+    saved = read_symbol_metadata(exported.symbol_file)
+    size = input_size_hw or (saved.input_size_hw if saved else None)
+    if size is None:
+        raise ModelError(f"{prefix} does not carry its input size; give it")
+    check_shapes(exported, size)
+    _check_finite(exported.params, prefix)
+    graph, params = exported.graph, exported.params
+    shapes = {INPUT: (1, 3, *size)}
+    graft_decoder(graph, params, shapes)
+    params = fuse(graph, fold_constants(graph, params, shapes))
+    join_as_rows(graph, params, shapes)
+    halves = split_at_predictions(graph, INPUT)
+    if halves is None or halves.decoding is None:
+        raise ModelError(
+            f"{prefix} does not show where its network ends and decoding starts, so that the "
+            "decoding would be quantised too; export the model with scripts/export_ssd.py"
+        )
+    return Prepared(prefix, halves.network, halves.decoding, halves.names, params, size, saved)
+
+
+def _check_finite(params: Params, prefix: str) -> None:
+    broken = [name for name, value in params.items() if not np.isfinite(value).all()]
+    if broken:
+        raise WeightsError(
+            f"{prefix}: {len(broken)} weights are not finite, the first is {broken[0]}; quantise "
+            "an earlier checkpoint"
+        )
+
+
+def check_pair(mode: str, dtype: str) -> None:
+    """Refuse a way to quantise that cannot be had.
+
+    Raises:
+        OptionError: an unknown word, or uint8.
+    """
+    for word, words, what in ((mode, MODES, "mode"), (dtype, DTYPES, "integer type")):
+        if word not in words:
+            raise OptionError(f"the {what} must be one of {', '.join(words)}; got {word!r}")
+    if dtype == "uint8":
+        raise OptionError(
+            "--quantized-dtype uint8 cannot be had: normalised images hold negative values, for "
+            "which MXNet's uint8 has no place; use auto, which takes uint8 where values allow it"
+        )
+
+
+def check_images(mode: str, num_images: int) -> None:
+    """Raise OptionError when there are too few images to calibrate and compare with."""
+    least = MIN_ENTROPY_IMAGES if mode == "entropy" else 1
+    if num_images < least:
+        raise OptionError(
+            f"--calib-mode {mode} needs at least {least} calibration images, got {num_images}; "
+            "raise --num-calib-batches or --batch-size, or name a larger data set"
+        )
+
+
+def quantize_detector(
+    prefix_in: str,
+    prefix_out: str,
+    batches: Sequence[np.ndarray],
+    *,
+    mode: str,
+    dtype: str = "auto",
+    excluded: Iterable[str] = (),
+    input_size_hw: tuple[int, int] | None = None,
+    progress: Progress | None = None,
+) -> Agreement:
+    """Write the int8 form of an fp32 detector, after it was read back and compared with it.
+
+    Works in this process; see gluon_ssd/deploy/mxnet/int8/child.py for one of its own.
+
+    Args:
+        prefix_in: the fp32 model's two files.
+        prefix_out: the two files to write, both or neither; the folder is made.
+        batches: float32 (B, 3, H, W), normalised; read more than once. They also serve for the
+            comparison, so at least one is needed, with "none" too.
+        mode: "none" measures ranges at run time, "naive" takes least and largest value over all
+            batches, "entropy" cuts rare large values off.
+        dtype: "auto" takes uint8 where values are not negative, int8 elsewhere; "int8" asks for
+            int8 where the images come in.
+        excluded: layers kept in float, by the names `layer_names` gives.
+        input_size_hw: height and width of the images; None takes what the files carry.
+        progress: told how far it is.
+
+    Returns:
+        How well the written model agrees with the fp32 one.
+
+    Raises:
+        OptionError: a pair of mode and dtype that cannot be had, or too few images.
+        ModelError, WeightsError: `prefix_in` cannot be quantised, or the result is of no use.
+        EnvironmentProblem: the files cannot be written.
+    """
+    check_pair(mode, dtype)
+    check_images(mode, sum(len(batch) for batch in batches))
+    prepared = prepare_detector(prefix_in, input_size_hw)
+    target = Path(prefix_out)
+    ensure_directory(target.parent)
+    graph, params = quantize_prepared(
+        prepared, batches, mode=mode, dtype=dtype, excluded=excluded, progress=progress
+    )
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
+            staged = str(Path(folder) / target.name)
+            write_pair(graph, params, staged, prepared.saved)
+            agreement = compare_detectors(
+                load_deployed(prepared.prefix, input_size_hw=prepared.input_size_hw),
+                load_deployed(staged, input_size_hw=prepared.input_size_hw),
+                batches,
+                name=target.name,
+                progress=progress,
+            )
+            for source, end in zip(exported_files(staged), exported_files(prefix_out), strict=True):
+                os.replace(source, end)
+    except OSError as error:
+        raise write_problem(target, error) from error
+    return agreement
+
+
+def quantize_prepared(
+    prepared: Prepared,
+    batches: Sequence[np.ndarray],
+    *,
+    mode: str,
+    dtype: str = "auto",
+    excluded: Iterable[str] = (),
+    progress: Progress | None = None,
+) -> tuple[Graph, Params]:
+    """The quantised detector as graph and arrays; arguments as of `quantize_detector`."""
+    fused = with_onednn(prepared.network, calibrated=mode != "none")
+    thresholds = None
+    if mode != "none":
+        thresholds = collect_thresholds(
+            fused,
+            prepared.params,
+            quantized_tensors(fused, dtype=dtype, excluded=excluded),
+            batches,
+            mode=mode,
+            ctx=mx.cpu(),
+            progress=progress,
+        )
+    network = quantize_network(fused, thresholds, dtype=dtype, excluded=excluded)
+    return join_halves(network, prepared)
+
+
+def join_halves(network: Graph, prepared: Prepared) -> tuple[Graph, Params]:
+    """Put the decoding of a prepared detector behind a network of the same outputs."""
+    decoding = prepared.decoding.copy()
+    for node in list(decoding.nodes()):
+        if node.name in prepared.names:
+            decoding.replace((node, 0), network.heads[prepared.names.index(node.name)])
+    return decoding, {n: prepared.params[n] for n in decoding.variables() if n != INPUT}

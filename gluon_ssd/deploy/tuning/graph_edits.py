@@ -1,0 +1,130 @@
+"""What a search asks of a graph and does to it beside the library's own quantisation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import numpy as np
+
+from gluon_ssd.compat import mx
+from gluon_ssd.deploy.mxnet.graph import VARIABLE, Graph, Node, Params, output_shapes
+
+_FUSED = "_sg_mkldnn"
+_INT8_MAX = 127
+
+
+def nodes_of_operator(fused: Graph, operator: str) -> list[str]:
+    """Names of the nodes of a type, or of the fused nodes that hold one; without case."""
+    wanted = operator.lower()
+    return [node.name for node in fused.nodes() if wanted in _operators(node)]
+
+
+def operators_of(fused: Graph) -> list[str]:
+    """All operator types in a fused graph, those inside fused nodes among them."""
+    found = {name for node in fused.nodes() if node.op != VARIABLE for name in _types(node)}
+    return sorted(found - {VARIABLE})
+
+
+def _operators(node: Node) -> set[str]:
+    return {name.lower() for name in _types(node)}
+
+
+def _types(node: Node) -> set[str]:
+    inner: list[dict[str, Any]] = []
+    for part in node.extra.get("subgraphs", ()):
+        inner += (json.loads(part) if isinstance(part, str) else part)["nodes"]
+    return {node.op, *(item["op"] for item in inner)}
+
+
+def on_one_grid(graph: Graph, params: Params) -> Params:
+    """Round the weights of every int8 operator to 127 steps that all its channels share.
+
+    oneDNN's convolutions always scale each output channel by itself; so rounded, the weights have
+    the accuracy of one scale for the whole tensor all the same.
+
+    Args:
+        graph: quantised; not changed.
+        params: its arrays; not changed.
+    """
+    rounded = dict(params)
+    for node in _int8_operators(graph):
+        weight, _ = node.inputs[1]
+        value = params[weight.name]
+        step = float(np.abs(value).max()) / _INT8_MAX or 1.0
+        rounded[weight.name] = (np.round(value / step) * step).astype(value.dtype)
+    return rounded
+
+
+def in_bfloat16(graph: Graph, names: Collection[str]) -> Graph:
+    """A copy of a graph in which some float32 operators compute in bfloat16.
+
+    Args:
+        graph: not changed.
+        names: of operators that are not quantised.
+    """
+    changed = graph.copy()
+    taken = {node.name for node in changed.nodes()}
+
+    def cast(name: str, dtype: str, source: tuple[Node, int]) -> Node:
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        return Node("amp_cast", name, {"dtype": dtype}, [source])
+
+    for node in list(changed.nodes()):
+        if node.name in names:
+            node.inputs = [
+                (cast(f"{node.name}_{source[0].name}_bf16", "bfloat16", source), 0)
+                for source in node.inputs
+            ]
+            back = cast(f"{node.name}_fp32", "float32", (node, 0))
+            back.inputs = []  # else it would be taken for a user of the node, and read itself
+            changed.replace((node, 0), (back, 0))
+            back.inputs = [(node, 0)]
+    return changed
+
+
+def weight_bytes(graph: Graph, params: Params) -> int:
+    """Bytes of all weights as the operators compute with them.
+
+    The file holds float32 in any case: MXNet rounds weights when it loads them.
+    """
+    total = sum(value.nbytes for name, value in params.items() if name in graph.variables())
+    for node in _int8_operators(graph):
+        value = params[node.inputs[1][0].name]
+        total -= value.nbytes - value.size - 4 * value.shape[0]
+    for node in graph.nodes():
+        if node.op == "amp_cast" and node.attrs.get("dtype") == "bfloat16":
+            source = node.inputs[0][0]
+            if source.op == VARIABLE and source.name in params:
+                total -= params[source.name].nbytes // 2
+    return total
+
+
+def _int8_operators(graph: Graph) -> Iterable[Node]:
+    return (n for n in graph.nodes() if n.op.startswith(_FUSED) and n.flag("quantized"))
+
+
+def bytes_per_image(graph: Graph, params: Params, image_shape: tuple[int, int, int]) -> int:
+    """Memory for one image when nothing is used twice: all values between the operators, float32.
+
+    Args:
+        graph: a network in float32.
+        params: its arrays.
+        image_shape: (3, H, W).
+    """
+    inner = Graph([(node, 0) for node in graph.nodes() if node.op != VARIABLE])
+    shapes = output_shapes(inner, params, {"data": (1, *image_shape)})
+    return 4 * int(sum(np.prod(shape) for shape in shapes))
+
+
+def to_params(arrays: dict[str, Any]) -> Params:
+    """MXNet arrays as NumPy arrays."""
+    return {name: value.asnumpy() for name, value in arrays.items()}
+
+
+def from_params(params: Params, names: Collection[str]) -> dict[str, Any]:
+    """NumPy arrays of some names as MXNet arrays on the CPU."""
+    return {n: mx.nd.array(params[n], mx.cpu(), params[n].dtype) for n in names if n in params}

@@ -1,0 +1,141 @@
+"""The journal of a search: one JSON line per event, from which a stopped search goes on.
+
+| event | further fields |
+|---|---|
+| search | facts: what the search is about; another one cannot go on from it |
+| start | key: a trial began |
+| trial | the fields of `Trial` |
+| saved | key, sha1: the model of that trial was written; SHA-1 of its symbol file |
+| end | reason, seconds |
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gluon_ssd.deploy.tuning.trial import Trial
+from gluon_ssd.errors import OptionError
+from gluon_ssd.system.files import atomic_write, ensure_writable, write_problem
+
+JOURNAL = "journal.jsonl"
+_MOST_STARTS = 2
+"""How often a trial may end the process: once may be bad luck, twice is its own doing."""
+
+
+class History:
+    """The trials of a search, on disk as soon as they are known.
+
+    Args:
+        workspace: folder of the journal; it is made.
+        facts: what decides the result of a trial, and what the search may choose from.
+
+    Raises:
+        OptionError: the workspace holds the journal of another search.
+        EnvironmentProblem: it cannot be written.
+    """
+
+    def __init__(self, workspace: str | os.PathLike[str], facts: Mapping[str, Any]) -> None:
+        self.path = Path(workspace) / JOURNAL
+        ensure_writable(self.path)
+        self.trials: dict[str, Trial] = {}
+        self.saved: tuple[str, str] | None = None
+        self._starts: Counter[str] = Counter()
+        known = json.loads(json.dumps(facts))
+        events = self._read()
+        if events:
+            self._compare(events[0], known)
+            for event in events[1:]:
+                self._take(event)
+        # Written anew, so that a line cut off by a crash goes.
+        with atomic_write(self.path, "w") as file:
+            for event in events or [{"event": "search", "facts": known}]:
+                file.write(json.dumps(event) + "\n")
+        self.num_earlier = len(self.trials)
+
+    def _read(self) -> list[dict[str, Any]]:
+        if not self.path.exists():
+            return []
+        try:
+            lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError as error:
+            raise write_problem(self.path, error) from error
+        events = [event for event in map(_parsed, lines) if event is not None]
+        if lines and (not events or events[0].get("event") != "search"):
+            raise OptionError(
+                f"{self.path} is no journal of a search; name another [strategy] workspace"
+            )
+        return events
+
+    def _compare(self, first: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+        earlier = first.get("facts", {})
+        differing = sorted(
+            name for name in {*earlier, *facts} if earlier.get(name) != facts.get(name)
+        )
+        if differing:
+            raise OptionError(
+                f"{self.path} is of another search (not the same: {', '.join(differing)}); name "
+                "another [strategy] workspace, or remove that folder to start anew"
+            )
+
+    def _take(self, event: Mapping[str, Any]) -> None:
+        if event["event"] == "start":
+            self._starts[event["key"]] += 1
+        elif event["event"] == "trial":
+            trial = Trial.from_dict(event)
+            self.trials[trial.key] = trial
+        elif event["event"] == "saved":
+            self.saved = (event["key"], event["sha1"])
+        elif event["event"] == "end":
+            # A trial under way when a search was stopped in good order broke nothing.
+            self._starts.clear()
+
+    @property
+    def next_number(self) -> int:
+        """Number of the next trial."""
+        return max((trial.number for trial in self.trials.values()), default=-1) + 1
+
+    def is_deadly(self, key: str) -> bool:
+        """Whether a trial began twice and ended the process both times."""
+        return key not in self.trials and self._starts[key] >= _MOST_STARTS
+
+    def start(self, key: str) -> None:
+        """Note that a trial begins."""
+        self._starts[key] += 1
+        self._append({"event": "start", "key": key})
+
+    def add(self, trial: Trial) -> None:
+        """Note what a trial found."""
+        self.trials[trial.key] = trial
+        self._append({"event": "trial", **trial.to_dict()})
+
+    def note_saved(self, key: str, sha1: str) -> None:
+        """Note that the model of a trial was written."""
+        self.saved = (key, sha1)
+        self._append({"event": "saved", "key": key, "sha1": sha1})
+
+    def end(self, reason: str, seconds: float) -> None:
+        """Note that the search ended in good order."""
+        self._append({"event": "end", "reason": reason, "seconds": round(seconds, 1)})
+
+    def _append(self, event: Mapping[str, Any]) -> None:
+        try:
+            with open(self.path, "a", encoding="utf-8") as file:
+                file.write(json.dumps({**event, "time": round(time.time(), 3)}) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise write_problem(self.path, error) from error
+
+
+def _parsed(line: str) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    return event if isinstance(event, dict) and "event" in event else None

@@ -1,0 +1,367 @@
+"""Intel Neural Compressor: its strategies search, and its MXNet part quantises.
+
+What is done here beside calling it: an answer from the history for a choice that was measured
+before, bfloat16 and one scale a tensor, which its MXNet part lacks, and the sensitivities of
+layers, without which its strategy mse_v2 silently becomes basic.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gluon_ssd.compat import mx
+from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
+from gluon_ssd.deploy.mxnet.files import INPUT, last_line
+from gluon_ssd.deploy.mxnet.graph import Graph, Params, parse_graph, to_symbol
+from gluon_ssd.deploy.tuning.calibration_loader import CalibrationLoader
+from gluon_ssd.deploy.tuning.graph_edits import from_params, to_params
+from gluon_ssd.deploy.tuning.trial import Choice, SearchSettings
+from gluon_ssd.errors import EnvironmentProblem, OptionError
+from gluon_ssd.system.files import write_problem
+from gluon_ssd.system.threads import end_own_team
+
+_LOGGER = "neural_compressor"
+_ENTRY = "quantize_output"
+"""The library's type for a value that is only rounded where it enters int8 operators."""
+_FLOAT = {"dtype": "fp32", "quant_mode": "fp32"}
+_GO_ON = 1
+"""The library stops at the first passing trial when its timeout is 0. It counts no seconds itself
+as used here, so that any other number means to go on."""
+
+
+def require_library() -> None:
+    """Raise EnvironmentProblem when the extra is missing."""
+    try:
+        with _without_warnings():
+            import neural_compressor.strategy  # noqa: F401
+    except ImportError as error:
+        raise EnvironmentProblem(
+            f"--auto_tuning needs Intel Neural Compressor, which cannot be imported ({error}); run "
+            "bash scripts/setup.sh --extras tune"
+        ) from error
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def library_log(path: Path) -> Iterator[None]:
+    """Let the library write into a file what it would write on the terminal.
+
+    Raises:
+        EnvironmentProblem: the file cannot be written.
+    """
+    require_library()
+    logger, root = logging.getLogger(_LOGGER), logging.getLogger()
+    before = list(logger.handlers)
+    try:
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise write_problem(path, error) from error
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    verbose = os.environ.get("MXNET_SUBGRAPH_VERBOSE")
+    os.environ["MXNET_SUBGRAPH_VERBOSE"] = "0"  # one line for every graph that is bound
+    logger.handlers[:] = [handler]
+    # MXNet's quantisation logs to the root, which without a handler would get one for the terminal.
+    root.addHandler(handler)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"neural_compressor|mxnet|sklearn|scipy")
+            yield
+    finally:
+        root.removeHandler(handler)
+        logger.handlers[:] = before
+        handler.close()
+        if verbose is None:
+            del os.environ["MXNET_SUBGRAPH_VERBOSE"]
+        else:
+            os.environ["MXNET_SUBGRAPH_VERBOSE"] = verbose
+
+
+class Quantiser:
+    """Makes quantised networks for a strategy, which takes it for the library's MXNet part.
+
+    Args:
+        settings: what may be chosen.
+        propose: told every choice; says whether the history answers for it, so that no model is
+            needed, and may raise to end the search.
+
+    Attributes:
+        choice: what was asked for last; None as long as nothing was.
+        choices: all that were asked for, by their keys.
+        problem: why the last one could not be made; empty when it could.
+    """
+
+    def __init__(self, settings: SearchSettings, propose: Callable[[Choice], bool]) -> None:
+        self._settings = settings
+        self._propose = propose
+        self._adaptor: Any = None
+        self.configuration: Any = None
+        self.choice: Choice | None = None
+        self.choices: dict[str, Choice] = {}
+        self.problem = ""
+        self._recipes: dict[str, Mapping[str, Any]] = {}
+        self._context: tuple[Any, Any] = (None, None)
+
+    def attach(self, adaptor: Any, configuration: Any) -> None:
+        """Take the library's MXNet part and the configuration the strategy reads."""
+        self._adaptor, self.configuration = adaptor, configuration
+
+    @property
+    def pre_optimized_model(self) -> Any:
+        """The fused fp32 model; asked for by the library."""
+        return self._adaptor.pre_optimized_model
+
+    def query_fw_capability(self, model: Any) -> dict[str, Any]:
+        """What each operator can do, with bfloat16 added where it is allowed."""
+        found: dict[str, Any] = self._adaptor.query_fw_capability(model)
+        operators = found["opwise"]
+        free = [name for name, kind in operators if kind != _ENTRY]
+        fixed = [name for name in free if name in self._settings.fp32_nodes]
+        if len(fixed) == len(free):
+            raise OptionError(
+                "[quantization] fp32_layers and fp32_operators leave nothing to quantise; name "
+                "fewer"
+            )
+        in_float = {key: {"dtype": ["fp32"]} for key in ("activation", "weight")}
+        self.configuration.op_name_dict = {re.escape(name): in_float for name in fixed} or None
+        if self._settings.bf16:
+            for (_, kind), abilities in operators.items():
+                if kind != _ENTRY:
+                    abilities.append({k: {"dtype": "bf16"} for k in ("activation", "weight")})
+        return found
+
+    def quantize(self, recipe: Any, model: Any, loader: Any, q_func: Any = None) -> Any:
+        """A quantised model, or only a stand-in for one that was measured before."""
+        self.choice, self.problem = _choice(recipe), ""
+        key = self.choice.key
+        self.choices[key], self._recipes[key] = self.choice, copy.deepcopy(recipe)
+        self._context = (model, loader)
+        if not self._propose(self.choice):
+            try:
+                return self._quantize(recipe, model, loader)
+            except mx.MXNetError as error:
+                self.problem = last_line(error)
+        return self._stand_in(key)
+
+    def _stand_in(self, key: str) -> Any:
+        from neural_compressor.model.mxnet_model import MXNetModel
+
+        stand_in = MXNetModel(None)
+        stand_in.recipe = self._recipes[key]
+        return stand_in
+
+    def network(self, key: str) -> tuple[Graph, Params] | None:
+        """Quantise anew by the recipe of a choice; None for one that has not come up yet."""
+        if key not in self._recipes:
+            return None
+        symbol, arrays, _ = self._quantize(self._recipes[key], *self._context).model
+        return parse_graph(symbol.tojson()), to_params(arrays)
+
+    def _quantize(self, recipe: Any, model: Any, loader: Any) -> Any:
+        recipe = copy.deepcopy(recipe)
+        for settings in recipe["op"].values():
+            # bfloat16 is put in afterwards; the library's way needs MXNet 2.
+            if settings["activation"]["dtype"] == "bf16":
+                settings["activation"] = dict(_FLOAT)
+        try:
+            return self._adaptor.quantize(recipe, model, loader)
+        finally:
+            end_own_team()  # kl reads the values of every layer; the trial is timed after it
+
+    def inspect_tensor(self, model: Any, loader: Any, *args: Any, **kwargs: Any) -> Any:
+        """Values inside a model; one answered from the history is made now."""
+        if model.model is None:
+            model = self._quantize(model.recipe, self._context[0], loader)
+        try:
+            return self._adaptor.inspect_tensor(model, loader, *args, **kwargs)
+        finally:
+            end_own_team()
+
+    def get_output_op_names(self, model: Any) -> list[str]:
+        """Asked for by mse_v2, which hands it back; all outputs are compared."""
+        return []
+
+    def calculate_op_sensitivity(
+        self,
+        model: Any,
+        loader: Any,
+        recipe: Any,
+        output_names: Any,
+        confidence_batches: int,
+        fallback: bool = True,
+        requantize_cfgs: Any = None,
+    ) -> list[tuple[str, str]]:
+        """Operators by how close to fp32 the predictions come when that one changes over.
+
+        Args:
+            model: fp32.
+            loader: calibration images.
+            recipe: the present choice.
+            output_names: not used.
+            confidence_batches: how many batches to compare.
+            fallback: whether int8 operators go to float32, or those in float32 back to int8.
+            requantize_cfgs: how the latter are quantised.
+        """
+        batches = [batch for _, (batch, _) in zip(range(confidence_batches), loader, strict=False)]
+        expected = _outputs(model.model, batches)
+        errors = {}
+        for operator, settings in recipe["op"].items():
+            is_int8 = settings["activation"]["dtype"] == "int8"
+            if operator[1] == _ENTRY or is_int8 != fallback:
+                continue
+            changed = copy.deepcopy(recipe)
+            changed["op"][operator] = (
+                {"activation": dict(_FLOAT)} if fallback else requantize_cfgs[operator]
+            )
+            found = _outputs(self._quantize(changed, model, loader).model, batches)
+            errors[operator] = sum(
+                float(((one - other) ** 2).mean() / (other**2).mean())
+                for one, other in zip(found, expected, strict=True)
+            )
+        return sorted(errors, key=lambda operator: errors[operator])
+
+
+def _outputs(model: Any, batches: list[Any]) -> list[np.ndarray]:
+    symbol, arguments, _ = model
+    run = CompiledGraph(parse_graph(symbol.tojson()), arguments, ctx=mx.cpu(), inputs=(INPUT,))
+    return [output.asnumpy() for batch in batches for output in run(batch)]
+
+
+def _choice(recipe: Mapping[str, Any]) -> Choice:
+    nodes = {}
+    for (name, _), settings in recipe["op"].items():
+        activation = settings["activation"]
+        is_int8 = activation["dtype"] == "int8"
+        nodes[name] = activation["algorithm"] if is_int8 else activation["dtype"]
+    return Choice(int(recipe["calib_sampling_size"]), nodes)
+
+
+def run_strategy(
+    network: Graph,
+    params: Params,
+    loader: CalibrationLoader,
+    quantiser: Quantiser,
+    settings: SearchSettings,
+    *,
+    evaluate: Callable[[Any], float],
+    cost: Callable[[], float],
+    workspace: Path,
+) -> None:
+    """Let a strategy of the library search until it stops by itself.
+
+    Args:
+        network: fp32, images to predictions.
+        params: its arrays.
+        loader: calibration images.
+        quantiser: makes the models.
+        settings: what to search, and for what.
+        evaluate: the accuracy of a model as the library holds it, or of the choice that the
+            quantiser made last; called for the fp32 model first.
+        cost: what the objective was for the model evaluated last; smaller is better.
+        workspace: folder for the library's own files.
+
+    Raises:
+        What `evaluate` raises.
+    """
+    from neural_compressor.adaptor.mxnet import MxNetAdaptor
+    from neural_compressor.config import _Config, options
+    from neural_compressor.model import Model
+
+    options.workspace, options.random_seed = str(workspace), settings.seed
+    np.random.seed(settings.seed)
+    configuration = library_configuration(settings)
+    quantiser.attach(MxNetAdaptor({"device": "cpu", "q_dataloader": loader}), configuration)
+    arrays = from_params(params, network.variables())
+    strategy = _strategy(settings, quantiser)(
+        model=Model((to_symbol(network), arrays, {}), conf=configuration),
+        conf=_Config(
+            quantization=configuration, benchmark=None, pruning=None, distillation=None, nas=None
+        ),
+        q_dataloader=loader,
+        eval_func=evaluate,
+    )
+    strategy.objectives.objectives = [_objective(settings.objective, cost)]
+    strategy.traverse()
+
+
+def _strategy(settings: SearchSettings, quantiser: Quantiser) -> Any:
+    """The library's strategy with our quantiser, and without its pickled history."""
+    from neural_compressor.strategy import STRATEGIES
+
+    base: Any = STRATEGIES[settings.strategy]
+
+    class Search(base):
+        def _initial_adaptor(self) -> None:
+            self.adaptor, self.framework = quantiser, "mxnet"
+            self.cur_best_acc = self.initial_best_acc()
+
+        def _find_tuning_history(self, recipe: Any) -> None:
+            # The library would answer a repeated choice by the result of whatever came last.
+            return None
+
+        def _params_to_tune_configs(self, params: Any) -> Any:
+            """Bayesian search; the library takes the number of algorithms for that of sizes."""
+            found, sizes = super()._params_to_tune_configs(params), settings.sampling_sizes
+            if len(sizes) > 1:
+                position = min(len(sizes) - 1, int(params["calib_sampling_size"]))
+                found["calib_sampling_size"] = sizes[position]
+            return found
+
+        def _save(self) -> None:
+            """The library's history is a pickle; ours is read instead."""
+
+    return Search
+
+
+def _objective(name: str, cost: Callable[[], float]) -> Any:
+    """What the library compares trials by: what was measured, in place of the clock it would set
+    to the whole evaluation."""
+    from neural_compressor.objective import Objective
+
+    class Measured(Objective):
+        representation = name
+
+        def start(self) -> None:
+            pass
+
+        def end(self) -> None:
+            self._result_list.append(cost())
+
+    return Measured()
+
+
+def library_configuration(settings: SearchSettings) -> Any:
+    """The search as the library's PostTrainingQuantConfig."""
+    from neural_compressor.config import AccuracyCriterion, PostTrainingQuantConfig, TuningCriterion
+
+    return PostTrainingQuantConfig(
+        quant_level=1,
+        approach="static",
+        calibration_sampling_size=list(settings.sampling_sizes),
+        op_type_dict={".*": {"activation": {"algorithm": list(settings.algorithms)}}},
+        excluded_precisions=[] if settings.bf16 else ["bf16"],
+        accuracy_criterion=AccuracyCriterion(
+            criterion=settings.criterion, tolerable_loss=float(settings.tolerable_loss)
+        ),
+        tuning_criterion=TuningCriterion(
+            strategy=settings.strategy,
+            timeout=_GO_ON if settings.go_on else 0,
+            max_trials=sys.maxsize,  # it would count repetitions, and mse_v2 goes past it
+        ),
+    )

@@ -1,0 +1,211 @@
+"""GluonCV's zoo networks behind one interface: raw head outputs, whatever the mode.
+
+GluonCV's object returns logits while autograd records and detections otherwise, but a hybridised
+graph is traced once, so that the second mode gets the first one's outputs. Here the network always
+returns logits, offsets and anchors; `gluon_ssd.detection.decoding` makes detections of them. One
+graph serves training and inference.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gluon_ssd.compat import mx
+from gluon_ssd.detection.anchors import Shapes, anchor_grid, lite_shapes, ssd_shapes
+from gluon_ssd.families.zoo.spec import MEAN, STD, NetworkSpec
+from gluon_ssd.families.zoo.tiny import tiny_features
+
+with warnings.catch_warnings():
+    # GluonCV's own imports of distutils and pkg_resources; users can do nothing about them.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from gluoncv.model_zoo import get_model, quantized
+    from gluoncv.model_zoo.ssd.anchor import LiteAnchorGenerator, SSDAnchorGenerator
+    from gluoncv.model_zoo.ssd.resnet_v1b_ssd import resnet34_v1b_ssd
+    from gluoncv.model_zoo.ssd.ssd import SSD
+    from gluoncv.model_zoo.ssd.vgg_atrous import vgg16_atrous_300, vgg16_atrous_512
+
+_EXTRACTORS = {
+    ("vgg16_atrous", 300): vgg16_atrous_300,
+    ("vgg16_atrous", 512): vgg16_atrous_512,
+    ("resnet34_v1b", 300): resnet34_v1b_ssd,
+    ("tiny", 160): tiny_features,
+}
+
+
+class _Anchors(SSDAnchorGenerator):
+    """GluonCV's generator with the grid made by NumPy instead of nested loops."""
+
+    _shapes_of = staticmethod(ssd_shapes)
+
+    def _alias(self) -> str:
+        return "ssdanchorgenerator"  # older files name the constants after the block
+
+    def _generate_anchors(
+        self,
+        sizes: tuple[float, float],
+        ratios: Sequence[float],
+        step: float,
+        alloc_size: tuple[int, int],
+        offsets: tuple[float, float],
+    ) -> NDArray[np.float64]:
+        shapes: Shapes = self._shapes_of(sizes, ratios, self._index)
+        # (height, width, shapes, 4) -> (1, 1, height, width, shapes * 4)
+        return anchor_grid(alloc_size, step, shapes).reshape(1, 1, *alloc_size, -1)
+
+
+class _LiteAnchors(_Anchors, LiteAnchorGenerator):
+    _shapes_of = staticmethod(lite_shapes)
+
+    def _alias(self) -> str:
+        return "liteanchorgenerator"
+
+
+@contextmanager
+def quiet_symbol_blocks() -> Iterator[None]:
+    """Hide the warning that every SymbolBlock with an untyped input gives; float32 is meant."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Cannot decide type for the following arguments")
+        yield
+
+
+class SsdNetwork(SSD):
+    """A zoo SSD with GluonCV's parameter names and raw outputs.
+
+    Calling it with images float32 (B, 3, H, W), normalised RGB, returns
+
+    | name | shape | meaning |
+    |---|---|---|
+    | class_logits | (B, A, C + 1) | background is class 0 |
+    | box_offsets | (B, A, 4) | (x, y, width, height), divided by the stds 0.1, 0.1, 0.2, 0.2 |
+    | anchors | (1, A, 4) | centre form, px of the network input |
+
+    Attributes:
+        spec: the record it was built from.
+        classes: foreground class names.
+        input_size_hw: nominal (height, width), px; other sizes work as far as the stored anchor
+            grid reaches.
+        mean, std: normalisation of RGB in 0..1.
+    """
+
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        classes: Sequence[str],
+        *,
+        norm_layer: Any = None,
+        norm_kwargs: dict[str, Any] | None = None,
+        prefix: str | None = None,
+    ) -> None:
+        extractor = _EXTRACTORS.get((spec.backbone, spec.size))
+        with quiet_symbol_blocks():
+            super().__init__(
+                network=None if extractor else spec.backbone,
+                base_size=spec.size,
+                features=extractor or list(spec.taps),
+                num_filters=list(spec.filters),
+                sizes=list(spec.sizes),
+                ratios=[list(ratios) for ratios in spec.ratios],
+                steps=list(spec.steps),
+                classes=tuple(classes),
+                reduce_ratio=spec.reduce_ratio,
+                min_depth=spec.min_depth,
+                pretrained=False,  # never fetch a base; see weights.load_base
+                norm_layer=norm_layer or mx.gluon.nn.BatchNorm,
+                norm_kwargs=norm_kwargs,
+                predictors_kernel=(spec.predictor_kernel,) * 2,
+                predictors_pad=(spec.predictor_kernel // 2,) * 2,
+                anchor_generator=_LiteAnchors if spec.lite else _Anchors,
+                prefix=prefix,
+            )
+        self.spec = spec
+        self.classes: tuple[str, ...] = tuple(classes)
+        self.input_size_hw = (spec.size, spec.size)
+        self._num_anchors: dict[tuple[int, int], int] = {}
+        self.mean = MEAN
+        self.std = STD
+
+    @property
+    def name(self) -> str:
+        """The registry name."""
+        return self.spec.name
+
+    def hybrid_forward(self, F: Any, x: Any) -> tuple[Any, Any, Any]:
+        """Class logits, box offsets and anchors, in training and in inference."""
+        features = self.features(x)
+        flat = functools.partial(_pixel_major, F)
+        logits = [flat(head(map_)) for map_, head in zip(features, self.class_predictors)]  # noqa: B905
+        offsets = [flat(head(map_)) for map_, head in zip(features, self.box_predictors)]  # noqa: B905
+        anchors = [
+            F.reshape(generator(map_), shape=(1, -1))
+            for map_, generator in zip(features, self.anchor_generators)  # noqa: B905
+        ]
+        return (
+            F.reshape(F.concat(*logits, dim=1), shape=(0, -1, self.num_classes + 1)),
+            F.reshape(F.concat(*offsets, dim=1), shape=(0, -1, 4)),
+            F.reshape(F.concat(*anchors, dim=1), shape=(1, -1, 4)),
+        )
+
+    def feature_sizes(self, size_hw: tuple[int, int] | None = None) -> list[tuple[int, int]]:
+        """(height, width) of every level's feature map for an input of `size_hw`, px.
+
+        Args:
+            size_hw: input size; the nominal one by default.
+        """
+        height, width = size_hw or self.input_size_hw
+        with quiet_symbol_blocks():
+            maps = mx.sym.Group(list(self.features(mx.sym.var("data"))))
+        _, shapes, _ = maps.infer_shape(data=(1, 3, height, width))
+        return [(shape[2], shape[3]) for shape in shapes]
+
+    def num_anchors(self, size_hw: tuple[int, int] | None = None) -> int:
+        """How many anchors an input of `size_hw` (px, nominal by default) has."""
+        height, width = size_hw or self.input_size_hw
+        size = (height, width)
+        if size not in self._num_anchors:
+            depths = [generator.num_depth for generator in self.anchor_generators]
+            sizes = self.feature_sizes(size)
+            self._num_anchors[size] = sum(
+                height * width * depth for (height, width), depth in zip(sizes, depths, strict=True)
+            )
+        return self._num_anchors[size]
+
+    def anchors(self, size_hw: tuple[int, int] | None = None) -> NDArray[np.float32]:
+        """The anchors of an input of `size_hw` as an array, without running the network.
+
+        They come from the stored constants, which a parameter file may have replaced.
+
+        Returns:
+            float32 (A, 4), centre form, px; equal to the network's third output.
+        """
+        levels = []
+        for (height, width), generator in zip(
+            self.feature_sizes(size_hw), self.anchor_generators, strict=True
+        ):
+            constant = generator.anchors
+            grid = (constant.value if constant._data is None else constant.data()).asnumpy()
+            # (1, 1, rows, columns, shapes * 4) -> (anchors, 4)
+            levels.append(grid[0, 0, :height, :width].reshape(-1, 4))
+        return np.concatenate(levels).astype(np.float32)
+
+
+def classification_network(backbone: str) -> Any:
+    """GluonCV's ImageNet classifier of that name, without weights; nothing is fetched."""
+    return get_model(backbone, pretrained=False)
+
+
+def shipped_int8_symbol(name: str) -> str:
+    """Path of the quantised graph that GluonCV ships under a registry name ending in _int8."""
+    return str(Path(quantized.__file__).with_name(f"{name}-symbol.json"))
+
+
+def _pixel_major(F: Any, head: Any) -> Any:
+    # (B, shapes * n, H, W) -> (B, H * W * shapes * n)
+    return F.flatten(F.transpose(head, (0, 2, 3, 1)))

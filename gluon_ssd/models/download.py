@@ -1,0 +1,143 @@
+"""Fetch published weights: checked by hash, kept in a folder, from a mirror where one is set."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import os
+import shutil
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gluoncv.model_zoo import model_store
+
+from gluon_ssd.errors import WeightsError
+from gluon_ssd.system.files import atomic_path, ensure_directory, sha1_of, write_problem
+
+_LOG = logging.getLogger(__name__)
+
+DEFAULT_MIRROR: str = model_store.apache_repo_url
+_BLOCK_BYTES = 1 << 16
+
+Progress = Callable[[int, int | None], None]
+
+
+def published_hashes() -> Mapping[str, str]:
+    """Model name to SHA-1 of its parameter file, as GluonCV's model store lists them."""
+    return model_store._model_sha1
+
+
+def cache_folder() -> Path:
+    """Where GluonCV keeps its files too: `$MXNET_HOME/models` or `~/.mxnet/models`."""
+    home = os.environ.get("MXNET_HOME")
+    return Path(home) / "models" if home else Path.home() / ".mxnet" / "models"
+
+
+def fetch_zoo_file(
+    name: str,
+    *,
+    folder: str | os.PathLike[str] | None = None,
+    mirror: str | None = None,
+    hashes: Mapping[str, str] | None = None,
+    timeout_s: float = 30,
+    progress: Progress | None = None,
+) -> Path:
+    """Path of a published parameter file, fetched when it is not there yet.
+
+    Args:
+        name: model name, e.g. "ssd_512_mobilenet1.0_voc" or the backbone "mobilenet1.0".
+        folder: where files are kept; by default `cache_folder()`.
+        mirror: start of the address, before `gluon/models/`; by default the environment variable
+            MXNET_GLUON_REPO, else MXNet's own host.
+        hashes: model name to SHA-1; by default the published ones.
+        timeout_s: how long the host may stay silent.
+        progress: called with (bytes so far, bytes in all or None) while fetching.
+
+    Returns:
+        `<folder>/<name>-<first 8 digits of the hash>.params`, its hash checked.
+
+    Raises:
+        WeightsError: nothing is published under that name, the host cannot be reached, or it sends
+            something else; the line names the file and the folder to put it in.
+        EnvironmentProblem: the folder cannot be written.
+    """
+    known = published_hashes() if hashes is None else hashes
+    if name not in known:
+        raise WeightsError(
+            f"no weights are published for {name}; give the path of a .params file instead"
+        )
+    stem = f"{name}-{known[name][:8]}"
+    path = Path(folder or cache_folder()).expanduser() / f"{stem}.params"
+    if path.is_file():
+        if sha1_of(path) == known[name]:
+            return path
+        _LOG.warning("%s is damaged (its hash is another one) and is fetched anew", path)
+    ensure_directory(path.parent)
+    address = mirror or os.environ.get("MXNET_GLUON_REPO") or DEFAULT_MIRROR
+    url = f"{address.rstrip('/')}/gluon/models/{stem}.zip"
+    with atomic_path(path) as temporary:
+        _fetch(url, temporary, path, timeout_s, progress)
+        if sha1_of(temporary) != known[name]:
+            raise _unreachable(path, url, "the file it sends has another hash")
+    return path
+
+
+def _unreachable(path: Path, url: str, reason: str) -> WeightsError:
+    return WeightsError(
+        f"cannot fetch {path.name} from {urlsplit(url).netloc or url}: {reason}; put the file "
+        f"{path.name} into {path.parent}, or name a mirror in MXNET_GLUON_REPO"
+    )
+
+
+def _fetch(url: str, target: Path, path: Path, timeout_s: float, progress: Progress | None) -> None:
+    """Fetch the archive of `path` and write the parameter file inside it to `target`."""
+    archive = path.with_name(f".{path.stem}.{os.getpid()}.part.zip")
+    try:
+        try:
+            _download(url, archive, timeout_s, progress)
+        # Incomplete answers are HTTPExceptions, refused or silent hosts OSErrors, and an address
+        # that is none a ValueError.
+        except (urllib.error.URLError, http.client.HTTPException, ValueError) as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
+            raise _unreachable(path, url, str(getattr(error, "reason", error))) from error
+        except TimeoutError as error:
+            raise _unreachable(path, url, f"no answer within {timeout_s:g} s") from error
+        except ConnectionError as error:
+            raise _unreachable(path, url, str(error)) from error
+        except OSError as error:
+            raise write_problem(archive, error) from error
+        _unpack(archive, target, path, url)
+    finally:
+        archive.unlink(missing_ok=True)
+
+
+def _download(url: str, archive: Path, timeout_s: float, progress: Progress | None) -> None:
+    with urllib.request.urlopen(url, timeout=timeout_s) as answer, open(archive, "wb") as file:
+        length = answer.headers.get("Content-Length")
+        total = int(length) if length and length.isdigit() else None
+        done = 0
+        while block := answer.read(_BLOCK_BYTES):
+            file.write(block)
+            done += len(block)
+            if progress is not None:
+                progress(done, total)
+    if total is not None and done < total:
+        raise http.client.IncompleteRead(b"", total - done)
+
+
+def _unpack(archive: Path, target: Path, path: Path, url: str) -> None:
+    """Write the one member that is named like `path`; no other leaves the archive."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            members = [m for m in opened.infolist() if Path(m.filename).name == path.name]
+            if not members:
+                raise _unreachable(path, url, "the archive it sends does not hold it")
+            with opened.open(members[0]) as source, open(target, "wb") as file:
+                shutil.copyfileobj(source, file)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+        raise _unreachable(path, url, "what it sends is no archive") from error

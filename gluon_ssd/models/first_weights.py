@@ -1,0 +1,109 @@
+"""First weights of a network, parameter by parameter.
+
+GluonCV leaves the extra layers of its generic expander with uniform values in +-0.07 everywhere,
+batch-norm variances included, half of which start negative; a global Xavier fails on the 1-D
+scales. Here every parameter gets a value by what it is, drawn from a generator of its own, so that
+the result depends on seed and name only: not on devices, order or what was drawn before.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gluon_ssd.compat import mx
+from gluon_ssd.families.zoo.network import SsdNetwork, quiet_symbol_blocks
+
+_CONSTANT_BY_ENDING = {
+    "gamma": 1.0,
+    "beta": 0.0,
+    "bias": 0.0,
+    "running_mean": 0.0,
+    "running_var": 1.0,
+    "moving_mean": 0.0,
+    "moving_var": 1.0,
+}
+_L2_NORM_SCALE = 20.0  # SSD, section 3.1: conv4_3 features are scaled to norm 20
+
+
+def initialize(network: SsdNetwork, ctx: Any = None, seed: int = 0) -> None:
+    """Give every parameter its first value.
+
+    Convolutions of backbone and extra layers: Gaussian Xavier by fan-out (by fan-in where
+    depthwise), magnitude 2; heads: uniform Xavier by the average fan, magnitude 2; biases 0; batch
+    norm gamma 1, beta 0, mean 0, variance 1; the learnt L2 norm scale 20.
+
+    Args:
+        network: shapes are completed here, so no forward pass is needed before or after.
+        ctx: one device or a list of them; CPU by default.
+        seed: with the parameter's name decides its values.
+    """
+    complete_shapes(network)
+    for name, parameter in network._collect_params_with_prefix().items():
+        if isinstance(parameter, mx.gluon.Constant):
+            parameter.initialize(ctx=device_list(ctx), force_reinit=True)
+            continue
+        parameter.initialize(init=mx.init.Zero(), ctx=device_list(ctx), force_reinit=True)
+        parameter.set_data(mx.nd.array(first_value(name, parameter.shape, seed)))
+
+
+def device_list(ctx: Any) -> list[Any]:
+    """The devices as a list; CPU when None."""
+    if ctx is None:
+        return [mx.cpu()]
+    return list(ctx) if isinstance(ctx, Sequence) else [ctx]
+
+
+def complete_shapes(network: SsdNetwork) -> None:
+    """Infer the shapes that depend on the channels of the layer before; computes nothing."""
+    with quiet_symbol_blocks():
+        network.infer_shape(mx.nd.zeros((1, 3, *network.input_size_hw)))
+
+
+def first_value(name: str, shape: tuple[int, ...], seed: int) -> NDArray[np.float32]:
+    """First value of one parameter.
+
+    Args:
+        name: structural name, e.g. "class_predictors.0.predictor.weight".
+        shape: its full shape.
+        seed: any integer >= 0.
+
+    Returns:
+        float32 of that shape.
+    """
+    # "features.0.weight" and "features.expand_conv0_weight" both end in "weight".
+    for ending, value in _CONSTANT_BY_ENDING.items():
+        if name.endswith(ending):
+            return np.full(shape, value, np.float32)
+    if name.endswith("scale"):
+        return np.full(shape, _L2_NORM_SCALE, np.float32)
+    rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    return xavier(shape, rng, is_head="_predictors." in name)
+
+
+def xavier(
+    shape: tuple[int, ...], rng: np.random.Generator, *, is_head: bool
+) -> NDArray[np.float32]:
+    """Values of one convolution weight.
+
+    Args:
+        shape: (out, in per group, height, width).
+        rng: source of the random numbers.
+        is_head: uniform by the average fan instead of Gaussian by fan-out.
+
+    Returns:
+        float32 of that shape.
+    """
+    area = math.prod(shape[2:])
+    fan_out, fan_in = shape[0] * area, shape[1] * area
+    if is_head:
+        bound = math.sqrt(2 / ((fan_in + fan_out) / 2))
+        return rng.uniform(-bound, bound, shape).astype(np.float32)
+    is_depthwise = shape[1] == 1
+    scale = math.sqrt(2 / (fan_in if is_depthwise else fan_out))
+    return rng.standard_normal(shape, dtype=np.float32) * np.float32(scale)

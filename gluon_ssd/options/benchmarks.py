@@ -1,0 +1,252 @@
+"""Options of scripts/benchmark_ssd.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gluon_ssd.errors import OptionError
+from gluon_ssd.families.catalog import NETWORK_NAMES
+from gluon_ssd.options.declare import option, suggestion
+
+
+@dataclass(frozen=True)
+class DataBenchmark:
+    """Options of scripts/benchmark_ssd.py data."""
+
+    dataset_root: str = option("~/.mxnet/datasets/", "folder that holds a VOC-layout data set")
+    splits: str = option("", "splits to read; empty takes 2007_test")
+    data_shape: int = option(512, "side of the network input, in pixels", minimum=32)
+    num_images: int = option(64, "images a round", minimum=1)
+    rounds: int = option(5, "rounds, each way in turn", minimum=1)
+    output: str = option("", "also write the numbers to this JSON file")
+
+
+@dataclass(frozen=True)
+class DecodeBenchmark:
+    """Options of scripts/benchmark_ssd.py decode."""
+
+    network: str = option(
+        "ssd_512_vgg16_atrous_voc", "network whose anchors are used; this one has 24,564"
+    )
+    num_classes: int = option(20, "foreground classes", minimum=1)
+    batch_size: int = option(1, "images a batch", minimum=1)
+    rounds: int = option(15, "rounds, each way in turn", minimum=1)
+    output: str = option("", "also write the numbers to this JSON file")
+
+    def __post_init__(self) -> None:
+        if self.network not in NETWORK_NAMES:
+            raise OptionError(
+                f"--network must be a full zoo name such as ssd_512_resnet50_v1_voc; "
+                f"got {self.network!r}{suggestion(self.network, NETWORK_NAMES)}"
+            )
+
+
+@dataclass(frozen=True)
+class EvalBenchmark:
+    """Options of scripts/benchmark_ssd.py eval."""
+
+    model_prefix: str = option("", "exported fp32 model: PREFIX-symbol.json, PREFIX-0000.params")
+    dataset_root: str = option("~/.mxnet/datasets/", "folder that holds the VOC data set")
+    splits: str = option("", "splits to evaluate; empty takes 2007_test")
+    data_shape: int = option(300, "side of the network input, in pixels", minimum=32)
+    batch_size: int = option(16, "images a batch", minimum=1)
+    num_workers: int = option(4, "processes that load images for this project's way", minimum=0)
+    limit_images: int = option(0, "use only the first N images; 0 uses all", minimum=0)
+    rounds: int = option(3, "rounds, each way in turn", minimum=1)
+    output: str = option("", "also write the numbers to this JSON file")
+
+    def __post_init__(self) -> None:
+        if not self.model_prefix:
+            raise OptionError("--model-prefix PREFIX is needed: the exported model's name")
+
+
+@dataclass(frozen=True)
+class DeployBenchmark:
+    """Options of scripts/benchmark_ssd.py deploy."""
+
+    model_prefix: str = option("", "exported fp32 model: PREFIX-symbol.json, PREFIX-0000.params")
+    data_shape: int = option(300, "side of the network input, in pixels", minimum=32)
+    batch_size: int = option(1, "images a batch", minimum=1)
+    rounds: int = option(30, "rounds, each way in turn", minimum=1)
+    output: str = option("", "also write the numbers to this JSON file")
+
+    def __post_init__(self) -> None:
+        if not self.model_prefix:
+            raise OptionError("--model-prefix PREFIX is needed: the exported model's name")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Names with commas between, each once."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+@dataclass(frozen=True)
+class AmpBenchmark:
+    """Options of scripts/benchmark_ssd.py amp."""
+
+    networks: str = option(
+        "ssd_300_vgg16_atrous_voc,ssd_300_mobilenet1.0_voc",
+        "full names of zoo networks, with commas between",
+    )
+    batch_size: int = option(4, "images a training step", minimum=1)
+    rounds: int = option(8, "rounds, each way in turn", minimum=1)
+    output: str = option("", "also write the numbers to this JSON file")
+
+    def __post_init__(self) -> None:
+        for name in self.network_names:
+            if name not in NETWORK_NAMES or name.endswith("_custom"):
+                raise OptionError(
+                    f"--networks must be full names of zoo networks with classes, such as "
+                    f"ssd_512_resnet50_v1_voc; got {name!r}{suggestion(name, NETWORK_NAMES)}"
+                )
+
+    @property
+    def network_names(self) -> tuple[str, ...]:
+        """The names of --networks, each once."""
+        return _names(self.networks)
+
+
+_TABLE_NETWORKS = (
+    "ssd_300_vgg16_atrous_voc",
+    "ssd_512_vgg16_atrous_voc",
+    "ssd_512_mobilenet1.0_voc",
+    "ssd_512_resnet50_v1_voc",
+)
+
+
+@dataclass(frozen=True)
+class TableBenchmark:
+    """Options of scripts/benchmark_ssd.py table."""
+
+    networks: str = option(
+        ",".join(_TABLE_NETWORKS), "full names of zoo networks, with commas between"
+    )
+    weights: str = option(
+        "",
+        "parameter files as NAME=FILE,NAME=FILE; the other networks get random weights, with "
+        "which speed alone is measured",
+    )
+    models: str = option(
+        "",
+        "prefixes of exported fp32 models of VOC's classes, with commas between; measured besides",
+    )
+    batch_size: int = option(4, "images a batch where throughput is measured", minimum=1)
+    seconds: float = option(
+        20.0, "seconds of timing for each network and batch size; 3 turns at least", minimum=0
+    )
+    dataset_root: str = option(
+        "", "folder of a VOC data set: calibrates with its images, and scores networks with weights"
+    )
+    splits: str = option("", "splits to score; empty takes 2007_test")
+    limit_images: int = option(0, "score only the first N images; 0 scores all", minimum=0)
+    num_workers: int = option(2, "processes that load images", minimum=0)
+    calib_images: int = option(16, "images to calibrate with", minimum=1)
+    output: str = option(
+        "", "also write the numbers to this JSON file, and tables (.md) and chart (.png) beside it"
+    )
+
+    def __post_init__(self) -> None:
+        names = self.network_names
+        if not names and not self.model_prefixes:
+            raise OptionError("--networks needs at least one full zoo name, or --models a prefix")
+        for name in names:
+            if name not in NETWORK_NAMES:
+                raise OptionError(
+                    f"--networks must be full zoo names such as ssd_512_resnet50_v1_voc; "
+                    f"got {name!r}{suggestion(name, NETWORK_NAMES)}"
+                )
+            if name.endswith("_custom"):
+                raise OptionError(f"--networks: {name} has no classes of its own; name a voc one")
+        for name in self.weight_files:
+            if name not in names:
+                raise OptionError(
+                    f"--weights names {name}, which is not among --networks; these are "
+                    f"{', '.join(names)}"
+                )
+            if self.dataset_root and not name.endswith("_voc"):
+                raise OptionError(
+                    f"--dataset-root is a VOC data set, which cannot score {name}; leave one out"
+                )
+
+    @property
+    def network_names(self) -> tuple[str, ...]:
+        """The names of --networks, each once."""
+        return _names(self.networks)
+
+    @property
+    def model_prefixes(self) -> tuple[str, ...]:
+        """The prefixes of --models, each once."""
+        return _names(self.models)
+
+    @property
+    def weight_files(self) -> dict[str, str]:
+        """--weights as network -> file. Raises OptionError naming a part that is no pair."""
+        pairs = {}
+        for part in filter(None, (part.strip() for part in self.weights.split(","))):
+            name, equals, file = part.partition("=")
+            if not (name and equals and file):
+                raise OptionError(f"--weights wants NAME=FILE with commas between; got {part!r}")
+            pairs[name] = file
+        return pairs
+
+
+def _check_network(name: str) -> None:
+    if name not in NETWORK_NAMES:
+        raise OptionError(
+            f"--network must be a full zoo name such as ssd_512_resnet50_v1_voc; "
+            f"got {name!r}{suggestion(name, NETWORK_NAMES)}"
+        )
+
+
+@dataclass(frozen=True)
+class ScalingBenchmark:
+    """Options of scripts/benchmark_ssd.py scaling, which horovodrun has to start."""
+
+    network: str = option("ssd_512_mobilenet1.0_voc", "network to train, by its full name")
+    batch_size: int = option(4, "images a step of each process", minimum=1)
+    steps: int = option(3, "steps that are timed together", minimum=1)
+    rounds: int = option(5, "rounds, each way in turn", minimum=1)
+    fp16_allreduce: bool = option(False, "send gradients as float16")
+    output: str = option("", "also write the numbers to this JSON file")
+
+    def __post_init__(self) -> None:
+        _check_network(self.network)
+
+
+@dataclass(frozen=True)
+class NetworkBound:
+    """Options of scripts/benchmark_ssd.py network-bound, which computes and measures nothing."""
+
+    network: str = option("", "full name of one network; empty takes every architecture of the zoo")
+    batch_size: int = option(8, "images a step of each process", minimum=1)
+    latency_us: float = option(20.0, "microseconds of one message between machines", minimum=0)
+    overlap: float = option(
+        0.6, "share of the step, its backward pass, that hides the exchange", minimum=0, maximum=1
+    )
+    output: str = option("", "also write the numbers to this JSON file")
+
+    def __post_init__(self) -> None:
+        if self.network:
+            _check_network(self.network)
+
+
+@dataclass(frozen=True)
+class LoaderBenchmark:
+    """Options of scripts/benchmark_ssd.py dali."""
+
+    dataset_root: str = option("~/.mxnet/datasets/", "folder that holds a VOC-layout data set")
+    splits: str = option("", "splits to read; empty takes 2007_test")
+    data_shape: int = option(300, "side of the network input, in pixels", minimum=32)
+    anchors: str = option(
+        "", "full name of the zoo network whose anchors are used; empty takes VGG16's of that size"
+    )
+    num_images: int = option(256, "images a round; 0 takes all", minimum=0)
+    batch_size: int = option(16, "images a batch", minimum=1)
+    num_workers: int = option(2, "processes or threads of each loader", minimum=1)
+    rounds: int = option(3, "rounds, each loader in turn", minimum=1)
+    train: str = option(
+        "",
+        "full name of a zoo network to train in each round, such as ssd_300_mobilenet0.25_voc, "
+        "instead of only loading; the share of time it waits for data is shown too",
+    )
+    output: str = option("", "also write the numbers to this JSON file")

@@ -1,0 +1,40 @@
+"""Options of the scripts that check a data set and draw one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gluon_ssd.options.declare import option
+from gluon_ssd.options.shared import DATASETS
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """Options of scripts/check_dataset.py."""
+
+    dataset: str = option("voc", "kind of data set", choices=DATASETS)
+    dataset_root: str = option("~/.mxnet/datasets/", "folder that holds the data set")
+    splits: str = option(
+        "",
+        "splits to check, joined by +, such as 2007_trainval+2012_trainval, VOC2007/test or train; "
+        "empty checks the usual training and validation splits",
+    )
+    classes: str = option(
+        "", "file with one class name a line; empty takes the names from the data set"
+    )
+    fast: bool = option(False, "read image headers only, as the check before training does")
+    list: bool = option(False, "name every file and object, not only the first three files")
+    max_bad_share: float = option(
+        0.02, "largest share of bad labels or images that passes", minimum=0, maximum=1
+    )
+
+
+@dataclass(frozen=True)
+class PrepareShapesOptions:
+    """Options of scripts/prepare_shapes.py."""
+
+    output: str = option("~/.mxnet/datasets/shapes", "folder to make; absent or empty")
+    num_train: int = option(1200, "training images", minimum=1)
+    num_val: int = option(200, "validation images", minimum=1)
+    image_size: int = option(300, "side of the square images, in pixels", minimum=64)
+    seed: int = option(1, "seed of the drawing", minimum=0)

@@ -1,0 +1,52 @@
+"""Options of scripts/demo_ssd.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gluon_ssd.errors import OptionError
+from gluon_ssd.families.catalog import NETWORK_NAMES
+from gluon_ssd.options.declare import option, suggestion
+from gluon_ssd.options.shared import whole_numbers
+
+
+@dataclass(frozen=True)
+class DemoCommand:
+    """Options of scripts/demo_ssd.py."""
+
+    network: str = option("ssd_300_vgg16_atrous_coco", "full name of the zoo network", legacy=True)
+    images: str = option("", "images, folders or videos, with commas between", legacy=True)
+    gpus: str = option("", "GPU to use, such as 0; empty uses the CPU", legacy=True)
+    pretrained: str = option(
+        "True",
+        "true (or 1, yes, t) takes the zoo's weights, anything else is a .params file",
+        legacy=True,
+    )
+    thresh: float = option(
+        0.5, "smallest score that is drawn and listed", minimum=0, maximum=1, legacy=True
+    )
+    model_prefix: str = option("", "exported model to run instead of a zoo network")
+    classes: str = option("", "file with one class name a line; empty uses the model's own")
+    output: str = option("detections", "folder for the annotated pictures and detections.json")
+    data_shape: int = option(
+        0, "side of the network input, in pixels; 0 takes the model's own", minimum=0
+    )
+    every: int = option(1, "use every Nth frame of a video", minimum=1)
+    model_root: str = option(
+        "~/.mxnet/models", "folder where downloaded zoo weights are kept and looked for"
+    )
+    mirror: str = option("", "base URL of a mirror of the zoo's weights")
+
+    def __post_init__(self) -> None:
+        if not self.images:
+            raise OptionError("--images needs at least one image, folder or video")
+        if not self.model_prefix and self.network not in NETWORK_NAMES:
+            raise OptionError(
+                f"--network must be a full zoo name such as ssd_512_resnet50_v1_voc; "
+                f"got {self.network!r}{suggestion(self.network, NETWORK_NAMES)}"
+            )
+
+    @property
+    def device_ids(self) -> tuple[int, ...]:
+        """The GPUs of --gpus as numbers; empty for the CPU."""
+        return whole_numbers(self.gpus, "--gpus")

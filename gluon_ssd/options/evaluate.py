@@ -1,0 +1,197 @@
+"""Every option of eval_ssd.py, declared once; see gluon_ssd/options/train.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gluon_ssd.errors import OptionError
+from gluon_ssd.families.catalog import INT8_NAMES, network_name
+from gluon_ssd.options.declare import option
+from gluon_ssd.options.shared import METRICS, DataOptions, ModelOptions, means_no_weights
+
+
+@dataclass(frozen=True)
+class EvalOptions:
+    """evaluation"""
+
+    batch_size: int = option(
+        64, "images a batch; times --num-gpus when that is above 0", minimum=1, legacy=True
+    )
+    num_gpus: int = option(0, "number of GPUs; 0 uses the CPU", minimum=0, legacy=True)
+    pretrained: str = option(
+        "True",
+        "true (or 1, yes, t) takes the zoo's weights, anything else is a .params file; "
+        "with --benchmark, false (or 0, no, f) takes random weights",
+        legacy=True,
+    )
+    save_prefix: str = option("", "put before the name of the COCO result file", legacy=True)
+    metric: str = option("auto", "metric; auto is the data set's own", choices=METRICS)
+    nms_thresh: float = option(0.45, "overlap above which a box suppresses another", minimum=0)
+    nms_topk: int = option(400, "best candidates an image that enter suppression", minimum=-1)
+    post_nms: int = option(100, "detections an image that are kept", minimum=-1)
+    results: str = option("", "also write metrics and speed to this JSON file")
+    save_detections: str = option("", "also write every detection to this JSON file")
+    dtype: str = option(
+        "float32",
+        "type the network computes in, the decoding aside: bfloat16 on CPUs that have it, float16 "
+        "on GPUs; int8 models keep their own",
+        choices=("float32", "bfloat16", "float16"),
+    )
+
+
+@dataclass(frozen=True)
+class DeployOptions:
+    """deployed models"""
+
+    deploy: bool = option(False, "run an exported model instead of a zoo network", legacy=True)
+    model_prefix: str | None = option(
+        None, "exported model: PREFIX-symbol.json and PREFIX-0000.params", legacy=True
+    )
+    no_fuse: bool = option(False, "run an exported fp32 model as written, nothing folded or fused")
+    quantized: bool = option(
+        False,
+        "use the zoo's int8 network: GluonCV's quantised graph with the fp32 weights, suppression "
+        "among 200 candidates; --calibration does nothing then",
+        legacy=True,
+    )
+    calibration: bool = option(
+        False,
+        "quantise the network, or the exported fp32 model, to int8, write it and leave; CPU only",
+        legacy=True,
+    )
+    num_calib_batches: int = option(5, "batches for calibration", minimum=1, legacy=True)
+    quantized_dtype: str = option(
+        "auto",
+        "integer type of values: uint8 where they are not negative and int8 elsewhere, or one",
+        choices=("auto", "int8", "uint8"),
+        legacy=True,
+    )
+    calib_mode: str = option(
+        "naive",
+        "how ranges of values are found: at run time, as the largest values of the calibration "
+        "images, or by cutting off what is rare there",
+        choices=("none", "naive", "entropy"),
+        legacy=True,
+    )
+    calib_split: str = option(
+        "",
+        "draw calibration images at random from these splits, such as 2007_trainval; train takes "
+        "the usual training images; empty takes the first images of the evaluation set",
+    )
+    calib_seed: int = option(233, "seed of the draw from --calib-split", minimum=0)
+    calib_exclude: str = option(
+        "", "layers kept in fp32, names joined by commas; --layer-report tells which lose most"
+    )
+    layer_report: bool = option(
+        False,
+        "with --calibration, also rank layers by the error that quantising each alone causes; "
+        "written beside the model as -layers.md, -layers.json and -layers.png",
+    )
+    calib_output: str = option(
+        "", "folder for the quantised model; empty is `model` beside eval_ssd.py"
+    )
+    auto_tuning: bool = option(
+        False,
+        "search for the int8 form of the network, or of the exported fp32 model, that keeps its "
+        "accuracy and is fast, write it and leave; needs the extra tune, CPU only",
+        legacy=True,
+        spellings=("--auto_tuning",),
+    )
+    auto_tuning_config: str = option(
+        "./config_ssd.ini",
+        "ini file that says what --auto_tuning may try, for what, and how long",
+        legacy=True,
+        spellings=("--auto_tuning_config",),
+    )
+
+    @property
+    def excluded_layers(self) -> tuple[str, ...]:
+        """The names of --calib-exclude."""
+        return tuple(name.strip() for name in self.calib_exclude.split(",") if name.strip())
+
+
+@dataclass(frozen=True)
+class BenchmarkOptions:
+    """benchmark"""
+
+    benchmark: bool = option(False, "measure speed on random input and leave", legacy=True)
+    num_iterations: int = option(100, "measured iterations", minimum=1, legacy=True)
+    benchmark_data: bool = option(
+        False,
+        "with --benchmark, measure on images of the data set, whose candidates for suppression "
+        "are as many as in real work; noise has unreal ones",
+    )
+
+
+@dataclass(frozen=True)
+class EvalCommand:
+    """Options of eval_ssd.py."""
+
+    model: ModelOptions = ModelOptions()
+    data: DataOptions = DataOptions()
+    eval: EvalOptions = EvalOptions()
+    deploy: DeployOptions = DeployOptions()
+    benchmark: BenchmarkOptions = BenchmarkOptions()
+
+    def __post_init__(self) -> None:
+        if self.deploy.deploy and not self.deploy.model_prefix:
+            raise OptionError("--deploy needs --model-prefix PREFIX, the exported model's name")
+        if self.benchmark.benchmark_data and not self.benchmark.benchmark:
+            raise OptionError("--benchmark-data chooses the images of --benchmark; give both")
+        self._check_tuning()
+        if self.calibrates and self.eval.num_gpus:
+            raise OptionError(
+                f"--calibration works on the CPU alone; got --num-gpus {self.eval.num_gpus}, "
+                "leave it out"
+            )
+        for flag, is_set in (
+            ("--layer-report", self.deploy.layer_report),
+            ("--calib-exclude", bool(self.deploy.calib_exclude)),
+        ):
+            if is_set and not self.calibrates:
+                raise OptionError(f"{flag} is for --calibration; add that")
+        if self.deploy.deploy:
+            return
+        name = self.network_name
+        if self.deploy.quantized and name not in INT8_NAMES:
+            raise OptionError(
+                f"--quantized: there is no network {name}; there are {', '.join(INT8_NAMES)}"
+            )
+        if means_no_weights(self.eval.pretrained) and not self.benchmark.benchmark:
+            raise OptionError(
+                f"--pretrained {self.eval.pretrained} gives random weights, of use to --benchmark "
+                "alone; name a .params file, or take the zoo's with --pretrained true"
+            )
+
+    def _check_tuning(self) -> None:
+        if not self.deploy.auto_tuning:
+            return
+        others = {
+            "--calibration": self.deploy.calibration,
+            "--quantized": self.deploy.quantized,
+            "--benchmark": self.benchmark.benchmark,
+        }
+        for flag, is_set in others.items():
+            if is_set:
+                raise OptionError(f"--auto_tuning and {flag} exclude each other; leave one out")
+        if self.eval.num_gpus:
+            raise OptionError(
+                f"--auto_tuning works on the CPU alone; got --num-gpus {self.eval.num_gpus}, "
+                "leave it out"
+            )
+
+    @property
+    def network_name(self) -> str:
+        """Registry name of the chosen network."""
+        name = network_name(self.model.network, self.model.data_shape, self.data.dataset)
+        return name + "_int8" if self.deploy.quantized else name
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether a quantised model is to be made; in legacy a benchmark goes before."""
+        wanted = self.deploy.calibration and not self.deploy.quantized
+        return wanted and not self.benchmark.benchmark
+
+    def batch_size(self, *, on_gpus: bool) -> int:
+        """Images a batch over all devices; `on_gpus` says whether --num-gpus are really used."""
+        return self.eval.batch_size * (self.eval.num_gpus if on_gpus else 1)

@@ -1,0 +1,44 @@
+"""Options of scripts/export_ssd.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gluon_ssd.errors import OptionError
+from gluon_ssd.families.catalog import network_name
+from gluon_ssd.options.declare import option
+from gluon_ssd.options.shared import DATASETS, ModelOptions
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """export"""
+
+    dataset: str = option("voc", "data set part of the network's name", choices=DATASETS)
+    pretrained: str = option(
+        "True", "true (or 1, yes, t) takes the zoo's weights, anything else is a .params file"
+    )
+    classes: str = option("", "file with one class name a line; empty uses the weights' own")
+    output: str = option("", "written as OUTPUT-symbol.json and OUTPUT-0000.params")
+    no_fuse: bool = option(False, "keep batch norm as its own layers instead of folding it")
+    nms_thresh: float = option(0.45, "overlap above which a box suppresses another", minimum=0)
+    nms_topk: int = option(400, "best candidates an image that enter suppression", minimum=-1)
+    post_nms: int = option(100, "detections an image that are kept", minimum=-1)
+
+
+@dataclass(frozen=True)
+class ExportCommand:
+    """Options of scripts/export_ssd.py."""
+
+    model: ModelOptions = ModelOptions()
+    export: ExportOptions = ExportOptions()
+
+    def __post_init__(self) -> None:
+        if not self.export.output:
+            raise OptionError("--output PREFIX is needed: where to write the exported model")
+        _ = self.network_name
+
+    @property
+    def network_name(self) -> str:
+        """Registry name of the chosen network."""
+        return network_name(self.model.network, self.model.data_shape, self.export.dataset)

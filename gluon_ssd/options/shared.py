@@ -1,0 +1,73 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gluon_ssd.errors import OptionError
+from gluon_ssd.options.declare import option
+
+DATASETS = ("voc", "coco", "custom", "shapes")
+METRICS = ("auto", "voc07", "voc12", "coco")
+
+
+def whole_numbers(text: str, where: str) -> tuple[int, ...]:
+    """'0,1,2' to (0, 1, 2); the empty string to (). Raises OptionError naming the option."""
+    try:
+        numbers = tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise OptionError(
+            f"{where} must be whole numbers with commas between; got {text!r}"
+        ) from None
+    if any(number < 0 for number in numbers):
+        raise OptionError(f"{where} must not hold negative numbers; got {text!r}")
+    return numbers
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """network"""
+
+    network: str = option("vgg16_atrous", "backbone part of the network's name", legacy=True)
+    data_shape: int = option(
+        300, "side of the square network input, in pixels", minimum=1, legacy=True
+    )
+    model_root: str = option(
+        "~/.mxnet/models", "folder where downloaded zoo weights are kept and looked for"
+    )
+    mirror: str = option(
+        "",
+        "base URL of a mirror of the zoo's weights; empty uses MXNET_GLUON_REPO or the zoo's own",
+    )
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """data set"""
+
+    dataset: str = option("voc", "kind of data set", choices=DATASETS, legacy=True)
+    dataset_root: str = option("~/.mxnet/datasets/", "folder that holds the data set")
+    num_workers: int = option(
+        4,
+        "processes that load images; 0 loads in this one",
+        minimum=0,
+        spellings=("--num-workers", "-j"),
+        legacy=True,
+    )
+    splits: str = option(
+        "",
+        "splits to use, joined by +, such as 2007_trainval+2012_trainval, VOC2007/test or train; "
+        "empty takes the data set's usual ones",
+    )
+    classes: str = option(
+        "", "file with one class name a line; empty takes the names from the data set"
+    )
+    limit_images: int = option(0, "use only the first N images; 0 uses all", minimum=0)
+    worker_timeout: float = option(
+        120.0, "seconds without an image after which a loading process counts as hung", minimum=1
+    )
+
+
+def means_no_weights(text: str) -> bool:
+    """Whether an option that names weights asks for random ones."""
+    return text.lower() in ("false", "0", "no", "f")

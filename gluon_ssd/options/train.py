@@ -1,0 +1,213 @@
+"""Every option of train_ssd.py, declared once.
+
+The command line, the ``--config`` reader, the help text and the README tables are made from these
+dataclasses. Options marked `legacy` are GluonCV's, with its defaults and meaning.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from gluon_ssd.errors import OptionError
+from gluon_ssd.families.catalog import network_name
+from gluon_ssd.options.declare import option
+from gluon_ssd.options.shared import METRICS, DataOptions, ModelOptions, whole_numbers
+
+
+@dataclass(frozen=True)
+class TrainDataOptions(DataOptions):
+    """data set"""
+
+    dataset_root: str = option("~/.mxnet/datasets/", "folder that holds the data set", legacy=True)
+    val_splits: str = option("", "splits to validate on; empty takes the data set's usual ones")
+    max_bad_share: float = option(
+        0.02,
+        "largest share of unusable labels or images with which training starts",
+        minimum=0,
+        maximum=1,
+    )
+    keep_empty: bool = option(
+        False, "train on images without boxes too, of COCO and whatever --on-bad-image says"
+    )
+    on_bad_image: str | None = option(
+        None,
+        "what a damaged image file or a training image without boxes is: an error, or skipped and "
+        "counted",
+        choices=("error", "skip"),
+        unset="damaged files are left out before training and an error in it; images without "
+        "boxes are background",
+    )
+    no_crowd: bool = option(False, "leave COCO crowd boxes out of training")
+    augmentation: str = option(
+        "legacy",
+        "random changes to training images: as published, or light ones for small, simple sets "
+        "(no zoom-out, crops of at least 0.6, half the colour jitter, narrow hue)",
+        choices=("legacy", "light"),
+    )
+    hue: str = option(
+        "legacy",
+        "hue jitter: the whole colour circle as published, or 18 degrees either way",
+        choices=("legacy", "narrow"),
+    )
+    crop_tries: int = option(50, "tries for each overlap floor of the random crop", minimum=1)
+
+
+@dataclass(frozen=True)
+class OptimizerOptions:
+    """optimisation"""
+
+    batch_size: int = option(32, "images a step, over all devices", minimum=1, legacy=True)
+    epochs: int = option(240, "number of epochs", minimum=1, legacy=True)
+    lr: float = option(0.001, "learning rate; see --scale-lr", minimum=0, legacy=True)
+    lr_decay: float = option(0.1, "factor of each learning-rate decay", minimum=0, legacy=True)
+    lr_decay_epoch: str = option("160,200", "epochs at which it decays", legacy=True)
+    momentum: float = option(0.9, "momentum of SGD", minimum=0, maximum=1, legacy=True)
+    wd: float = option(0.0005, "weight decay, on every parameter", minimum=0, legacy=True)
+    schedule: str = option(
+        "step",
+        "learning-rate curve: decay at --lr-decay-epoch, or half a cosine to zero",
+        choices=("step", "cosine"),
+    )
+    warmup_epochs: float = option(0.0, "epochs of linear warm-up", minimum=0)
+    warmup_iters: int = option(
+        0, "steps of linear warm-up; with --warmup-epochs the longer counts", minimum=0
+    )
+    warmup_factor: float = option(
+        0.0, "share of the learning rate that warm-up starts from", minimum=0, maximum=1
+    )
+    scale_lr: str = option(
+        "none",
+        "multiply --lr by the images of a step over 32, accumulated ones included, or leave it",
+        choices=("none", "linear32"),
+    )
+    accumulate: int = option(
+        1, "batches of --batch-size images that make one step of the weights", minimum=1
+    )
+    clip_gradient: float = option(0.0, "largest global gradient norm; 0 does not clip", minimum=0)
+    no_wd_on_bias_bn: bool = option(False, "no weight decay on biases and batch-norm parameters")
+
+    def __post_init__(self) -> None:
+        if not 0 < self.lr < math.inf:
+            raise OptionError(f"--lr must be above 0 and finite; got {self.lr}")
+        epochs = self.decay_epochs
+        if list(epochs) != sorted(set(epochs)):
+            raise OptionError(f"--lr-decay-epoch must rise; got {self.lr_decay_epoch}")
+
+    @property
+    def images_per_step(self) -> int:
+        """Images of one update of the weights, over all devices and processes."""
+        return self.batch_size * self.accumulate
+
+    @property
+    def base_rate(self) -> float:
+        """Learning rate after warm-up and before any decay."""
+        return self.lr * self.images_per_step / 32 if self.scale_lr == "linear32" else self.lr
+
+    @property
+    def decay_epochs(self) -> tuple[int, ...]:
+        """The epochs of --lr-decay-epoch as numbers."""
+        return whole_numbers(self.lr_decay_epoch, "--lr-decay-epoch")
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """training run"""
+
+    gpus: str = option("0", "GPUs to use, such as 0,1; empty trains on the CPU", legacy=True)
+    resume: str = option(
+        "", "continue from a checkpoint (.npz), or start from weights (.params)", legacy=True
+    )
+    start_epoch: int = option(0, "first epoch; a checkpoint knows its own", minimum=0, legacy=True)
+    log_interval: int = option(100, "batches between log lines", minimum=1, legacy=True)
+    save_prefix: str = option("", "put before the network's name in every file", legacy=True)
+    save_interval: int = option(
+        10, "epochs between periodic weight files; 0 writes none", minimum=0, legacy=True
+    )
+    val_interval: int | None = option(
+        None,
+        "epochs between validations",
+        minimum=1,
+        legacy=True,
+        unset="1, for coco 10",
+    )
+    seed: int = option(233, "seed of every random number", minimum=0, legacy=True)
+    syncbn: bool = option(False, "batch norm over all devices", legacy=True)
+    dali: bool = option(
+        False, "load training images with NVIDIA DALI, by --num-workers threads", legacy=True
+    )
+    amp: bool = option(
+        False,
+        "automatic mixed precision: float16 on GPUs, bfloat16 on CPUs that have it",
+        legacy=True,
+    )
+    horovod: bool = option(
+        False,
+        "train in all processes that horovodrun, mpirun or srun started, one device each, "
+        "which share --batch-size",
+        legacy=True,
+    )
+    fp16_allreduce: bool = option(
+        False, "with --horovod, send gradients as float16: half the bytes, rounded"
+    )
+    pretrained_base: str = option(
+        "True",
+        "ImageNet backbone: true fetches it from the zoo, false starts from random "
+        "weights, anything else is a .params file",
+    )
+    metric: str = option("auto", "validation metric; auto is the data set's own", choices=METRICS)
+    limit_steps: int = option(0, "stop after N steps; 0 runs all epochs", minimum=0)
+    checkpoint_minutes: float = option(
+        10.0, "minutes between checkpoints within an epoch; every epoch ends with one", minimum=0
+    )
+
+    @property
+    def device_ids(self) -> tuple[int, ...]:
+        """The GPUs of --gpus as numbers; empty for the CPU."""
+        return whole_numbers(self.gpus, "--gpus")
+
+
+@dataclass(frozen=True)
+class TrainCommand:
+    """Options of train_ssd.py."""
+
+    model: ModelOptions = ModelOptions()
+    data: TrainDataOptions = TrainDataOptions()
+    optimizer: OptimizerOptions = OptimizerOptions()
+    train: TrainOptions = TrainOptions()
+
+    def __post_init__(self) -> None:
+        if self.train.start_epoch >= self.optimizer.epochs:
+            raise OptionError(
+                f"--start-epoch {self.train.start_epoch} must be below --epochs "
+                f"{self.optimizer.epochs}"
+            )
+        if self.train.horovod and self.train.syncbn:
+            raise OptionError(
+                "--syncbn works over the devices of one process, and with --horovod each process "
+                "has one; leave out one of the two"
+            )
+        if self.train.fp16_allreduce and not self.train.horovod:
+            raise OptionError("--fp16-allreduce is for the gradients of --horovod; add that")
+        if self.train.dali and self.data.crop_tries != TrainDataOptions.crop_tries:
+            raise OptionError(
+                f"--crop-tries {self.data.crop_tries} does not go with --dali, whose crop tries "
+                "each overlap once; leave one of them out"
+            )
+        _ = self.network_name
+
+    @property
+    def network_name(self) -> str:
+        """Registry name of the chosen network."""
+        return network_name(self.model.network, self.model.data_shape, self.data.dataset)
+
+    @property
+    def prefix(self) -> str:
+        """Start of every file's name: ``--save-prefix`` and the network's name."""
+        return self.train.save_prefix + self.network_name
+
+    @property
+    def val_interval(self) -> int:
+        """Epochs between validations, with what unset means for the data set."""
+        usual = 10 if self.data.dataset == "coco" else 1
+        return self.train.val_interval or usual

@@ -1,0 +1,86 @@
+"""How every script runs: errors as one line, exit codes, signals, a terminal that was closed.
+
+Standard library only, as gluon_ssd.options.declare is.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import threading
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from gluon_ssd.errors import Interrupted, SsdError
+
+# A machine that is shut down or a scheduler's limit; a terminal that was closed.
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+
+
+def _end(signal_number: int, frame: types.FrameType | None) -> NoReturn:
+    raise Interrupted(f"stopped by {signal.Signals(signal_number).name}", signal_number)
+
+
+@contextmanager
+def _ending_at_signals() -> Iterator[None]:
+    # Outside of the main thread Python allows no handlers.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    # What nohup or a launcher has ignored stays ignored.
+    ends = [n for n in _ENDING if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _end) for number in ends}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say(line: str) -> None:
+    """A line on stderr; without one where its terminal was closed."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+
+
+def _leave_closed_terminal() -> None:
+    """Let go of what a closed terminal did not take: Python would exit with code 120 for it."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if not stream.closed:
+                stream.flush()
+        except OSError as error:
+            # Anything else comes up again when Python itself flushes, and is told then.
+            if error.errno == errno.EIO:
+                with open(os.devnull, "wb") as nowhere:
+                    os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def run_main(main: Callable[[], int]) -> int:
+    """Run a script's body; a user error becomes one line on stderr and its exit code.
+
+    SIGTERM and SIGHUP end it as Ctrl-C does, by an error, so that temporary files and child
+    processes go.
+    """
+    try:
+        with _ending_at_signals():
+            return main()
+    except SsdError as error:
+        _say(f"error: {error}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        _say("error: interrupted")
+        return 130
+    except BrokenPipeError:
+        # The reader went away (``| head``); what it wanted was delivered.
+        sys.stderr.close()
+        return 141
+    finally:
+        _leave_closed_terminal()

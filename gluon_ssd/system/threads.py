@@ -1,0 +1,118 @@
+"""How MXNet shares the processor, told before it is imported.
+
+Every setting is an environment variable that a user may have set; then it stays as it is. They are
+read once, when MXNet's libraries are loaded.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import os
+import sys
+from collections.abc import MutableMapping
+from pathlib import Path
+
+from gluon_ssd.system.cpu import cpu_flags, use_amx
+
+_VNNI = frozenset({"avx512_vnni", "avx_vnni"})
+_AMX = frozenset({"amx_tile", "amx_int8"})
+_INSTRUCTIONS = "DNNL_MAX_CPU_ISA"
+
+_TEAM_SETTINGS = {
+    # Copies of large arrays would start threads of their own besides those of the operators.
+    # libgomp then counts more threads than processors and lets waiting ones sleep at once, which
+    # on a virtual machine costs more than most operators: 2 threads were slower than one.
+    "MXNET_CPU_PARALLEL_SIZE": "2000000000",
+    # About half a millisecond. Endless waiting would burn what other processes need.
+    "GOMP_SPINCOUNT": "10000",
+}
+_LAUNCHERS = ("HOROVOD_LOCAL_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS")
+_WAIT_POLICY = "OMP_WAIT_POLICY"
+_SOFT_PAUSE = 1  # omp_pause_soft of OpenMP 5.0, section 3.2.44
+
+Environment = MutableMapping[str, str]
+
+
+def physical_cores(system: Path = Path("/sys")) -> int:
+    """Cores that this process may use: hyperthreads count once, a container's share is a limit.
+
+    Args:
+        system: where the kernel shows its devices.
+    """
+    processors = os.sched_getaffinity(0)
+    cores = set()
+    for number in processors:
+        siblings = system / f"devices/system/cpu/cpu{number}/topology/thread_siblings_list"
+        try:
+            cores.add(siblings.read_text(encoding="utf-8").strip())
+        except OSError:
+            return max(1, len(processors) // 2)  # as MXNet guesses
+    return max(1, min(len(cores), _container_share(system)))
+
+
+def _container_share(system: Path) -> int:
+    """Processors' worth of time that the control group allows, rounded down."""
+    try:
+        quota, period = (system / "fs/cgroup/cpu.max").read_text(encoding="utf-8").split()
+    except (OSError, ValueError):
+        return sys.maxsize
+    return sys.maxsize if quota == "max" else math.floor(int(quota) / int(period))
+
+
+def calm_threads(environment: Environment = os.environ) -> None:
+    """Let MXNet's threads wait for one another in a way that makes more than one worth while.
+
+    For every program; called before MXNet is imported.
+    """
+    for name, value in _TEAM_SETTINGS.items():
+        if name != "GOMP_SPINCOUNT" or _WAIT_POLICY not in environment:
+            environment.setdefault(name, value)
+    if environment.get(_INSTRUCTIONS, "").upper() == "AVX512_CORE_AMX":
+        use_amx()  # leave to use it does not pass to a child process, the variable does
+
+
+def use_whole_cpu(environment: Environment = os.environ) -> None:
+    """Let inference use every core, and matrix instructions where there are some.
+
+    For scripts that run one network; processes of one launcher share the cores. To be called
+    first, for MXNet looks at this when it is imported and never again: afterwards nothing is
+    changed. Training keeps MXNet's own number of threads, half of the processors, since its data
+    workers need the others.
+    """
+    if "mxnet" in sys.modules:
+        return
+    share = max(1, physical_cores() // _processes_beside(environment))
+    environment.setdefault("OMP_NUM_THREADS", str(share))
+    use_amx()
+
+
+def end_own_team() -> None:
+    """End the OpenMP threads that wait for the calling thread.
+
+    MXNet computes in threads of its own, each with its OpenMP team. The caller gets one too when it
+    reads an array that oneDNN keeps in an order of its own, as libraries do that look at values
+    inside a network. From then on there are more OpenMP threads than processors, and everything
+    that is computed later takes up to twice as long; see _TEAM_SETTINGS.
+    """
+    try:
+        end = ctypes.CDLL("libgomp.so.1").omp_pause_resource_all
+    except (OSError, AttributeError):
+        return  # another OpenMP, or one older than GCC 9: the threads stay, results are the same
+    end(_SOFT_PAUSE)
+
+
+def _processes_beside(environment: Environment) -> int:
+    """Processes that a launcher has started on this machine for the same work, this one too."""
+    for name in _LAUNCHERS:
+        if environment.get(name, "").isdigit():
+            return max(1, int(environment[name]))
+    return 1
+
+
+def instruction_set(environment: Environment = os.environ) -> str:
+    """The most that MXNet's integer operators may use: "AMX", "VNNI" or "no VNNI"."""
+    flags = cpu_flags()
+    if _AMX <= flags and environment.get(_INSTRUCTIONS, "").upper() == "AVX512_CORE_AMX":
+        return "AMX"
+    return "VNNI" if _VNNI & flags else "no VNNI"

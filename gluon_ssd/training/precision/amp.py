@@ -1,0 +1,246 @@
+"""Automatic mixed precision (AMP) for training; the only module that imports amp.
+
+Weights, gradients, batch norm on the CPU, the loss and the update stay float32; convolutions
+compute in float16 on a GPU and in bfloat16 on a CPU. The network's own graph stays as it is, so
+what is saved and exported knows nothing of it: training runs a copy of the graph, made by MXNet's
+`amp.convert_symbol`, on the same parameters. `amp.init` is told to replace no operator, for it
+does so in the whole process, layer by layer is beyond it, and nothing undoes it.
+
+Source: Mixed Precision Training, arXiv:1710.03740, section 3.2 (loss scaling).
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from gluon_ssd.compat import mx
+from gluon_ssd.errors import EnvironmentProblem
+from gluon_ssd.system.cpu import cpu_flags, cpu_name, has_bfloat16
+from gluon_ssd.training.precision.convolutions import Split, convolutions, split_convolutions
+
+# isort: split
+# After compat, which makes MXNet importable.
+from mxnet.contrib import amp
+
+_logger = logging.getLogger(__name__)
+
+_LEAST_SCALE = 2.0**-14
+"""Gradients that overflow even when scaled down this far are broken, not just large."""
+
+
+class Precision(Protocol):
+    """How training computes: in float32, or in mixed precision."""
+
+    def attach(self, trainer: Any) -> None:
+        """Take charge of the trainer's loss scale; before the first step."""
+
+    def forward(self, network: Any) -> Any:
+        """What to call for the network's outputs in training."""
+
+    def scaled(self, totals: list[Any]) -> list[Any]:
+        """The losses to start the backward pass from."""
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether gradients overflow whatever the loss scale."""
+
+    def facts(self) -> dict[str, Any]:
+        """Numbers for the journal; empty without AMP."""
+
+    def state(self) -> dict[str, Any] | None:
+        """What a checkpoint holds, as JSON; None without AMP."""
+
+    def restore(self, state: Mapping[str, Any] | None) -> None:
+        """Take up where `state` was read; None, from a run without AMP, changes nothing."""
+
+
+class FullPrecision:
+    """Float32 throughout."""
+
+    gave_up = False
+
+    def attach(self, trainer: Any) -> None:
+        """Nothing."""
+
+    def forward(self, network: Any) -> Any:
+        """The network itself."""
+        return network
+
+    def scaled(self, totals: list[Any]) -> list[Any]:
+        """The losses as they are."""
+        return totals
+
+    def facts(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    def state(self) -> None:
+        """Nothing."""
+
+    def restore(self, state: Mapping[str, Any] | None) -> None:
+        """Nothing: a run may go on without AMP."""
+
+
+class _DynamicScale(amp.loss_scaler.LossScaler):
+    """MXNet's scaler, which also counts the steps it has skipped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.skipped = 0
+
+    def has_overflow(self, params: Sequence[Any]) -> bool:
+        with _root_logger_left_alone():
+            overflow = bool(super().has_overflow(params))
+        self.skipped += overflow
+        return overflow
+
+
+class _UnitScale(_DynamicScale):
+    """For bfloat16, which has the range of float32: nothing is scaled and no step skipped.
+
+    A gradient that is not finite means the same as in float32, and is found in the same way: by
+    the watch over the weights, without waiting for the backward pass.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loss_scale = self._next_loss_scale = 1.0
+
+    def has_overflow(self, params: Sequence[Any]) -> bool:
+        return False
+
+
+class MixedPrecision:
+    """Convolutions in float16 or bfloat16, everything else in float32.
+
+    To be made before the network, and attached after the trainer, as MXNet asks for.
+
+    Args:
+        dtype: "float16" or "bfloat16"; see `low_precision`.
+    """
+
+    def __init__(self, dtype: str) -> None:
+        self.dtype = dtype
+        self._trainer: Any = None
+        self._block: Any = None
+        self._scaler = _DynamicScale() if dtype == "float16" else _UnitScale()
+        with _root_logger_left_alone():
+            amp.init(dtype, target_precision_ops=[], conditional_fp32_ops=[], fp32_ops=[])
+
+    def convert(self, network: Any, image_shape: tuple[int, int, int]) -> Split:
+        """Make the copy of the network that training runs; both share their parameters.
+
+        Args:
+            network: x (B, 3, H, W) -> (class_logits, box_offsets, ...), float32, initialised.
+            image_shape: (3, H, W) of the images to come.
+
+        Returns:
+            Which convolutions compute in low precision, and which do not.
+        """
+        data = mx.sym.var("data")
+        outputs = mx.sym.Group(list(network(data))[:2])
+        split = split_convolutions(convolutions(outputs, image_shape), self.dtype)
+        converted = convert_graph(outputs, self.dtype, split.kept)
+        with warnings.catch_warnings():
+            # SymbolBlock wonders about the type of its input; amp_cast takes any.
+            warnings.simplefilter("ignore", UserWarning)
+            self._block = mx.gluon.SymbolBlock(converted, [data], network.collect_params())
+        self._block.hybridize(static_alloc=True, static_shape=True)
+        _logger.info(split.describe(self.dtype))
+        return split
+
+    def attach(self, trainer: Any) -> None:
+        """Let MXNet's trainer, or Horovod's, undo the scaling and skip what overflowed."""
+        amp.init_trainer(trainer)
+        trainer._amp_loss_scaler = self._scaler
+        self._trainer = trainer
+
+    def forward(self, network: Any) -> Any:
+        """The converted copy."""
+        assert self._block is not None, "convert comes first"
+        return self._block
+
+    def scaled(self, totals: list[Any]) -> list[Any]:
+        """The losses times the loss scale."""
+        with amp.scale_loss(totals, self._trainer) as scaled:
+            return list(scaled)
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether gradients still overflow although nearly nothing is left of the loss."""
+        return bool(self._scaler._next_loss_scale < _LEAST_SCALE)
+
+    def facts(self) -> dict[str, Any]:
+        """The loss scale, and the steps skipped since the run was new."""
+        return {"loss_scale": self._scaler._next_loss_scale, "skipped": self._scaler.skipped}
+
+    def state(self) -> dict[str, Any]:
+        """The loss scale now and next, steps since the last overflow, and steps skipped."""
+        scaler = self._scaler
+        return {
+            "dtype": self.dtype,
+            "loss_scale": scaler._loss_scale,
+            "next_loss_scale": scaler._next_loss_scale,
+            "unskipped": scaler._unskipped,
+            "skipped": scaler.skipped,
+        }
+
+    def restore(self, state: Mapping[str, Any] | None) -> None:
+        """Take up where `state` was read, with the same type of number; else start anew."""
+        if state is None:
+            return
+        scaler = self._scaler
+        scaler.skipped = int(state["skipped"])
+        if self.dtype == state["dtype"]:
+            scaler._loss_scale = state["loss_scale"]
+            scaler._next_loss_scale = state["next_loss_scale"]
+            scaler._unskipped = int(state["unskipped"])
+
+
+def low_precision(context: Any) -> str:
+    """The type --amp computes in on a device.
+
+    Raises:
+        EnvironmentProblem: the CPU has none.
+    """
+    if context.device_type == "gpu":
+        return "float16"
+    if has_bfloat16(cpu_flags()):
+        return "bfloat16"
+    raise EnvironmentProblem(
+        f"--amp needs a GPU, or a CPU with bfloat16 (AVX512_BF16 or AMX-BF16); {cpu_name()} has "
+        "neither; leave it out to train in float32"
+    )
+
+
+def convert_graph(symbol: Any, dtype: str, kept: Sequence[str] = ()) -> Any:
+    """A copy of a symbol in which convolutions compute in another type; its outputs are float32.
+
+    Args:
+        symbol: float32, with the input "data".
+        dtype: "float16" or "bfloat16".
+        kept: names of the nodes that stay float32.
+    """
+    in_float32 = None
+    if dtype == "bfloat16":
+        # Beside AMX convolutions oneDNN has no fast bfloat16 batch norm: it was 15 times slower.
+        in_float32 = [*amp.list_fp32_ops(amp.amp.bfloat16), "BatchNorm"]
+    converted = amp.convert_symbol(
+        symbol, dtype, fp32_ops=in_float32, excluded_sym_names=list(kept), data_names=["data"]
+    )
+    return mx.sym.Group([mx.sym.amp_cast(output, dtype="float32") for output in converted])
+
+
+@contextmanager
+def _root_logger_left_alone() -> Iterator[None]:
+    """Within the block `logging.info` does not set up the root logger, as it would when bare."""
+    root, stand_in = logging.getLogger(), logging.NullHandler()
+    root.addHandler(stand_in)
+    try:
+        yield
+    finally:
+        root.removeHandler(stand_in)

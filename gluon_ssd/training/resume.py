@@ -1,0 +1,190 @@
+"""Where a run stands, and how it gets there from nothing, a checkpoint or a legacy file."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gluon_ssd.compat import mx
+from gluon_ssd.errors import OptionError
+from gluon_ssd.training.checkpoint import changed_options, is_checkpoint, load_checkpoint, restore
+from gluon_ssd.training.loop import Learner
+from gluon_ssd.training.meters import Meter
+from gluon_ssd.training.optimizer import named_parameters
+from gluon_ssd.training.plan import Evaluation, Hooks, Plan
+from gluon_ssd.training.run_files import RunFiles, read_best
+from gluon_ssd.training.team.team import facts_of_leader
+
+_logger = logging.getLogger(__name__)
+
+
+def shown_score(evaluation: Evaluation) -> float:
+    """The mean AP as the log shows it: a fraction for VOC, hundredths for COCO."""
+    try:
+        return float(evaluation.lines[-1][1])
+    except (IndexError, ValueError):
+        return evaluation.score
+
+
+@dataclass
+class Best:
+    """The best validation so far.
+
+    Attributes:
+        score: in full precision; None before the first validation.
+        epoch: where it was reached.
+        shown: the score as a legacy log shows it, when nothing better is known.
+    """
+
+    score: float | None = None
+    epoch: int | None = None
+    shown: float | None = None
+
+    def improve(self, epoch: int, evaluation: Evaluation) -> bool:
+        """Take a new score if it beats the best; the first one always does, unless it is NaN."""
+        if math.isnan(evaluation.score):
+            return False
+        if self.score is None and self.shown is not None:
+            # A COCO log is in hundredths, a VOC log in fractions; the score tells which.
+            hundredths = self.shown > 1 or shown_score(evaluation) > 2 * evaluation.score
+            in_fractions = hundredths and evaluation.score <= 1
+            self.score = self.shown / 100 if in_fractions else self.shown
+        if self.score is not None and evaluation.score <= self.score:
+            return False
+        self.score, self.epoch = evaluation.score, epoch
+        return True
+
+
+@dataclass
+class State:
+    """Position of a run and what it has measured.
+
+    Attributes:
+        epoch, batch: the next batch to train on; `batch` may be the number of batches of the
+            epoch, when only its validation is left.
+        meter: sums over the batches of this epoch.
+        best: best validation.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    meter: Meter = field(default_factory=Meter)
+    best: Best = field(default_factory=Best)
+
+    def facts(self) -> dict[str, Any]:
+        """The state as JSON, for a checkpoint."""
+        return {
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "meter": self.meter.state(),
+            "best_score": self.best.score,
+            "best_epoch": self.best.epoch,
+            "best_shown": self.best.shown,
+        }
+
+
+def _from_facts(facts: Mapping[str, Any]) -> State:
+    return State(
+        facts["epoch"],
+        facts["batch"],
+        Meter(**facts["meter"]),
+        Best(facts["best_score"], facts["best_epoch"], facts["best_shown"]),
+    )
+
+
+def _from_checkpoint(plan: Plan, learner: Learner) -> State:
+    checkpoint = load_checkpoint(plan.resume)
+    restore(checkpoint, learner.network, learner.optimizer, plan.network)
+    learner.precision.restore(checkpoint.facts.get("amp"))
+    for change in changed_options(checkpoint, plan.options):
+        _logger.warning("Resuming with another option: %s", change)
+    facts = checkpoint.facts
+    if facts["epoch"] > plan.epochs:
+        raise OptionError(
+            f"{checkpoint.path} already stands at epoch {facts['epoch']}; "
+            f"--epochs {plan.epochs} must not be less"
+        )
+    if plan.start_epoch:
+        _logger.warning(
+            "--start-epoch %d is not used: %s stands at [Epoch %d][Batch %d], and that counts",
+            plan.start_epoch,
+            checkpoint.path,
+            facts["epoch"],
+            facts["batch"],
+        )
+    if facts["epoch"] == plan.epochs:
+        _logger.warning(
+            "%s stands at the end of the run: nothing is left to do; to go on, give --epochs "
+            "above %d",
+            checkpoint.path,
+            plan.epochs,
+        )
+    return _from_facts(facts)
+
+
+def begin(plan: Plan, hooks: Hooks, files: RunFiles, learner: Learner) -> State:
+    """Bring network and optimiser to where the run starts, on all processes of the team.
+
+    The leading process alone reads files; the others get everything from it.
+
+    A checkpoint restores everything and decides the epoch. A legacy ``.params`` file restores
+    the weights; the epoch comes from the plan, and the best score from the best-mAP log.
+
+    Raises:
+        WeightsError: the file is damaged or of another network.
+        OptionError: the plan starts at or after its end.
+    """
+    team = learner.team
+    if team.size == 1:
+        return _begin_here(plan, hooks, files, learner)
+    state = _begin_here(plan, hooks, files, learner) if team.rank == 0 else None
+    return _shared(state, learner)
+
+
+def _shared(state: State | None, learner: Learner) -> State:
+    """Give everyone the state, the weights with their statistics and the momentum of the leader."""
+    team, optimizer = learner.team, learner.optimizer
+    momentum = optimizer.momentum_arrays()
+    own = None
+    if state is not None:
+        counters = {
+            "num_updates": optimizer.num_updates,
+            "momentum": sorted(momentum),
+            "amp": learner.precision.state(),
+        }
+        own = {**state.facts(), **counters}
+    facts = facts_of_leader(team, own)
+    learner.precision.restore(facts["amp"])
+    parameters = named_parameters(learner.network)
+    team.copy_from_leader({name: p.list_data()[0] for name, p in parameters.items()})
+    arrays = {
+        name: mx.nd.array(momentum.get(name, np.zeros(parameters[name].shape, np.float32)))
+        for name in facts["momentum"]
+    }
+    team.copy_from_leader({f"momentum.{name}": array for name, array in arrays.items()})
+    if team.rank != 0 and facts["num_updates"]:
+        optimizer.restore(
+            {name: array.asnumpy() for name, array in arrays.items()}, facts["num_updates"]
+        )
+    return _from_facts(facts) if state is None else state
+
+
+def _begin_here(plan: Plan, hooks: Hooks, files: RunFiles, learner: Learner) -> State:
+    if plan.resume and is_checkpoint(plan.resume):
+        return _from_checkpoint(plan, learner)
+    if plan.start_epoch >= plan.epochs:
+        raise OptionError(
+            f"--start-epoch {plan.start_epoch} leaves nothing to do before --epochs {plan.epochs}"
+        )
+    state = State(epoch=plan.start_epoch)
+    if plan.resume and hooks.load_weights is not None:
+        hooks.load_weights(plan.resume)
+        earlier = [entry for entry in read_best(files.best_log) if entry[0] < plan.start_epoch]
+        if earlier:
+            state.best.epoch, state.best.shown = max(earlier, key=lambda entry: entry[1])
+    return state

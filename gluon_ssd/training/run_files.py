@@ -1,0 +1,161 @@
+"""The files of a run, by their legacy names, and its log."""
+
+from __future__ import annotations
+
+import glob
+import logging
+import math
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gluon_ssd.system.files import atomic_write, ensure_directory, write_problem
+from gluon_ssd.training.journal import Position
+
+PACKAGE_LOGGER = "gluon_ssd"
+
+
+class RunFiles:
+    """Names of everything a run writes.
+
+    Args:
+        prefix: ``--save-prefix`` with the network name appended; may contain folders.
+        make_folder: make them where missing. Raises EnvironmentProblem when that fails.
+    """
+
+    def __init__(self, prefix: str | os.PathLike[str], *, make_folder: bool = True) -> None:
+        self.prefix = os.fspath(prefix)
+        if make_folder:
+            ensure_directory(Path(self.prefix).parent)
+        self.log = Path(f"{self.prefix}_train.log")
+        self.best_weights = Path(f"{self.prefix}_best.params")
+        self.best_log = Path(f"{self.prefix}_best_map.log")
+        self.checkpoint = Path(f"{self.prefix}_checkpoint.npz")
+        self.journal = Path(f"{self.prefix}_journal.jsonl")
+        self.curves = Path(f"{self.prefix}_curves.png")
+
+    def sweep(self) -> None:
+        """Remove the temporary files of a run with this prefix that was killed while writing."""
+        prefix = Path(self.prefix)
+        for leftover in prefix.parent.glob(f".{glob.escape(prefix.name)}_*.part*"):
+            leftover.unlink(missing_ok=True)
+
+    def periodic_weights(self, epoch: int, shown_score: float) -> Path:
+        """Weights of one epoch, named by epoch and score as the log shows it."""
+        return Path(f"{self.prefix}_{epoch:04d}_{shown_score:.4f}.params")
+
+
+class Silence:
+    """Stands in for journal and progress bar on a process that writes nothing."""
+
+    def write(self, event: str, at: Position, **fields: Any) -> None:
+        """Nothing."""
+
+    def update(self) -> None:
+        """Nothing."""
+
+    def __enter__(self) -> Silence:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def _parse_best(line: str) -> tuple[int, float] | None:
+    epoch, separator, score = line.partition(":")
+    try:
+        return (int(epoch), float(score)) if separator else None
+    except ValueError:
+        return None
+
+
+def read_best(path: Path) -> list[tuple[int, float]]:
+    """(epoch, score) of every improvement in a best-mAP log; empty without the file."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise write_problem(path, error) from error
+    entries = [_parse_best(line) for line in lines]
+    return [entry for entry in entries if entry is not None and math.isfinite(entry[1])]
+
+
+def add_best(path: Path, epoch: int, shown_score: float) -> None:
+    """Record an improvement. Entries of this epoch and later ones belong to an abandoned run."""
+    entries = [entry for entry in read_best(path) if entry[0] < epoch] + [(epoch, shown_score)]
+    with atomic_write(path, "w") as file:
+        file.writelines(f"{number:04d}:\t{score:.4f}\n" for number, score in entries)
+
+
+class _StrictFileHandler(logging.FileHandler):
+    """Ends the run when the log cannot be written, instead of printing a traceback per line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        assert self.stream is not None, "logging_to opens the file at once"
+        try:
+            self.stream.write(self.format(record) + self.terminator)
+            self.flush()
+        except OSError as error:
+            raise write_problem(self.baseFilename, error) from error
+
+
+@contextmanager
+def _package_logging(handler: logging.Handler) -> Iterator[None]:
+    logger = logging.getLogger(PACKAGE_LOGGER)
+    level = logger.level
+    logger.addHandler(handler)
+    if not logger.isEnabledFor(logging.INFO):
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+class _Recorder(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@contextmanager
+def recording() -> Iterator[list[logging.LogRecord]]:
+    """Collect the messages of the package within the block, for a log that is not there yet."""
+    recorder = _Recorder()
+    with _package_logging(recorder):
+        yield recorder.records
+
+
+@contextmanager
+def logging_to(path: Path, *, first: Sequence[logging.LogRecord] = ()) -> Iterator[None]:
+    """Append every message of the package to a file within the block, as bare text.
+
+    Args:
+        path: the file.
+        first: records of before, written to this file alone.
+
+    Raises:
+        EnvironmentProblem: the file cannot be opened or written.
+    """
+    try:
+        handler = _StrictFileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise write_problem(path, error) from error
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    try:
+        for record in first:
+            handler.handle(record)
+        with _package_logging(handler):
+            yield
+    finally:
+        try:
+            handler.close()
+        except OSError as error:
+            raise write_problem(path, error) from error

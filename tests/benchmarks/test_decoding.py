@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import gluon_ssd.compat  # noqa: F401  MXNet before GluonCV
+from gluon_ssd.benchmarks import decoding as decode_benchmark
+from gluon_ssd.benchmarks.decoding import measure_decode, realistic_outputs
+from gluon_ssd.benchmarks.gluoncv.decoder import layers_to_compare
+from gluon_ssd.deploy.mxnet.compiled_block import compile_block
+from gluon_ssd.families.build import build_network
+from gluon_ssd.report.timing import LatencyStatistics
+
+
+def test_realistic_outputs_have_a_few_hundred_candidates():
+    anchors = build_network("ssd_512_vgg16_atrous_voc").anchors()
+    logits, offsets, centers = realistic_outputs(anchors, num_classes=20)
+    assert logits.shape == (1, 24564, 21)
+    assert offsets.shape == centers.shape == (1, 24564, 4)
+    exponents = np.exp(logits - logits.max(axis=2, keepdims=True))
+    scores = (exponents / exponents.sum(axis=2, keepdims=True))[:, :, 1:]
+    assert 300 < (scores > 0.01).sum() < 1500
+    assert scores.max() > 0.9
+
+
+@pytest.mark.parametrize("prepare", [None, compile_block], ids=["hybridised", "deployed"])
+def test_our_layer_is_the_same_and_both_are_measured(prepare):
+    anchors = build_network("ssd_512_vgg16_atrous_voc").anchors()
+    outputs = realistic_outputs(anchors, num_classes=20)
+    compared = layers_to_compare(*outputs, prepare=prepare)
+    assert list(compared) == ["from probabilities", "from logits"]
+    for inputs, original, ours in compared.values():
+        for theirs, found in zip(original(inputs), ours(inputs), strict=True):
+            np.testing.assert_array_equal(found.asnumpy(), theirs.asnumpy())
+        measured = measure_decode(ours, original, inputs, rounds=2, calls=3)
+        assert measured["ratio_low"] <= measured["ratio"] <= measured["ratio_high"]
+        assert measured["ours_ms"] > 0 and measured["original_ms"] > 0
+
+
+def test_ratio_is_that_of_one_round_and_the_median_of_all(monkeypatch):
+    medians_ms = iter(
+        [9, 9, 2, 20, 1, 30, 4, 24]
+    )  # ours, original, ours, ...; the first is left out
+
+    def measure(run, inputs, *, iterations, warmup):
+        return LatencyStatistics(median := next(medians_ms), 2 * median, 0, 0, iterations)
+
+    monkeypatch.setattr(decode_benchmark, "measure_latency", measure)
+    found = measure_decode(min, max, None, rounds=3, calls=4)
+    assert (found["ours_ms"], found["original_ms"], found["ours_p90_ms"]) == (2, 24, 4)
+    assert (found["ratio"], found["ratio_low"], found["ratio_high"]) == (10, 6, 30)

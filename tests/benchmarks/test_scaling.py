@@ -1,0 +1,59 @@
+"""The benchmarks of several processes: one real short run, and the table on paper."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gluon_ssd.benchmarks.scaling import gradient_bytes
+from gluon_ssd.families.build import build_network
+from tests.entry_builders import ROOT, one_error, run_script
+
+SCRIPT = "scripts/benchmark_ssd.py"
+
+
+@pytest.mark.parametrize(
+    ("name", "megabytes"), [("ssd_512_mobilenet1.0_voc", 55.1), ("ssd_300_mobilenet0.25_voc", 13.0)]
+)
+def test_gradients_have_four_bytes_a_trained_number(name, megabytes):
+    network = build_network(name)
+    found = gradient_bytes(network)
+    trained = [p for p in network.collect_params().values() if p.grad_req != "null"]
+    shapes = [p.shape for p in trained if len(p.shape) == 4]
+    assert found > 4 * sum(a * b * c * d for a, b, c, d in shapes)
+    assert found / 1e6 == pytest.approx(megabytes, abs=0.05)
+
+
+def test_table_on_paper_has_a_row_for_each_number_of_processes(tmp_path):
+    output = tmp_path / "rows.json"
+    ended = run_script(
+        SCRIPT, "network-bound", "--network", "ssd_300_mobilenet0.25_voc", "--output", output
+    )
+    assert ended.code == 0, ended.err
+    rows = json.loads(output.read_text())
+    assert [row["processes"] for row in rows] == [8, 64, 512]
+    assert rows[0]["10 Gbit/s fp32"].split(",")[0] == "19 ms"  # 13 MB, 7/4 of it at 1.25 GB/s
+
+
+def test_unknown_network_is_one_line():
+    assert "must be a full zoo name" in one_error(run_script(SCRIPT, "scaling", "--network", "x"))
+
+
+@pytest.mark.horovod
+def test_two_processes_are_compared_with_one():
+    launcher = Path(sys.executable).with_name("horovodrun")
+    command = [launcher, "-np", "2", "--gloo", sys.executable]
+    options = ["--network", "ssd_160_tiny_custom", "--batch-size", "1"]
+    ended = subprocess.run(
+        [*command, ROOT / SCRIPT, "scaling", *options, "--rounds", "1", "--steps", "1"],
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert ended.returncode == 0, ended.stderr
+    for line in ("| efficiency  ", "all-reduce of a step by itself", "2 with Horovod"):
+        assert ended.stdout.count(line) == 1, ended.stdout

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from gluon_ssd.data.check import check_dataset
+from gluon_ssd.data.dataset import read_image
+from gluon_ssd.data.sources.shapes import SHAPES_CLASSES, make_shapes, open_shapes
+from gluon_ssd.data.sources.shapes_drawing import draw_image, visible_shares
+from gluon_ssd.errors import DataError, EnvironmentProblem, OptionError
+from tests.data.contract import assert_is_dataset
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data") / "shapes"
+    return make_shapes(root, num_train=12, num_val=5, image_size=128, seed=7)
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """150 images of the usual size, with their objects."""
+    return [draw_image(300, np.random.default_rng((5, index))) for index in range(150)]
+
+
+def test_set_keeps_the_contract(folder):
+    for train, num_images in ((True, 12), (False, 5)):
+        dataset = open_shapes(folder, train=train)
+        assert_is_dataset(dataset)
+        assert (len(dataset), dataset.name, dataset.metric) == (num_images, "shapes", "voc")
+        assert dataset.classes == SHAPES_CLASSES
+        assert check_dataset(dataset, read_images=True).problems == ()
+    assert len(SHAPES_CLASSES) == 7
+
+
+def test_root_may_hold_the_set(folder):
+    assert len(open_shapes(folder.parent, train=True)) == 12
+    assert len(open_shapes(folder, train=False, splits="train+val")) == 17
+
+
+def test_same_seed_same_files_and_images_depend_on_their_index_only(folder, tmp_path):
+    again = make_shapes(tmp_path / "more", num_train=14, num_val=1, image_size=128, seed=7)
+    other = make_shapes(tmp_path / "other", num_train=2, num_val=1, image_size=128, seed=8)
+    for name in ("JPEGImages/000011.jpg", "Annotations/000011.xml"):
+        assert (again / name).read_bytes() == (folder / name).read_bytes()
+    name = "JPEGImages/000001.jpg"
+    assert (other / name).read_bytes() != (folder / name).read_bytes()
+
+
+def test_a_made_set_is_left_alone(folder):
+    before = (folder / "shapes.json").stat().st_mtime_ns
+    make_shapes(folder, num_train=12, num_val=5, image_size=128, seed=7)
+    assert (folder / "shapes.json").stat().st_mtime_ns == before
+
+
+def test_other_settings_or_contents_are_refused(folder, tmp_path):
+    with pytest.raises(DataError, match="was drawn with other settings .*'seed': 7"):
+        make_shapes(folder, num_train=12, num_val=5, image_size=128, seed=8)
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(DataError, match="holds something else; choose another folder"):
+        make_shapes(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_impossible_sizes_are_refused(tmp_path):
+    with pytest.raises(OptionError, match="64 pixels a side; got 5 and 0 images of 300 pixels"):
+        make_shapes(tmp_path / "a", num_train=5, num_val=0)
+    with pytest.raises(OptionError, match="got 5 and 5 images of 63 pixels"):
+        make_shapes(tmp_path / "a", num_train=5, num_val=5, image_size=63)
+
+
+def test_nothing_half_made_stays_behind(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("gluon_ssd.data.sources.shapes._write_list", full)
+    with pytest.raises(EnvironmentProblem, match="cannot write .*shapes: the disk is full"):
+        make_shapes(tmp_path / "shapes", num_train=1, num_val=1, image_size=64)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_set_says_how_to_make_it(tmp_path):
+    with pytest.raises(
+        DataError, match="no shapes data set in .*prepare_shapes.py --output .*shapes"
+    ):
+        open_shapes(tmp_path, train=True)
+
+
+def test_written_boxes_are_the_drawn_ones(folder):
+    dataset = open_shapes(folder, train=True)
+    for index in range(len(dataset)):
+        image, objects = draw_image(128, np.random.default_rng((7, index)))
+        annotation = dataset.annotation(index)
+        assert annotation.boxes_px.tolist() == [list(item.box_px) for item in objects]
+        assert [SHAPES_CLASSES[label] for label in annotation.labels] == [o.name for o in objects]
+        assert annotation.difficult.tolist() == [item.is_difficult for item in objects]
+        # JPEG changes pixels a little, not the picture.
+        difference = cv2.absdiff(read_image(dataset.image_path(index)), image)
+        assert difference.mean() < 8
+
+
+def test_every_class_is_frequent_and_some_images_are_empty(drawn):
+    names = [item.name for _, objects in drawn for item in objects]
+    assert set(names) == set(SHAPES_CLASSES)
+    assert min(names.count(name) for name in SHAPES_CLASSES) > 0.08 * len(names)
+    counts = np.array([len(objects) for _, objects in drawn])
+    assert 0.01 < (counts == 0).mean() < 0.12
+    assert counts.max() <= 6 and 2.5 < counts.mean() < 4.5
+
+
+def test_sizes_cover_the_stated_range_and_few_objects_are_difficult(drawn):
+    objects = [item for _, objects in drawn for item in objects]
+    boxes = np.array([item.box_px for item in objects])
+    sides = (boxes[:, 2:] - boxes[:, :2] + 1).max(axis=1)
+    assert 34 <= sides.min() < 48 and 140 < sides.max() < 190
+    assert (boxes >= 0).all() and (boxes < 300).all()
+    assert 0 < np.mean([item.is_difficult for item in objects]) < 0.05
+
+
+def test_visible_shares_count_what_lies_in_front():
+    masks = [np.zeros((4, 10), np.uint8) for _ in range(3)]
+    masks[0][:, :10] = 255
+    masks[1][:, 4:8] = 255
+    masks[2][:, 7:9] = 255
+    assert visible_shares(masks) == [0.5, 0.75, 1.0]
+    assert visible_shares([]) == []
+
+
+def test_colours_tell_nothing_about_the_class(drawn):
+    inside = {name: [] for name in SHAPES_CLASSES}
+    for image, objects in drawn:
+        for item in objects:
+            x_min, y_min, x_max, y_max = item.box_px
+            inside[item.name].append(image[y_min : y_max + 1, x_min : x_max + 1].mean())
+    means = [np.mean(values) for values in inside.values()]
+    assert np.ptp(means) < 30  # the spread within a class is about 45 grey levels

@@ -1,0 +1,55 @@
+"""Names that options know without a framework, against the tables that need one."""
+
+from __future__ import annotations
+
+import pytest
+
+from gluon_ssd.data.class_names import COCO_CLASSES, VOC_CLASSES
+from gluon_ssd.errors import OptionError
+from gluon_ssd.families.build import NETWORKS
+from gluon_ssd.families.catalog import INT8_NAMES, NETWORK_NAMES, network_name
+
+
+def test_names_are_those_of_the_model_table():
+    assert sorted((*NETWORK_NAMES, *INT8_NAMES)) == sorted(NETWORKS)
+    assert len(set(NETWORK_NAMES)) == len(NETWORK_NAMES) == 30
+
+
+def test_int8_names_are_networks_with_a_suffix():
+    assert [name.removesuffix("_int8") in NETWORK_NAMES for name in INT8_NAMES] == [True] * 4
+
+
+def test_classes_of_the_published_sets():
+    assert (len(VOC_CLASSES), VOC_CLASSES[0], VOC_CLASSES[-1]) == (20, "aeroplane", "tvmonitor")
+    assert (len(COCO_CLASSES), COCO_CLASSES[0], COCO_CLASSES[-1]) == (80, "person", "toothbrush")
+    assert list(VOC_CLASSES) == sorted(VOC_CLASSES)
+    assert COCO_CLASSES[9] == "traffic light" and COCO_CLASSES[60] == "dining table"
+
+
+@pytest.mark.parametrize(
+    ("parts", "name"),
+    [
+        (("vgg16_atrous", 300, "voc"), "ssd_300_vgg16_atrous_voc"),
+        (("mobilenet1.0", 512, "coco"), "ssd_512_mobilenet1.0_coco"),
+        (("mobilenet1.0", 300, "custom"), "ssd_300_mobilenet1.0_custom"),
+        (("resnet18_v1", 512, "custom"), "ssd_512_resnet18_v1_custom"),
+        (("mobilenet0.25", 300, "shapes"), "ssd_300_mobilenet0.25_custom"),
+        (("tiny", 160, "shapes"), "ssd_160_tiny_custom"),
+        (("mobilenet1.0_lite", 300, "coco"), "ssd_300_mobilenet1.0_lite_coco"),
+    ],
+)
+def test_name_is_joined_as_legacy_does(parts, name):
+    assert network_name(*parts) == name
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (("mobilenet1_0", 512, "voc"), r"--network must be one of mobilenet0.25, .*'mobilenet1_0'"),
+        (("resnet101_v2", 512, "coco"), "there are ssd_512_resnet101_v2_voc: choose --data-shape"),
+        (("vgg16_atrous", 400, "voc"), "there is no network ssd_400_vgg16_atrous_voc; .*ssd_300_"),
+    ],
+)
+def test_wrong_name_lists_what_there_is(parts, message):
+    with pytest.raises(OptionError, match=message):
+        network_name(*parts)

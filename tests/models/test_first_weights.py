@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from gluon_ssd.compat import mx
+from gluon_ssd.families.build import build_network
+from gluon_ssd.models.first_weights import first_value, initialize
+from tests.models.builders import small_network, values_of
+
+
+def test_batch_norms_start_neutral_everywhere():
+    values = values_of(small_network())
+    for ending, expected in [
+        ("gamma", 1),
+        ("beta", 0),
+        ("moving_mean", 0),
+        ("moving_var", 1),
+        ("running_mean", 0),
+        ("running_var", 1),
+        ("bias", 0),
+    ]:
+        found = {name: v for name, v in values.items() if name.endswith(ending)}
+        assert found, ending
+        assert all((v == expected).all() for v in found.values()), ending
+
+
+def test_extra_layers_are_gaussian_xavier_by_fan_out():
+    weight = values_of(small_network())["features.expand_conv0_weight"]
+    expected = math.sqrt(2 / (weight.shape[0] * 9))
+    assert weight.std() == pytest.approx(expected, rel=0.02)
+    assert weight.mean() == pytest.approx(0, abs=expected / 50)
+    assert np.abs(weight).max() > 3 * expected
+
+
+def test_heads_are_uniform_xavier_by_average_fan():
+    weight = first_value("box_predictors.0.predictor.weight", (24, 512, 3, 3), seed=0)
+    bound = math.sqrt(2 / ((24 * 9 + 512 * 9) / 2))
+    assert np.abs(weight).max() == pytest.approx(bound, rel=1e-3)
+    assert np.abs(weight).max() <= bound
+    assert weight.std() == pytest.approx(bound / math.sqrt(3), rel=0.01)
+
+
+def test_depthwise_convolutions_count_their_own_inputs():
+    weight = first_value("features.mobilenet0_conv1_weight", (512, 1, 3, 3), seed=0)
+    assert weight.std() == pytest.approx(math.sqrt(2 / 9), rel=0.05)
+
+
+def test_same_seed_same_weights_other_seed_others():
+    first, again, other = (values_of(small_network(seed=seed)) for seed in (1, 1, 2))
+    for name, values in first.items():
+        np.testing.assert_array_equal(values, again[name])
+    assert (first["features.expand_conv0_weight"] != other["features.expand_conv0_weight"]).all()
+
+
+def test_vgg_scale_starts_at_20_and_input_scale_is_kept():
+    network = build_network("ssd_300_vgg16_atrous_custom", classes=("a",))
+    initialize(network)
+    values = values_of(network)
+    assert (values["features.norm4.scale"] == 20).all()
+    assert values["features.init_scale"].ravel() == pytest.approx([58.395, 57.12, 57.375])
+
+
+def test_every_device_gets_the_same_values():
+    network = build_network("ssd_300_mobilenet0.25_custom", classes=("a",))
+    initialize(network, ctx=[mx.cpu(0), mx.cpu(1)])
+    weight = network._collect_params_with_prefix()["class_predictors.0.predictor.weight"]
+    np.testing.assert_array_equal(
+        weight.data(mx.cpu(0)).asnumpy(), weight.data(mx.cpu(1)).asnumpy()
+    )
+    assert weight.data().asnumpy().std() > 0

@@ -1,0 +1,102 @@
+"""The machinery that makes parser, ini reader and tables from dataclasses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gluon_ssd.errors import OptionError
+from gluon_ssd.options import declare as cli
+
+
+@dataclass(frozen=True)
+class Engine:
+    """engine"""
+
+    power: int = cli.option(10, "power in watts", minimum=1, maximum=100)
+    fuel: str = cli.option("coal", "what burns", choices=("coal", "wood"))
+    turbo: bool = cli.option(False, "more")
+
+
+@dataclass(frozen=True)
+class Train:
+    """carriages"""
+
+    engine: Engine = Engine()
+
+
+def parse(*argv: str) -> Train:
+    return cli.parse(Train, list(argv), prog="train", description="")
+
+
+def write(folder: Path, text: str) -> str:
+    path = folder / "options.ini"
+    path.write_text(text)
+    return str(path)
+
+
+def test_command_line_wins_over_file_wins_over_default(tmp_path: Path) -> None:
+    config = write(tmp_path, "[engine]\npower = 20\nturbo = yes\n")
+    assert parse() == Train(Engine(10, "coal", False))
+    assert parse("--config", config) == Train(Engine(20, "coal", True))
+    assert parse("--power", "30", "--config", config) == Train(Engine(30, "coal", True))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[engin]\npower = 1\n", r"options.ini: unknown section \[engin\].*did you mean engine"),
+        ("[engine]\npowr = 1\n", r"options.ini: \[engine\] has no key 'powr'; did you mean power"),
+        ("[engine]\npower = x\n", r"options.ini: \[engine\] power must be a whole number; got 'x'"),
+        ("[engine]\npower = 101\n", r"\[engine\] power must be at most 100; got 101"),
+        ("[engine]\nturbo = maybe\n", r"\[engine\] turbo must be true or false; got 'maybe'"),
+        ("[engine]\nfuel = gas\n", r"\[engine\] fuel must be one of coal, wood; got 'gas'"),
+        ("[engine]\npower = 1\npower = 2\n", "not a valid ini file.*power"),
+        ("power = 1\n", "not a valid ini file"),
+    ],
+)
+def test_wrong_config_names_file_section_and_key(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(OptionError, match=message) as caught:
+        parse("--config", write(tmp_path, text))
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_config_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="cannot read the options in .*none.ini: No such file"):
+        parse("--config", str(tmp_path / "none.ini"))
+
+
+def test_tilde_means_the_home_folder_where_no_shell_expands_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dataclass(frozen=True)
+    class Paths:
+        """paths"""
+
+        near: str = cli.option("~/near", "a file")
+        far: str = cli.option("", "a file")
+
+    monkeypatch.setenv("HOME", "/h/ann")
+    config = write(tmp_path, "[options]\nfar = ~/b\n")
+    assert cli.parse(Paths, ["--far=~/a b"], prog="p", description="").far == "/h/ann/a b"
+    assert cli.parse(Paths, ["--config", config], prog="p", description="").far == "/h/ann/b"
+    assert cli.parse(Paths, ["--far", "a~b"], prog="p", description="") == Paths("~/near", "a~b")
+
+
+def test_flat_values_and_assemble_are_inverse() -> None:
+    command = parse("--power", "7", "--turbo")
+    assert cli.flat_values(command) == {"power": 7, "fuel": "coal", "turbo": True}
+    assert cli.assemble(Train, cli.flat_values(command)) == command
+
+
+def test_namespace_prints_sorted_like_argparse() -> None:
+    assert repr(cli.as_namespace(parse())) == "Namespace(fuel='coal', power=10, turbo=False)"
+
+
+def test_flags_table_has_a_row_for_each_flag() -> None:
+    table = cli.flags_table(Train).splitlines()
+    assert table[2] == "| `--power` ✚ | `10` | power in watts |"
+    assert table[3] == "| `--fuel` ✚ | `coal` | what burns: `coal`, `wood` |"
+    assert len(table) == 5

@@ -1,0 +1,123 @@
+"""How scripts run: errors, exit codes, signals, closed terminals."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pty
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gluon_ssd.errors import DivergedError, Interrupted, OptionError
+from gluon_ssd.system.script import run_main
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(OptionError("x"), 2), (DivergedError("x"), 3), (Interrupted("x", 15), 143)]
+)
+def test_run_main_prints_one_line_and_returns_the_code(error, code, capsys) -> None:
+    def body() -> int:
+        raise error
+
+    assert run_main(body) == code
+    assert capsys.readouterr().err == "error: x\n"
+
+
+@pytest.fixture
+def default_signals() -> Iterator[None]:
+    """Whatever the shell that started the tests has ignored."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_run_main_clears_up_at_a_signal_and_returns_its_code(
+    tmp_path: Path, capsys, default_signals, number: signal.Signals, code: int
+) -> None:
+    def body() -> int:
+        with tempfile.TemporaryDirectory(dir=tmp_path):
+            os.kill(os.getpid(), number)
+            time.sleep(10)
+        return 0
+
+    assert run_main(body) == code
+    assert capsys.readouterr().err == f"error: stopped by {number.name}\n"
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(number) == signal.SIG_DFL
+
+
+def test_run_main_leaves_a_signal_alone_that_nohup_has_ignored(default_signals) -> None:
+    def body() -> int:
+        os.kill(os.getpid(), signal.SIGHUP)
+        return 7
+
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    assert run_main(body) == 7
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
+class _ClosedTerminal:
+    closed = False
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def write(self, text: str) -> int:
+        raise OSError(self.number, os.strerror(self.number))
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+def test_run_main_keeps_its_code_when_nobody_hears_the_line(monkeypatch) -> None:
+    def body() -> int:
+        raise OptionError("x")
+
+    monkeypatch.setattr(sys, "stderr", _ClosedTerminal(errno.EIO))
+    assert run_main(body) == 2
+    monkeypatch.setattr(sys, "stderr", _ClosedTerminal(errno.ENOSPC))
+    with pytest.raises(OSError, match="No space left"):
+        run_main(body)
+
+
+def test_code_is_the_programs_own_on_a_terminal_that_was_closed() -> None:
+    """Python would end with 120, since it cannot write what is left in its buffers."""
+    code = (
+        "import signal, sys\n"
+        "from gluon_ssd import errors, script\n"
+        "def body():\n"
+        "    sys.stdin.readline()\n"
+        "    raise errors.OptionError('nobody hears this')\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "sys.exit(script.run_main(body))\n"
+    )
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=theirs,
+        stderr=theirs,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
+    ) as process:
+        os.close(theirs)
+        os.close(ours)
+        process.communicate(b"\n", timeout=60)
+    assert process.returncode == 2
+
+
+def test_run_main_lets_a_bug_through() -> None:
+    def body() -> int:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_main(body)

@@ -1,0 +1,191 @@
+"""How MXNet is told to share the processor: settings of users stay, and MXNet obeys."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gluon_ssd.system import threads
+
+ROOT = Path(__file__).resolve().parents[2]
+_OURS = ("OMP_NUM_THREADS", "DNNL_MAX_CPU_ISA", "MXNET_CPU_PARALLEL_SIZE", "GOMP_SPINCOUNT")
+
+
+def machine(folder, siblings, quota=None):
+    """A /sys that shows these siblings for the processors this process may use, in turn."""
+    for number, processor in enumerate(sorted(os.sched_getaffinity(0))):
+        topology = folder / f"devices/system/cpu/cpu{processor}/topology"
+        topology.mkdir(parents=True)
+        (topology / "thread_siblings_list").write_text(siblings(number) + "\n")
+    if quota:
+        (folder / "fs/cgroup").mkdir(parents=True)
+        (folder / "fs/cgroup/cpu.max").write_text(quota)
+    return folder
+
+
+def test_hyperthreads_count_once(tmp_path):
+    count = len(os.sched_getaffinity(0))
+    assert threads.physical_cores(machine(tmp_path / "apart", str)) == count
+    assert threads.physical_cores(machine(tmp_path / "pairs", lambda number: "0-63")) == 1
+
+
+@pytest.mark.parametrize(
+    ("quota", "limit"), [("150000 100000", 1), ("max 100000", 99), ("50000 100000", 1)]
+)
+def test_the_share_of_a_container_is_a_limit(tmp_path, quota, limit):
+    count = len(os.sched_getaffinity(0))
+    assert threads.physical_cores(machine(tmp_path, str, quota)) == min(count, limit)
+
+
+def test_unknown_processors_are_taken_for_hyperthreads(tmp_path):
+    assert threads.physical_cores(tmp_path) == max(1, len(os.sched_getaffinity(0)) // 2)
+
+
+def test_settings_of_the_user_stay():
+    theirs = {"MXNET_CPU_PARALLEL_SIZE": "7", "OMP_WAIT_POLICY": "passive"}
+    environment = dict(theirs)
+    threads.calm_threads(environment)
+    assert environment == theirs  # a wait policy makes the count of spins the user's business
+    environment = {"GOMP_SPINCOUNT": "5"}
+    threads.calm_threads(environment)
+    assert environment == {"GOMP_SPINCOUNT": "5", "MXNET_CPU_PARALLEL_SIZE": "2000000000"}
+
+
+@pytest.mark.parametrize("name", ["HOROVOD_LOCAL_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE"])
+def test_processes_of_one_launcher_share_the_cores(monkeypatch, name):
+    monkeypatch.delitem(sys.modules, "mxnet", raising=False)
+    monkeypatch.setattr(threads, "physical_cores", lambda: 8)
+    monkeypatch.setattr(threads, "use_amx", lambda: False)
+    found = {}
+    for size in ("1", "3", "20"):
+        environment = {name: size}
+        threads.use_whole_cpu(environment)
+        found[size] = environment["OMP_NUM_THREADS"]
+    assert found == {"1": "8", "3": "2", "20": "1"}
+    kept = {name: "2", "OMP_NUM_THREADS": "5"}
+    threads.use_whole_cpu(kept)
+    assert kept["OMP_NUM_THREADS"] == "5"
+
+
+def test_nothing_changes_once_mxnet_is_there(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mxnet", object())
+    environment: dict[str, str] = {}
+    threads.use_whole_cpu(environment)
+    assert environment == {}
+
+
+@pytest.mark.parametrize(
+    ("flags", "isa", "said"),
+    [
+        ("sse4_2 avx2", "", "no VNNI"),
+        ("avx2 avx_vnni", "", "VNNI"),
+        ("avx512_vnni amx_tile amx_int8", "", "VNNI"),
+        ("avx512_vnni amx_tile amx_int8", "avx512_core_amx", "AMX"),
+        ("avx512_vnni", "AVX512_CORE_AMX", "VNNI"),
+    ],
+)
+def test_instruction_set(monkeypatch, flags, isa, said):
+    monkeypatch.setattr(threads, "cpu_flags", lambda: frozenset(flags.split()))
+    assert threads.instruction_set({"DNNL_MAX_CPU_ISA": isa}) == said
+
+
+_CONVOLVE = """
+import sys, hashlib, json, os
+from gluon_ssd.system.threads import use_whole_cpu, instruction_set
+if sys.argv[1] == "whole":
+    use_whole_cpu()
+from gluon_ssd.compat import mx
+import numpy as np
+rng = np.random.default_rng(0)
+images = np.abs(rng.normal(0, 1, (1, 64, 12, 12))).astype(np.float32)
+weight = rng.normal(0, 0.1, (80, 64, 3, 3)).astype(np.float32)
+from mxnet.contrib import quantization as q
+symbol = mx.sym.Convolution(mx.sym.var("data"), name="c", num_filter=80, kernel=(3, 3))
+symbol = symbol.get_backend_symbol("MKLDNN_QUANTIZE")
+symbol, names = q._quantize_symbol(symbol, mx.cpu(), offline_params=["c_weight", "c_bias"],
+                                   quantized_dtype="auto")
+ranges = {name: (0.0, 4.0) if name == "data" else (-5.0, 5.0) for name in [*names, "data"]}
+symbol = q._calibrate_quantized_sym(symbol, ranges).get_backend_symbol("MKLDNN_QUANTIZE")
+arrays = {"data": images, "c_weight": weight, "c_bias": rng.normal(0, 1, 80)}
+names = symbol.list_inputs()
+operator = mx.nd.CachedOp(symbol)
+with mx.cpu():
+    out = operator(*[mx.nd.array(arrays[name]) for name in names]).asnumpy()
+assert len(set(out.ravel())) > 50
+print(json.dumps({"threads": os.environ.get("OMP_NUM_THREADS"), "instructions": instruction_set(),
+                  "sum": hashlib.sha256(out.tobytes()).hexdigest()}))
+"""
+
+
+def convolve(how):
+    """Run an int8 convolution in a fresh process."""
+    environment = {name: value for name, value in os.environ.items() if name not in _OURS}
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _CONVOLVE, how],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+def test_every_core_and_matrix_instructions_give_the_same_bits():
+    usual, whole = convolve("usual"), convolve("whole")
+    assert usual["threads"] is None
+    assert whole["threads"] == str(threads.physical_cores())
+    assert whole["sum"] == usual["sum"]
+    assert usual["instructions"] != "AMX"
+
+
+_OWN_TEAM = """
+import json, os
+from gluon_ssd.system import threads
+threads.calm_threads()
+from gluon_ssd.compat import mx
+count = lambda: len(os.listdir("/proc/self/task"))
+def convolved():
+    x, w = mx.nd.ones((1, 32, 32, 32)), mx.nd.ones((64, 32, 3, 3))
+    return mx.nd.Convolution(x, w, kernel=(3, 3), num_filter=64, no_bias=True)
+convolved().wait_to_read()
+found = [count()]
+convolved().asnumpy()  # in the order of oneDNN's convolutions until it is read
+found.append(count())
+threads.end_own_team()
+found.append(count())
+same = float(convolved().asnumpy().sum()) == float(convolved().sum().asscalar())
+print(json.dumps([found, same]))
+"""
+
+
+def test_the_team_of_the_calling_thread_ends_and_can_come_back():
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _OWN_TEAM],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    (before, with_team, after), same = json.loads(ended.stdout.splitlines()[-1])
+    assert with_team == before + 1
+    assert after == before
+    assert same
+
+
+def test_another_openmp_is_left_alone(monkeypatch):
+    def missing(name):
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(threads.ctypes, "CDLL", missing)
+    threads.end_own_team()
+    monkeypatch.setattr(threads.ctypes, "CDLL", lambda name: object())
+    threads.end_own_team()
