@@ -35,31 +35,24 @@ def evaluate(argv: Sequence[str] | None) -> int:
         return run_guarded("the search", "the same command goes on from its history")
     use_whole_cpu()
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
-    from gluon_ssd.commands import (
-        calibrate as calibration,
-    )
-    from gluon_ssd.commands import (
-        evaluate as evaluation,
-    )
-    from gluon_ssd.commands import (
-        time_model as latency,
-    )
-    from gluon_ssd.commands import (
-        tune as tuning,
-    )
+    from gluon_ssd.commands.calibrate import calibrate
+    from gluon_ssd.commands.evaluate import evaluate as score
+    from gluon_ssd.commands.evaluate import evaluation_model
+    from gluon_ssd.commands.time_model import benchmark_lines
+    from gluon_ssd.commands.tune import tune
     from gluon_ssd.system.log import console_log
 
     join_guard()
     print(as_namespace(command), flush=True)
     with console_log():
         if command.deploy.auto_tuning:
-            lines = tuning.tune(command, Path(__file__).resolve().parent)
+            lines = tune(command, Path(__file__).resolve().parent)
         elif command.calibrates:
-            lines = calibration.calibrate(command, Path(__file__).resolve().parent)
+            lines = calibrate(command, Path(__file__).resolve().parent)
         elif command.benchmark.benchmark:
-            lines = latency.benchmark_lines(command, evaluation.evaluation_model(command))
+            lines = benchmark_lines(command, evaluation_model(command))
         else:
-            lines = evaluation.evaluate(command, evaluation.evaluation_model(command))
+            lines = score(command, evaluation_model(command))
         for line in lines:
             print(line, flush=True)
     return 0

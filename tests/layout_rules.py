@@ -30,15 +30,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Part of data, but never in a data worker: the plugin of DALI needs MXNet.
     "data.dali": {"errors", "compat", "data"},
     "models.record": {"errors", "system", "detection"},
-    "models": _MODEL - {"models"},
-    "families": {*_MODEL, "families.spec"},
-    "families.catalog": {"errors", "families.spec"},
-    "families.spec": {"errors", "detection", "data.class_names"},
+    "models.spec": {"errors", "detection", "data.class_names"},
+    "models": {*_MODEL, "models.spec"} - {"models"},
+    "families.catalog": {"errors", "models.spec"},
+    "families": {*_MODEL, "models.spec", "families.catalog"},
     "training": {*_LOW, "detection.mxnet", "compat", "models"},
     "evaluation": _LOW,
-    "deploy": {*_MODEL, "families", "families.catalog", "families.spec"},
+    "deploy": {*_MODEL, "models.spec", "families", "families.catalog"},
     "report": {*_LOW, "compat"},
-    "options": {"errors", "families.catalog", "families.spec"},
+    "options": {"errors", "detection", "families.catalog", "models.spec"},
     "commands.wiring": set(),
     "benchmarks": {"commands.wiring"},
     "commands": {"commands.wiring", "benchmarks"},
@@ -57,14 +57,9 @@ for _above in ("commands.wiring", "benchmarks", "commands"):
 
 # Files that belong to another unit than their folder.
 UNIT_OF: dict[str, str] = {
-    "detection.decoding": "detection.mxnet",
+    "detection.decoder": "detection.mxnet",
     "detection.multibox_loss": "detection.mxnet",
-    "families.zoo.spec": "families.spec",
-    # Until networks have an interface.
-    **{
-        f"models.{n}": "families"
-        for n in "class_heads detector first_weights record weights".split()
-    },
+    "families.zoo.spec": "models.spec",
 }
 
 # Packages outside the standard library. MXNet comes through compat alone.

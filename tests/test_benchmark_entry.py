@@ -157,7 +157,7 @@ def test_table_of_an_exported_model_with_its_scores(tmp_path, shared_dir):
     ("options", "message"),
     [
         (("--networks", "", "--models", "missing"), "there is no file missing-symbol.json"),
-        (("--networks", "ssd_512_mobilenet_voc"), "--networks must be full zoo names"),
+        (("--networks", "ssd_512_mobilenet_voc"), "--networks must be a full zoo name"),
         (("--networks", "ssd_300_mobilenet1.0_custom"), "has no classes of its own"),
         (("--networks", ","), "--networks needs at least one"),
         (("--weights", "file.params"), "--weights wants NAME=FILE"),

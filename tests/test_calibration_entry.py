@@ -114,7 +114,7 @@ def test_classes_and_suppression_travel_with_the_int8_model(calibrated):
     model = load_deployed(str(calibrated[1] / NAIVE))
     assert model.is_quantised
     assert model.saved.classes == ("cat", "dog")
-    assert model.saved.post_nms == PER_IMAGE
+    assert model.saved.decoding.post_nms == PER_IMAGE
 
 
 def test_exported_model_keeps_its_own_name_and_goes_beside_the_script(data, prefix, tmp_path):

@@ -11,6 +11,7 @@ import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.model import load_deployed
+from gluon_ssd.detection.decoding import Decoding
 from tests.entry_builders import (
     NETWORK,
     SMALL,
@@ -119,7 +120,7 @@ def test_suppression_is_baked_in(weights, data, tmp_path):
     _, found = detections(data, "unused", tmp_path, *deployed)
     assert len(found) == 5 * 3
     saved = load_deployed(str(tmp_path / "few")).saved
-    assert (saved.nms_thresh, saved.nms_topk, saved.post_nms) == (0.45, 400, 3)
+    assert saved.decoding == Decoding(nms_thresh=0.45, nms_topk=400, post_nms=3)
 
 
 def test_earlier_export_is_replaced(weights, tmp_path):

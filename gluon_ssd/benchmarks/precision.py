@@ -13,8 +13,8 @@ from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.low_precision import in_low_precision
 from gluon_ssd.detection.multibox_loss import multibox_loss
 from gluon_ssd.families.build import build_network
-from gluon_ssd.families.zoo.network import SsdNetwork
 from gluon_ssd.models.first_weights import initialize
+from gluon_ssd.models.interface import Network
 from gluon_ssd.options.benchmarks import AmpBenchmark
 from gluon_ssd.report.timing import Comparison, compare, compute_threads
 from gluon_ssd.training.devices import Devices
@@ -60,7 +60,7 @@ def _ratios(compared: Comparison) -> dict[str, float]:
     }
 
 
-def _training(network: SsdNetwork, dtype: str, batch: int, rounds: int, context: Any) -> Comparison:
+def _training(network: Network, dtype: str, batch: int, rounds: int, context: Any) -> Comparison:
     """Forward pass, loss, backward pass and update on the same weights."""
     height, width = network.input_size_hw
     network.hybridize(static_alloc=True, static_shape=True)
@@ -72,7 +72,7 @@ def _training(network: SsdNetwork, dtype: str, batch: int, rounds: int, context:
 
 
 def _step(
-    network: SsdNetwork, precision: Precision, context: Any
+    network: Network, precision: Precision, context: Any
 ) -> Callable[[dict[str, np.ndarray]], None]:
     optimizer = Optimizer(network, momentum=0.9, wd=5e-4)
     precision.attach(optimizer.trainer)
@@ -104,12 +104,10 @@ def _batch(
     }
 
 
-def _inference(
-    network: SsdNetwork, dtype: str, batch: int, rounds: int, context: Any
-) -> Comparison:
+def _inference(network: Network, dtype: str, batch: int, rounds: int, context: Any) -> Comparison:
     """The exported network, folded and fused, decoding included."""
     size = network.input_size_hw[0]
-    plain = network_model(network, nms=(0.45, 400, 100), size=size, ctx=context).deployed
+    plain = network_model(network, decoding=network.spec.decoding, size=size, ctx=context).deployed
     lowered = in_low_precision(plain, dtype)
     images = mx.nd.random.uniform(-1, 1, (batch, 3, size, size), ctx=context)
     return compare(plain.run, lowered.run, [images], iterations=rounds)

@@ -14,13 +14,14 @@ import numpy as np
 from gluon_ssd.benchmarks.network_bound import exchange_seconds, limit_images_per_second
 from gluon_ssd.commands.wiring.devices import devices
 from gluon_ssd.compat import mx
+from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.data.loading.loader import Batch
 from gluon_ssd.detection.multibox_loss import multibox_loss
 from gluon_ssd.errors import OptionError
 from gluon_ssd.families.build import build_network
-from gluon_ssd.families.catalog import NETWORK_NAMES
-from gluon_ssd.families.zoo.network import SsdNetwork
+from gluon_ssd.families.catalog import SPECS, network_names, spec_of
 from gluon_ssd.models.first_weights import initialize
+from gluon_ssd.models.interface import Network
 from gluon_ssd.options.benchmarks import NetworkBound, ScalingBenchmark
 from gluon_ssd.report.tables import markdown_table
 from gluon_ssd.training.devices import Devices
@@ -37,7 +38,7 @@ _PROCESSES = (8, 64, 512)
 _LINKS_GBIT = (10, 25, 100)
 
 
-def gradient_bytes(network: SsdNetwork) -> int:
+def gradient_bytes(network: Network) -> int:
     """Bytes that each process adds up with the others in every step, as float32."""
     parameters = network.collect_params().values()
     if any(parameter.shape is None or 0 in parameter.shape for parameter in parameters):
@@ -75,10 +76,9 @@ def scaling(options: ScalingBenchmark) -> tuple[str, list[dict[str, Any]]]:
     return markdown_table([{"": key, "value": value} for key, value in row.items()]), [row]
 
 
-def _network(name: str) -> SsdNetwork:
+def _network(name: str) -> Network:
     """A network by name; one for a data set of one's own gets as many classes as VOC has."""
-    own = tuple(str(number) for number in range(20)) if name.endswith("_custom") else None
-    return build_network(name, classes=own)
+    return build_network(name, classes=spec_of(name).classes or VOC_CLASSES)
 
 
 def _stay_on_one_core(local_rank: int) -> None:
@@ -88,7 +88,7 @@ def _stay_on_one_core(local_rank: int) -> None:
         os.sched_setaffinity(int(thread.name), {cores[local_rank % len(cores)]})
 
 
-def _random_batch(network: SsdNetwork, size: int, *, seed: int) -> Batch:
+def _random_batch(network: Network, size: int, *, seed: int) -> Batch:
     rng = np.random.default_rng(seed)
     side = network.input_size_hw[0]
     count = len(network.anchors((side, side)))
@@ -103,7 +103,7 @@ def _random_batch(network: SsdNetwork, size: int, *, seed: int) -> Batch:
     return Batch(arrays, np.arange(size))
 
 
-def _learner(network: SsdNetwork, context: Any, team: Team) -> Learner:
+def _learner(network: Network, context: Any, team: Team) -> Learner:
     optimizer = Optimizer(network, momentum=0.9, wd=0.0005, team=team)
     watch = WeightWatch(network)
     return Learner(network, Devices([context]), multibox_loss, optimizer, watch, 1, team)
@@ -224,5 +224,12 @@ def network_bound(options: NetworkBound) -> tuple[str, list[dict[str, Any]]]:
 
 def _bytes_by_network(only: str) -> dict[str, int]:
     """Gradient bytes by name; of networks that differ by nothing but their classes, VOC's."""
-    names = [only] if only else [n for n in NETWORK_NAMES if n.endswith(("_voc", "lite_coco"))]
+    of_voc = {spec.network for spec in SPECS.values() if spec.dataset == "voc"}
+    names = [
+        name
+        for name in network_names()
+        if SPECS[name].dataset == "voc"
+        or (SPECS[name].dataset == "coco" and SPECS[name].network not in of_voc)
+    ]
+    names = [only] if only else names
     return {name: gradient_bytes(_network(name)) for name in names}

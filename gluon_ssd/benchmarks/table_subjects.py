@@ -14,22 +14,20 @@ import numpy as np
 
 from gluon_ssd.benchmarks.gluoncv.network import original_exported, original_int8, original_network
 from gluon_ssd.benchmarks.table_rows import FORMS, Run
-from gluon_ssd.commands.wiring.models import NmsSettings, export_network_as
+from gluon_ssd.commands.wiring.models import export_network_as
 from gluon_ssd.compat import mx
 from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.deploy.mxnet.export import write_pair
 from gluon_ssd.deploy.mxnet.files import exported_files, plain_prefix, read_exported
 from gluon_ssd.deploy.mxnet.int8.quantize import prepare_detector, quantize_prepared
 from gluon_ssd.deploy.mxnet.model import DeployedModel, load_deployed
+from gluon_ssd.detection.normalization import MEAN, STD
 from gluon_ssd.errors import ModelError
 from gluon_ssd.families.build import build_network
-from gluon_ssd.families.zoo.network import SsdNetwork
-from gluon_ssd.families.zoo.spec import MEAN, STD
 from gluon_ssd.models.first_weights import initialize
+from gluon_ssd.models.interface import Network
 from gluon_ssd.models.record import read_symbol_metadata
 from gluon_ssd.models.weights import load_parameters
-
-_NMS: NmsSettings = (0.45, 400, 100)
 
 Normalization = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -89,12 +87,13 @@ def network_source(name: str, weights: str) -> Source:
     return Source(name, said, network.input_size_hw, normalization, bool(weights), write)
 
 
-def _write_network(network: SsdNetwork, folder: str) -> tuple[str, Any]:
+def _write_network(network: Network, folder: str) -> tuple[str, Any]:
     prefix, weights = str(Path(folder) / "f32"), str(Path(folder) / "weights.params")
     network.save_parameters(weights)
     size = network.input_size_hw[0]
-    export_network_as(network, prefix, nms=_NMS, size=size, fused=False)
-    return prefix, original_network(network.name, weights, nms=_NMS)
+    decoding = network.spec.decoding
+    export_network_as(network, prefix, decoding=decoding, size=size, fused=False)
+    return prefix, original_network(network.name, weights, decoding)
 
 
 def exported_source(prefix: str) -> Source:

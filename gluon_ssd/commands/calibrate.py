@@ -81,15 +81,14 @@ def fp32_model(command: EvalCommand) -> Iterator[tuple[str, Model]]:
         yield prefix, deployed_model(prefix, size, fuse=False, ctx=mx.cpu())
         return
     network = trained_network(
-        command.network_name,
+        command.network,
         command.eval.pretrained,
         classes_file=command.data.classes,
         options=command.model,
     )
     with tempfile.TemporaryDirectory(prefix="gluon_ssd-") as folder:
         prefix, size = str(Path(folder) / network.name), command.model.data_shape
-        nms = (command.eval.nms_thresh, command.eval.nms_topk, command.eval.post_nms)
-        export_network_as(network, prefix, nms=nms, size=size, fused=False)
+        export_network_as(network, prefix, decoding=command.decoding, size=size, fused=False)
         yield prefix, deployed_model(prefix, size, fuse=False, ctx=mx.cpu())
 
 

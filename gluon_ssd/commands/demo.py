@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from gluon_ssd.data.augment.transforms import eval_transform
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.detection.boxes import clip_boxes
 from gluon_ssd.errors import DataError
+from gluon_ssd.families.catalog import spec_of
 from gluon_ssd.options.demo import DemoCommand
 from gluon_ssd.options.shared import ModelOptions
 from gluon_ssd.report.draw import draw_detections
@@ -26,8 +28,7 @@ from gluon_ssd.system.progress import progress_bar
 
 _log = logging.getLogger(__name__)
 
-# The legacy demo keeps 200 candidates where evaluation keeps 400.
-_DEMO_NMS = (0.45, 200, 100)
+_CANDIDATES = 200  # that enter suppression, as in the legacy demo
 
 
 def detect_pictures(command: DemoCommand) -> Iterator[str]:
@@ -118,10 +119,11 @@ def _model(command: DemoCommand) -> Model:
         return deployed_model(command.model_prefix, asked, fuse=True, ctx=context)
     options = ModelOptions(model_root=command.model_root, mirror=command.mirror)
     network = trained_network(
-        command.network, command.pretrained, classes_file=command.classes, options=options
+        spec_of(command.network), command.pretrained, classes_file=command.classes, options=options
     )
     size = command.data_shape or network.input_size_hw[0]
-    return network_model(network, nms=_DEMO_NMS, size=size, ctx=context)
+    decoding = replace(network.spec.decoding, nms_topk=_CANDIDATES)
+    return network_model(network, decoding=decoding, size=size, ctx=context)
 
 
 def _class_names(command: DemoCommand, model: Model) -> Sequence[str]:

@@ -22,16 +22,16 @@ from gluon_ssd.commands.wiring.models import (
     untrained_network,
 )
 from gluon_ssd.deploy.mxnet.low_precision import in_low_precision
+from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.evaluation.detections import Detections
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.result import Evaluation
+from gluon_ssd.families.catalog import spec_of
 from gluon_ssd.options.evaluate import EvalCommand, EvalOptions
-from gluon_ssd.options.shared import means_no_weights
+from gluon_ssd.options.shared import asked_suppression, means_no_weights
 from gluon_ssd.system.files import atomic_write, ensure_writable
 
 _log = logging.getLogger(__name__)
-
-_INT8 = "_int8"
 
 
 def evaluation_model(command: EvalCommand) -> Model:
@@ -59,28 +59,26 @@ def _float32_model(command: EvalCommand, context: Any) -> Model:
         prefix = command.deploy.model_prefix or ""
         _note_fixed_nms(command.eval, prefix)
         return deployed_model(prefix, size, fuse=not command.deploy.no_fuse, ctx=context)
-    name = command.network_name.removesuffix(_INT8)
+    spec = spec_of(command.network.int8_of or command.network.name)
     if means_no_weights(command.eval.pretrained):
-        network = untrained_network(name, command.data.classes)
+        network = untrained_network(spec, command.data.classes)
     else:
         network = trained_network(
-            name,
+            spec,
             command.eval.pretrained,
             classes_file=command.data.classes,
             options=command.model,
         )
     if command.deploy.quantized:
-        _note_fixed_nms(command.eval, command.network_name)
+        _note_fixed_nms(command.eval, command.network.name)
         return int8_network_model(network, ctx=context)
-    nms = (command.eval.nms_thresh, command.eval.nms_topk, command.eval.post_nms)
-    return network_model(network, nms=nms, size=size, ctx=context)
+    return network_model(network, decoding=command.decoding, size=size, ctx=context)
 
 
 def _note_fixed_nms(given: EvalOptions, prefix: str) -> None:
     """Suppression is part of an exported graph: say so when options ask for another one."""
-    usual = EvalOptions()
-    for name in ("nms_thresh", "nms_topk", "post_nms"):
-        if getattr(given, name) != getattr(usual, name):
+    for name, value in asked_suppression(given).items():
+        if value != getattr(Decoding, name):
             flag = "--" + name.replace("_", "-")
             _log.warning("%s keeps the suppression it was made with; %s is not used", prefix, flag)
 
@@ -98,7 +96,7 @@ def evaluate(command: EvalCommand, model: Model) -> Iterator[str]:
         if path:
             ensure_writable(path)
     dataset = evaluation_set(command.data, model.classes, model.deployed.num_classes)
-    name = "deploy" if command.deploy.deploy else command.network_name
+    name = "deploy" if command.deploy.deploy else command.network.name
     score = make_score(dataset, command.eval.metric, save_prefix=command.eval.save_prefix + name)
     loader = evaluation_loader(
         command.data,

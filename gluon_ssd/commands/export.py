@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gluon_ssd.commands.wiring.models import export_network_as, trained_network
 from gluon_ssd.options.export import ExportCommand
+from gluon_ssd.options.shared import with_suppression
 
 
 def export_network(command: ExportCommand) -> str:
@@ -14,7 +15,7 @@ def export_network(command: ExportCommand) -> str:
     """
     options = command.export
     network = trained_network(
-        command.network_name,
+        command.network,
         options.pretrained,
         classes_file=options.classes,
         options=command.model,
@@ -22,7 +23,7 @@ def export_network(command: ExportCommand) -> str:
     export_network_as(
         network,
         options.output,
-        nms=(options.nms_thresh, options.nms_topk, options.post_nms),
+        decoding=with_suppression(network.spec.decoding, options),
         size=command.model.data_shape,
         fused=not options.no_fuse,
     )

@@ -22,14 +22,13 @@ from gluon_ssd.data.dali.graphs import load_dali
 from gluon_ssd.data.dali.loader import DaliLoader
 from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.loader import Loader
-from gluon_ssd.errors import DivergedError, Interrupted, OptionError
+from gluon_ssd.errors import DivergedError, Interrupted, OptionError, WeightsError
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.result import Evaluation
-from gluon_ssd.families.build import build_network
-from gluon_ssd.families.zoo.imagenet_weights import load_base
-from gluon_ssd.families.zoo.network import SsdNetwork
+from gluon_ssd.families.build import build_network, family_of
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.first_weights import initialize
+from gluon_ssd.models.interface import Network
 from gluon_ssd.models.params_file import read_params
 from gluon_ssd.models.weights import load_parameters, save_parameters
 from gluon_ssd.options.declare import as_namespace, flat_values
@@ -132,7 +131,7 @@ def training_precision(command: TrainCommand, contexts: Sequence[Any]) -> MixedP
 
 def training_network(
     command: TrainCommand, classes: Sequence[str], contexts: Sequence[Any], team: Team
-) -> SsdNetwork:
+) -> Network:
     """Build the network with its first weights on all devices; a team takes its leader's.
 
     Raises:
@@ -140,7 +139,7 @@ def training_network(
     """
     train = command.train
     network = build_network(
-        command.network_name,
+        command.network.name,
         classes=classes,
         sync_batch_norm_devices=len(contexts) if train.syncbn else 0,
     )
@@ -152,20 +151,22 @@ def training_network(
     return network
 
 
-def _load_base(command: TrainCommand, network: SsdNetwork) -> None:
-    wanted = command.train.pretrained_base
-    if wants_zoo_weights(wanted) and not network.spec.has_base:
+def _load_base(command: TrainCommand, network: Network) -> None:
+    wanted, load_base = command.train.pretrained_base, family_of(network).load_base
+    published = network.spec.base_weights_name
+    if wants_zoo_weights(wanted) and not published:
         _log.info("%s starts from random weights; there are no others for it", network.name)
-    elif wants_zoo_weights(wanted):
-        load_base(network, zoo_weights(network.spec.backbone, command.model))
-    elif _is_own_base(wanted):
-        load_base(network, wanted)
+    elif wants_zoo_weights(wanted) or _is_own_base(wanted):
+        if load_base is None:
+            raise WeightsError(f"there are no ImageNet weights for {network.name}; leave them out")
+        is_own = _is_own_base(wanted)
+        load_base(network, wanted if is_own else zoo_weights(published, command.model))
 
 
 def run_training(
     command: TrainCommand,
     data: TrainingData,
-    network: SsdNetwork,
+    network: Network,
     contexts: Sequence[Any],
     team: Team,
     precision: MixedPrecision | None,
@@ -210,6 +211,7 @@ def run_training(
             contexts=contexts,
             plan=plan,
             hooks=hooks,
+            loss=family_of(network).loss,
             team=team,
             precision=precision,
         )
@@ -218,7 +220,7 @@ def run_training(
         return outcome
 
 
-def _load_weights(network: SsdNetwork, path: str, contexts: Sequence[Any]) -> None:
+def _load_weights(network: Network, path: str, contexts: Sequence[Any]) -> None:
     load_parameters(network, path, contexts)
 
 
@@ -258,7 +260,7 @@ class _Limited:
 def _evaluator(
     command: TrainCommand,
     data: TrainingData,
-    network: SsdNetwork,
+    network: Network,
     context: Any,
     loader: Loader,
     team: Team,
@@ -294,7 +296,7 @@ def _evaluator(
     return evaluate
 
 
-def _plan(command: TrainCommand, batches: _Limited, network: SsdNetwork, num_anchors: int) -> Plan:
+def _plan(command: TrainCommand, batches: _Limited, network: Network, num_anchors: int) -> Plan:
     optimizer, train = command.optimizer, command.train
     return Plan(
         prefix=command.prefix,
@@ -328,15 +330,8 @@ def _plan(command: TrainCommand, batches: _Limited, network: SsdNetwork, num_anc
             "data_shape": command.model.data_shape,
             "anchors": num_anchors,
         },
-        first_line=_first_line(command),
+        first_line=str(as_namespace(command)),
     )
-
-
-def _first_line(command: TrainCommand) -> str:
-    """The options as the legacy log shows them, with what an unset one comes to."""
-    namespace = as_namespace(command)
-    namespace.val_interval = command.val_interval
-    return str(namespace)
 
 
 def summary(outcome: Outcome) -> str:

@@ -21,6 +21,8 @@ COCO_CLASSES: tuple[str, ...] = (
     "toothbrush",
 )
 
+CLASSES_OF_DATASET: dict[str, tuple[str, ...]] = {"voc": VOC_CLASSES, "coco": COCO_CLASSES}
+
 
 def published_classes(num_classes: int) -> tuple[str, ...] | None:
     """Names meant by a file that tells only how many classes it has: 20 is VOC, 80 is COCO."""

@@ -7,8 +7,7 @@ Source: SSD, arXiv:1512.02325, section 2.2, with the scales of the GluonCV model
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,55 +63,3 @@ def anchor_grid(feature_size: tuple[int, int], step: float, shapes: Shapes) -> N
     grid[..., 1] = ((np.arange(height) + 0.5) * step)[:, None, None]
     grid[..., 2:] = np.asarray(shapes)
     return grid
-
-
-def ssd_anchors(
-    feature_sizes: Sequence[tuple[int, int]],
-    *,
-    sizes: Sequence[float],
-    ratios: Sequence[Sequence[float]],
-    steps: Sequence[float],
-) -> NDArray[np.float32]:
-    """Boxes of all levels by the standard rule.
-
-    Args:
-        feature_sizes: (height, width) of each level's feature map.
-        sizes: one scale per level and one more, px.
-        ratios: ratios of each level.
-        steps: cell distance of each level, px.
-
-    Returns:
-        float32 (A, 4), centre form, px.
-
-    Raises:
-        ValueError: the four lists do not describe the same number of levels.
-    """
-    return _all_levels(ssd_shapes, feature_sizes, sizes, ratios, steps)
-
-
-def lite_anchors(
-    feature_sizes: Sequence[tuple[int, int]],
-    *,
-    sizes: Sequence[float],
-    ratios: Sequence[Sequence[float]],
-    steps: Sequence[float],
-) -> NDArray[np.float32]:
-    """Boxes of all levels by the rule of the `lite` networks; arguments as in `ssd_anchors`."""
-    return _all_levels(lite_shapes, feature_sizes, sizes, ratios, steps)
-
-
-def _all_levels(
-    shapes_of: Callable[[tuple[float, float], Sequence[float], int], Shapes],
-    feature_sizes: Sequence[tuple[int, int]],
-    sizes: Sequence[float],
-    ratios: Sequence[Sequence[float]],
-    steps: Sequence[float],
-) -> NDArray[np.float32]:
-    scales = [(own, np.sqrt(own * after)) for own, after in itertools.pairwise(sizes)]
-    levels = zip(feature_sizes, scales, ratios, steps, strict=True)
-    grids = [
-        anchor_grid(feature_size, step, shapes_of(pair, level_ratios, level)).reshape(-1, 4)
-        for level, (feature_size, pair, level_ratios, step) in enumerate(levels)
-    ]
-    anchors: NDArray[np.float32] = np.concatenate(grids).astype(np.float32)
-    return anchors

@@ -1,4 +1,4 @@
-"""Geometry of boxes: overlap, conversion, coding, clipping, non-maximum suppression. NumPy only.
+"""Geometry of boxes: overlap, conversion, coding, clipping. NumPy only.
 
 Corners are (x_min, y_min, x_max, y_max), centres are (c_x, c_y, width, height), both in pixels;
 sizes are (height, width). A box of width w covers w pixels, there is no "+1" anywhere. Every
@@ -12,12 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from gluon_ssd.detection.decoding import STDS
 from gluon_ssd.errors import DataError
 
 FloatArray = npt.NDArray[np.float32]
 IndexArray = npt.NDArray[np.int64]
-
-STANDARD_STDS = (0.1, 0.1, 0.2, 0.2)
 
 
 def iou_matrix(a_px: FloatArray, b_px: FloatArray) -> FloatArray:
@@ -75,7 +74,7 @@ def clip_boxes(boxes_px: FloatArray, size_hw: tuple[int, int]) -> FloatArray:
 
 
 def encode_boxes(
-    gt_px: FloatArray, anchors_center_px: FloatArray, stds: Sequence[float] = STANDARD_STDS
+    gt_px: FloatArray, anchors_center_px: FloatArray, stds: Sequence[float] = STDS
 ) -> FloatArray:
     """Offsets that lead from anchors to ground-truth boxes, the targets of the box head.
 
@@ -108,7 +107,7 @@ def encode_boxes(
 
 
 def decode_boxes(
-    offsets: FloatArray, anchors_center_px: FloatArray, stds: Sequence[float] = STANDARD_STDS
+    offsets: FloatArray, anchors_center_px: FloatArray, stds: Sequence[float] = STDS
 ) -> FloatArray:
     """Corners (N, 4) in pixels from offsets (N, 4): the inverse of encode_boxes, not clipped."""
     anchors = np.asarray(anchors_center_px, dtype=np.float32)
@@ -134,23 +133,3 @@ def resize_boxes(
     scale = np.array([x_scale, y_scale, x_scale, y_scale])
     resized: FloatArray = (np.asarray(boxes_px) * scale).astype(np.float32)
     return resized
-
-
-def nms(boxes_px: FloatArray, scores: FloatArray, iou_threshold: float) -> IndexArray:
-    """Greedy non-maximum suppression, written to be read: the reference for faster ones.
-
-    Args:
-        boxes_px: float32 (N, 4), corners in pixels.
-        scores: float32 (N,); equal scores keep their order.
-        iou_threshold: a box goes when its overlap with a better one is strictly above this.
-
-    Returns:
-        int64 (K,), indices of the boxes that stay, best score first.
-    """
-    order = np.argsort(-np.asarray(scores), kind="stable")
-    overlaps = iou_matrix(boxes_px, boxes_px)
-    kept: list[int] = []
-    for candidate in order:
-        if not np.any(overlaps[candidate, kept] > iou_threshold):
-            kept.append(int(candidate))
-    return np.array(kept, dtype=np.int64)

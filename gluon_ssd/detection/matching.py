@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from gluon_ssd.detection.boxes import (
-    STANDARD_STDS,
     FloatArray,
     IndexArray,
     box_areas,
@@ -20,6 +19,7 @@ from gluon_ssd.detection.boxes import (
     corner_to_center,
     encode_boxes,
 )
+from gluon_ssd.detection.decoding import STDS
 
 IntArray = npt.NDArray[np.int32]
 
@@ -50,7 +50,7 @@ class TargetMaker:
         anchors_center_px: FloatArray,
         *,
         iou_threshold: float = 0.5,
-        stds: Sequence[float] = STANDARD_STDS,
+        stds: Sequence[float] = STDS,
     ) -> None:
         self._corners = center_to_corner(np.reshape(anchors_center_px, (-1, 4)))
         # Back from the corners, so that the rounding is that of the reference.

@@ -1,39 +1,51 @@
-"""Networks: one plain table of names, and how to build, initialise, load and save them."""
+"""Spec -> network: the one table of families, and how a network is made from its name."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import Any
 
-from gluon_ssd.data.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_ssd.errors import ModelError
-from gluon_ssd.families.zoo.network import SsdNetwork
-from gluon_ssd.families.zoo.spec import SPECS, NetworkSpec
+from gluon_ssd.families.catalog import spec_of
+from gluon_ssd.families.family import Family
+from gluon_ssd.families.zoo.family import ZOO
+from gluon_ssd.models.interface import Network
 from gluon_ssd.models.sync_norm import synchronised_batch_norm
 
-NETWORKS: dict[str, NetworkSpec] = {spec.name: spec for spec in SPECS}
+FAMILIES: dict[str, Family] = {"zoo": ZOO}
+"""`Spec.family` -> record of the family. A family adds itself with one line here."""
 
-_DATASET_CLASSES = {"voc": VOC_CLASSES, "coco": COCO_CLASSES}
+
+def family_of(network: Network) -> Family:
+    """The family of a network."""
+    return FAMILIES[network.spec.family]
 
 
 def build_network(
     name: str, *, classes: Sequence[str] | None = None, sync_batch_norm_devices: int = 0
-) -> SsdNetwork:
+) -> Any:
     """Make a network by its registry name, without weights; nothing is fetched.
 
     Args:
-        name: a key of NETWORKS.
+        name: a key of `catalog.SPECS`.
         classes: foreground class names; by default those of VOC or COCO, while `custom` networks
             need them.
         sync_batch_norm_devices: when above 1, the backbone's batch norms average over so many
             devices. Parameter names stay the same.
 
+    Returns:
+        A Gluon block with the interface of `models.interface.Network`.
+
     Raises:
         ModelError: the name is unknown or quantised, or the classes are missing or repeated.
     """
-    spec = _spec_of(name)
-    chosen = tuple(classes) if classes is not None else _DATASET_CLASSES.get(spec.dataset, ())
+    spec = spec_of(name)
+    if spec.int8_of:
+        raise ModelError(
+            f"{name} is no network of its own but a quantised graph for the weights of "
+            f"{spec.int8_of}; build {spec.int8_of}"
+        )
+    chosen = tuple(classes) if classes is not None else spec.classes
     if not chosen:
         raise ModelError(f"{name} needs the names of its classes; give at least one class")
     repeated = sorted({label for label in chosen if chosen.count(label) > 1})
@@ -43,17 +55,4 @@ def build_network(
     if sync_batch_norm_devices > 1:
         norm["norm_layer"] = synchronised_batch_norm()
         norm["norm_kwargs"] = {"num_devices": sync_batch_norm_devices}
-    return SsdNetwork(spec, chosen, **norm)
-
-
-def _spec_of(name: str) -> NetworkSpec:
-    if name not in NETWORKS:
-        near = difflib.get_close_matches(name, NETWORKS, n=3) or sorted(NETWORKS)
-        raise ModelError(f"there is no network {name!r}; near it: {', '.join(near)}")
-    spec = NETWORKS[name]
-    if spec.int8:
-        raise ModelError(
-            f"{name} is no network of its own but a quantised graph for the weights of "
-            f"{spec.zoo_name}; build {spec.zoo_name}"
-        )
-    return spec
+    return FAMILIES[spec.family].build(spec, chosen, **norm)

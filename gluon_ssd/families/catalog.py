@@ -1,58 +1,81 @@
-"""Every network by name, known before any framework is loaded."""
+"""Every network by name, known before any framework is loaded.
+
+A family adds its networks with one line in SPECS. Names are looked up by the fields of the specs;
+no name is ever taken apart.
+"""
 
 from __future__ import annotations
 
-from gluon_ssd.errors import OptionError
+import difflib
 
-_VGG_RESNET = ("vgg16_atrous", "resnet18_v1", "resnet50_v1", "mobilenet1.0")
+from gluon_ssd.errors import ModelError, OptionError
+from gluon_ssd.families.zoo.spec import SPECS as ZOO_SPECS
+from gluon_ssd.models.spec import Spec
 
-NETWORK_NAMES: tuple[str, ...] = (
-    *(f"ssd_300_vgg16_atrous_{data}" for data in ("voc", "coco", "custom")),
-    *(f"ssd_512_{base}_{data}" for base in _VGG_RESNET for data in ("voc", "coco", "custom")),
-    "ssd_512_resnet101_v2_voc",
-    "ssd_512_resnet152_v2_voc",
-    # The same with features from the ends of the stages, where the published ones were meant to be.
-    "ssd_512_resnet101_v2_stage_end_voc",
-    "ssd_512_resnet152_v2_stage_end_voc",
-    "ssd_300_mobilenet1.0_lite_coco",
-    *(f"ssd_300_mobilenet1.0_{data}" for data in ("voc", "coco", "custom")),
-    *(f"ssd_300_mobilenet0.25_{data}" for data in ("voc", "coco", "custom")),
-    # Not in the zoo: learns from random weights on a CPU, for quick tries.
-    "ssd_160_tiny_custom",
-    *(f"ssd_300_resnet34_v1b_{data}" for data in ("voc", "coco", "custom")),
-)
-
-INT8_NAMES: tuple[str, ...] = (
-    "ssd_300_vgg16_atrous_voc_int8",
-    "ssd_512_vgg16_atrous_voc_int8",
-    "ssd_512_resnet50_v1_voc_int8",
-    "ssd_512_mobilenet1.0_voc_int8",
-)
+SPECS: dict[str, Spec] = {spec.name: spec for spec in (*ZOO_SPECS,)}
+"""Registry name -> spec, of all families."""
 
 # Data sets without published networks of their own use the `custom` networks.
-_NAME_OF_DATASET = {"voc": "voc", "coco": "coco", "custom": "custom", "shapes": "custom"}
+_DATASET_OF_NETWORK = {"shapes": "custom"}
 
 
-def network_name(backbone: str, size: int, dataset: str) -> str:
-    """Join the parts as the legacy scripts do: ``ssd_<size>_<backbone>_<dataset>``.
+def network_names() -> tuple[str, ...]:
+    """The names of all networks that can be built and trained."""
+    return tuple(name for name, spec in SPECS.items() if not spec.int8_of)
+
+
+def spec_of(name: str) -> Spec:
+    """The spec of a network.
+
+    Raises:
+        ModelError: the name is unknown; the nearest ones are listed.
+    """
+    if name not in SPECS:
+        near = difflib.get_close_matches(name, SPECS, n=3) or sorted(SPECS)
+        raise ModelError(f"there is no network {name!r}; near it: {', '.join(near)}")
+    return SPECS[name]
+
+
+def find_spec(network: str, input_size: int, dataset: str) -> Spec:
+    """The network that the three options name.
 
     Args:
-        backbone: the ``--network`` token, e.g. "mobilenet1.0".
-        size: the ``--data-shape``, in pixels.
+        network: the ``--network`` word, e.g. "mobilenet1.0".
+        input_size: side of the square input, px.
         dataset: "voc", "coco", "custom" or "shapes"; the last two share one network.
 
     Raises:
-        OptionError: there is no such network; the message lists the nearest ones.
+        OptionError: there is no such network; the message lists those that come near.
     """
-    suffix = _NAME_OF_DATASET[dataset]
-    name = f"ssd_{size}_{backbone}_{suffix}"
-    if name in NETWORK_NAMES:
-        return name
-    backbones = sorted({n.split("_", 2)[2].rsplit("_", 1)[0] for n in NETWORK_NAMES})
-    if backbone not in backbones:
-        raise OptionError(f"--network must be one of {', '.join(backbones)}; got {backbone!r}")
-    offered = [n for n in NETWORK_NAMES if n.split("_", 2)[2].rsplit("_", 1)[0] == backbone]
+    wanted = _DATASET_OF_NETWORK.get(dataset, dataset)
+    trainable = [spec for spec in SPECS.values() if not spec.int8_of]
+    own = [spec for spec in trainable if spec.network == network]
+    for spec in own:
+        if (spec.input_size_hw, spec.dataset) == ((input_size, input_size), wanted):
+            return spec
+    if not own:
+        words = sorted({spec.network for spec in trainable})
+        raise OptionError(
+            f"the network must be one of {', '.join(words)}; got {network!r}",
+            settings=("network",),
+        )
     raise OptionError(
-        f"there is no network {name}; with --network {backbone} there are {', '.join(offered)}: "
-        "choose --data-shape and --dataset accordingly"
+        f"there is no network ssd_{input_size}_{network}_{wanted}; of {network} there are "
+        f"{', '.join(spec.name for spec in own)}: choose input size and data set accordingly",
+        settings=("network", "data_shape", "dataset"),
     )
+
+
+def int8_form(name: str) -> Spec:
+    """The published int8 form of a network.
+
+    Raises:
+        OptionError: it has none; the message lists those that have one.
+    """
+    forms = {spec.int8_of: spec for spec in SPECS.values() if spec.int8_of}
+    if name not in forms:
+        there = ", ".join(spec.name for spec in forms.values())
+        raise OptionError(
+            f"there is no network {name}_int8; there are {there}", settings=("quantized",)
+        )
+    return forms[name]

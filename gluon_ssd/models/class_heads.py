@@ -1,6 +1,7 @@
 """Class heads for other classes: rows move by class name.
 
-A class head's output channel is shape * (C + 1) + class, with background as class 0.
+A class head's output channel is shape * N + class, where N counts the classes and the background,
+which is class 0 where there is one.
 """
 
 from __future__ import annotations
@@ -15,12 +16,9 @@ from numpy.typing import NDArray
 
 from gluon_ssd.data.class_names import published_classes
 from gluon_ssd.errors import WeightsError
-from gluon_ssd.families.zoo.network import SsdNetwork
-from gluon_ssd.models.first_weights import first_value
+from gluon_ssd.models.interface import Network
 from gluon_ssd.models.params_file import some_of
-from gluon_ssd.models.record import SavedModel, sidecar_path
-
-_HEADS = "class_predictors."
+from gluon_ssd.models.record import ModelRecord, sidecar_path
 
 
 @dataclass(frozen=True)
@@ -49,9 +47,9 @@ def _told(names: tuple[str, ...]) -> str:
 
 
 def classes_in_file(
-    network: SsdNetwork,
+    network: Network,
     arrays: Mapping[str, Any],
-    saved: SavedModel | None,
+    record: ModelRecord | None,
     path: str | os.PathLike[str],
 ) -> tuple[str, ...]:
     """Class names a parameter file was trained for.
@@ -62,8 +60,8 @@ def classes_in_file(
     Raises:
         WeightsError: their number does not tell their names.
     """
-    if saved is not None:
-        return saved.classes
+    if record is not None:
+        return record.classes
     count = _count_classes(network, arrays)
     if count is None or count == len(network.classes):
         return network.classes
@@ -76,17 +74,18 @@ def classes_in_file(
     return names
 
 
-def _count_classes(network: SsdNetwork, arrays: Mapping[str, Any]) -> int | None:
+def _count_classes(network: Network, arrays: Mapping[str, Any]) -> int | None:
     """C of the file's first head; None when it has no head that fits the anchors."""
-    bias = arrays.get(f"{_HEADS}0.predictor.bias")
-    num_shapes = network.anchor_generators[0].num_depth
-    if bias is None or bias.shape[0] % num_shapes or bias.shape[0] // num_shapes < 2:
+    name, num_shapes = next(iter(network.class_heads().items()))
+    head = arrays.get(name)
+    if head is None or head.shape[0] % num_shapes:
         return None
-    return bias.shape[0] // num_shapes - 1
+    count = head.shape[0] // num_shapes - int(network.spec.decoding.has_background)
+    return count if count > 0 else None
 
 
 def adapt_heads(
-    network: SsdNetwork, arrays: Mapping[str, Any], classes: Sequence[str], seed: int
+    network: Network, arrays: Mapping[str, Any], classes: Sequence[str], seed: int
 ) -> tuple[dict[str, Any], ClassChange]:
     """Rearrange the class heads of a file for the classes of the network.
 
@@ -107,41 +106,41 @@ def adapt_heads(
     if tuple(classes) == network.classes:
         return dict(arrays), change
     adapted = dict(arrays)
-    for name, array in arrays.items():
-        if name.startswith(_HEADS) and array.shape[0] % (len(classes) + 1) == 0:
+    background = int(network.spec.decoding.has_background)
+    for name, num_shapes in network.class_heads().items():
+        array = arrays.get(name)
+        if array is not None and array.shape[0] % (len(classes) + background) == 0:
+            rows = num_shapes * (len(network.classes) + background)
+            first = network.first_value(name, (rows, *array.shape[1:]), seed)
             adapted[name] = move_classes(
-                name, array.asnumpy(), old=classes, new=network.classes, seed=seed
+                array.asnumpy(), first, classes, network.classes, background
             )
     return adapted, change
 
 
 def move_classes(
-    name: str,
     values: NDArray[np.float32],
-    *,
+    first: NDArray[np.float32],
     old: Sequence[str],
     new: Sequence[str],
-    seed: int,
+    background: int,
 ) -> NDArray[np.float32]:
     """One head weight or bias, its rows rearranged by class name; background stays background.
 
     Args:
-        name: structural name; with the seed it decides the values of new classes.
-        values: (shapes * (len(old) + 1), ...).
-        old: classes of `values`.
-        new: wanted classes.
-        seed: any integer >= 0.
+        values: (shapes * (background + len(old)), ...), of a file.
+        first: (shapes * (background + len(new)), ...), what classes that `old` lacks start from.
+        old, new: class names of the file and of the network.
+        background: rows of the background for each shape, 1 or 0.
 
     Returns:
-        float32 (shapes * (len(new) + 1), ...).
+        float32 of the shape of `first`.
     """
-    num_shapes = values.shape[0] // (len(old) + 1)
-    rest = values.shape[1:]
-    moved = first_value(name, (num_shapes * (len(new) + 1), *rest), seed)
-    source = values.reshape(num_shapes, len(old) + 1, *rest)
-    target = moved.reshape(num_shapes, len(new) + 1, *rest)
-    target[:, 0] = source[:, 0]
-    for index, label in enumerate(new, start=1):
+    moved = first.copy()
+    source = values.reshape(-1, background + len(old), *values.shape[1:])
+    target = moved.reshape(-1, background + len(new), *values.shape[1:])
+    target[:, :background] = source[:, :background]
+    for index, label in enumerate(new, start=background):
         if label in old:
-            target[:, index] = source[:, list(old).index(label) + 1]
+            target[:, index] = source[:, list(old).index(label) + background]
     return moved

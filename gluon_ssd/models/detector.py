@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from gluon_ssd.compat import mx
-from gluon_ssd.detection.decoding import DetectionDecoder
-from gluon_ssd.families.zoo.network import SsdNetwork
+from gluon_ssd.detection.decoder import DetectionDecoder
+from gluon_ssd.detection.decoding import Decoding
+from gluon_ssd.models.interface import Network
 
 
 class Detector(mx.gluon.HybridBlock):
@@ -17,14 +18,13 @@ class Detector(mx.gluon.HybridBlock):
 
     Args:
         network: returns raw class logits, box offsets and anchors.
-        decoder: turns them into detections; by default one with the zoo's settings.
+        decoding: how they become detections; by default as the network's spec says.
     """
 
-    def __init__(self, network: SsdNetwork, decoder: DetectionDecoder | None = None) -> None:
+    def __init__(self, network: Network, decoding: Decoding | None = None) -> None:
         super().__init__()
-        self.network = network
-        self.decoder = decoder or DetectionDecoder(len(network.classes))
-
+        self.network: Any = network
+        self.decoder = DetectionDecoder(len(network.classes), decoding or network.spec.decoding)
         self._expect(network.input_size_hw)
 
     def _expect(self, size_hw: tuple[int, int]) -> None:
@@ -41,14 +41,3 @@ class Detector(mx.gluon.HybridBlock):
         """Detections of a batch."""
         ids, scores, bboxes = self.decoder(*self.network(x))
         return ids, scores, bboxes
-
-    def set_nms(self, nms_thresh: float = 0.45, nms_topk: int = 400, post_nms: int = 100) -> None:
-        """Change the suppression; the traced graph is dropped, since it holds the old values.
-
-        Args:
-            nms_thresh: IoU above which the lower box goes; <= 0 or >= 1 turns suppression off.
-            nms_topk: candidates that enter; -1 for all.
-            post_nms: rows that come out; -1 for all.
-        """
-        self.decoder.set_nms(nms_thresh, nms_topk, post_nms)
-        self._clear_cached_op()

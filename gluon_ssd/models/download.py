@@ -13,6 +13,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import gluon_ssd.compat  # noqa: F401  (makes MXNet importable, which GluonCV imports)
+
+# isort: split
 from gluoncv.model_zoo import model_store
 
 from gluon_ssd.errors import WeightsError

@@ -1,23 +1,24 @@
-"""First weights of a network, parameter by parameter.
+"""First values of parameters, each by what it is.
 
 GluonCV leaves the extra layers of its generic expander with uniform values in +-0.07 everywhere,
 batch-norm variances included, half of which start negative; a global Xavier fails on the 1-D
-scales. Here every parameter gets a value by what it is, drawn from a generator of its own, so that
-the result depends on seed and name only: not on devices, order or what was drawn before.
+scales. Here every value is drawn from a generator of its own, so that it depends on seed and name
+only: not on devices, order or what was drawn before.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gluon_ssd.compat import mx
-from gluon_ssd.families.zoo.network import SsdNetwork, quiet_symbol_blocks
 
 _CONSTANT_BY_ENDING = {
     "gamma": 1.0,
@@ -28,15 +29,24 @@ _CONSTANT_BY_ENDING = {
     "moving_mean": 0.0,
     "moving_var": 1.0,
 }
-_L2_NORM_SCALE = 20.0  # SSD, section 3.1: conv4_3 features are scaled to norm 20
 
 
-def initialize(network: SsdNetwork, ctx: Any = None, seed: int = 0) -> None:
+@contextmanager
+def quiet_symbol_blocks() -> Iterator[None]:
+    """Hide the warning that every SymbolBlock with an untyped input gives; float32 is meant."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Cannot decide type for the following arguments")
+        yield
+
+
+def complete_shapes(network: Any) -> None:
+    """Infer the shapes that depend on the channels of the layer before; computes nothing."""
+    with quiet_symbol_blocks():
+        network.infer_shape(mx.nd.zeros((1, 3, *network.input_size_hw)))
+
+
+def initialize(network: Any, ctx: Any = None, seed: int = 0) -> None:
     """Give every parameter its first value.
-
-    Convolutions of backbone and extra layers: Gaussian Xavier by fan-out (by fan-in where
-    depthwise), magnitude 2; heads: uniform Xavier by the average fan, magnitude 2; biases 0; batch
-    norm gamma 1, beta 0, mean 0, variance 1; the learnt L2 norm scale 20.
 
     Args:
         network: shapes are completed here, so no forward pass is needed before or after.
@@ -49,7 +59,8 @@ def initialize(network: SsdNetwork, ctx: Any = None, seed: int = 0) -> None:
             parameter.initialize(ctx=device_list(ctx), force_reinit=True)
             continue
         parameter.initialize(init=mx.init.Zero(), ctx=device_list(ctx), force_reinit=True)
-        parameter.set_data(mx.nd.array(first_value(name, parameter.shape, seed)))
+        parameter.set_data(mx.nd.array(network.first_value(name, parameter.shape, seed)))
+    network.weights_from = f"random values, seed {seed}"
 
 
 def device_list(ctx: Any) -> list[Any]:
@@ -59,19 +70,20 @@ def device_list(ctx: Any) -> list[Any]:
     return list(ctx) if isinstance(ctx, Sequence) else [ctx]
 
 
-def complete_shapes(network: SsdNetwork) -> None:
-    """Infer the shapes that depend on the channels of the layer before; computes nothing."""
-    with quiet_symbol_blocks():
-        network.infer_shape(mx.nd.zeros((1, 3, *network.input_size_hw)))
+def convolution_value(
+    name: str, shape: tuple[int, ...], seed: int, *, is_head: bool
+) -> NDArray[np.float32]:
+    """First value of a parameter of a convolution or batch norm.
 
-
-def first_value(name: str, shape: tuple[int, ...], seed: int) -> NDArray[np.float32]:
-    """First value of one parameter.
+    Convolutions: Gaussian Xavier by fan-out (by fan-in where depthwise), magnitude 2; heads:
+    uniform Xavier by the average fan, magnitude 2; biases 0; batch norm gamma 1, beta 0, mean 0,
+    variance 1.
 
     Args:
         name: structural name, e.g. "class_predictors.0.predictor.weight".
         shape: its full shape.
         seed: any integer >= 0.
+        is_head: whether it belongs to a head.
 
     Returns:
         float32 of that shape.
@@ -80,10 +92,8 @@ def first_value(name: str, shape: tuple[int, ...], seed: int) -> NDArray[np.floa
     for ending, value in _CONSTANT_BY_ENDING.items():
         if name.endswith(ending):
             return np.full(shape, value, np.float32)
-    if name.endswith("scale"):
-        return np.full(shape, _L2_NORM_SCALE, np.float32)
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
-    return xavier(shape, rng, is_head="_predictors." in name)
+    return xavier(shape, rng, is_head=is_head)
 
 
 def xavier(

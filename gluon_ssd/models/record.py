@@ -1,36 +1,46 @@
-"""What travels with every saved model: its name, classes, input size, normalisation, NMS.
+"""One record says what a detector is, and travels with it everywhere.
 
 Beside a parameter file `X.params` it is the JSON file `X.json`; an exported symbol carries it
-inside its own file, among the graph's attributes, where MXNet's loader lets it be.
+inside its own file, among the graph's attributes, where MXNet's loader lets it be. Any framework,
+or none, can read it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from gluon_ssd.detection.decoding import RELATIVE_TO, SCORE_ACTIVATIONS, Decoding
+from gluon_ssd.detection.normalization import MEAN, STD
 from gluon_ssd.errors import DataError, WeightsError
-from gluon_ssd.families.zoo.network import SsdNetwork
-from gluon_ssd.families.zoo.spec import MEAN, STD
 from gluon_ssd.system.files import atomic_write, read_json
 
-_ATTRIBUTE = "gluon_ssd_model"
+SYMBOL_ATTRIBUTE = "gluon_ssd_model"
+"""Under this name the JSON of the record stands among the attributes of a symbol file."""
 
 
 @dataclass(frozen=True)
-class SavedModel:
+class ModelRecord:
     """Facts needed to use a model that its arrays do not tell.
+
+    Its JSON form is flat: the fields of `decoding` stand beside the others. What a file lacks, as
+    files of earlier versions do, has the default.
 
     Attributes:
         name: registry name of the network.
         classes: foreground class names in the order of the heads.
         input_size_hw: (height, width) it was made for, px.
-        mean, std: normalisation of RGB in 0..1.
-        nms_thresh, nms_topk, post_nms, score_thresh: decoding, as in `DetectionDecoder`.
+        mean, std: normalisation of each channel, after division by `value_range`.
+        family: key of `families.build.FAMILIES`.
+        layout, channel_order, value_range: what the input is: the order of its axes, of its
+            channels, and the pixel value that counts as 1 (a pixel of 0..255 is divided by 255).
+        weights_from: where the weights came from, in words; empty when that is not known.
+        decoding: how raw outputs become detections.
     """
 
     name: str
@@ -38,22 +48,24 @@ class SavedModel:
     input_size_hw: tuple[int, int]
     mean: tuple[float, ...] = MEAN
     std: tuple[float, ...] = STD
-    nms_thresh: float = 0.45
-    nms_topk: int = 400
-    post_nms: int = 100
-    score_thresh: float = 0.01
+    family: str = "zoo"
+    layout: str = "NCHW"
+    channel_order: str = "RGB"
+    value_range: float = 255.0
+    weights_from: str = ""
+    decoding: Decoding = Decoding()
 
-    @classmethod
-    def of(cls, network: SsdNetwork) -> SavedModel:
-        """The record of a network, with the zoo's decoding."""
-        return cls(network.name, network.classes, network.input_size_hw, network.mean, network.std)
+    def to_object(self) -> dict[str, Any]:
+        """The record as one flat JSON object."""
+        fields = asdict(self)
+        return {**fields, **fields.pop("decoding")}
 
     def to_json(self) -> str:
         """One JSON object, readable by people."""
-        return json.dumps(asdict(self), indent=1) + "\n"
+        return json.dumps(self.to_object(), indent=1) + "\n"
 
     @classmethod
-    def from_json(cls, text: str, source: str) -> SavedModel:
+    def from_json(cls, text: str, source: str) -> ModelRecord:
         """Parse what `to_json` wrote.
 
         Args:
@@ -67,42 +79,52 @@ class SavedModel:
             found = json.loads(text)
         except json.JSONDecodeError as error:
             raise WeightsError(f"{source} holds no valid JSON: {error.msg}") from error
-        return cls._from_object(found, source)
+        return cls.from_object(found, source)
 
     @classmethod
-    def _from_object(cls, found: Any, source: str) -> SavedModel:
+    def from_object(cls, found: Any, source: str) -> ModelRecord:
+        """As `from_json`, of a JSON object that was parsed already."""
         if not isinstance(found, Mapping):
             raise WeightsError(f"{source} must hold one JSON object; got {type(found).__name__}")
-        known = {}
-        for field in fields(cls):
-            if field.name in found:
-                known[field.name] = _checked(field.name, found[field.name], source)
-        missing = [name for name in ("name", "classes", "input_size_hw") if name not in known]
+        own, coding = _known_fields(cls, found, source), _known_fields(Decoding, found, source)
+        missing = [name for name in ("name", "classes", "input_size_hw") if name not in own]
         if missing:
             raise WeightsError(f"{source} lacks {', '.join(missing)}; write the model anew")
-        return cls(**known)
+        return cls(**own, decoding=Decoding(**coding))
 
 
-_NUMBERS = {"input_size_hw": 2, "mean": 3, "std": 3}
+_NUMBERS = {"input_size_hw": 2, "mean": 3, "std": 3, "stds": 4}
+_CHOICES = {"score_activation": SCORE_ACTIVATIONS, "relative_to": RELATIVE_TO}
+_TYPES: dict[str, tuple[type, ...]] = {"str": (str,), "bool": (bool,)}
 
 
-def _checked(key: str, value: Any, source: str) -> Any:
+def _known_fields(of: type, found: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """The values of a dataclass's fields that are there, each checked."""
+    return {
+        field.name: _checked(field.name, str(field.type), found[field.name], source)
+        for field in dataclasses.fields(of)
+        if field.name in found and field.name != "decoding"
+    }
+
+
+def _checked(key: str, kind: str, value: Any, source: str) -> Any:
     """The value in its own type. Raises WeightsError naming file and key."""
-    if key == "name":
-        is_right = isinstance(value, str)
-    elif key == "classes":
+    if key == "classes":
         is_right = _is_list(value, str) and len(value) > 0
     elif key in _NUMBERS:
         is_right = _is_list(value, (int, float)) and len(value) == _NUMBERS[key]
+    elif key in _CHOICES:
+        is_right = value in _CHOICES[key]
     else:
-        is_right = isinstance(value, (int, float))
+        types = _TYPES.get(kind, (int, float))
+        is_right = isinstance(value, types) and (kind == "bool") == isinstance(value, bool)
     if not is_right:
         raise WeightsError(f"{source}: {key} cannot be {value!r}; write the model anew")
     return tuple(value) if isinstance(value, list) else value
 
 
 def _is_list(value: Any, of: Any) -> bool:
-    return isinstance(value, Sequence) and all(isinstance(entry, of) for entry in value)
+    return isinstance(value, list) and all(isinstance(entry, of) for entry in value)
 
 
 def sidecar_path(params_path: str | os.PathLike[str]) -> Path:
@@ -110,13 +132,13 @@ def sidecar_path(params_path: str | os.PathLike[str]) -> Path:
     return Path(params_path).with_suffix(".json")
 
 
-def write_sidecar(params_path: str | os.PathLike[str], model: SavedModel) -> None:
+def write_sidecar(params_path: str | os.PathLike[str], record: ModelRecord) -> None:
     """Write the record beside a parameter file. Raises EnvironmentProblem when it cannot."""
     with atomic_write(sidecar_path(params_path), "w") as file:
-        file.write(model.to_json())
+        file.write(record.to_json())
 
 
-def read_sidecar(params_path: str | os.PathLike[str]) -> SavedModel | None:
+def read_sidecar(params_path: str | os.PathLike[str]) -> ModelRecord | None:
     """The record beside a parameter file; None when there is none.
 
     Raises:
@@ -125,39 +147,48 @@ def read_sidecar(params_path: str | os.PathLike[str]) -> SavedModel | None:
     path = sidecar_path(params_path)
     if not path.is_file():
         return None
-    return SavedModel._from_object(_read(path), str(path))
+    return ModelRecord.from_object(_read(path), str(path))
 
 
-def write_symbol_metadata(symbol_path: str | os.PathLike[str], model: SavedModel) -> None:
-    """Put the record into an exported symbol file.
+def symbol_attribute(record: ModelRecord) -> list[str]:
+    """What stands under SYMBOL_ATTRIBUTE in a symbol file."""
+    return ["str", json.dumps(record.to_object())]
 
-    Args:
-        symbol_path: `PREFIX-symbol.json`; rewritten.
-        model: the record.
+
+def record_of_symbol(graph: Mapping[str, Any], source: str) -> ModelRecord | None:
+    """The record inside the JSON object of a symbol file; None when it was made elsewhere.
+
+    Raises:
+        WeightsError: there is one, but it is damaged.
+    """
+    entry = graph.get("attrs", {}).get(SYMBOL_ATTRIBUTE)
+    if entry is None:
+        return None
+    if not (_is_list(entry, str) and len(entry) == 2):
+        raise WeightsError(f"{source}: its attribute {SYMBOL_ATTRIBUTE} is damaged; export it anew")
+    return ModelRecord.from_json(entry[1], source)
+
+
+def read_symbol_metadata(symbol_path: str | os.PathLike[str]) -> ModelRecord | None:
+    """The record inside an exported symbol file; see `record_of_symbol`.
+
+    Raises:
+        WeightsError: the file is missing, no symbol, or its record is damaged.
+    """
+    return record_of_symbol(_read_graph(symbol_path), os.fspath(symbol_path))
+
+
+def write_symbol_metadata(symbol_path: str | os.PathLike[str], record: ModelRecord) -> None:
+    """Put the record into an exported symbol file, which is rewritten.
 
     Raises:
         WeightsError: the file is no symbol.
         EnvironmentProblem: it cannot be written.
     """
     graph = _read_graph(symbol_path)
-    graph.setdefault("attrs", {})[_ATTRIBUTE] = ["str", json.dumps(asdict(model))]
+    graph.setdefault("attrs", {})[SYMBOL_ATTRIBUTE] = symbol_attribute(record)
     with atomic_write(symbol_path, "w") as file:
         json.dump(graph, file, indent=2)
-
-
-def read_symbol_metadata(symbol_path: str | os.PathLike[str]) -> SavedModel | None:
-    """The record inside an exported symbol file; None when the file was made elsewhere.
-
-    Raises:
-        WeightsError: the file is missing, no symbol, or its record is damaged.
-    """
-    entry = _read_graph(symbol_path).get("attrs", {}).get(_ATTRIBUTE)
-    if entry is None:
-        return None
-    source = os.fspath(symbol_path)
-    if not (_is_list(entry, str) and len(entry) == 2):
-        raise WeightsError(f"{source}: its attribute {_ATTRIBUTE} is damaged; export it anew")
-    return SavedModel.from_json(entry[1], source)
 
 
 def _read_graph(symbol_path: str | os.PathLike[str]) -> dict[str, Any]:

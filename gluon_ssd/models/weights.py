@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import EnvironmentProblem, WeightsError
-from gluon_ssd.families.zoo.network import SsdNetwork
 from gluon_ssd.models.class_heads import ClassChange, adapt_heads, classes_in_file
 from gluon_ssd.models.first_weights import complete_shapes, device_list
+from gluon_ssd.models.interface import Network, parameters_of
 from gluon_ssd.models.params_file import mismatch, read_params
-from gluon_ssd.models.record import SavedModel, read_sidecar, write_sidecar
+from gluon_ssd.models.record import ModelRecord, read_sidecar, write_sidecar
 from gluon_ssd.system.files import atomic_path
 
 _LOG = logging.getLogger(__name__)
@@ -29,17 +29,17 @@ class LoadReport:
 
     Attributes:
         num_arrays: arrays taken from the file.
-        saved: the record beside the file, None where there is none.
+        record: the record beside the file, None where there is none.
         change: what became of the classes.
     """
 
     num_arrays: int
-    saved: SavedModel | None
+    record: ModelRecord | None
     change: ClassChange
 
 
 def load_parameters(
-    network: SsdNetwork, path: str | os.PathLike[str], ctx: Any = None, *, seed: int = 0
+    network: Network, path: str | os.PathLike[str], ctx: Any = None, *, seed: int = 0
 ) -> LoadReport:
     """Load a detector's weights; class heads are adapted by class name where classes differ.
 
@@ -54,10 +54,12 @@ def load_parameters(
             differ are listed in one line.
     """
     complete_shapes(network)
-    parameters = network._collect_params_with_prefix()
-    arrays = _structural_names(network, read_params(path))
-    saved = read_sidecar(path)
-    classes = classes_in_file(network, arrays, saved, path)
+    parameters = parameters_of(network)
+    found = read_params(path)
+    names = network.structural_names(list(found))
+    arrays = {names[name]: array for name, array in found.items()}
+    record = read_sidecar(path)
+    classes = classes_in_file(network, arrays, record, path)
     fitted, change = adapt_heads(network, arrays, classes, seed)
     wanted = {name: tuple(parameter.shape) for name, parameter in parameters.items()}
     # Anchors are constants; files made for deployment may lack them.
@@ -71,39 +73,25 @@ def load_parameters(
         )
     if change.new or change.dropped or classes != network.classes:
         _LOG.info("class heads adapted: %s", change)
-    _note_anchors(parameters, fitted, path)
+    _note_anchors(network, fitted, path)
     for name, parameter in parameters.items():
         assign(parameter, fitted.get(name), ctx)
-    return LoadReport(len(wanted), saved, change)
+    network.weights_from = f"the file {Path(path).name}"
+    return LoadReport(len(wanted), record, change)
 
 
 def _is_constant(parameter: Any) -> bool:
     return isinstance(parameter, mx.gluon.Constant)
 
 
-def _structural_names(network: SsdNetwork, arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """File names in the form `features....`, whatever form the file has.
-
-    Exports and the older `save_params` name an array after its block, e.g.
-    `ssd0_mobilenet0_conv0_weight` or the same without the first part.
-    """
-    if any("." in name for name in arrays):
-        return dict(arrays)
-    known = {
-        parameter.name.removeprefix(network.prefix): name
-        for name, parameter in network._collect_params_with_prefix().items()
-    }
-    plain = {re.sub(r"^ssd(network)?\d+_", "", name): name for name in arrays}
-    return {known.get(tail, name): arrays[name] for tail, name in plain.items()}
-
-
 def _note_anchors(
-    parameters: Mapping[str, Any], arrays: Mapping[str, Any], path: str | os.PathLike[str]
+    network: Network, arrays: Mapping[str, Any], path: str | os.PathLike[str]
 ) -> None:
     """Warn when a file brings other anchors: its boxes only make sense with them."""
-    for name, parameter in parameters.items():
-        if name.startswith("anchor_generators.") and name in arrays:
-            own = parameter.value.asnumpy()
+    parameters = parameters_of(network)
+    for name in network.anchor_constants():
+        if name in arrays:
+            own = parameters[name].value.asnumpy()
             if not np.allclose(own, _as_numpy(arrays[name]), rtol=1e-5):
                 _LOG.warning(
                     "%s was trained with other anchors than this network has; the file's are used",
@@ -132,20 +120,17 @@ def assign(parameter: Any, values: Any, ctx: Any = None) -> None:
         parameter.set_data(mx.nd.array(_as_numpy(values), dtype=parameter.dtype))
 
 
-def save_parameters(
-    network: SsdNetwork, path: str | os.PathLike[str], model: SavedModel | None = None
-) -> None:
+def save_parameters(network: Network, path: str | os.PathLike[str]) -> None:
     """Write the weights, and the record of the model beside them as `<stem>.json`.
 
     Args:
         network: initialised.
         path: `X.params`; an earlier file stays as it was unless everything is written.
-        model: the record; by default the network's own.
 
     Raises:
         EnvironmentProblem: the files cannot be written.
     """
-    parameters = network._collect_params_with_prefix()
+    parameters = parameters_of(network)
     num_bytes = 4 * sum(int(np.prod(parameter.shape)) for parameter in parameters.values())
     with atomic_path(path) as temporary:
         # MXNet does not say why it cannot write, and nothing at all when a full disk cuts the
@@ -162,4 +147,4 @@ def save_parameters(
                 f"cannot write {os.fspath(path)}: the disk is full; free some space or choose "
                 "another folder"
             )
-    write_sidecar(path, model or SavedModel.of(network))
+    write_sidecar(path, network.record())

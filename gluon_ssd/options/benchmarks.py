@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gluon_ssd.errors import OptionError
-from gluon_ssd.families.catalog import NETWORK_NAMES
-from gluon_ssd.options.declare import option, suggestion
+from gluon_ssd.families.catalog import SPECS, network_names
+from gluon_ssd.options.declare import option
+from gluon_ssd.options.shared import check_network_name
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,7 @@ class DecodeBenchmark:
     output: str = option("", "also write the numbers to this JSON file")
 
     def __post_init__(self) -> None:
-        if self.network not in NETWORK_NAMES:
-            raise OptionError(
-                f"--network must be a full zoo name such as ssd_512_resnet50_v1_voc; "
-                f"got {self.network!r}{suggestion(self.network, NETWORK_NAMES)}"
-            )
+        check_network_name(self.network, network_names())
 
 
 @dataclass(frozen=True)
@@ -75,6 +72,13 @@ class DeployBenchmark:
             raise OptionError("--model-prefix PREFIX is needed: the exported model's name")
 
 
+def _check_published(name: str) -> None:
+    """Raise OptionError unless --networks names a network that has classes of its own."""
+    check_network_name(name, network_names(), "--networks")
+    if not SPECS[name].classes:
+        raise OptionError(f"--networks: {name} has no classes of its own; name a voc one")
+
+
 def _names(text: str) -> tuple[str, ...]:
     """Names with commas between, each once."""
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
@@ -94,11 +98,7 @@ class AmpBenchmark:
 
     def __post_init__(self) -> None:
         for name in self.network_names:
-            if name not in NETWORK_NAMES or name.endswith("_custom"):
-                raise OptionError(
-                    f"--networks must be full names of zoo networks with classes, such as "
-                    f"ssd_512_resnet50_v1_voc; got {name!r}{suggestion(name, NETWORK_NAMES)}"
-                )
+            _check_published(name)
 
     @property
     def network_names(self) -> tuple[str, ...]:
@@ -150,20 +150,14 @@ class TableBenchmark:
         if not names and not self.model_prefixes:
             raise OptionError("--networks needs at least one full zoo name, or --models a prefix")
         for name in names:
-            if name not in NETWORK_NAMES:
-                raise OptionError(
-                    f"--networks must be full zoo names such as ssd_512_resnet50_v1_voc; "
-                    f"got {name!r}{suggestion(name, NETWORK_NAMES)}"
-                )
-            if name.endswith("_custom"):
-                raise OptionError(f"--networks: {name} has no classes of its own; name a voc one")
+            _check_published(name)
         for name in self.weight_files:
             if name not in names:
                 raise OptionError(
                     f"--weights names {name}, which is not among --networks; these are "
                     f"{', '.join(names)}"
                 )
-            if self.dataset_root and not name.endswith("_voc"):
+            if self.dataset_root and SPECS[name].dataset != "voc":
                 raise OptionError(
                     f"--dataset-root is a VOC data set, which cannot score {name}; leave one out"
                 )
@@ -190,14 +184,6 @@ class TableBenchmark:
         return pairs
 
 
-def _check_network(name: str) -> None:
-    if name not in NETWORK_NAMES:
-        raise OptionError(
-            f"--network must be a full zoo name such as ssd_512_resnet50_v1_voc; "
-            f"got {name!r}{suggestion(name, NETWORK_NAMES)}"
-        )
-
-
 @dataclass(frozen=True)
 class ScalingBenchmark:
     """Options of scripts/benchmark_ssd.py scaling, which horovodrun has to start."""
@@ -210,7 +196,7 @@ class ScalingBenchmark:
     output: str = option("", "also write the numbers to this JSON file")
 
     def __post_init__(self) -> None:
-        _check_network(self.network)
+        check_network_name(self.network, network_names())
 
 
 @dataclass(frozen=True)
@@ -227,7 +213,7 @@ class NetworkBound:
 
     def __post_init__(self) -> None:
         if self.network:
-            _check_network(self.network)
+            check_network_name(self.network, network_names())
 
 
 @dataclass(frozen=True)

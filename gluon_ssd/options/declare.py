@@ -307,8 +307,11 @@ def flat_values(command: Any) -> dict[str, Any]:
 
 
 def as_namespace(command: Any) -> argparse.Namespace:
-    """The options as the legacy scripts print them: ``Namespace(amp=False, ...)``."""
-    values = flat_values(command)
+    """The options as the legacy scripts print them: ``Namespace(amp=False, ...)``.
+
+    A command's property `resolved` tells what unset options come to.
+    """
+    values = {**flat_values(command), **getattr(command, "resolved", {})}
     return argparse.Namespace(**{key: values[key] for key in sorted(values)})
 
 

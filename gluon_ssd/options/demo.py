@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gluon_ssd.errors import OptionError
-from gluon_ssd.families.catalog import NETWORK_NAMES
-from gluon_ssd.options.declare import option, suggestion
-from gluon_ssd.options.shared import whole_numbers
+from gluon_ssd.families.catalog import network_names
+from gluon_ssd.options.declare import option
+from gluon_ssd.options.shared import check_network_name, whole_numbers
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,8 @@ class DemoCommand:
     def __post_init__(self) -> None:
         if not self.images:
             raise OptionError("--images needs at least one image, folder or video")
-        if not self.model_prefix and self.network not in NETWORK_NAMES:
-            raise OptionError(
-                f"--network must be a full zoo name such as ssd_512_resnet50_v1_voc; "
-                f"got {self.network!r}{suggestion(self.network, NETWORK_NAMES)}"
-            )
+        if not self.model_prefix:
+            check_network_name(self.network, network_names())
 
     @property
     def device_ids(self) -> tuple[int, ...]:

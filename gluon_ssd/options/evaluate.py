@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import OptionError
-from gluon_ssd.families.catalog import INT8_NAMES, network_name
+from gluon_ssd.families.catalog import find_spec, int8_form
+from gluon_ssd.models.spec import Spec
 from gluon_ssd.options.declare import option
-from gluon_ssd.options.shared import METRICS, DataOptions, ModelOptions, means_no_weights
+from gluon_ssd.options.shared import (
+    METRICS,
+    DataOptions,
+    ModelOptions,
+    means_no_weights,
+    suppression_option,
+    with_suppression,
+)
 
 
 @dataclass(frozen=True)
@@ -26,9 +35,9 @@ class EvalOptions:
     )
     save_prefix: str = option("", "put before the name of the COCO result file", legacy=True)
     metric: str = option("auto", "metric; auto is the data set's own", choices=METRICS)
-    nms_thresh: float = option(0.45, "overlap above which a box suppresses another", minimum=0)
-    nms_topk: int = option(400, "best candidates an image that enter suppression", minimum=-1)
-    post_nms: int = option(100, "detections an image that are kept", minimum=-1)
+    nms_thresh: float | None = suppression_option("nms_thresh")
+    nms_topk: int | None = suppression_option("nms_topk")
+    post_nms: int | None = suppression_option("post_nms")
     results: str = option("", "also write metrics and speed to this JSON file")
     save_detections: str = option("", "also write every detection to this JSON file")
     dtype: str = option(
@@ -152,11 +161,7 @@ class EvalCommand:
                 raise OptionError(f"{flag} is for --calibration; add that")
         if self.deploy.deploy:
             return
-        name = self.network_name
-        if self.deploy.quantized and name not in INT8_NAMES:
-            raise OptionError(
-                f"--quantized: there is no network {name}; there are {', '.join(INT8_NAMES)}"
-            )
+        _ = self.network
         if means_no_weights(self.eval.pretrained) and not self.benchmark.benchmark:
             raise OptionError(
                 f"--pretrained {self.eval.pretrained} gives random weights, of use to --benchmark "
@@ -181,10 +186,22 @@ class EvalCommand:
             )
 
     @property
-    def network_name(self) -> str:
-        """Registry name of the chosen network."""
-        name = network_name(self.model.network, self.model.data_shape, self.data.dataset)
-        return name + "_int8" if self.deploy.quantized else name
+    def network(self) -> Spec:
+        """The chosen network, or its int8 form with --quantized."""
+        spec = find_spec(self.model.network, self.model.data_shape, self.data.dataset)
+        return int8_form(spec.name) if self.deploy.quantized else spec
+
+    @property
+    def decoding(self) -> Decoding:
+        """Suppression as asked for, the rest as the network has it; the usual one of a symbol."""
+        own = Decoding() if self.deploy.deploy else self.network.decoding
+        return with_suppression(own, self.eval)
+
+    @property
+    def resolved(self) -> dict[str, float]:
+        """What unset options come to, for the line that shows all of them."""
+        decoding = self.decoding
+        return {name: getattr(decoding, name) for name in ("nms_thresh", "nms_topk", "post_nms")}
 
     @property
     def calibrates(self) -> bool:

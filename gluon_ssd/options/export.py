@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gluon_ssd.errors import OptionError
-from gluon_ssd.families.catalog import network_name
+from gluon_ssd.families.catalog import find_spec
+from gluon_ssd.models.spec import Spec
 from gluon_ssd.options.declare import option
-from gluon_ssd.options.shared import DATASETS, ModelOptions
+from gluon_ssd.options.shared import DATASETS, ModelOptions, suppression_option
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,9 @@ class ExportOptions:
     classes: str = option("", "file with one class name a line; empty uses the weights' own")
     output: str = option("", "written as OUTPUT-symbol.json and OUTPUT-0000.params")
     no_fuse: bool = option(False, "keep batch norm as its own layers instead of folding it")
-    nms_thresh: float = option(0.45, "overlap above which a box suppresses another", minimum=0)
-    nms_topk: int = option(400, "best candidates an image that enter suppression", minimum=-1)
-    post_nms: int = option(100, "detections an image that are kept", minimum=-1)
+    nms_thresh: float | None = suppression_option("nms_thresh")
+    nms_topk: int | None = suppression_option("nms_topk")
+    post_nms: int | None = suppression_option("post_nms")
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,9 @@ class ExportCommand:
     def __post_init__(self) -> None:
         if not self.export.output:
             raise OptionError("--output PREFIX is needed: where to write the exported model")
-        _ = self.network_name
+        _ = self.network
 
     @property
-    def network_name(self) -> str:
-        """Registry name of the chosen network."""
-        return network_name(self.model.network, self.model.data_shape, self.export.dataset)
+    def network(self) -> Spec:
+        """The chosen network."""
+        return find_spec(self.model.network, self.model.data_shape, self.export.dataset)

@@ -10,7 +10,8 @@ import math
 from dataclasses import dataclass
 
 from gluon_ssd.errors import OptionError
-from gluon_ssd.families.catalog import network_name
+from gluon_ssd.families.catalog import find_spec
+from gluon_ssd.models.spec import Spec
 from gluon_ssd.options.declare import option
 from gluon_ssd.options.shared import METRICS, DataOptions, ModelOptions, whole_numbers
 
@@ -194,20 +195,25 @@ class TrainCommand:
                 f"--crop-tries {self.data.crop_tries} does not go with --dali, whose crop tries "
                 "each overlap once; leave one of them out"
             )
-        _ = self.network_name
+        _ = self.network
 
     @property
-    def network_name(self) -> str:
-        """Registry name of the chosen network."""
-        return network_name(self.model.network, self.model.data_shape, self.data.dataset)
+    def network(self) -> Spec:
+        """The chosen network."""
+        return find_spec(self.model.network, self.model.data_shape, self.data.dataset)
 
     @property
     def prefix(self) -> str:
         """Start of every file's name: ``--save-prefix`` and the network's name."""
-        return self.train.save_prefix + self.network_name
+        return self.train.save_prefix + self.network.name
 
     @property
     def val_interval(self) -> int:
         """Epochs between validations, with what unset means for the data set."""
         usual = 10 if self.data.dataset == "coco" else 1
         return self.train.val_interval or usual
+
+    @property
+    def resolved(self) -> dict[str, int]:
+        """What unset options come to, for the line that shows all of them."""
+        return {"val_interval": self.val_interval}

@@ -5,7 +5,7 @@ import numpy as np
 from gluon_ssd.benchmarks.decoding import realistic_outputs
 from gluon_ssd.benchmarks.suppression import suppression_to_compare
 from gluon_ssd.compat import mx
-from gluon_ssd.detection.decoding import DetectionDecoder
+from gluon_ssd.detection.decoder import DetectionDecoder
 from gluon_ssd.families.build import build_network
 
 

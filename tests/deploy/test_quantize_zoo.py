@@ -8,11 +8,10 @@ import pytest
 from gluon_ssd.deploy.mxnet.export import export_detector
 from gluon_ssd.deploy.mxnet.files import read_exported
 from gluon_ssd.deploy.mxnet.int8.quantize import quantize_detector
-from gluon_ssd.detection.decoding import DetectionDecoder
 from gluon_ssd.families.build import build_network
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.first_weights import initialize
-from gluon_ssd.models.record import SavedModel
+from gluon_ssd.models.record import ModelRecord
 
 # The smallest size that keeps every level at a pixel or more.
 NETWORKS = {
@@ -42,9 +41,9 @@ def exported(tmp_path_factory):
             for head in network.box_predictors:
                 # Sums over 100 layers of random weights are large, and boxes grow by their exp.
                 head.predictor.weight.set_data(head.predictor.weight.data() * 1e-3)
-            saved = SavedModel(name, network.classes, (NETWORKS[name], NETWORKS[name]))
+            saved = ModelRecord(name, network.classes, (NETWORKS[name], NETWORKS[name]))
             made[name] = str(folder / name)
-            detector = Detector(network, DetectionDecoder(len(network.classes)))
+            detector = Detector(network)
             export_detector(detector, made[name], fused=False, saved=saved)
         return made[name]
 

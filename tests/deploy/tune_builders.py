@@ -12,11 +12,11 @@ from gluon_ssd.deploy.mxnet.model import load_deployed
 from gluon_ssd.deploy.tuning.history import History
 from gluon_ssd.deploy.tuning.search import Judge, Outcome, tune_detector
 from gluon_ssd.deploy.tuning.trial import SearchSettings, Trial
-from gluon_ssd.detection.decoding import DetectionDecoder
+from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.families.build import build_network
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.first_weights import initialize
-from gluon_ssd.models.record import SavedModel
+from gluon_ssd.models.record import ModelRecord
 
 SIZE = 64
 IMAGES = np.random.default_rng(1).normal(0, 1, (16, 3, SIZE, SIZE)).astype(np.float32)
@@ -41,9 +41,11 @@ def export_tiny(folder: Path) -> str:
     """Export a network of nine small convolutions and three classes; returns its prefix."""
     network = build_network("ssd_160_tiny_custom", classes=("ant", "bee", "cat"))
     initialize(network, seed=4)
-    decoder = DetectionDecoder(3, nms_thresh=0.45, nms_topk=40, post_nms=10)
-    saved = SavedModel("ssd_160_tiny_custom", ("ant", "bee", "cat"), (SIZE, SIZE), post_nms=10)
-    export_detector(Detector(network, decoder), str(folder / "tiny"), fused=False, saved=saved)
+    decoding = Decoding(nms_topk=40, post_nms=10)
+    saved = ModelRecord(
+        "ssd_160_tiny_custom", ("ant", "bee", "cat"), (SIZE, SIZE), decoding=decoding
+    )
+    export_detector(Detector(network, decoding), str(folder / "tiny"), fused=False, saved=saved)
     return str(folder / "tiny")
 
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
-from gluon_ssd.detection.anchors import lite_anchors, ssd_anchors
+from gluon_ssd.detection.anchors import anchor_grid, lite_shapes, ssd_shapes
 from gluon_ssd.families.zoo.spec import SPECS
 
 BY_NAME = {spec.name: spec for spec in SPECS}
@@ -72,13 +74,23 @@ GOLDEN = [
 ]
 
 
+def all_levels(spec, maps) -> np.ndarray:
+    rule = lite_shapes if spec.lite else ssd_shapes
+    scales = [(own, np.sqrt(own * after)) for own, after in itertools.pairwise(spec.sizes)]
+    levels = zip(maps, spec.steps, scales, spec.ratios, strict=True)
+    grids = [
+        anchor_grid(size, step, rule(pair, ratios, level)).reshape(-1, 4)
+        for level, (size, step, pair, ratios) in enumerate(levels)
+    ]
+    return np.concatenate(grids).astype(np.float32)
+
+
 @pytest.mark.parametrize(
     ("name", "maps", "count", "first", "last", "sums"), GOLDEN, ids=[case[0] for case in GOLDEN]
 )
 def test_anchors_golden_values(name, maps, count, first, last, sums):
     spec = BY_NAME[name]
-    rule = lite_anchors if spec.lite else ssd_anchors
-    anchors = rule(maps, sizes=spec.sizes, ratios=spec.ratios, steps=spec.steps)
+    anchors = all_levels(spec, maps)
     assert anchors.dtype == np.float32
     assert anchors.shape == (count, 4)
     np.testing.assert_allclose(anchors[: len(first)], first, atol=5e-4)
@@ -87,7 +99,7 @@ def test_anchors_golden_values(name, maps, count, first, last, sums):
 
 
 def test_anchors_run_by_row_then_column_then_shape():
-    anchors = ssd_anchors([(1, 2)], sizes=(4, 9), ratios=[(1, 4)], steps=[10])
+    anchors = anchor_grid((1, 2), 10, ssd_shapes((4, 6), (1, 4), 0)).reshape(-1, 4)
     np.testing.assert_array_equal(
         anchors,
         [[5, 5, 4, 4], [5, 5, 6, 6], [5, 5, 8, 2], [15, 5, 4, 4], [15, 5, 6, 6], [15, 5, 8, 2]],
@@ -96,13 +108,8 @@ def test_anchors_run_by_row_then_column_then_shape():
 
 def test_mobilenet_quarter_anchors_cover_the_whole_image():
     spec = BY_NAME["ssd_300_mobilenet0.25_voc"]
-    anchors = ssd_anchors(MAPS_300_FROM_16, sizes=spec.sizes, ratios=spec.ratios, steps=spec.steps)
+    anchors = all_levels(spec, MAPS_300_FROM_16)
     first_level = anchors[: 19 * 19 * 4]
     # The zoo's steps reach 148 px; those of the maps reach the last cell's centre.
     assert first_level[:, :2].max() == 296
     assert len(anchors) == 2268
-
-
-def test_levels_must_agree():
-    with pytest.raises(ValueError, match="zip"):
-        ssd_anchors([(1, 1)], sizes=(4, 9, 16), ratios=[(1, 2)], steps=[8])

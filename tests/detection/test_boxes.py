@@ -16,7 +16,6 @@ from gluon_ssd.detection.boxes import (
     encode_boxes,
     flip_boxes_horizontally,
     iou_matrix,
-    nms,
     resize_boxes,
 )
 from gluon_ssd.errors import DataError
@@ -137,20 +136,3 @@ def test_resize_boxes_takes_height_first():
 )
 def test_no_boxes_stay_no_boxes(function):
     assert function(NO_BOXES).shape == (0, 4)
-
-
-def test_nms_keeps_the_best_and_the_distant():
-    boxes = boxes_of((0, 0, 10, 10), (1, 0, 11, 10), (50, 50, 60, 60), (0, 0, 10, 20))
-    scores = np.array([0.8, 0.9, 0.1, 0.7], np.float32)
-    assert nms(boxes, scores, 0.45).tolist() == [1, 3, 2]
-
-
-def test_nms_suppresses_strictly_above_the_threshold_and_keeps_order_in_ties():
-    boxes = boxes_of((0, 0, 10, 10), (0, 0, 10, 5), (0, 0, 10, 10))
-    scores = np.array([0.5, 0.5, 0.5], np.float32)
-    assert nms(boxes, scores, 0.5).tolist() == [0, 1]
-    assert nms(boxes, scores, 0.49).tolist() == [0]
-
-
-def test_nms_without_boxes():
-    assert nms(NO_BOXES, np.zeros(0, np.float32), 0.5).shape == (0,)

@@ -6,17 +6,20 @@ import pytest
 
 from gluon_ssd.data.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_ssd.errors import OptionError
-from gluon_ssd.families.build import NETWORKS
-from gluon_ssd.families.catalog import INT8_NAMES, NETWORK_NAMES, network_name
+from gluon_ssd.families.build import FAMILIES
+from gluon_ssd.families.catalog import SPECS, find_spec, int8_form, network_names
 
 
 def test_names_are_those_of_the_model_table():
-    assert sorted((*NETWORK_NAMES, *INT8_NAMES)) == sorted(NETWORKS)
-    assert len(set(NETWORK_NAMES)) == len(NETWORK_NAMES) == 30
+    assert [spec.name for spec in SPECS.values()] == list(SPECS)
+    assert len(network_names()) == 30 and len(SPECS) == 34
+    assert {spec.family for spec in SPECS.values()} == set(FAMILIES)
 
 
 def test_int8_names_are_networks_with_a_suffix():
-    assert [name.removesuffix("_int8") in NETWORK_NAMES for name in INT8_NAMES] == [True] * 4
+    names = [name for name in network_names() if f"{name}_int8" in SPECS]
+    assert [int8_form(name).name for name in names] == [f"{name}_int8" for name in names]
+    assert len(names) == 4
 
 
 def test_classes_of_the_published_sets():
@@ -39,17 +42,20 @@ def test_classes_of_the_published_sets():
     ],
 )
 def test_name_is_joined_as_legacy_does(parts, name):
-    assert network_name(*parts) == name
+    assert find_spec(*parts).name == name
 
 
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        (("mobilenet1_0", 512, "voc"), r"--network must be one of mobilenet0.25, .*'mobilenet1_0'"),
-        (("resnet101_v2", 512, "coco"), "there are ssd_512_resnet101_v2_voc: choose --data-shape"),
+        (
+            ("mobilenet1_0", 512, "voc"),
+            r"the network must be one of mobilenet0.25, .*'mobilenet1_0'",
+        ),
+        (("resnet101_v2", 512, "coco"), "there are ssd_512_resnet101_v2_voc: choose input size"),
         (("vgg16_atrous", 400, "voc"), "there is no network ssd_400_vgg16_atrous_voc; .*ssd_300_"),
     ],
 )
 def test_wrong_name_lists_what_there_is(parts, message):
     with pytest.raises(OptionError, match=message):
-        network_name(*parts)
+        find_spec(*parts)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.families.zoo.network import SsdNetwork, quiet_symbol_blocks
-from gluon_ssd.models.first_weights import complete_shapes
+from gluon_ssd.families.zoo.network import SsdNetwork
+from gluon_ssd.models.first_weights import complete_shapes, quiet_symbol_blocks
 
 
 def assert_is_network(network: SsdNetwork) -> None:

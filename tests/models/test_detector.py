@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from gluon_ssd.compat import mx
-from gluon_ssd.detection.decoding import DetectionDecoder
-from gluon_ssd.families.zoo.network import quiet_symbol_blocks
+from gluon_ssd.detection.decoder import DetectionDecoder
 from gluon_ssd.models.detector import Detector
+from gluon_ssd.models.first_weights import quiet_symbol_blocks
 from tests.models.builders import small_network
 
 
@@ -28,17 +30,14 @@ def test_detections_are_decoded_raw_outputs(network):
     assert set(np.unique(ids.asnumpy())) <= {0, 1, 2}
 
 
-def test_set_nms_reaches_a_traced_graph(network):
-    detector = Detector(network)
-    detector.hybridize(static_alloc=True, static_shape=True)
-    image = mx.nd.random.normal(shape=(1, 3, 300, 300))
-    before = detector(image)[1].asnumpy()
-    detector.set_nms(post_nms=7)
-    assert detector(image)[0].shape == (1, 7, 1)
-    detector.set_nms(nms_thresh=0)
-    assert detector(image)[0].shape == (1, 2268 * 3, 1)
-    detector.set_nms()
-    np.testing.assert_array_equal(detector(image)[1].asnumpy(), before)
+@pytest.mark.parametrize(
+    ("changes", "rows"),
+    [({"post_nms": 7}, 7), ({"nms_thresh": 0.0}, 2268 * 3)],
+    ids=["fewer rows", "no suppression"],
+)
+def test_decoding_may_differ_from_that_of_the_spec(network, changes, rows):
+    detector = Detector(network, replace(network.spec.decoding, **changes))
+    assert detector(mx.nd.random.normal(shape=(1, 3, 300, 300)))[0].shape == (1, rows, 1)
 
 
 def test_input_sizes_may_change_even_to_fewer_candidates_than_topk(network):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gluon_ssd.errors import EnvironmentProblem, WeightsError
-from gluon_ssd.families.build import NETWORKS
+from gluon_ssd.families.catalog import SPECS
 from gluon_ssd.models.download import cache_folder, fetch_zoo_file, published_hashes
 
 CONTENT = bytes(range(256)) * 1000
@@ -171,9 +171,9 @@ def test_unpublished_name_is_told(tmp_path):
 
 
 def test_networks_with_zoo_weights_are_those_of_the_model_store():
-    published = {spec.zoo_name for spec in NETWORKS.values() if spec.has_zoo_weights}
+    published = {spec.weights_name for spec in SPECS.values() if spec.weights_name}
     listed = {name for name in published_hashes() if name.startswith("ssd_")}
-    assert published == listed & {spec.zoo_name for spec in NETWORKS.values()}
+    assert published == listed & set(SPECS)
     assert len(published) == 10
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.families.build import build_network
-from gluon_ssd.models.first_weights import first_value, initialize
+from gluon_ssd.models.first_weights import convolution_value, initialize
 from tests.models.builders import small_network, values_of
 
 
@@ -36,7 +36,7 @@ def test_extra_layers_are_gaussian_xavier_by_fan_out():
 
 
 def test_heads_are_uniform_xavier_by_average_fan():
-    weight = first_value("box_predictors.0.predictor.weight", (24, 512, 3, 3), seed=0)
+    weight = convolution_value("weight", (24, 512, 3, 3), 0, is_head=True)
     bound = math.sqrt(2 / ((24 * 9 + 512 * 9) / 2))
     assert np.abs(weight).max() == pytest.approx(bound, rel=1e-3)
     assert np.abs(weight).max() <= bound
@@ -44,7 +44,7 @@ def test_heads_are_uniform_xavier_by_average_fan():
 
 
 def test_depthwise_convolutions_count_their_own_inputs():
-    weight = first_value("features.mobilenet0_conv1_weight", (512, 1, 3, 3), seed=0)
+    weight = convolution_value("weight", (512, 1, 3, 3), 0, is_head=False)
     assert weight.std() == pytest.approx(math.sqrt(2 / 9), rel=0.05)
 
 

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from gluon_ssd.compat import mx
+from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import WeightsError
-from gluon_ssd.families.zoo.network import quiet_symbol_blocks
 from gluon_ssd.models.detector import Detector
-from gluon_ssd.models.record import SavedModel, read_symbol_metadata, write_symbol_metadata
+from gluon_ssd.models.first_weights import quiet_symbol_blocks
+from gluon_ssd.models.record import ModelRecord, read_symbol_metadata, write_symbol_metadata
 from tests.models.builders import small_network
 
-MODEL = SavedModel("ssd_x", ("a", "b"), (300, 512), nms_topk=200, score_thresh=0.05)
+DECODING = Decoding(nms_topk=200, score_thresh=0.05, score_activation="sigmoid", per_class=False)
+MODEL = ModelRecord("ssd_x", ("a", "b"), (300, 512), family="toy", decoding=DECODING)
 
 
 @pytest.fixture
@@ -27,12 +29,40 @@ def exported(tmp_path):
 
 
 def test_record_survives_json():
-    assert SavedModel.from_json(MODEL.to_json(), "here") == MODEL
+    assert ModelRecord.from_json(MODEL.to_json(), "here") == MODEL
+
+
+def test_record_written_before_it_knew_families_has_the_defaults_of_the_zoo():
+    old = {"name": "n", "classes": ["a"], "input_size_hw": [300, 300], "nms_topk": 200}
+    found = ModelRecord.from_json(json.dumps(old), "here")
+    assert found == ModelRecord("n", ("a",), (300, 300), decoding=Decoding(nms_topk=200))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("name", 3),
+        ("classes", []),
+        ("classes", "ab"),
+        ("input_size_hw", [300]),
+        ("stds", [0.1, 0.1, 0.2]),
+        ("score_activation", "relu"),
+        ("relative_to", "image"),
+        ("per_class", 1),
+        ("nms_topk", True),
+        ("post_nms", "100"),
+        ("weights_from", None),
+    ],
+)
+def test_value_of_another_kind_is_refused_by_name(key, value):
+    found = {**json.loads(MODEL.to_json()), key: value}
+    with pytest.raises(WeightsError, match=f"here: {key} cannot be"):
+        ModelRecord.from_json(json.dumps(found), "here")
 
 
 def test_later_keys_are_ignored():
     found = {**json.loads(MODEL.to_json()), "colour_order": "RGB"}
-    assert SavedModel.from_json(json.dumps(found), "here") == MODEL
+    assert ModelRecord.from_json(json.dumps(found), "here") == MODEL
 
 
 def test_symbol_with_a_record_still_loads_and_computes_the_same(exported):

@@ -30,8 +30,8 @@ def test_saved_weights_come_back_with_their_record(tmp_path):
     other = small_network(seed=2)
     report = load_parameters(other, tmp_path / "net.params")
     assert_same_values(values_of(other), values_of(network))
-    assert report.saved.name == network.name
-    assert report.saved.classes == ("circle", "square", "star")
+    assert report.record.name == network.name
+    assert report.record.classes == ("circle", "square", "star")
     assert report.num_arrays == len(values_of(network))
     assert report.change.reused == network.classes
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net.json", "net.params"]

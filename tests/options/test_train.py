@@ -103,7 +103,7 @@ def test_coco_validates_every_tenth_epoch_unless_told() -> None:
 @pytest.mark.parametrize(
     ("script", "argv", "message"),
     [
-        ("train", ["--network", "resnet"], "--network must be one of mobilenet0.25, .*'resnet'"),
+        ("train", ["--network", "resnet"], "the network must be one of mobilenet0.25, .*'resnet'"),
         (
             "train",
             ["--data-shape", "512", "--network", "mobilenet0.25"],

@@ -9,7 +9,8 @@ import numpy as np
 from gluoncv.nn.coder import MultiPerClassDecoder, NormalizedBoxCenterDecoder
 
 from gluon_ssd.compat import mx
-from gluon_ssd.detection.decoding import DecodeSettings, decode_detections
+from gluon_ssd.detection.decoder import decode_detections
+from gluon_ssd.detection.decoding import Decoding
 
 DecodeInputs = tuple[Any, Any, Any]
 Layer = Callable[[DecodeInputs], Any]
@@ -23,23 +24,23 @@ class OriginalLayer(mx.gluon.HybridBlock):
 
     Args:
         num_classes: foreground classes C.
-        settings: as in the zoo by default; GluonCV has one score threshold for all, 0.01.
+        decoding: as in the zoo by default; GluonCV has one score threshold for all, 0.01.
     """
 
-    def __init__(self, num_classes: int, settings: DecodeSettings | None = None) -> None:
+    def __init__(self, num_classes: int, decoding: Decoding = Decoding()) -> None:  # noqa: B008
         super().__init__()
-        self._settings = settings or DecodeSettings()
+        self._decoding = decoding
         self._num_classes = num_classes
         self.boxes = NormalizedBoxCenterDecoder(
-            self._settings.stds, minimal_opset=self._settings.plain_ops
+            self._decoding.stds, minimal_opset=self._decoding.plain_ops
         )
-        self.classes = MultiPerClassDecoder(num_classes + 1, thresh=self._settings.score_thresh)
+        self.classes = MultiPerClassDecoder(num_classes + 1, thresh=self._decoding.score_thresh)
 
     def hybrid_forward(
         self, F: Any, probabilities: Any, box_offsets: Any, anchors: Any
     ) -> tuple[Any, Any, Any]:
         """Detections from probabilities (B, A, C + 1); otherwise as `DetectionDecoder`."""
-        settings = self._settings
+        decoding = self._decoding
         boxes = self.boxes(box_offsets, anchors)
         ids, scores = self.classes(probabilities)
         blocks = []
@@ -48,18 +49,18 @@ class OriginalLayer(mx.gluon.HybridBlock):
             columns = F.slice_axis(ids, **own), F.slice_axis(scores, **own), boxes
             blocks.append(F.concat(*columns, dim=-1))
         rows = F.concat(*blocks, dim=1)
-        if settings.suppresses:
+        if decoding.suppresses:
             rows = F.contrib.box_nms(
                 rows,
-                overlap_thresh=settings.nms_thresh,
-                topk=settings.nms_topk,
-                valid_thresh=settings.score_thresh,
+                overlap_thresh=decoding.nms_thresh,
+                topk=decoding.nms_topk,
+                valid_thresh=decoding.score_thresh,
                 id_index=0,
                 score_index=1,
                 coord_start=2,
             )
-            if settings.post_nms > 0:
-                rows = F.slice_axis(rows, axis=1, begin=0, end=settings.post_nms)
+            if decoding.post_nms > 0:
+                rows = F.slice_axis(rows, axis=1, begin=0, end=decoding.post_nms)
         ends = ((0, 1), (1, 2), (2, 6))
         return tuple(F.slice_axis(rows, axis=2, begin=begin, end=end) for begin, end in ends)
 
@@ -77,9 +78,7 @@ class _OurLayer(mx.gluon.HybridBlock):
         if not self._follows_network:
             # Reshaping an input of a graph copies it too, at half the speed.
             probabilities = F.identity(probabilities)
-        return decode_detections(
-            F, probabilities, box_offsets, anchors, has_background=True, **self._facts
-        )
+        return decode_detections(F, probabilities, box_offsets, anchors, Decoding(), **self._facts)
 
 
 class _AfterSoftmax(mx.gluon.HybridBlock):

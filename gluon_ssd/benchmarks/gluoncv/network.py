@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 
 from gluon_ssd.compat import mx
+from gluon_ssd.detection.decoding import Decoding
 
 _LEFT_IN_FLOAT = ["flatten", "concat"]  # as the legacy script does
 
 
-def original_network(name: str, weights: str, *, nms: tuple[float, int, int]) -> Any:
+def original_network(name: str, weights: str, decoding: Decoding) -> Any:
     """The zoo's network as the legacy evaluation script runs it.
 
     Args:
         name: full name in the zoo, not one of custom classes.
         weights: its parameter file.
-        nms: IoU threshold, candidates, kept rows.
+        decoding: whose suppression is taken.
 
     Returns:
         A block: images float32 (B, 3, H, W) -> ids, scores, bboxes.
@@ -30,7 +31,7 @@ def original_network(name: str, weights: str, *, nms: tuple[float, int, int]) ->
         warnings.simplefilter("ignore", UserWarning)
         network = get_model(name, pretrained=False, pretrained_base=False)
         network.load_parameters(weights)
-    network.set_nms(*nms)
+    network.set_nms(decoding.nms_thresh, decoding.nms_topk, decoding.post_nms)
     network.hybridize(static_alloc=True, static_shape=True)
     return network
 

@@ -15,21 +15,21 @@ from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.deploy.mxnet.export import export_detector
 from gluon_ssd.deploy.mxnet.int8.shipped_graphs import export_zoo_int8
 from gluon_ssd.deploy.mxnet.model import DeployedModel, load_deployed
-from gluon_ssd.detection.decoding import DetectionDecoder
+from gluon_ssd.detection.decoding import Decoding
+from gluon_ssd.detection.normalization import MEAN, STD
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.build import build_network
-from gluon_ssd.families.zoo.network import SsdNetwork
-from gluon_ssd.families.zoo.spec import MEAN, STD
+from gluon_ssd.families.catalog import int8_form
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.first_weights import initialize
+from gluon_ssd.models.interface import Network
 from gluon_ssd.models.params_file import read_params, some_of
-from gluon_ssd.models.record import SavedModel, read_sidecar, sidecar_path
+from gluon_ssd.models.record import read_sidecar, sidecar_path
+from gluon_ssd.models.spec import Spec
 from gluon_ssd.models.weights import load_parameters
 from gluon_ssd.options.shared import ModelOptions
 
 _log = logging.getLogger(__name__)
-
-NmsSettings = tuple[float, int, int]  # IoU threshold, candidates, kept rows
 
 
 @dataclass(frozen=True)
@@ -91,23 +91,23 @@ def deployed_model(prefix: str, size: int | None, *, fuse: bool, ctx: Any) -> Mo
 
 
 def trained_network(
-    name: str, pretrained: str, *, classes_file: str, options: ModelOptions
-) -> SsdNetwork:
+    spec: Spec, pretrained: str, *, classes_file: str, options: ModelOptions
+) -> Network:
     """Build a network and load its trained weights, from a file or the zoo, on the CPU.
 
     Raises:
         WeightsError: the weights cannot be had or do not fit.
     """
     if wants_zoo_weights(pretrained):
-        path = zoo_weights(name, options)
+        path = zoo_weights(spec.name, options)
     else:
         path = pretrained
     classes: Sequence[str] | None = None
     if classes_file:
         classes = read_classes_file(classes_file)
-    elif name.endswith("_custom"):
+    elif not spec.classes:
         classes = _classes_of(path)
-    network = build_network(name, classes=classes)
+    network = build_network(spec.name, classes=classes)
     initialize(network)
     new = load_parameters(network, path).change.new
     if new:
@@ -117,18 +117,15 @@ def trained_network(
     return network
 
 
-def untrained_network(name: str, classes_file: str) -> SsdNetwork:
+def untrained_network(spec: Spec, classes_file: str) -> Network:
     """Build a network with random weights on the CPU, to measure its speed without a download."""
-    classes: Sequence[str] | None = None
-    if classes_file:
-        classes = read_classes_file(classes_file)
-    elif name.endswith("_custom"):
-        classes = VOC_CLASSES  # any will do, but their number counts
-    network = build_network(name, classes=classes)
+    # Of networks that have no classes of their own any will do, but their number counts.
+    classes = read_classes_file(classes_file) if classes_file else spec.classes or VOC_CLASSES
+    network = build_network(spec.name, classes=classes)
     initialize(network)
     _log.info(
         "%s has random weights and %d classes: only its speed is measured",
-        name,
+        spec.name,
         len(network.classes),
     )
     return network
@@ -145,42 +142,27 @@ def _classes_of(path: str) -> Sequence[str]:
     return sidecar.classes
 
 
-def network_model(network: SsdNetwork, *, nms: NmsSettings, size: int, ctx: Any) -> Model:
+def network_model(network: Network, *, decoding: Decoding, size: int, ctx: Any) -> Model:
     """Compile a network as a deployed one, through an export that is thrown away."""
     with tempfile.TemporaryDirectory(prefix="gluon_ssd-") as folder:
         prefix = str(Path(folder) / network.name)
-        export_network_as(network, prefix, nms=nms, size=size, fused=False)
+        export_network_as(network, prefix, decoding=decoding, size=size, fused=False)
         deployed = load_deployed(prefix, ctx=ctx, input_size_hw=(size, size))
-    return Model(
-        network.name, deployed, network.classes, size, tuple(network.mean), tuple(network.std)
-    )
+    return Model(network.name, deployed, network.classes, size, network.mean, network.std)
 
 
-def int8_network_model(network: SsdNetwork, *, ctx: Any) -> Model:
+def int8_network_model(network: Network, *, ctx: Any) -> Model:
     """The zoo's int8 form of a network, compiled as a deployed one; its suppression is fixed."""
     with tempfile.TemporaryDirectory(prefix="gluon_ssd-") as folder:
         prefix = str(Path(folder) / network.name)
         export_zoo_int8(network, prefix)
         model = deployed_model(prefix, None, fuse=True, ctx=ctx)
-    return replace(model, name=f"{network.name}_int8")
+    return replace(model, name=int8_form(network.name).name)
 
 
 def export_network_as(
-    network: SsdNetwork, prefix: str, *, nms: NmsSettings, size: int, fused: bool
+    network: Network, prefix: str, *, decoding: Decoding, size: int, fused: bool
 ) -> None:
     """Write a network as a static symbol that carries its classes, size and normalisation."""
-    thresh, topk, post_nms = nms
-    decoder = DetectionDecoder(
-        len(network.classes), nms_thresh=thresh, nms_topk=topk, post_nms=post_nms
-    )
-    saved = SavedModel(
-        name=network.name,
-        classes=network.classes,
-        input_size_hw=(size, size),
-        mean=tuple(network.mean),
-        std=tuple(network.std),
-        nms_thresh=thresh,
-        nms_topk=topk,
-        post_nms=post_nms,
-    )
-    export_detector(Detector(network, decoder), prefix, fused=fused, saved=saved)
+    record = network.record(input_size_hw=(size, size), decoding=decoding)
+    export_detector(Detector(network, decoding), prefix, fused=fused, saved=record)

@@ -1,9 +1,9 @@
 """The process that makes samples: reads tasks, writes rows of shared batches, reports.
 
 Started by gluon_ssd.data.loading.pool with a fresh interpreter that imports NumPy and OpenCV only.
-It ends when its parent closes the connection or dies in any way. An error a user can cause goes back as a
-message; a bug ends the process with its traceback on stderr, and the parent says which image it was
-at.
+It ends when its parent closes the connection or dies in any way. An error a user can cause goes
+back as a message; a bug ends the process with its traceback on stderr, and the parent says which
+image it was at.
 """
 
 from __future__ import annotations

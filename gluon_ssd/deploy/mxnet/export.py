@@ -16,7 +16,7 @@ from gluon_ssd.deploy.mxnet.passes.fold_batch_norm import fuse
 from gluon_ssd.deploy.mxnet.passes.fold_constants import fold_constants
 from gluon_ssd.errors import EnvironmentProblem, WeightsError
 from gluon_ssd.models.detector import Detector
-from gluon_ssd.models.record import SavedModel, write_symbol_metadata
+from gluon_ssd.models.record import ModelRecord, write_symbol_metadata
 from gluon_ssd.system.files import atomic_write, ensure_directory, write_problem
 
 _RELATIVE_TOLERANCE = 1e-4
@@ -27,7 +27,7 @@ _COPIES = 2
 """Parameter files on disk at once: the plain one and the fused one."""
 
 
-def export_detector(detector: Detector, prefix: str, *, fused: bool, saved: SavedModel) -> None:
+def export_detector(detector: Detector, prefix: str, *, fused: bool, saved: ModelRecord) -> None:
     """Write <prefix>-symbol.json and <prefix>-0000.params, both or neither.
 
     The files are read back into a fresh model and compared with the detector on random images
@@ -105,7 +105,7 @@ def _check_finite(params: Params) -> None:
         )
 
 
-def write_pair(graph: Graph, params: Params, prefix: str, saved: SavedModel | None) -> None:
+def write_pair(graph: Graph, params: Params, prefix: str, saved: ModelRecord | None) -> None:
     """Write symbol and parameters, one after the other: into a folder that nobody looks into yet.
 
     Args:

@@ -19,7 +19,7 @@ from gluon_ssd.deploy.mxnet.passes.join_levels import join_as_rows
 from gluon_ssd.deploy.mxnet.passes.replace_decoder import count_classes, graft_decoder
 from gluon_ssd.deploy.mxnet.passes.select_scores_early import choose_before_activation
 from gluon_ssd.errors import ModelError
-from gluon_ssd.models.record import SavedModel, read_symbol_metadata
+from gluon_ssd.models.record import ModelRecord, read_symbol_metadata
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class DeployedModel:
     params: dict[str, Any]
     ctx: Any
     input_size_hw: tuple[int, int] | None
-    saved: SavedModel | None
+    saved: ModelRecord | None
     num_classes: int | None
     is_quantised: bool
     is_fused: bool

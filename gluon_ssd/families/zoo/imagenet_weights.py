@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gluon_ssd.detection.normalization import STD
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.zoo.network import SsdNetwork, classification_network
-from gluon_ssd.families.zoo.spec import STD
 from gluon_ssd.models.first_weights import complete_shapes
 from gluon_ssd.models.params_file import mismatch, read_params, some_of
 from gluon_ssd.models.weights import assign
@@ -27,7 +28,7 @@ _RESNET34_PLACES = {
 }
 
 
-def load_base(network: SsdNetwork, path: str | os.PathLike[str], ctx: Any = None) -> int:
+def load_base(network: Any, path: str | os.PathLike[str], ctx: Any = None) -> int:
     """Load the backbone from an ImageNet classifier's parameters.
 
     VGG networks take GluonCV's `vgg16_atrous` file, or a plain `vgg16` classifier, whose
@@ -47,7 +48,7 @@ def load_base(network: SsdNetwork, path: str | os.PathLike[str], ctx: Any = None
     complete_shapes(network)
     arrays = read_params(path)
     backbone = network.spec.backbone
-    if not network.spec.has_base:
+    if not network.spec.base_weights_name:
         raise WeightsError(
             f"{os.fspath(path)} cannot be used: there are no ImageNet weights for {network.name}; "
             "leave the backbone's weights out"
@@ -74,6 +75,7 @@ def load_base(network: SsdNetwork, path: str | os.PathLike[str], ctx: Any = None
         )
     for name in wanted:
         assign(parameters[name], taken[name], ctx)
+    network.weights_from = f"ImageNet weights {Path(path).name}, the rest {network.weights_from}"
     return len(wanted)
 
 

@@ -2,7 +2,7 @@
 
 GluonCV's object returns logits while autograd records and detections otherwise, but a hybridised
 graph is traced once, so that the second mode gets the first one's outputs. Here the network always
-returns logits, offsets and anchors; `gluon_ssd.detection.decoding` makes detections of them. One
+returns logits, offsets and anchors; `gluon_ssd.detection.decoder` makes detections of them. One
 graph serves training and inference.
 """
 
@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,10 @@ from numpy.typing import NDArray
 
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.anchors import Shapes, anchor_grid, lite_shapes, ssd_shapes
-from gluon_ssd.families.zoo.spec import MEAN, STD, NetworkSpec
+from gluon_ssd.families.zoo.spec import ZooSpec
 from gluon_ssd.families.zoo.tiny import tiny_features
+from gluon_ssd.models.first_weights import convolution_value, quiet_symbol_blocks
+from gluon_ssd.models.interface import Network, parameters_of
 
 with warnings.catch_warnings():
     # GluonCV's own imports of distutils and pkg_resources; users can do nothing about them.
@@ -68,47 +69,33 @@ class _LiteAnchors(_Anchors, LiteAnchorGenerator):
         return "liteanchorgenerator"
 
 
-@contextmanager
-def quiet_symbol_blocks() -> Iterator[None]:
-    """Hide the warning that every SymbolBlock with an untyped input gives; float32 is meant."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Cannot decide type for the following arguments")
-        yield
+_HEADS = "class_predictors."
+_L2_NORM_SCALE = 20.0  # SSD, section 3.1: conv4_3 features are scaled to norm 20
 
 
-class SsdNetwork(SSD):
-    """A zoo SSD with GluonCV's parameter names and raw outputs.
+class SsdNetwork(Network, SSD):
+    """A zoo SSD with GluonCV's parameter names and raw outputs; the interface is `Network`.
 
-    Calling it with images float32 (B, 3, H, W), normalised RGB, returns
-
-    | name | shape | meaning |
-    |---|---|---|
-    | class_logits | (B, A, C + 1) | background is class 0 |
-    | box_offsets | (B, A, 4) | (x, y, width, height), divided by the stds 0.1, 0.1, 0.2, 0.2 |
-    | anchors | (1, A, 4) | centre form, px of the network input |
-
-    Attributes:
-        spec: the record it was built from.
-        classes: foreground class names.
-        input_size_hw: nominal (height, width), px; other sizes work as far as the stored anchor
-            grid reaches.
-        mean, std: normalisation of RGB in 0..1.
+    Inputs of other than the nominal size work as far as the stored anchor grid reaches.
     """
+
+    spec: ZooSpec
 
     def __init__(
         self,
-        spec: NetworkSpec,
+        spec: ZooSpec,
         classes: Sequence[str],
         *,
         norm_layer: Any = None,
         norm_kwargs: dict[str, Any] | None = None,
         prefix: str | None = None,
     ) -> None:
-        extractor = _EXTRACTORS.get((spec.backbone, spec.size))
+        size = spec.input_size_hw[0]
+        extractor = _EXTRACTORS.get((spec.backbone, size))
         with quiet_symbol_blocks():
             super().__init__(
                 network=None if extractor else spec.backbone,
-                base_size=spec.size,
+                base_size=size,
                 features=extractor or list(spec.taps),
                 num_filters=list(spec.filters),
                 sizes=list(spec.sizes),
@@ -126,16 +113,8 @@ class SsdNetwork(SSD):
                 prefix=prefix,
             )
         self.spec = spec
-        self.classes: tuple[str, ...] = tuple(classes)
-        self.input_size_hw = (spec.size, spec.size)
+        self.classes = tuple(classes)
         self._num_anchors: dict[tuple[int, int], int] = {}
-        self.mean = MEAN
-        self.std = STD
-
-    @property
-    def name(self) -> str:
-        """The registry name."""
-        return self.spec.name
 
     def hybrid_forward(self, F: Any, x: Any) -> tuple[Any, Any, Any]:
         """Class logits, box offsets and anchors, in training and in inference."""
@@ -153,21 +132,17 @@ class SsdNetwork(SSD):
             F.reshape(F.concat(*anchors, dim=1), shape=(1, -1, 4)),
         )
 
-    def feature_sizes(self, size_hw: tuple[int, int] | None = None) -> list[tuple[int, int]]:
-        """(height, width) of every level's feature map for an input of `size_hw`, px.
-
-        Args:
-            size_hw: input size; the nominal one by default.
-        """
-        height, width = size_hw or self.input_size_hw
+    def feature_sizes(self, input_size_hw: tuple[int, int] | None = None) -> list[tuple[int, int]]:
+        """(height, width) of every level's feature map for an input of that size."""
+        height, width = input_size_hw or self.input_size_hw
         with quiet_symbol_blocks():
             maps = mx.sym.Group(list(self.features(mx.sym.var("data"))))
         _, shapes, _ = maps.infer_shape(data=(1, 3, height, width))
         return [(shape[2], shape[3]) for shape in shapes]
 
-    def num_anchors(self, size_hw: tuple[int, int] | None = None) -> int:
-        """How many anchors an input of `size_hw` (px, nominal by default) has."""
-        height, width = size_hw or self.input_size_hw
+    def num_anchors(self, input_size_hw: tuple[int, int] | None = None) -> int:
+        """How many anchors an input of that size (px, nominal by default) has."""
+        height, width = input_size_hw or self.input_size_hw
         size = (height, width)
         if size not in self._num_anchors:
             depths = [generator.num_depth for generator in self.anchor_generators]
@@ -177,17 +152,11 @@ class SsdNetwork(SSD):
             )
         return self._num_anchors[size]
 
-    def anchors(self, size_hw: tuple[int, int] | None = None) -> NDArray[np.float32]:
-        """The anchors of an input of `size_hw` as an array, without running the network.
-
-        They come from the stored constants, which a parameter file may have replaced.
-
-        Returns:
-            float32 (A, 4), centre form, px; equal to the network's third output.
-        """
+    def anchors(self, input_size_hw: tuple[int, int] | None = None) -> NDArray[np.float32]:
+        """See `Network.anchors`; they come from the constants, which a file may have replaced."""
         levels = []
         for (height, width), generator in zip(
-            self.feature_sizes(size_hw), self.anchor_generators, strict=True
+            self.feature_sizes(input_size_hw), self.anchor_generators, strict=True
         ):
             constant = generator.anchors
             grid = (constant.value if constant._data is None else constant.data()).asnumpy()
@@ -195,15 +164,42 @@ class SsdNetwork(SSD):
             levels.append(grid[0, 0, :height, :width].reshape(-1, 4))
         return np.concatenate(levels).astype(np.float32)
 
+    def class_heads(self) -> dict[str, int]:
+        """See `Network.class_heads`."""
+        depths = [generator.num_depth for generator in self.anchor_generators]
+        return {
+            name: depths[int(name.split(".")[1])]
+            for name in parameters_of(self)
+            if name.startswith(_HEADS)
+        }
+
+    def anchor_constants(self) -> list[str]:
+        """See `Network.anchor_constants`."""
+        return [name for name in parameters_of(self) if name.startswith("anchor_generators.")]
+
+    def first_value(self, name: str, shape: tuple[int, ...], seed: int) -> NDArray[np.float32]:
+        """See `Network.first_value`; the learnt scale of an L2 norm starts from 20."""
+        if name.endswith("scale"):
+            return np.full(shape, _L2_NORM_SCALE, np.float32)
+        return convolution_value(name, shape, seed, is_head="_predictors." in name)
+
+    def _file_prefix(self) -> str:
+        return r"^ssd(network)?\d+_"  # GluonCV's files too
+
 
 def classification_network(backbone: str) -> Any:
     """GluonCV's ImageNet classifier of that name, without weights; nothing is fetched."""
     return get_model(backbone, pretrained=False)
 
 
-def shipped_int8_symbol(name: str) -> str:
-    """Path of the quantised graph that GluonCV ships under a registry name ending in _int8."""
-    return str(Path(quantized.__file__).with_name(f"{name}-symbol.json"))
+def int8_form(network: SsdNetwork) -> tuple[Path, dict[str, NDArray[np.float32]]]:
+    """File of the quantised graph that GluonCV ships of a network, and the arrays it wants."""
+    symbol_file = Path(quantized.__file__).with_name(f"{network.name}_int8-symbol.json")
+    arrays = {
+        "ssd0_" + name.removeprefix(network.prefix): parameter.data().asnumpy()
+        for name, parameter in network.collect_params().items()
+    }
+    return symbol_file, arrays
 
 
 def _pixel_major(F: Any, head: Any) -> Any:

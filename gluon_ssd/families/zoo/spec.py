@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-MEAN = (0.485, 0.456, 0.406)  # of RGB in 0..1, ImageNet
-STD = (0.229, 0.224, 0.225)
+from gluon_ssd.models.spec import Spec
 
 _R3 = (1.0, 2.0, 0.5)
 _R5 = (1.0, 2.0, 0.5, 3.0, 1.0 / 3)
@@ -31,14 +30,11 @@ _STEPS_512_SEVEN = (8, 16, 32, 64, 128, 256, 512)
 _STEPS_512_SIX = (16, 32, 64, 128, 256, 512)
 
 
-@dataclass(frozen=True)
-class NetworkSpec:
-    """Everything that tells one SSD network from another.
+@dataclass(frozen=True, kw_only=True)
+class ZooSpec(Spec):
+    """Everything that tells one SSD network of the zoo from another.
 
     Attributes:
-        name: the registry name, `ssd_<size>_<backbone>_<dataset>`.
-        dataset: "voc", "coco" or "custom"; decides the default classes.
-        size: side of the square nominal input, px.
         backbone: GluonCV name of the ImageNet network; "vgg16_atrous" and "resnet34_v1b" have
             an extractor of their own, all others grow extra layers behind their taps.
         taps: layers of the backbone that feed the first heads; empty for own extractors.
@@ -49,16 +45,11 @@ class NetworkSpec:
         reduce_ratio, min_depth: width of the 1x1 convolution before each extra layer.
         predictor_kernel: side of the head convolutions, 3 or 1.
         lite: whether anchors follow the `lite` order.
-        has_zoo_weights: whether the GluonCV zoo publishes detector weights under `zoo_name`.
-        int8: whether the name asks for the quantised variant of the network `zoo_name`.
     """
 
-    name: str
-    dataset: str
-    size: int
     backbone: str
-    taps: tuple[str, ...]
-    filters: tuple[int, ...]
+    taps: tuple[str, ...] = ()
+    filters: tuple[int, ...] = ()
     sizes: tuple[float, ...]
     ratios: tuple[tuple[float, ...], ...]
     steps: tuple[int, ...]
@@ -66,41 +57,24 @@ class NetworkSpec:
     min_depth: int = 128
     predictor_kernel: int = 3
     lite: bool = False
-    has_zoo_weights: bool = False
-    int8: bool = False
-
-    @property
-    def zoo_name(self) -> str:
-        """Name under which the zoo files the weights; int8 networks use the fp32 ones."""
-        return self.name.removesuffix("_int8")
-
-    @property
-    def has_base(self) -> bool:
-        """Whether there are ImageNet weights for the backbone."""
-        return self.backbone != "tiny"
-
-    @property
-    def num_levels(self) -> int:
-        """Number of feature maps with heads."""
-        return len(self.ratios)
 
 
 _MOBILENET_TAPS = ("relu22_fwd", "relu26_fwd")  # strides 16 and 32
 
-_SSD_300 = NetworkSpec(
+_SSD_300 = ZooSpec(
     name="",
+    family="zoo",
+    network="",
     dataset="",
-    size=300,
+    input_size_hw=(300, 300),
     backbone="",
-    taps=(),
-    filters=(),
     sizes=_SIZES_300_COCO,
     ratios=_SIX_LEVELS,
     steps=_STEPS_300,
 )
 _SSD_512_SIX = replace(
     _SSD_300,
-    size=512,
+    input_size_hw=(512, 512),
     filters=(512, 512, 256, 256),
     sizes=_SIZES_512_SIX,
     steps=_STEPS_512_SIX,
@@ -148,16 +122,12 @@ _MOBILENET_300 = replace(
 _MOBILENET_QUARTER_300 = replace(
     _MOBILENET_300, backbone="mobilenet0.25", filters=(256, 256, 128, 128)
 )
-# Not in the zoo: for quick tries from random weights; see models/tiny.py.
-_TINY_160 = NetworkSpec(
-    name="",
-    dataset="",
-    size=160,
+# Not in the zoo: for quick tries from random weights; see tiny.py.
+_TINY_160 = replace(
+    _SSD_300,
+    input_size_hw=(160, 160),
     backbone="tiny",
-    taps=(),
-    filters=(),
     sizes=(16.0, 28.0, 48.0, 72.0, 96.0, 124.0, 150.0),
-    ratios=_SIX_LEVELS,
     steps=(8, 16, 32, 53, 80, 160),
 )
 _MOBILENET_LITE_300 = replace(
@@ -174,49 +144,67 @@ _MOBILENET_LITE_300 = replace(
 _R34_300 = replace(_SSD_300, backbone="resnet34_v1b")
 
 
-def _under(name: str, prototype: NetworkSpec, *, published: bool = False) -> NetworkSpec:
-    """The prototype under a registry name; its last part (before _int8) is the data set."""
-    int8 = name.endswith("_int8")
-    dataset = name.removesuffix("_int8").rsplit("_", 1)[1]
-    return replace(prototype, name=name, dataset=dataset, has_zoo_weights=published, int8=int8)
+def _named(
+    network: str, published: tuple[str, ...] = (), **prototypes: ZooSpec
+) -> tuple[ZooSpec, ...]:
+    """The networks of one `--network` word at one size.
+
+    Args:
+        network: the word.
+        published: data sets with weights in the zoo.
+        prototypes: data set -> numbers of the network.
+    """
+    named = []
+    for dataset, prototype in prototypes.items():
+        name = f"ssd_{prototype.input_size_hw[0]}_{network}_{dataset}"
+        # The tiny network has no ImageNet weights.
+        base = "" if prototype.backbone == "tiny" else prototype.backbone
+        spec = replace(prototype, name=name, network=network, dataset=dataset)
+        weights_name = name if dataset in published else ""
+        named.append(replace(spec, base_weights_name=base, weights_name=weights_name))
+    return tuple(named)
 
 
-SPECS: tuple[NetworkSpec, ...] = (
-    _under("ssd_300_vgg16_atrous_voc", replace(_VGG_300, sizes=_SIZES_300_VOC), published=True),
-    _under("ssd_300_vgg16_atrous_coco", _VGG_300, published=True),
-    _under("ssd_300_vgg16_atrous_custom", _VGG_300),
-    _under("ssd_512_vgg16_atrous_voc", _VGG_512, published=True),
-    _under("ssd_512_vgg16_atrous_coco", _VGG_512, published=True),
-    _under("ssd_512_vgg16_atrous_custom", _VGG_512),
-    _under("ssd_512_resnet18_v1_voc", _R18_512),
-    _under("ssd_512_resnet18_v1_coco", _R18_512),
-    _under("ssd_512_resnet18_v1_custom", _R18_512),
-    _under("ssd_512_resnet50_v1_voc", _R50_512, published=True),
-    _under("ssd_512_resnet50_v1_coco", _R50_512_COCO, published=True),
-    _under("ssd_512_resnet50_v1_custom", _R50_512_COCO),
-    _under("ssd_512_resnet101_v2_voc", _R101_512, published=True),
-    _under("ssd_512_resnet152_v2_voc", _R152_512),
-    _under("ssd_512_resnet101_v2_stage_end_voc", _R101_512_STAGE_END),
-    _under("ssd_512_resnet152_v2_stage_end_voc", _R152_512_STAGE_END),
-    _under("ssd_512_mobilenet1.0_voc", _MOBILENET_512, published=True),
-    _under("ssd_512_mobilenet1.0_coco", _MOBILENET_512, published=True),
-    _under("ssd_512_mobilenet1.0_custom", _MOBILENET_512),
-    _under("ssd_300_mobilenet1.0_voc", _MOBILENET_300),
-    _under("ssd_300_mobilenet1.0_coco", _MOBILENET_300),
-    _under("ssd_300_mobilenet1.0_custom", _MOBILENET_300),
-    _under("ssd_300_mobilenet1.0_lite_coco", _MOBILENET_LITE_300),
-    _under("ssd_300_mobilenet0.25_voc", _MOBILENET_QUARTER_300),
-    _under("ssd_300_mobilenet0.25_coco", _MOBILENET_QUARTER_300),
-    _under("ssd_300_mobilenet0.25_custom", _MOBILENET_QUARTER_300),
-    _under("ssd_160_tiny_custom", _TINY_160),
-    _under("ssd_300_resnet34_v1b_voc", _R34_300),
-    _under("ssd_300_resnet34_v1b_coco", _R34_300, published=True),
-    _under("ssd_300_resnet34_v1b_custom", _R34_300),
-    # The quantised variants share network and weights with their fp32 namesakes.
-    _under(
-        "ssd_300_vgg16_atrous_voc_int8", replace(_VGG_300, sizes=_SIZES_300_VOC), published=True
+_VGG_300_VOC = replace(_VGG_300, sizes=_SIZES_300_VOC)
+_VOC, _BOTH = ("voc",), ("voc", "coco")
+
+_FLOAT_SPECS: tuple[ZooSpec, ...] = (
+    *_named("vgg16_atrous", _BOTH, voc=_VGG_300_VOC, coco=_VGG_300, custom=_VGG_300),
+    *_named("vgg16_atrous", _BOTH, voc=_VGG_512, coco=_VGG_512, custom=_VGG_512),
+    *_named("resnet18_v1", voc=_R18_512, coco=_R18_512, custom=_R18_512),
+    *_named("resnet50_v1", _BOTH, voc=_R50_512, coco=_R50_512_COCO, custom=_R50_512_COCO),
+    *_named("mobilenet1.0", _BOTH, voc=_MOBILENET_512, coco=_MOBILENET_512, custom=_MOBILENET_512),
+    *_named("resnet101_v2", _VOC, voc=_R101_512),
+    *_named("resnet152_v2", voc=_R152_512),
+    # The same with features from the ends of the stages, where the published ones were meant to be.
+    *_named("resnet101_v2_stage_end", voc=_R101_512_STAGE_END),
+    *_named("resnet152_v2_stage_end", voc=_R152_512_STAGE_END),
+    *_named("mobilenet1.0_lite", coco=_MOBILENET_LITE_300),
+    *_named("mobilenet1.0", voc=_MOBILENET_300, coco=_MOBILENET_300, custom=_MOBILENET_300),
+    *_named(
+        "mobilenet0.25",
+        voc=_MOBILENET_QUARTER_300,
+        coco=_MOBILENET_QUARTER_300,
+        custom=_MOBILENET_QUARTER_300,
     ),
-    _under("ssd_512_vgg16_atrous_voc_int8", _VGG_512, published=True),
-    _under("ssd_512_resnet50_v1_voc_int8", _R50_512, published=True),
-    _under("ssd_512_mobilenet1.0_voc_int8", _MOBILENET_512, published=True),
+    *_named("tiny", custom=_TINY_160),
+    *_named("resnet34_v1b", ("coco",), voc=_R34_300, coco=_R34_300, custom=_R34_300),
+)
+
+# Published quantised graphs; they share the weights of the fp32 network.
+_INT8_OF = (
+    "ssd_300_vgg16_atrous_voc",
+    "ssd_512_vgg16_atrous_voc",
+    "ssd_512_resnet50_v1_voc",
+    "ssd_512_mobilenet1.0_voc",
+)
+
+SPECS: tuple[ZooSpec, ...] = (
+    *_FLOAT_SPECS,
+    *(
+        replace(spec, name=f"{spec.name}_int8", int8_of=spec.name)
+        for name in _INT8_OF
+        for spec in _FLOAT_SPECS
+        if spec.name == name
+    ),
 )

@@ -16,12 +16,12 @@ from gluon_ssd.errors import EnvironmentProblem, WeightsError
 from gluon_ssd.families.build import build_network
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.first_weights import initialize
-from gluon_ssd.models.record import SavedModel
+from gluon_ssd.models.record import ModelRecord
 from tests.conftest import ROOT
 from tests.deploy.conftest import CLASSES, INPUT_HW, random_images
 
 IMAGES = random_images(3, seed=4)
-SAVED = SavedModel(
+SAVED = ModelRecord(
     name="ssd_300_mobilenet0.25_custom",
     classes=CLASSES,
     input_size_hw=INPUT_HW,
@@ -66,7 +66,9 @@ def test_the_same_network_is_the_same_files_in_every_process(tmp_path):
     code = (
         "import sys\n"
         "from gluon_ssd.deploy.mxnet.export import export_detector\n"
-        "from gluon_ssd.models import Detector, build_network, initialize\n"
+        "from gluon_ssd.families.build import build_network\n"
+        "from gluon_ssd.models.detector import Detector\n"
+        "from gluon_ssd.models.first_weights import initialize\n"
         "from tests.deploy.mxnet.test_export import CLASSES, SAVED\n"
         "network = build_network(SAVED.name, classes=CLASSES)\n"
         "initialize(network)\n"

@@ -38,7 +38,7 @@ from gluon_ssd.deploy.mxnet.passes.fold_constants import fold_constants
 from gluon_ssd.deploy.mxnet.passes.join_levels import join_as_rows
 from gluon_ssd.deploy.mxnet.passes.replace_decoder import graft_decoder
 from gluon_ssd.errors import ModelError, OptionError, WeightsError
-from gluon_ssd.models.record import SavedModel, read_symbol_metadata
+from gluon_ssd.models.record import ModelRecord, read_symbol_metadata
 from gluon_ssd.system.files import ensure_directory, write_problem
 
 MODES = ("none", "naive", "entropy")
@@ -70,7 +70,7 @@ class Prepared:
     names: tuple[str, ...]
     params: Params
     input_size_hw: tuple[int, int]
-    saved: SavedModel | None
+    saved: ModelRecord | None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -6,20 +6,18 @@ an image, as the figures of the zoo's table do; both are part of the graph.
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
 from gluon_ssd.deploy.mxnet.export import write_pair
 from gluon_ssd.deploy.mxnet.graph import Graph, parse_graph
 from gluon_ssd.errors import WeightsError
-from gluon_ssd.families.zoo.network import SsdNetwork, shipped_int8_symbol
-from gluon_ssd.models.record import SavedModel
-
-_SHIPPED_PREFIX = "ssd0_"
-"""What every array of the shipped graphs is called after."""
+from gluon_ssd.families.build import family_of
+from gluon_ssd.families.catalog import int8_form
+from gluon_ssd.models.interface import Network
 
 
-def export_zoo_int8(network: SsdNetwork, prefix: str) -> None:
-    """Write the int8 form that GluonCV ships of a network, to be read by `load_deployed`.
+def export_zoo_int8(network: Network, prefix: str) -> None:
+    """Write the published int8 form of a network, to be read by `load_deployed`.
 
     Args:
         network: the fp32 network, with its weights and the published classes.
@@ -28,15 +26,13 @@ def export_zoo_int8(network: SsdNetwork, prefix: str) -> None:
     Raises:
         WeightsError: the graph is of other classes than the network.
     """
-    source = Path(shipped_int8_symbol(f"{network.name}_int8"))
+    published_form = family_of(network).int8_form
+    assert published_form is not None, "the catalog lists an int8 form of this network"
+    source, params = published_form(network)
     graph = parse_graph(source.read_text(encoding="utf-8"), str(source))
     # Written as of this MXNet, whose loader would tell at length that it converts an older file.
     graph.extra.pop("attrs", None)
     _modernise(graph)
-    params = {
-        _SHIPPED_PREFIX + name.removeprefix(network.prefix): parameter.data().asnumpy()
-        for name, parameter in network.collect_params().items()
-    }
     wrong = _wrong_shape(graph, {name: array.shape for name, array in params.items()})
     if wrong:
         raise WeightsError(
@@ -44,18 +40,14 @@ def export_zoo_int8(network: SsdNetwork, prefix: str) -> None:
             f"the {network.spec.dataset} classes"
         )
     nms = next(graph.find("_contrib_box_nms"))
-    saved = SavedModel(
-        name=f"{network.name}_int8",
-        classes=network.classes,
-        input_size_hw=network.input_size_hw,
-        mean=tuple(network.mean),
-        std=tuple(network.std),
+    decoding = replace(
+        network.spec.decoding,
         nms_thresh=nms.number("overlap_thresh", 0.5),
         nms_topk=int(nms.number("topk", -1)),
-        post_nms=100,
         score_thresh=nms.number("valid_thresh", 0.0),
     )
-    write_pair(graph, params, prefix, saved)
+    record = network.record(name=int8_form(network.name).name, decoding=decoding)
+    write_pair(graph, params, prefix, record)
 
 
 def _modernise(graph: Graph) -> None:

@@ -1,7 +1,7 @@
 """Give imported graphs our decoder: recognise GluonCV's detection layer and replace it.
 
 That layer makes one block of rows per class, joins them all and sorts everything. Taking the best
-scores first gives the same bits in a fraction of the time; see gluon_ssd/detection/decoding.py.
+scores first gives the same bits in a fraction of the time; see gluon_ssd/detection/decoder.py.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from gluon_ssd.deploy.mxnet.graph import (
 )
 from gluon_ssd.deploy.mxnet.output_pattern import Unrecognised, expect, kept_rows, sliced
 from gluon_ssd.deploy.mxnet.passes.select_scores_early import chosen_scores
-from gluon_ssd.detection.decoding import STDS, DecodeSettings, decode_boxes, decode_detections
+from gluon_ssd.detection.decoder import decode_boxes, decode_detections
+from gluon_ssd.detection.decoding import STDS, Decoding
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -37,14 +38,14 @@ class DetectionLayer:
         offsets: coded boxes (B, A, 4).
         anchors: (1, A, 4), centre form in pixels.
         num_classes: foreground classes C.
-        settings: thresholds, counts, and how boxes are decoded.
+        decoding: thresholds, counts, and how boxes are decoded.
     """
 
     scores: Output
     offsets: Output
     anchors: Output
     num_classes: int
-    settings: DecodeSettings
+    decoding: Decoding
 
 
 ACTIVATIONS = ("softmax", "sigmoid")
@@ -78,10 +79,9 @@ def graft_decoder(graph: Graph, params: Params, input_shapes: Mapping[str, tuple
             scores,
             offsets,
             anchors,
+            layer.decoding,
             num_classes=layer.num_classes,
-            settings=layer.settings,
             num_anchors=anchors_shape[1],
-            has_background=True,
         ),
         [layer.scores, layer.offsets, layer.anchors],
     )
@@ -133,7 +133,7 @@ def find_detection_layer(graph: Graph) -> DetectionLayer:
         offsets=offsets,
         anchors=anchors,
         num_classes=len(blocks),
-        settings=DecodeSettings(
+        decoding=Decoding(
             nms_thresh=kept.number("overlap_thresh", 0.5),
             nms_topk=int(kept.number("topk", -1)),
             post_nms=post_nms,

@@ -266,21 +266,20 @@ def test_old_model_stays_when_the_new_one_is_refused(zoo_prefix, written, batche
 
 @pytest.fixture(scope="module")
 def detector():
-    from gluon_ssd.detection.decoding import DetectionDecoder
     from gluon_ssd.families.build import build_network
     from gluon_ssd.models.detector import Detector
     from gluon_ssd.models.first_weights import initialize
 
     network = build_network("ssd_300_mobilenet0.25_custom", classes=CLASSES)
     initialize(network, seed=3)
-    return Detector(network, DetectionDecoder(len(CLASSES)))
+    return Detector(network)
 
 
 def _exported(detector, folder: Path, *, fused: bool) -> str:
     from gluon_ssd.deploy.mxnet.export import export_detector
-    from gluon_ssd.models.record import SavedModel
+    from gluon_ssd.models.record import ModelRecord
 
-    saved = SavedModel("ssd_300_mobilenet0.25_custom", CLASSES, INPUT_HW)
+    saved = ModelRecord("ssd_300_mobilenet0.25_custom", CLASSES, INPUT_HW)
     export_detector(detector, str(folder / "m"), fused=fused, saved=saved)
     return str(folder / "m")
 

@@ -12,10 +12,11 @@ from gluon_ssd.compat import mx
 from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.deploy.mxnet.int8.shipped_graphs import export_zoo_int8
 from gluon_ssd.deploy.mxnet.model import load_deployed
+from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.build import build_network
-from gluon_ssd.families.catalog import INT8_NAMES
-from gluon_ssd.families.zoo.network import shipped_int8_symbol
+from gluon_ssd.families.catalog import SPECS
+from gluon_ssd.families.zoo.network import int8_form
 from gluon_ssd.models.first_weights import initialize
 
 NAME = "ssd_512_mobilenet1.0_voc"
@@ -38,7 +39,7 @@ def prefix(network, tmp_path_factory) -> str:
 def test_detections_are_bit_for_bit_those_of_gluoncv(network, prefix):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        original = mx.gluon.SymbolBlock.imports(shipped_int8_symbol(f"{NAME}_int8"), ["data"])
+        original = mx.gluon.SymbolBlock.imports(str(int8_form(network)[0]), ["data"])
     for name, parameter in original.collect_params().items():
         ours = network.collect_params()[network.prefix + name.removeprefix("ssd0_")]
         parameter.set_data(ours.data()) if parameter._data else parameter._load_init(
@@ -57,19 +58,18 @@ def test_record_tells_classes_size_and_suppression(prefix):
     assert saved.name == f"{NAME}_int8"
     assert saved.classes == VOC_CLASSES
     assert saved.input_size_hw == (512, 512)
-    assert (saved.nms_thresh, saved.nms_topk, saved.post_nms) == (0.45, 200, 100)
-    assert saved.score_thresh == 0.01
+    assert saved.decoding == Decoding(
+        nms_thresh=0.45, nms_topk=200, post_nms=100, score_thresh=0.01
+    )
 
 
-@pytest.mark.parametrize("name", INT8_NAMES)
+@pytest.mark.parametrize("name", [spec.int8_of for spec in SPECS.values() if spec.int8_of])
 def test_every_array_of_a_shipped_graph_is_one_of_the_network(name):
-    with open(shipped_int8_symbol(name), encoding="utf-8") as file:
-        nodes = json.load(file)["nodes"]
-    wanted = {node["name"] for node in nodes if node["op"] == "null"} - {"data"}
-    network = build_network(name.removesuffix("_int8"))
-    assert wanted == {
-        "ssd0_" + own.removeprefix(network.prefix) for own in network.collect_params()
-    }
+    network = build_network(name)
+    initialize(network)
+    symbol_file, arrays = int8_form(network)
+    nodes = json.loads(symbol_file.read_text(encoding="utf-8"))["nodes"]
+    assert {node["name"] for node in nodes if node["op"] == "null"} - {"data"} == set(arrays)
 
 
 def test_weights_of_other_classes_are_refused(tmp_path):

@@ -12,12 +12,8 @@ from gluon_ssd.compat import mx
 from gluon_ssd.detection import candidates as select
 from gluon_ssd.detection.boxes import decode_boxes as decode_boxes_numpy
 from gluon_ssd.detection.candidates import run_length
-from gluon_ssd.detection.decoding import (
-    DecodeSettings,
-    DetectionDecoder,
-    decode_boxes,
-    decode_detections,
-)
+from gluon_ssd.detection.decoder import DetectionDecoder, decode_boxes, decode_detections
+from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import ModelError
 
 
@@ -52,20 +48,9 @@ def raw_outputs(rng, batch: int, num_anchors: int, num_classes: int, kind: str):
     return tuple(mx.nd.array(array) for array in (logits, offsets, anchors))
 
 
-def original(raw, num_classes: int, settings: DecodeSettings = DecodeSettings()):  # noqa: B008
+def original(raw, num_classes: int, decoding: Decoding = Decoding()):  # noqa: B008
     logits, offsets, anchors = raw
-    return OriginalLayer(num_classes, settings)(mx.nd.softmax(logits), offsets, anchors)
-
-
-def decoder_of(num_classes: int, settings: DecodeSettings) -> DetectionDecoder:
-    return DetectionDecoder(
-        num_classes,
-        nms_thresh=settings.nms_thresh,
-        nms_topk=settings.nms_topk,
-        post_nms=settings.post_nms,
-        score_thresh=settings.score_thresh,
-        plain_ops=settings.plain_ops,
-    )
+    return OriginalLayer(num_classes, decoding)(mx.nd.softmax(logits), offsets, anchors)
 
 
 def assert_same_bits(found, expected) -> None:
@@ -75,6 +60,8 @@ def assert_same_bits(found, expected) -> None:
             ours.asnumpy().view(np.int32), theirs.asnumpy().view(np.int32)
         )
 
+
+NO_BACKGROUND = Decoding(score_activation="sigmoid")
 
 KINDS = [
     "plain",
@@ -108,8 +95,8 @@ def test_detections_equal_gluoncv_bit_for_bit(
     topk, post_nms = counts
     # GluonCV cannot return more rows than there are candidates; ours returns them all.
     post_nms = min(post_nms, num_anchors * num_classes)
-    chosen = DecodeSettings(thresh, topk, post_nms, plain_ops=bool(seed % 2))
-    decoder = decoder_of(num_classes, chosen)
+    chosen = Decoding(thresh, topk, post_nms, plain_ops=bool(seed % 2))
+    decoder = DetectionDecoder(num_classes, chosen)
     if hybrid:
         decoder.hybridize(static_alloc=True, static_shape=True)
     assert_same_bits(decoder(*raw), original(raw, num_classes, chosen))
@@ -129,8 +116,8 @@ def test_detections_equal_gluoncv_at_real_sizes(num_anchors, num_classes, kind):
 @pytest.mark.parametrize("score_thresh", [0.0, 1e-6, 0.001, 0.05, 0.5])
 def test_detections_equal_gluoncv_at_other_score_thresholds(score_thresh):
     raw = raw_outputs(np.random.default_rng(0), 2, 1200, 20, "quantised")
-    chosen = DecodeSettings(score_thresh=score_thresh)
-    assert_same_bits(decoder_of(20, chosen)(*raw), original(raw, 20, chosen))
+    chosen = Decoding(score_thresh=score_thresh)
+    assert_same_bits(DetectionDecoder(20, chosen)(*raw), original(raw, 20, chosen))
 
 
 def test_nothing_above_the_threshold_gives_empty_rows():
@@ -144,7 +131,7 @@ def test_three_boxes_by_hand():
     anchors = mx.nd.array([[[50, 50, 100, 100], [60, 50, 100, 100], [250, 50, 40, 40]]])
     scores = mx.nd.array([[[0.9, 0.0], [0.8, 0.7], [0.0, 0.6]]])
     ids, found, boxes = decode_detections(
-        mx.nd, scores, mx.nd.zeros((1, 3, 4)), anchors, num_classes=2
+        mx.nd, scores, mx.nd.zeros((1, 3, 4)), anchors, NO_BACKGROUND, num_classes=2
     )
     assert ids.shape == (1, 6, 1)
     # 0.8 goes, being of the class of 0.9; 0.7 of the other class stays.
@@ -162,7 +149,7 @@ def test_sigmoid_scores_have_no_background():
     logits, offsets, anchors = raw_outputs(rng, 2, 960, 6, "quantised")
     logits = logits[:, :, 1:]
     scores = mx.nd.sigmoid(logits)
-    found = DetectionDecoder(6, score_activation="sigmoid")(logits, offsets, anchors)
+    found = DetectionDecoder(6, NO_BACKGROUND)(logits, offsets, anchors)
     with_background = mx.nd.concat(mx.nd.zeros((2, 960, 1)), scores, dim=2)
     assert_same_bits(found, OriginalLayer(6)(with_background, offsets, anchors))
 
@@ -174,7 +161,11 @@ def test_symbols_compute_what_arrays_do(num_anchors):
     scores = mx.nd.softmax(logits)[:, :, 1:]
     names = ("scores", "offsets", "anchors")
     outputs = decode_detections(
-        mx.sym, *(mx.sym.var(name) for name in names), num_classes=20, num_anchors=num_anchors
+        mx.sym,
+        *(mx.sym.var(name) for name in names),
+        NO_BACKGROUND,
+        num_classes=20,
+        num_anchors=num_anchors,
     )
     values = dict(zip(names, (scores, offsets, anchors), strict=True))
     found = mx.sym.Group(list(outputs)).eval(ctx=mx.cpu(), **values)
@@ -191,14 +182,31 @@ def test_boxes_are_decoded_as_by_numpy(plain_ops):
     np.testing.assert_allclose(found[0].asnumpy(), expected, rtol=1e-5, atol=1e-3)
 
 
-def test_set_nms_drops_the_traced_graph():
-    raw = raw_outputs(np.random.default_rng(0), 1, 960, 20, "plain")
-    decoder = DetectionDecoder(20)
-    decoder.hybridize()
-    decoder(*raw)
-    decoder.set_nms(nms_thresh=0.3, nms_topk=50, post_nms=20)
-    wanted = replace(DecodeSettings(), nms_thresh=0.3, nms_topk=50, post_nms=20)
-    assert_same_bits(decoder(*raw), original(raw, 20, wanted))
+def test_boxes_of_all_classes_suppress_one_another_where_asked():
+    anchors = mx.nd.array([[[50, 50, 100, 100], [60, 50, 100, 100], [250, 50, 40, 40]]])
+    scores = mx.nd.array([[[0.9, 0.0], [0.0, 0.8], [0.0, 0.6]]])
+    one_pool = replace(NO_BACKGROUND, per_class=False)
+    ids, found, _ = decode_detections(
+        mx.nd, scores, mx.nd.zeros((1, 3, 4)), anchors, one_pool, num_classes=2
+    )
+    assert ids[0, :, 0].asnumpy().tolist() == [0, 1, -1, -1, -1, -1]
+    np.testing.assert_allclose(found[0, :2, 0].asnumpy(), [0.9, 0.6])
+
+
+@pytest.mark.parametrize(("strict", "kept"), [(True, 2), (False, 1)])
+def test_an_overlap_at_the_threshold_suppresses_unless_it_must_exceed_it(strict, kept):
+    # The lower half of a box: an overlap of exactly 0.5.
+    anchors = mx.nd.array([[[50, 50, 100, 100], [50, 75, 100, 50]]])
+    decoding = replace(NO_BACKGROUND, nms_thresh=0.5, strict=strict)
+    ids, _, _ = decode_detections(
+        mx.nd,
+        mx.nd.array([[[0.9], [0.8]]]),
+        mx.nd.zeros((1, 2, 4)),
+        anchors,
+        decoding,
+        num_classes=1,
+    )
+    assert (ids.asnumpy() >= 0).sum() == kept
 
 
 def test_hybridised_decoder_follows_the_number_of_anchors():
@@ -260,13 +268,13 @@ def test_scores_at_the_threshold_do_not_come_out(score_thresh):
     steps = [np.nextafter(exact, np.float32(0)), exact, np.nextafter(exact, np.float32(1))]
     scores = np.random.default_rng(0).choice(np.array(steps), (2, 960, 6))
     _, offsets, anchors = raw_outputs(np.random.default_rng(0), 2, 960, 5, "plain")
-    chosen = DecodeSettings(score_thresh=score_thresh)
+    chosen = Decoding(score_thresh=score_thresh)
     arrays = mx.nd.array(scores), offsets, anchors
-    found = decode_detections(mx.nd, *arrays, num_classes=5, settings=chosen, has_background=True)
+    found = decode_detections(mx.nd, *arrays, chosen, num_classes=5)
     assert_same_bits(found, OriginalLayer(5, chosen)(*arrays))
     assert set(found[1].asnumpy().flat) <= {steps[2], np.float32(-1)}
 
 
 def test_unknown_activation_is_refused():
     with pytest.raises(ModelError, match="softmax or sigmoid; got 'relu'"):
-        DetectionDecoder(20, score_activation="relu")
+        DetectionDecoder(20, Decoding(score_activation="relu"))

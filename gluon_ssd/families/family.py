@@ -1,0 +1,45 @@
+"""The record of a family: what its networks need beyond the common interface."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gluon_ssd.models.interface import Network
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int32]
+
+TargetMaker = Callable[[FloatArray, IntArray], tuple[IntArray, FloatArray]]
+"""(boxes_px (M, 4), labels (M,)) -> (class targets (A,), box targets (A, 4)) of one image; above 0
+is label + 1, 0 is background and below 0 is ignored. Runs in data workers, without MXNet."""
+
+Loss = Callable[..., dict[str, Any]]
+"""(class_logits, box_offsets, class_targets, box_targets, num_positive) -> named parts, each
+float32 (B,); training minimises their sum. See `detection.multibox_loss.multibox_loss`."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """What a family hands out; its specs hold numbers, decoding and augmentation policy.
+
+    Attributes:
+        build: (spec, classes, batch-norm keywords of Gluon) -> network without weights.
+        target_maker: (spec, anchors float32 (A, 4), centre form, px) -> target maker.
+        loss: of one batch.
+        load_base: (network, path of ImageNet weights) -> arrays taken; None where there are none.
+        int8_form: network -> file of its published int8 symbol, and the arrays of that by name;
+            None where nothing is published.
+    """
+
+    build: Callable[..., Network]
+    target_maker: Callable[[Any, FloatArray], TargetMaker]
+    loss: Loss
+    load_base: Callable[[Network, str | os.PathLike[str]], int] | None = None
+    int8_form: Callable[[Any], tuple[Path, dict[str, FloatArray]]] | None = None

@@ -1,0 +1,136 @@
+"""What a network offers to everything that is not its family: training, export, benchmarks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gluon_ssd.models.first_weights import convolution_value
+from gluon_ssd.models.record import ModelRecord
+from gluon_ssd.models.spec import Spec
+
+
+class Network:
+    """The interface of a network; a family's class derives from it and from a Gluon HybridBlock.
+
+    Calling it with images float32 (B, 3, H, W), normalised, returns in training and in inference
+
+    | name | shape | meaning |
+    |---|---|---|
+    | class_logits | (B, A, C + 1) or (B, A, C) | with the background as class 0, or without |
+    | box_offsets | (B, A, 4) | as `spec.decoding` says |
+    | anchors | (1, A, 4) | centre form, px of the network input |
+
+    Attributes:
+        spec: the record it was built from.
+        classes: foreground class names C.
+        weights_from: where the weights came from, in words.
+    """
+
+    spec: Spec
+    classes: tuple[str, ...]
+    weights_from: str = ""
+
+    # Those of a Gluon block that are used, for type checkers.
+    prefix: str
+    collect_params: Callable[[], Any]
+    hybridize: Callable[..., None]
+    infer_shape: Callable[..., None]
+    save_parameters: Callable[[str], None]
+    _alias: Callable[[], str]
+
+    @property
+    def name(self) -> str:
+        """The registry name."""
+        return self.spec.name
+
+    @property
+    def input_size_hw(self) -> tuple[int, int]:
+        """Nominal (height, width) of the input, px."""
+        return self.spec.input_size_hw
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Mean of RGB in 0..1 that images are normalised with."""
+        return self.spec.mean
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """Standard deviation of RGB in 0..1 that images are normalised with."""
+        return self.spec.std
+
+    def record(self, **changes: Any) -> ModelRecord:
+        """What goes beside the weights; `changes` are fields that differ from the nominal ones."""
+        own: dict[str, Any] = {
+            "name": self.name,
+            "classes": self.classes,
+            "input_size_hw": self.input_size_hw,
+            "mean": self.mean,
+            "std": self.std,
+            "family": self.spec.family,
+            "weights_from": self.weights_from,
+            "decoding": self.spec.decoding,
+        }
+        return ModelRecord(**{**own, **changes})
+
+    def anchors(self, input_size_hw: tuple[int, int] | None = None) -> NDArray[np.float32]:
+        """The anchors of an input size (px, nominal by default), without running the network.
+
+        Returns:
+            float32 (A, 4), centre form, px; equal to the network's third output.
+        """
+        raise NotImplementedError
+
+    def num_anchors(self, input_size_hw: tuple[int, int] | None = None) -> int:
+        """How many anchors an input of that size (px, nominal by default) has."""
+        return len(self.anchors(input_size_hw))
+
+    def class_heads(self) -> Mapping[str, int]:
+        """Structural name of each weight and bias of the class heads -> anchor shapes of a cell.
+
+        Their rows are shape * N + class, where N counts the classes and the background, if any.
+        """
+        raise NotImplementedError
+
+    def anchor_constants(self) -> Sequence[str]:
+        """Structural names of constants that hold anchors; a parameter file may replace them."""
+        return ()
+
+    def first_value(self, name: str, shape: tuple[int, ...], seed: int) -> NDArray[np.float32]:
+        """First value of one parameter.
+
+        Args:
+            name: structural name; with the seed it decides what is drawn.
+            shape: its full shape.
+            seed: any integer >= 0.
+        """
+        return convolution_value(name, shape, seed, is_head=name in self.class_heads())
+
+    def structural_names(self, names: Sequence[str]) -> dict[str, str]:
+        """Name in a file -> structural name, whatever form the file has.
+
+        Exports and the older `save_params` name an array after its block, as in
+        `ssdnetwork0_conv0_weight`, or the same without the first part.
+        """
+        if any("." in name for name in names):
+            return {name: name for name in names}
+        known = {
+            parameter.name.removeprefix(self.prefix): name
+            for name, parameter in parameters_of(self).items()
+        }
+        tails = {name: re.sub(self._file_prefix(), "", name) for name in names}
+        return {name: known.get(tail, name) for name, tail in tails.items()}
+
+    def _file_prefix(self) -> str:
+        """Pattern of what names of exported arrays start with."""
+        return rf"^{self._alias()}\d+_"
+
+
+def parameters_of(network: Any) -> dict[str, Any]:
+    """Structural name -> Gluon parameter, for any network."""
+    found: dict[str, Any] = network._collect_params_with_prefix()
+    return found
