@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 from gluon_ssd.errors import DataError, WeightsError
 from gluon_ssd.families.zoo.network import SsdNetwork
-from gluon_ssd.families.zoo.spec import MEAN, STD
 from gluon_ssd.system.files import atomic_write, read_json
 
 _ATTRIBUTE = "gluon_ssd_model"
@@ -36,8 +36,8 @@ class SavedModel:
     name: str
     classes: tuple[str, ...]
     input_size_hw: tuple[int, int]
-    mean: tuple[float, ...] = MEAN
-    std: tuple[float, ...] = STD
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
     nms_thresh: float = 0.45
     nms_topk: int = 400
     post_nms: int = 100

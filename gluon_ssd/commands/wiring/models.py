@@ -16,10 +16,10 @@ from gluon_ssd.deploy.mxnet.export import export_detector
 from gluon_ssd.deploy.mxnet.int8.shipped_graphs import export_zoo_int8
 from gluon_ssd.deploy.mxnet.model import DeployedModel, load_deployed
 from gluon_ssd.detection.decoding import DetectionDecoder
+from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.build import build_network
 from gluon_ssd.families.zoo.network import SsdNetwork
-from gluon_ssd.families.zoo.spec import MEAN, STD
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.first_weights import initialize
 from gluon_ssd.models.params_file import read_params, some_of
@@ -85,8 +85,8 @@ def deployed_model(prefix: str, size: int | None, *, fuse: bool, ctx: Any) -> Mo
         deployed=deployed,
         classes=saved.classes if saved else None,
         size=size,
-        mean=saved.mean if saved else MEAN,
-        std=saved.std if saved else STD,
+        mean=saved.mean if saved else IMAGENET_MEAN,
+        std=saved.std if saved else IMAGENET_STD,
     )
 
 

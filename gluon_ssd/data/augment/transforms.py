@@ -27,12 +27,10 @@ from gluon_ssd.data.augment.color import (
 from gluon_ssd.data.augment.crop import Window, crop_boxes, draw_canvas, draw_crop
 from gluon_ssd.data.augment.settings import Augmentation
 from gluon_ssd.detection.boxes import flip_boxes_horizontally, resize_boxes
+from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 
 __all__ = ["Augmentation", "TrainDraw", "apply_train", "draw_train", "eval_transform"]
 __all__ += ["train_transform", "transform_boxes"]
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 # In the order of MXNet's codes 0-4, of which training draws one evenly.
 INTERPOLATIONS = (

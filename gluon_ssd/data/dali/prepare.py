@@ -15,12 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gluon_ssd.data.augment.crop import Window, crop_boxes
-from gluon_ssd.data.augment.transforms import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    TrainDraw,
-    transform_boxes,
-)
+from gluon_ssd.data.augment.transforms import TrainDraw, transform_boxes
 from gluon_ssd.data.dali.graphs import DrawGraph, PixelInputs
 from gluon_ssd.data.dali.index import DaliIndex
 from gluon_ssd.data.dali.settings import (
@@ -35,6 +30,7 @@ from gluon_ssd.data.images import read_encoded
 from gluon_ssd.data.loading.batch_plan import BatchPlan, Share
 from gluon_ssd.data.loading.samples import MakesTargets
 from gluon_ssd.data.loading.stand_in import Used, use_first_good
+from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 from gluon_ssd.errors import DataError
 
 

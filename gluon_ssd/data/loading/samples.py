@@ -13,14 +13,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from gluon_ssd.data.augment.settings import Augmentation
-from gluon_ssd.data.augment.transforms import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    eval_transform,
-    train_transform,
-)
+from gluon_ssd.data.augment.transforms import eval_transform, train_transform
 from gluon_ssd.data.dataset import Dataset
 from gluon_ssd.data.images import read_image
+from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 
 Spec = dict[str, tuple[tuple[int, ...], Any]]
 

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.anchors import Shapes, anchor_grid, lite_shapes, ssd_shapes
-from gluon_ssd.families.zoo.spec import MEAN, STD, NetworkSpec
+from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
+from gluon_ssd.families.zoo.spec import NetworkSpec
 from gluon_ssd.families.zoo.tiny import tiny_features
 
 with warnings.catch_warnings():
@@ -129,8 +130,8 @@ class SsdNetwork(SSD):
         self.classes: tuple[str, ...] = tuple(classes)
         self.input_size_hw = (spec.size, spec.size)
         self._num_anchors: dict[tuple[int, int], int] = {}
-        self.mean = MEAN
-        self.std = STD
+        self.mean = IMAGENET_MEAN
+        self.std = IMAGENET_STD
 
     @property
     def name(self) -> str:

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-MEAN = (0.485, 0.456, 0.406)  # of RGB in 0..1, ImageNet
-STD = (0.229, 0.224, 0.225)
-
 _R3 = (1.0, 2.0, 0.5)
 _R5 = (1.0, 2.0, 0.5, 3.0, 1.0 / 3)
 _SIX_LEVELS = (_R3, _R5, _R5, _R5, _R3, _R3)

@@ -13,8 +13,6 @@ from gluon_ssd.data.augment.color import ColorDraw, color_matrix, draw_color
 from gluon_ssd.data.augment.crop import Window, crop_boxes, draw_canvas, draw_crop
 from gluon_ssd.data.augment.settings import Augmentation
 from gluon_ssd.data.augment.transforms import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
     TrainDraw,
     apply_train,
     draw_train,
@@ -23,6 +21,7 @@ from gluon_ssd.data.augment.transforms import (
     transform_boxes,
 )
 from gluon_ssd.detection.boxes import iou_matrix
+from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 from gluon_ssd.errors import OptionError
 from tests.data.slow_transforms import slow_colors, slow_train
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_ssd.data.augment.transforms import IMAGENET_STD, apply_train, eval_transform
+from gluon_ssd.data.augment.transforms import apply_train, eval_transform
 from gluon_ssd.data.dali.graphs import DrawGraph, PixelGraph, PixelInputs, load_dali
 from gluon_ssd.data.dali.loader import DaliLoader
 from gluon_ssd.data.dali.prepare import DaliSamples
@@ -29,6 +29,7 @@ from gluon_ssd.data.loading.samples import EvalSamples
 from gluon_ssd.data.sources.custom import open_dataset
 from gluon_ssd.detection.boxes import resize_boxes
 from gluon_ssd.detection.matching import TargetMaker
+from gluon_ssd.detection.normalization import IMAGENET_STD
 from gluon_ssd.errors import DataError, EnvironmentProblem
 
 SIZE = (64, 96)
