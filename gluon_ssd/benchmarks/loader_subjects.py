@@ -18,10 +18,9 @@ from gluon_ssd.benchmarks.loaders import (
     summarise,
 )
 from gluon_ssd.compat import mx
-from gluon_ssd.data.augment.settings import Augmentation
+from gluon_ssd.data.augment.settings import Augmentation, DaliAugmentation
 from gluon_ssd.data.dali.loader import DaliLoader
 from gluon_ssd.data.dali.prepare import DaliSamples
-from gluon_ssd.data.dali.settings import DaliAugmentation
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import TrainSamples

@@ -65,7 +65,7 @@ def _real_batches(command: EvalCommand, model: Model, batch: int) -> list[Any]:
         command.data,
         dataset.subset(range(count)),
         batch_size=batch,
-        size=model.size,
+        input_size_hw=(model.size, model.size),
         normalization=(model.mean, model.std),
     )
     with loader:

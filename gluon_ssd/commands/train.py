@@ -22,6 +22,7 @@ from gluon_ssd.data.dali.graphs import load_dali
 from gluon_ssd.data.dali.loader import DaliLoader
 from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.loader import Loader
+from gluon_ssd.detection.matching import TargetMaker
 from gluon_ssd.errors import DivergedError, Interrupted, OptionError
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.result import Evaluation
@@ -176,7 +177,11 @@ def run_training(
     anchors = network.anchors((side, side))
     normalization = (network.mean, network.std)
     train_loader: Loader | DaliLoader
-    known: dict[str, Any] = {"anchors_px": anchors, "normalization": normalization, "share": share}
+    known: dict[str, Any] = {
+        "target_maker": TargetMaker(anchors),
+        "normalization": normalization,
+        "share": share,
+    }
     if command.train.dali:
         train_loader = dali_loader(command, data.train, contexts, **known)
     else:
@@ -185,7 +190,7 @@ def run_training(
         command.data,
         data.val,
         batch_size=command.optimizer.batch_size // team.size,
-        size=side,
+        input_size_hw=(side, side),
         normalization=normalization,
         share=share,
     )

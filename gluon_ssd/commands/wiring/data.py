@@ -5,26 +5,25 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from gluon_ssd.data.augment.settings import Augmentation
+from gluon_ssd.data.augment.policies import POLICIES, Policy
 from gluon_ssd.data.check import check_dataset
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.loader import Loader
-from gluon_ssd.data.loading.samples import EvalSamples, TrainSamples
+from gluon_ssd.data.loading.samples import EvalSamples, MakesTargets, TrainSamples
 from gluon_ssd.data.sources.custom import open_dataset
-from gluon_ssd.detection.matching import TargetMaker
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.options.shared import DataOptions
 from gluon_ssd.options.train import TrainCommand, TrainDataOptions
 from gluon_ssd.system.progress import progress_bar
 
 _log = logging.getLogger(__name__)
+
+Normalization = tuple[Sequence[float], Sequence[float]]  # mean and std of RGB in [0, 1]
 
 _QUIET_S = 1.0  # a check that takes no longer shows no bar
 
@@ -219,8 +218,8 @@ def training_loader(
     command: TrainCommand,
     dataset: ListedDataset,
     *,
-    anchors_px: np.ndarray,
-    normalization: tuple,
+    target_maker: MakesTargets,
+    normalization: Normalization,
     share: Share = Share(),  # noqa: B008  (immutable)
 ) -> Loader:
     """Batches of augmented images with their targets.
@@ -228,22 +227,20 @@ def training_loader(
     Args:
         command: the options.
         dataset: the training set.
-        anchors_px: float32 (A, 4), centre format, pixels of the network input.
+        target_maker: (boxes, labels) -> (class targets, box targets), as TrainSamples wants it.
         normalization: (mean, std) of the network, RGB, for values in [0, 1].
         share: what this process gets of a step, and in how many batches.
     """
-    mean, std = normalization
     size = command.model.data_shape
-    samples = TrainSamples(
-        (size, size),
-        _augmentation(command.data),
-        TargetMaker(anchors_px),
-        mean,
-        std,
-    )
+    native = augmentation(command.data).native
     return Loader(
         dataset,
-        samples,
+        TrainSamples(
+            (size, size),
+            replace(native, crop_tries=command.data.crop_tries),
+            target_maker,
+            *normalization,
+        ),
         batch_size=command.optimizer.batch_size * share.parts,
         shuffle=True,
         seed=command.train.seed,
@@ -255,18 +252,10 @@ def training_loader(
     )
 
 
-def _augmentation(options: TrainDataOptions) -> Augmentation:
-    if options.augmentation == "legacy":
-        return Augmentation(hue=options.hue, crop_tries=options.crop_tries)
-    return Augmentation(
-        hue="narrow",
-        brightness=16.0,
-        contrast=(0.75, 1.25),
-        saturation=(0.75, 1.25),
-        expand_probability=0.0,
-        crop_scale=(0.6, 1.0),
-        crop_tries=options.crop_tries,
-    )
+def augmentation(options: TrainDataOptions) -> Policy:
+    """The policy of --augmentation, with the hue of --hue."""
+    policy = POLICIES[options.augmentation]
+    return policy.with_narrow_hue() if options.hue == "narrow" else policy
 
 
 def evaluation_loader(
@@ -274,15 +263,14 @@ def evaluation_loader(
     dataset: ListedDataset,
     *,
     batch_size: int,
-    size: int,
-    normalization: tuple,
+    input_size_hw: tuple[int, int],
+    normalization: Normalization,
     share: Share = Share(),  # noqa: B008  (immutable)
 ) -> Loader:
     """Every image once, in order, resized and normalised as legacy validation does."""
-    mean, std = normalization
     return Loader(
         dataset,
-        EvalSamples((size, size), mean, std),
+        EvalSamples(input_size_hw, *normalization),
         batch_size=min(batch_size, len(dataset)),
         shuffle=False,
         seed=0,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gluon_ssd.data.augment.settings import HUE_RANGES, Augmentation
+from gluon_ssd.data.augment.settings import Augmentation
 
 LUMA = np.array([0.299, 0.587, 0.114])
 # NTSC YIQ and back, with the three digits of the legacy code, so not quite each other's inverse.
@@ -44,7 +44,7 @@ class ColorDraw:
 
 def draw_color(rng: np.random.Generator, augmentation: Augmentation) -> ColorDraw:
     """Draw the colour steps of one image."""
-    hue_range = math.radians(HUE_RANGES[augmentation.hue])
+    hue_range = math.radians(augmentation.hue)
     ranges = (
         (-augmentation.brightness, augmentation.brightness),
         augmentation.contrast,

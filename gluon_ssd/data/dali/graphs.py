@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gluon_ssd.data.dali.settings import DaliAugmentation, Draws
+from gluon_ssd.data.augment.settings import DaliAugmentation
+from gluon_ssd.data.dali.draws import Draws
 from gluon_ssd.errors import EnvironmentProblem
 
 _MISSING = (

@@ -15,16 +15,11 @@ from typing import NamedTuple
 import numpy as np
 
 from gluon_ssd.data.augment.crop import Window, crop_boxes
+from gluon_ssd.data.augment.settings import DaliAugmentation
 from gluon_ssd.data.augment.transforms import TrainDraw, transform_boxes
+from gluon_ssd.data.dali.draws import Draws, Geometry, geometry, stack_geometries
 from gluon_ssd.data.dali.graphs import DrawGraph, PixelInputs
 from gluon_ssd.data.dali.index import DaliIndex
-from gluon_ssd.data.dali.settings import (
-    DaliAugmentation,
-    Draws,
-    Geometry,
-    geometry,
-    stack_geometries,
-)
 from gluon_ssd.data.dataset import Dataset
 from gluon_ssd.data.images import read_encoded
 from gluon_ssd.data.loading.batch_plan import BatchPlan, Share

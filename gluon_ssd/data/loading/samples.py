@@ -7,7 +7,7 @@ numbers and arrays only, so that they pickle into workers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -36,17 +36,9 @@ class SampleMaker(Protocol):
         ...
 
 
-class MakesTargets(Protocol):
-    """A target maker, such as gluon_ssd.detection.matching.TargetMaker."""
-
-    @property
-    def num_anchors(self) -> int:
-        """A, the length of both targets."""
-        ...
-
-    def __call__(self, boxes_px: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Class targets (A,) and box targets (A, 4) of one image."""
-        ...
+MakesTargets = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""(boxes in pixels of the network input float32 (M, 4), labels int32 (M,)) -> (class targets int32
+(A,), box targets float32 (A, 4)); it must pickle. A family of detectors hands it out."""
 
 
 class TrainSamples:
@@ -79,11 +71,12 @@ class TrainSamples:
     @property
     def spec(self) -> Spec:
         """image (3, H, W) float32, class_targets (A,) int32, box_targets (A, 4) float32."""
-        num_anchors = self._make_targets.num_anchors
+        nothing = np.zeros((0, 4), np.float32), np.zeros(0, np.int32)
+        class_targets, box_targets = self._make_targets(*nothing)
         return {
             "image": ((3, *self._size_hw), np.float32),
-            "class_targets": ((num_anchors,), np.int32),
-            "box_targets": ((num_anchors, 4), np.float32),
+            "class_targets": (class_targets.shape, np.int32),
+            "box_targets": (box_targets.shape, np.float32),
         }
 
     def __call__(

@@ -11,6 +11,7 @@ import pytest
 from gluon_ssd.compat import mx
 from gluon_ssd.data.augment.color import ColorDraw, color_matrix, draw_color
 from gluon_ssd.data.augment.crop import Window, crop_boxes, draw_canvas, draw_crop
+from gluon_ssd.data.augment.policies import POLICIES
 from gluon_ssd.data.augment.settings import Augmentation
 from gluon_ssd.data.augment.transforms import (
     TrainDraw,
@@ -316,7 +317,7 @@ def test_colors_are_distributed_as_gluoncv_draws_them():
 
 def test_defaults_are_the_documented_ones():
     assert Augmentation() == Augmentation(
-        hue="legacy",
+        hue=3240,
         color_probability=0.5,
         brightness=32,
         contrast=(0.5, 1.5),
@@ -367,7 +368,7 @@ def test_legacy_hue_covers_the_circle_and_narrow_hue_does_not(rng):
 
     on_circle = np.histogram(angles(LEGACY) % 360, bins=6, range=(0, 360))[0]
     assert on_circle.min() > 0.7 * on_circle.max()
-    narrow = angles(Augmentation(hue="narrow"))
+    narrow = angles(POLICIES["legacy"].with_narrow_hue().native)
     assert -18 <= narrow.min() < -17 and 17 < narrow.max() <= 18
 
 
@@ -383,13 +384,6 @@ def test_constrained_crop_reaches_its_floor(rng):
     assert 50 <= reached <= 130
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"hue": "wide"}, "unknown hue augmentation 'wide'; choose one of legacy, narrow"),
-        ({"crop_tries": 0}, "crop_tries must be at least 1; got 0"),
-    ],
-)
-def test_wrong_settings_are_named(settings, message):
-    with pytest.raises(OptionError, match=message):
-        Augmentation(**settings)
+def test_wrong_settings_are_named():
+    with pytest.raises(OptionError, match="crop_tries must be at least 1; got 0"):
+        Augmentation(crop_tries=0)

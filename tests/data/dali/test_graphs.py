@@ -10,17 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
+from gluon_ssd.data.augment.settings import DaliAugmentation
 from gluon_ssd.data.augment.transforms import apply_train, eval_transform
+from gluon_ssd.data.dali.draws import Draws, geometry, stack_geometries
 from gluon_ssd.data.dali.graphs import DrawGraph, PixelGraph, PixelInputs, load_dali
 from gluon_ssd.data.dali.loader import DaliLoader
 from gluon_ssd.data.dali.prepare import DaliSamples
-from gluon_ssd.data.dali.settings import (
-    UNCHANGED,
-    DaliAugmentation,
-    Draws,
-    geometry,
-    stack_geometries,
-)
 from gluon_ssd.data.dataset import Annotation, ListedDataset, ListedItem
 from gluon_ssd.data.images import read_encoded, read_image
 from gluon_ssd.data.loading.batch_plan import Share
@@ -36,12 +31,13 @@ SIZE = (64, 96)
 NUM_IMAGES = 14
 BATCH = 4
 NEUTRAL = {name: (1.0, 1.0) for name in ("brightness", "contrast", "saturation")}
+UNCHANGED = DaliAugmentation(
+    zoom_probability=0.0, crop_overlaps=(), flip_probability=0.0, hue=(0.0, 0.0), **NEUTRAL
+)
 
 
 class Boxes:
     """A target maker that shows what it was given: label + 1 and the boxes, then zeros."""
-
-    num_anchors = 3
 
     def __call__(self, boxes_px, labels):
         classes, boxes = np.zeros(3, np.int32), np.zeros((3, 4), np.float32)

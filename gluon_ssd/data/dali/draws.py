@@ -1,13 +1,8 @@
-"""The random changes of the DALI path: every range and probability, named once.
-
-They are those of the published DALI training with the zoom-out of the native path added; how they
-differ from the native ones is told in docs/dali.md.
-"""
+"""What DALI draws for a batch, and how an image becomes a training image by it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -15,49 +10,6 @@ import numpy as np
 from gluon_ssd.data.augment.color import ColorDraw
 from gluon_ssd.data.augment.crop import Window
 from gluon_ssd.data.augment.transforms import TrainDraw
-
-Range = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class DaliAugmentation:
-    """Ranges of the random training transform; the defaults are those of the published recipe.
-
-    Attributes:
-        zoom_probability, zoom_ratio: chance of a larger canvas, and its range of side ratios.
-        crop_overlaps: least IoU of the crop with every box; one is drawn for each attempt, or no
-            crop at all. Empty: never crop.
-        crop_attempts: windows drawn for one overlap before another one is.
-        crop_scale: range of the sides of the crop over those of the canvas.
-        crop_aspect: range of width over height of the crop, both relative to the canvas.
-        brightness, contrast, saturation: ranges of the factors; 1 changes nothing.
-        hue: range of the turn of the colour circle, in degrees.
-        flip_probability: chance of a left-right flip.
-    """
-
-    zoom_probability: float = 0.5
-    zoom_ratio: Range = (1.0, 4.0)
-    crop_overlaps: tuple[float, ...] = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)
-    crop_attempts: int = 1
-    crop_scale: Range = (0.3, 1.0)
-    crop_aspect: Range = (0.5, 2.0)
-    brightness: Range = (0.875, 1.125)
-    contrast: Range = (0.5, 1.5)
-    saturation: Range = (0.5, 1.5)
-    hue: Range = (-0.5, 0.5)
-    flip_probability: float = 0.5
-
-
-UNCHANGED = DaliAugmentation(
-    zoom_probability=0.0,
-    crop_overlaps=(),
-    brightness=(1.0, 1.0),
-    contrast=(1.0, 1.0),
-    saturation=(1.0, 1.0),
-    hue=(0.0, 0.0),
-    flip_probability=0.0,
-)
-"""Nothing random: the whole image, resized."""
 
 
 class Draws(NamedTuple):
