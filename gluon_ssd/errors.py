@@ -16,11 +16,21 @@ print it on stderr; anything else that escapes them is a bug and keeps its trace
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class SsdError(Exception):
-    """Base of every error this project raises on purpose."""
+    """Base of every error this project raises on purpose.
+
+    Attributes:
+        settings: names of the values that the reader could change, such as "batch_size".
+    """
 
     exit_code = 2
+
+    def __init__(self, *args: object, settings: Sequence[str] = ()) -> None:
+        super().__init__(*args)
+        self.settings = tuple(settings)
 
 
 class OptionError(SsdError):

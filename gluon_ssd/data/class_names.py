@@ -1,4 +1,4 @@
-"""Class names of the published data sets."""
+"""Class names of the published data sets, in label order."""
 
 from __future__ import annotations
 

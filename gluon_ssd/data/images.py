@@ -99,6 +99,12 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int] | None:
         raise _unusable(path, str(problem)) from None
 
 
+def measure_image(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """As image_size, but an image of another format is decoded for its size."""
+    height, width = image_size(path) or read_image(path).shape[:2]
+    return height, width
+
+
 def size_of_file(path: str | os.PathLike[str]) -> tuple[int, int] | None:
     """As image_size, but None for an unusable file too; for annotations that tell no size."""
     try:

@@ -11,11 +11,11 @@ from pathlib import Path
 from gluon_ssd.data.augment.policies import POLICIES, Policy
 from gluon_ssd.data.check import check_dataset
 from gluon_ssd.data.classes import read_classes_file
-from gluon_ssd.data.dataset import ListedDataset
+from gluon_ssd.data.dataset import ListedDataset, Selection
 from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples, MakesTargets, TrainSamples
-from gluon_ssd.data.sources.custom import open_dataset
+from gluon_ssd.data.sources.catalog import SOURCES, open_dataset
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.options.shared import DataOptions
 from gluon_ssd.options.train import TrainCommand, TrainDataOptions
@@ -49,9 +49,20 @@ def training_data(command: TrainCommand) -> TrainingData:
             image is and --on-bad-image says error.
     """
     options = command.data
-    train = _open(options, train=True, splits=options.splits, classes=_named_classes(options))
+    wanted = Selection(
+        _root(options),
+        train=True,
+        splits=options.splits,
+        classes=_named_classes(options),
+        keep_empty=options.keep_empty,
+        use_crowd=not options.no_crowd,
+    )
+    train = _open(options, wanted)
     # The training classes decide, so that labels mean the same in both sets.
-    val = _open(options, train=False, splits=options.val_splits, classes=train.classes)
+    val = _open(
+        options,
+        replace(wanted, train=False, splits=options.val_splits, classes=train.classes),
+    )
     train = _checked(train, options, "training")
     val = _checked(val, options, "validation")
     if options.on_bad_image and not options.keep_empty:
@@ -90,13 +101,15 @@ def evaluation_set(
         DataError: the data is not there, or its classes are not the model's.
     """
     named = _named_classes(options)
-    if named is None and classes is not None and options.dataset in ("custom", "shapes"):
+    if named is None and classes is not None and SOURCES[options.dataset].classes is None:
         named = tuple(classes)
-    dataset = _open(options, train=train, splits=options.splits, classes=named)
+    dataset = _open(
+        options, Selection(_root(options), train=train, splits=options.splits, classes=named)
+    )
     if classes is None:
         _check_count(dataset, num_classes)
     else:
-        _refuse_strangers(dataset, classes)
+        _refuse_other_classes(dataset, classes)
     if classes is not None and tuple(dataset.classes) != tuple(classes):
         raise DataError(
             f"the model knows {len(classes)} classes ({_some(classes)}), the data set has "
@@ -122,7 +135,7 @@ def _check_count(dataset: ListedDataset, num_classes: int | None) -> None:
     )
 
 
-def _refuse_strangers(dataset: ListedDataset, classes: Sequence[str]) -> None:
+def _refuse_other_classes(dataset: ListedDataset, classes: Sequence[str]) -> None:
     """Raise DataError when every label of the data set is of a class the model does not know."""
     unknown = [problem for problem in dataset.problems if problem.reason == "unknown class"]
     if unknown and not _has_labels(dataset):
@@ -140,7 +153,7 @@ def _some(names: Sequence[str]) -> str:
 def _named_classes(options: DataOptions) -> tuple[str, ...] | None:
     if not options.classes:
         return None
-    if options.dataset in ("voc", "coco"):
+    if SOURCES[options.dataset].classes is not None:
         raise OptionError(
             f"--classes cannot change the classes of --dataset {options.dataset}; "
             "use --dataset custom"
@@ -148,18 +161,12 @@ def _named_classes(options: DataOptions) -> tuple[str, ...] | None:
     return read_classes_file(options.classes)
 
 
-def _open(
-    options: DataOptions, *, train: bool, splits: str, classes: Sequence[str] | None
-) -> ListedDataset:
-    dataset = open_dataset(
-        options.dataset,
-        Path(options.dataset_root).expanduser(),
-        train=train,
-        splits=splits,
-        classes=classes,
-        keep_empty=getattr(options, "keep_empty", False),
-        use_crowd=not getattr(options, "no_crowd", False),
-    )
+def _root(options: DataOptions) -> Path:
+    return Path(options.dataset_root).expanduser()
+
+
+def _open(options: DataOptions, selection: Selection) -> ListedDataset:
+    dataset = open_dataset(options.dataset, selection)
     if len(dataset) == 0:
         raise DataError(
             f"the {options.dataset} data set under {options.dataset_root} has no image to use; "

@@ -19,7 +19,8 @@ from gluon_ssd.data.dali.draws import Draws
 from gluon_ssd.errors import EnvironmentProblem
 
 _MISSING = (
-    "--dali needs NVIDIA DALI with its MXNet plugin, which is not installed here ({}); "
+    "training through DALI needs NVIDIA DALI with its MXNet plugin, which is not installed here "
+    "({}); "
     "install it with: bash scripts/setup.sh --extras dali"
 )
 

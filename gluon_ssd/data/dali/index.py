@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gluon_ssd.data.dataset import Dataset
-from gluon_ssd.data.images import image_size, read_image
+from gluon_ssd.data.images import measure_image
 from gluon_ssd.errors import DataError
 
 
@@ -73,7 +73,6 @@ def _in_shares(boxes_px: np.ndarray, size_hw: tuple[int, int] | None) -> np.ndar
 def _size_of(path: str) -> tuple[int, int] | None:
     """Of an image whose annotation does not tell; None if the file is of no use."""
     try:
-        height, width = image_size(path) or read_image(path).shape[:2]
+        return measure_image(path)
     except DataError:
         return None
-    return height, width

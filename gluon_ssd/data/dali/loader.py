@@ -152,15 +152,16 @@ class DaliLoader(EpochByEpoch):
         if broken is None:
             return DataError(
                 f"DALI failed on one of {', '.join(paths[:4])}, ..., all of which it can decode "
-                f"alone ({_reason(error)}); train without --dali"
+                f"alone ({_reason(error)}); train without DALI",
+                settings=("dali",),
             )
         message = (
             f"DALI cannot decode the image {broken}: {_reason(error)}; replace the file, take it "
-            "out of the data set, or train without --dali"
+            "out of the data set, or train without DALI"
         )
         if self._skip_bad:
             return _BadFile(message, indices[paths.index(broken)])
-        return DataError(message)
+        return DataError(message, settings=("dali",))
 
 
 class _BadFile(DataError):

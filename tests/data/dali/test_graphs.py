@@ -16,12 +16,12 @@ from gluon_ssd.data.dali.draws import Draws, geometry, stack_geometries
 from gluon_ssd.data.dali.graphs import DrawGraph, PixelGraph, PixelInputs, load_dali
 from gluon_ssd.data.dali.loader import DaliLoader
 from gluon_ssd.data.dali.prepare import DaliSamples
-from gluon_ssd.data.dataset import Annotation, ListedDataset, ListedItem
+from gluon_ssd.data.dataset import Annotation, ListedDataset, ListedItem, Selection
 from gluon_ssd.data.images import read_encoded, read_image
 from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples
-from gluon_ssd.data.sources.custom import open_dataset
+from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.detection.boxes import resize_boxes
 from gluon_ssd.detection.matching import TargetMaker
 from gluon_ssd.detection.normalization import IMAGENET_STD
@@ -114,7 +114,9 @@ def anchors():
 
 @pytest.mark.dali
 def test_without_augmentation_targets_are_the_same_and_pixels_nearly(shared_dir):
-    dataset = open_dataset("voc", shared_dir / "data/voc-mini", train=False, splits="2007_test")
+    dataset = open_dataset(
+        "voc", Selection(shared_dir / "data/voc-mini", train=False, splits="2007_test")
+    )
     dataset = dataset.subset(range(0, 96, 4))
     size, targets = (300, 300), TargetMaker(anchors() * 3)
     samples = DaliSamples(size, UNCHANGED, targets)
@@ -367,5 +369,5 @@ def test_a_bad_file_is_skipped_and_nothing_else_changes(damaged, squares, caplog
 
 def test_missing_dali_is_one_line_with_the_way_out(monkeypatch):
     monkeypatch.setitem(sys.modules, "nvidia.dali", None)
-    with pytest.raises(EnvironmentProblem, match=r"--dali needs .*setup\.sh --extras dali$"):
+    with pytest.raises(EnvironmentProblem, match=r"through DALI needs .*setup\.sh --extras dali$"):
         load_dali()
