@@ -45,11 +45,7 @@ def read_image(path: str | os.PathLike[str], *, upright: bool = False) -> np.nda
     Raises:
         DataError: naming the file when it is missing, no image, or cut off.
     """
-    data = _read_bytes(path)
-    try:
-        _measure(io.BytesIO(data))
-    except _Damaged as problem:
-        raise _unusable(path, str(problem)) from None
+    data, _ = _read_measured(path)
     flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
@@ -70,15 +66,8 @@ def read_encoded(path: str | os.PathLike[str]) -> tuple[np.ndarray, tuple[int, i
         DataError: naming the file when it is missing, no image, or cut off. JPEG and PNG are
             judged by their headers and end markers, other formats by decoding them.
     """
-    data = _read_bytes(path)
-    try:
-        size_hw = _measure(io.BytesIO(data))
-    except _Damaged as problem:
-        raise _unusable(path, str(problem)) from None
-    if size_hw is None:
-        height, width = read_image(path).shape[:2]
-        size_hw = (height, width)
-    return np.frombuffer(data, dtype=np.uint8), size_hw
+    data, size_hw = _read_measured(path)
+    return np.frombuffer(data, dtype=np.uint8), size_hw or measure_image(path)
 
 
 def image_size(path: str | os.PathLike[str]) -> tuple[int, int] | None:
@@ -113,12 +102,16 @@ def size_of_file(path: str | os.PathLike[str]) -> tuple[int, int] | None:
         return None
 
 
-def _read_bytes(path: str | os.PathLike[str]) -> bytes:
+def _read_measured(path: str | os.PathLike[str]) -> tuple[bytes, tuple[int, int] | None]:
+    """The bytes of an image file that is whole, and its size as from image_size."""
     try:
         with open(path, "rb") as file:
-            return file.read()
+            data = file.read()
+        return data, _measure(io.BytesIO(data))
     except OSError as error:
         raise _cannot_read(path, error) from error
+    except _Damaged as problem:
+        raise _unusable(path, str(problem)) from None
 
 
 def _cannot_read(path: str | os.PathLike[str], error: OSError) -> DataError:

@@ -69,20 +69,22 @@ class Geometry(NamedTuple):
     place: tuple[float, float]
 
 
-def geometry(draw: TrainDraw, image_hw: tuple[int, int], size_hw: tuple[int, int]) -> Geometry:
+def geometry(
+    draw: TrainDraw, image_hw: tuple[int, int], input_size_hw: tuple[int, int]
+) -> Geometry:
     """Take the part of the image out of a crop of its canvas, so that no canvas is ever made.
 
     Args:
         draw: from `Draws.train_draw` for an image of this size; its crop shows some of the image.
         image_hw: of the image.
-        size_hw: of the result.
+        input_size_hw: of the result.
     """
     crop_low = (draw.crop.y, draw.crop.x)
     crop_size = (draw.crop.height, draw.crop.width)
     axes = [
         _axis(low - place, length, image, result)
         for low, length, place, image, result in zip(
-            crop_low, crop_size, draw.place_xy[::-1], image_hw, size_hw, strict=True
+            crop_low, crop_size, draw.place_xy[::-1], image_hw, input_size_hw, strict=True
         )
     ]
     start, shape, size, roi_low, roi_high, place = zip(*axes, strict=True)

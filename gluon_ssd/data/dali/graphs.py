@@ -143,7 +143,7 @@ class PixelGraph:
         next_inputs: gives the inputs of the next batch; StopIteration ends it, any other error
             comes out of `next_images`.
         batch_size: largest number of images a batch.
-        size_hw: height and width of the result.
+        input_size_hw: height and width of the result.
         mean, std: of the normalisation, RGB, for values in [0, 1].
         num_threads: of DALI.
         device_id: GPU to work on; None works on the CPU.
@@ -154,7 +154,7 @@ class PixelGraph:
         next_inputs: Callable[[], PixelInputs],
         *,
         batch_size: int,
-        size_hw: tuple[int, int],
+        input_size_hw: tuple[int, int],
         mean: Sequence[float],
         std: Sequence[float],
         num_threads: int,
@@ -168,7 +168,7 @@ class PixelGraph:
             )
             on_gpu = device_id is not None
             image = _pixels(dali, PixelInputs(*inputs), on_gpu)
-            image = _normalised(dali, image, PixelInputs(*inputs), size_hw, mean, std)
+            image = _normalised(dali, image, PixelInputs(*inputs), input_size_hw, mean, std)
             pipeline.set_outputs(image)
         pipeline.build()
         # The first batch would be made here, where nobody could tell whose error it brings.
@@ -215,14 +215,14 @@ def _normalised(
     dali: Dali,
     image: Any,
     inputs: PixelInputs,
-    size_hw: tuple[int, int],
+    input_size_hw: tuple[int, int],
     mean: Sequence[float],
     std: Sequence[float],
 ) -> Any:
     """Lay the image on the canvas, whose mean colour is 0 after the normalisation."""
     return dali.fn.crop_mirror_normalize(
         image,
-        crop=size_hw,
+        crop=input_size_hw,
         crop_pos_y=inputs.place[0],
         crop_pos_x=inputs.place[1],
         out_of_bounds_policy="pad",

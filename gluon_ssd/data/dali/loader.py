@@ -118,7 +118,7 @@ class DaliLoader(EpochByEpoch):
         graph = PixelGraph(
             feed.next_inputs,
             batch_size=self._preparer.rows,
-            size_hw=self._samples.size_hw,
+            input_size_hw=self._samples.input_size_hw,
             mean=self._samples.mean,
             std=self._samples.std,
             num_threads=self._num_threads,

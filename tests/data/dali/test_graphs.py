@@ -131,7 +131,7 @@ def test_without_augmentation_targets_are_the_same_and_pixels_nearly(shared_dir)
             np.testing.assert_array_equal(classes[row], expected[0])
             np.testing.assert_array_equal(boxes[row], expected[1])
             assert expected[0].any()
-            native = eval_transform(pixels, size_hw=size)
+            native = eval_transform(pixels, input_size_hw=size)
             differences.append(np.abs(images[row] - native).mean(axis=(1, 2)) * IMAGENET_STD)
     assert len(differences) == 24
     # In units of 0-255: 1.0 on average; the filter is wider than OpenCV's area filter.
@@ -167,7 +167,7 @@ def test_crop_canvas_and_flip_are_those_of_the_native_transform(squares):
     graph = PixelGraph(
         lambda: next(waiting),
         batch_size=len(visible),
-        size_hw=SIZE,
+        input_size_hw=SIZE,
         mean=(0.485, 0.456, 0.406),
         std=IMAGENET_STD,
         num_threads=1,
@@ -184,7 +184,7 @@ def test_crop_canvas_and_flip_are_those_of_the_native_transform(squares):
 
 
 def apply_train_of(dataset, index, draw):
-    return apply_train(read_image(dataset.image_path(index)), draw, size_hw=SIZE)
+    return apply_train(read_image(dataset.image_path(index)), draw, input_size_hw=SIZE)
 
 
 @pytest.mark.dali
