@@ -23,5 +23,5 @@ COCO_CLASSES: tuple[str, ...] = (
 
 
 def published_classes(num_classes: int) -> tuple[str, ...] | None:
-    """Names meant by a file that tells only how many classes it has: 20 is VOC, 80 is COCO."""
+    """Names for a file that gives only the number of its classes: 20 is VOC, 80 is COCO."""
     return {len(VOC_CLASSES): VOC_CLASSES, len(COCO_CLASSES): COCO_CLASSES}.get(num_classes)

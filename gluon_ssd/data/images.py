@@ -1,6 +1,6 @@
 """Read image files, and their sizes without decoding. A cut-off file is an error, not grey pixels.
 
-OpenCV decodes what is left of a truncated JPEG and says nothing, so the end marker is looked for
+OpenCV decodes what is left of a truncated JPEG without an error, so the end marker is searched
 here. EXIF rotation is applied only on request: annotations of the published sets are in stored
 coordinates, and the legacy reader ignores the tag as well.
 """
@@ -57,7 +57,7 @@ def read_image(path: str | os.PathLike[str], *, upright: bool = False) -> np.nda
 
 
 def read_encoded(path: str | os.PathLike[str]) -> tuple[np.ndarray, tuple[int, int]]:
-    """Read an image file as it is, for someone else to decode, and look whether it is whole.
+    """Read an image file without decoding it, and check that it is not cut off.
 
     Returns:
         uint8 (number of bytes,), and the height and width in pixels.
@@ -74,7 +74,7 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int] | None:
     """Read (height, width) in pixels from a JPEG or PNG header, without decoding.
 
     Returns:
-        None for other formats, whose size only decoding tells.
+        None for other formats, whose size is known after decoding only.
 
     Raises:
         DataError: naming the file when it is missing, empty, or cut off.
@@ -95,7 +95,7 @@ def measure_image(path: str | os.PathLike[str]) -> tuple[int, int]:
 
 
 def size_of_file(path: str | os.PathLike[str]) -> tuple[int, int] | None:
-    """As image_size, but None for an unusable file too; for annotations that tell no size."""
+    """As image_size, but None for an unusable file too; for annotations without a size."""
     try:
         return image_size(path)
     except DataError:

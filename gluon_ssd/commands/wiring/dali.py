@@ -29,7 +29,7 @@ def dali_loader(
         command: the options.
         dataset: the training set.
         contexts: devices to train on; DALI works on the first when that is a GPU.
-        target_maker: (boxes, labels) -> (class targets, box targets), as DaliSamples wants it.
+        target_maker: (boxes, labels) -> (class targets, box targets), as for DaliSamples.
         normalization: (mean, std) of the network, RGB, for values in [0, 1].
         share: what this process gets of a step, and in how many batches.
 

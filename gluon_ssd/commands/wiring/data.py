@@ -94,7 +94,7 @@ def evaluation_set(
         options: where it is.
         classes: the model's class names when it carries them; they must be the data set's, in any
             order, and then give the label order. None takes the data set's own.
-        num_classes: how many classes a model without names has; None when it does not tell.
+        num_classes: how many classes a model without names has; None when it is not known.
         train: take the training splits, where --splits names none.
 
     Raises:
@@ -120,7 +120,7 @@ def evaluation_set(
 
 
 def _check_count(dataset: ListedDataset, num_classes: int | None) -> None:
-    """Compare the number of classes, which is all that a model without names may tell."""
+    """Compare the numbers of classes, since a model without names has nothing else to compare."""
     known = len(dataset.classes)
     if num_classes not in (None, known):
         raise DataError(
@@ -234,7 +234,7 @@ def training_loader(
     Args:
         command: the options.
         dataset: the training set.
-        target_maker: (boxes, labels) -> (class targets, box targets), as TrainSamples wants it.
+        target_maker: (boxes, labels) -> (class targets, box targets), as for TrainSamples.
         normalization: (mean, std) of the network, RGB, for values in [0, 1].
         share: what this process gets of a step, and in how many batches.
     """

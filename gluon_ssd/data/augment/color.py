@@ -31,9 +31,9 @@ class ColorDraw:
         saturation: weight of the pixel against its grey value.
         hue: rotation of the colour circle in radians.
 
-    Brightness comes first, hue after saturation. The legacy recipe also tosses a coin for the
-    place of contrast, before saturation or after hue; being a plain factor it commutes with both,
-    so no coin is drawn here.
+    Brightness comes first, hue after saturation. The legacy recipe also draws whether
+    contrast comes before saturation or after hue; contrast is a plain factor, which commutes with
+    both, so the place is not drawn here.
     """
 
     brightness: float | None = None

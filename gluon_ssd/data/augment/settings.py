@@ -49,7 +49,7 @@ class Augmentation:
 class DaliAugmentation:
     """The same for the DALI loader; the defaults are those of the published DALI training.
 
-    The zoom-out of the native loader was added to them. docs/dali.md tells the other differences.
+    The zoom-out of the native loader was added to them. docs/dali.md lists the other differences.
 
     Attributes:
         zoom_probability, zoom_ratio: chance of a larger canvas, and its range of side ratios.

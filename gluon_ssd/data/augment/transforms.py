@@ -173,7 +173,7 @@ def apply_train(
 def _visible_part(
     image: np.ndarray, draw: TrainDraw
 ) -> tuple[np.ndarray, tuple[int, int, int, int]]:
-    """The image pixels inside the crop, and how much canvas lies above, below, left, right of them.
+    """Image pixels inside the crop, and the canvas above, below, left and right of them in pixels.
 
     Empty when the crop shows canvas only, which happens to images without boxes.
     """

@@ -109,7 +109,7 @@ def _axis(
 def stack_geometries(parts: Sequence[Geometry]) -> tuple[np.ndarray, ...]:
     """The fields of B geometries as arrays (B, 2) and (B, 4).
 
-    Start and shape are int32, the others float32; DALI's resize asks for that of size too.
+    Start and shape are int32, the others float32; DALI's resize needs the size as float32 too.
     """
     dtypes = (np.int32, np.int32, np.float32, np.float32, np.float32)
     columns = zip(*parts, strict=True)

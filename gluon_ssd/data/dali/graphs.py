@@ -1,8 +1,8 @@
 """The two DALI graphs of training, and their MXNet iterator; the only module that imports DALI.
 
 One graph draws: canvas, crop, colours and flip, from the boxes of a batch alone, which takes half a
-millisecond. It holds all random state, so a run can be taken up at any batch by drawing for the
-batches before it. The other one makes pixels from what was drawn and remembers nothing.
+millisecond. It holds all random state, so a run can continue at any batch after drawing for the
+batches before it. The other one makes pixels from what was drawn and keeps no state.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ class PixelGraph:
             image = _normalised(dali, image, PixelInputs(*inputs), input_size_hw, mean, std)
             pipeline.set_outputs(image)
         pipeline.build()
-        # The first batch would be made here, where nobody could tell whose error it brings.
+        # Otherwise the first batch would be made here, where its errors have no file to name.
         self._iterator = dali.Iterator([pipeline], [("image", "data")], prepare_first_batch=False)
 
     def next_images(self) -> Any:

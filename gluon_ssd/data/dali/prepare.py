@@ -1,9 +1,9 @@
 """All of a DALI batch but its pixels: which images, what is drawn, the files and the targets.
 
 The images are chosen as the native plan does. What is random is drawn by DALI, for the whole batch
-of all processes, so that it is the same however many share it. The targets are made by the
-project's own target maker: DALI's box encoder leaves out the bipartite pass and so differs on some
-anchors.
+of all processes, so that it is the same however many share it. The targets come from the
+target maker of the native loader: DALI's box encoder leaves out the bipartite pass and so differs
+on some anchors.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class _Sample(NamedTuple):
 
 
 class Preparer:
-    """Prepares batches in the order of a rollover plan, in whichever thread asks for them.
+    """Prepares batches in the order of a rollover plan, in the thread that iterates over them.
 
     Args:
         dataset: the images and their annotations.
@@ -199,7 +199,7 @@ class Preparer:
 def _boxes_unit(dataset: Dataset, index: int) -> np.ndarray:
     """float32 (M, 4): the boxes of an image in shares of its width and height, 0 to 1.
 
-    (0, 4) when neither the annotation nor the file tells the size.
+    (0, 4) when neither the annotation nor the file gives the size.
     """
     annotation = dataset.annotation(index)
     try:
@@ -218,8 +218,8 @@ def _graph_seed(seed: int, epoch: int) -> int:
 def _keep_objects(draw: TrainDraw, boxes_px: np.ndarray, image_hw: tuple[int, int]) -> TrainDraw:
     """The draw, less its crop if that shows nothing of the image or loses every object.
 
-    DALI sees to both, but whole pixels can cost a box whose centre lies on the edge, a stand-in has
-    other boxes, and without boxes any part of the canvas can be drawn.
+    DALI's draw avoids both. But rounding to whole pixels can lose a box whose centre lies on the
+    edge, a stand-in has other boxes, and without boxes any part of the canvas can be drawn.
     """
     x, y = draw.place_xy
     window, (height, width) = draw.crop, image_hw

@@ -193,7 +193,7 @@ def _declared_size(entry: dict[str, Any]) -> tuple[int, int] | None:
 
 
 class _Reader:
-    """Walks the parsed JSON, and says what is missing where."""
+    """Reads the parsed JSON; its errors name what is missing and where."""
 
     def __init__(self, path: Path, use_crowd: bool) -> None:
         self.path = path
@@ -268,7 +268,7 @@ class _Reader:
         x, y, width, height = box
         area = record.get("area")
         if isinstance(area, int | float) and area <= 0:
-            width = height = 0  # the legacy reader wants area > 0 as well as a box
+            width = height = 0  # the legacy reader requires area > 0 as well as a box
         return RawObject(
             name=categories.get(record["category_id"], f"category {record['category_id']}"),
             box=(x, y, x + max(width - 1, 0), y + max(height - 1, 0)),

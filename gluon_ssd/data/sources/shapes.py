@@ -30,7 +30,7 @@ SHAPES_CLASSES: tuple[str, ...] = CLASSES
 MIN_IMAGE_SIZE = 64  # the largest object, half a side, must exceed the smallest, 24 pixels
 
 _MARKER = "shapes.json"
-_FORMAT = 2  # raised whenever the drawing changes, so that old folders are not taken for new
+_FORMAT = 2  # raised whenever the drawing changes, so that older folders are recognised
 _JPEG_QUALITY = 92
 
 
