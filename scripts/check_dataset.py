@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     options = parse(CheckOptions, argv, prog="check_dataset.py", description=__doc__ or "")
 
-    from gluon_ssd.commands.data_tools import check_reports
+    from gluon_ssd.commands.check_data import check_reports
     from gluon_ssd.system.log import console_log
 
     reports = []

@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     options = parse(PrepareShapesOptions, argv, prog="prepare_shapes.py", description=__doc__ or "")
 
-    from gluon_ssd.commands.data_tools import prepare_shapes
+    from gluon_ssd.commands.prepare_data import prepare_shapes
 
     print(f"shapes data set in {prepare_shapes(options)}")
     return 0

@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": {"errors", "system", "detection", "data.class_names"},
     "data.class_names": set(),
     # Part of data, but never in a data worker: the plugin of DALI needs MXNet.
-    "data.dali": {"errors", "compat", "data"},
+    "data.dali": {"errors", "detection", "compat", "data"},
     "models.record": {"errors", "system", "detection"},
     "models.spec": {"errors", "detection", "data.class_names"},
     "models": {*_MODEL, "models.spec"} - {"models"},

@@ -37,7 +37,7 @@ def test_truncated_jpeg_stops_training(data, out):
     message = one_error(train(out, data))
     assert message.startswith("error: 20.00% of the custom data is bad, allowed is 2.00%: ")
     assert f"unreadable image 1x, first in {bad}" in message
-    assert "mend the files or raise --max-bad-share" in message
+    assert "mend the files or allow a larger share (--max-bad-share)" in message
     assert os.listdir(out) == []
 
 

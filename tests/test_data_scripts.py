@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gluon_ssd.commands.data_tools import check_reports
+from gluon_ssd.commands.check_data import check_reports
 from gluon_ssd.options.data_tools import CheckOptions
 from tests.data.builders import coco_content, voc_object, voc_xml, write_coco, write_voc
 

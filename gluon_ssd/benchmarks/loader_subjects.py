@@ -18,14 +18,13 @@ from gluon_ssd.benchmarks.loaders import (
     summarise,
 )
 from gluon_ssd.compat import mx
-from gluon_ssd.data.augment.settings import Augmentation
+from gluon_ssd.data.augment.settings import Augmentation, DaliAugmentation
 from gluon_ssd.data.dali.loader import DaliLoader
 from gluon_ssd.data.dali.prepare import DaliSamples
-from gluon_ssd.data.dali.settings import DaliAugmentation
-from gluon_ssd.data.dataset import ListedDataset
+from gluon_ssd.data.dataset import ListedDataset, Selection
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import TrainSamples
-from gluon_ssd.data.sources.custom import open_dataset
+from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.detection.matching import TargetMaker
 from gluon_ssd.detection.multibox_loss import multibox_loss
 from gluon_ssd.errors import DataError
@@ -77,9 +76,8 @@ def loader_rows(options: LoaderBenchmark) -> list[dict[str, Any]]:
 
 
 def _labelled(options: LoaderBenchmark) -> ListedDataset:
-    dataset = open_dataset(
-        "voc", Path(options.dataset_root).expanduser(), train=False, splits=options.splits
-    )
+    root = Path(options.dataset_root).expanduser()
+    dataset = open_dataset("voc", Selection(root, train=False, splits=options.splits))
     dataset = dataset.subset(i for i in range(len(dataset)) if len(dataset.annotation(i).labels))
     count = min(options.num_images or len(dataset), len(dataset))
     if count < options.batch_size:

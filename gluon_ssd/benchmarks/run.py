@@ -22,10 +22,10 @@ from gluon_ssd.benchmarks.table import table
 from gluon_ssd.commands.wiring.models import deployed_model
 from gluon_ssd.compat import mx
 from gluon_ssd.data.augment.settings import Augmentation
-from gluon_ssd.data.dataset import ListedDataset
+from gluon_ssd.data.dataset import ListedDataset, Selection
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples, TrainSamples
-from gluon_ssd.data.sources.custom import open_dataset
+from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.deploy.mxnet.compiled_block import compile_block
 from gluon_ssd.deploy.mxnet.files import plain_prefix
 from gluon_ssd.deploy.mxnet.model import load_deployed
@@ -57,9 +57,8 @@ _ANCHOR_NETWORKS_300 = ("ssd_300_mobilenet1.0_voc", "ssd_300_vgg16_atrous_voc")
 
 
 def _data(options: DataBenchmark) -> str:
-    dataset = open_dataset(
-        "voc", Path(options.dataset_root).expanduser(), train=False, splits=options.splits
-    )
+    root = Path(options.dataset_root).expanduser()
+    dataset = open_dataset("voc", Selection(root, train=False, splits=options.splits))
     # GluonCV's transform cannot take an image without boxes.
     dataset = dataset.subset(i for i in range(len(dataset)) if len(dataset.annotation(i).labels))
     if len(dataset) == 0:
@@ -147,9 +146,8 @@ def _decode(options: DecodeBenchmark) -> str:
 
 
 def _eval(options: EvalBenchmark) -> str:
-    dataset = open_dataset(
-        "voc", Path(options.dataset_root).expanduser(), train=False, splits=options.splits
-    )
+    root = Path(options.dataset_root).expanduser()
+    dataset = open_dataset("voc", Selection(root, train=False, splits=options.splits))
     if options.limit_images:
         dataset = dataset.subset(range(min(options.limit_images, len(dataset))))
     paths = [dataset.image_path(i) for i in range(len(dataset))]

@@ -126,7 +126,7 @@ def _calibration_images(
         DataOptions(num_workers=0),
         dataset.subset(range(count)),
         batch_size=count,
-        size=source.size_hw[0],
+        input_size_hw=source.size_hw,
         normalization=source.normalization,
     )
     with loader:
@@ -140,7 +140,7 @@ def _scores(subject: Subject, dataset: ListedDataset, options: TableBenchmark) -
         DataOptions(num_workers=options.num_workers),
         dataset,
         batch_size=_SCORE_BATCH,
-        size=subject.source.size_hw[0],
+        input_size_hw=subject.source.size_hw,
         normalization=subject.source.normalization,
     )
     scores = {}

@@ -21,7 +21,7 @@ from gluon_ssd.deploy.mxnet.export import write_pair
 from gluon_ssd.deploy.mxnet.files import exported_files, plain_prefix, read_exported
 from gluon_ssd.deploy.mxnet.int8.quantize import prepare_detector, quantize_prepared
 from gluon_ssd.deploy.mxnet.model import DeployedModel, load_deployed
-from gluon_ssd.detection.normalization import MEAN, STD
+from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 from gluon_ssd.errors import ModelError
 from gluon_ssd.families.build import build_network
 from gluon_ssd.models.first_weights import initialize
@@ -114,7 +114,9 @@ def exported_source(prefix: str) -> Source:
             f"{prefix} does not carry its input size; call its files ssd_<size>_<anything>"
         )
     size = saved.input_size_hw if saved else (int(named[1]), int(named[1])) if named else (0, 0)
-    normalization = (tuple(saved.mean), tuple(saved.std)) if saved else (MEAN, STD)
+    normalization = (
+        (tuple(saved.mean), tuple(saved.std)) if saved else (IMAGENET_MEAN, IMAGENET_STD)
+    )
 
     def write(folder: str) -> tuple[str, Any]:
         return prefix, original_exported(prefix)

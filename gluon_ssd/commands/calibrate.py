@@ -128,7 +128,7 @@ def _quantize(
         command.data,
         dataset.subset(range(count)),
         batch_size=batch_size,
-        size=model.size,
+        input_size_hw=(model.size, model.size),
         normalization=(model.mean, model.std),
     )
     with (

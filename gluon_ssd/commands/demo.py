@@ -101,7 +101,9 @@ def detect(model: Model, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
         picture, cut at its edges; empty rows are left out, the best score comes first.
     """
     size = model.size
-    network_input = eval_transform(image, size_hw=(size, size), mean=model.mean, std=model.std)
+    network_input = eval_transform(
+        image, input_size_hw=(size, size), mean=model.mean, std=model.std
+    )
     outputs = model.deployed.run(network_input[np.newaxis])
     ids, scores, boxes = (output.asnumpy()[0] for output in outputs)
     kept = ids[:, 0] >= 0

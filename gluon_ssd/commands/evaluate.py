@@ -102,7 +102,7 @@ def evaluate(command: EvalCommand, model: Model) -> Iterator[str]:
         command.data,
         dataset,
         batch_size=command.batch_size(on_gpus=model.on_gpu),
-        size=model.size,
+        input_size_hw=(model.size, model.size),
         normalization=(model.mean, model.std),
     )
     with loader:

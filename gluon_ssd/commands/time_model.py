@@ -65,7 +65,7 @@ def _real_batches(command: EvalCommand, model: Model, batch: int) -> list[Any]:
         command.data,
         dataset.subset(range(count)),
         batch_size=batch,
-        size=model.size,
+        input_size_hw=(model.size, model.size),
         normalization=(model.mean, model.std),
     )
     with loader:
@@ -95,7 +95,7 @@ def _split_lines(model: Model, images: Any, iterations: int) -> Iterator[str]:
     picture = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
     prepare = measure_latency(
         lambda _: eval_transform(
-            picture, size_hw=(model.size, model.size), mean=model.mean, std=model.std
+            picture, input_size_hw=(model.size, model.size), mean=model.mean, std=model.std
         ),
         [None],
         iterations=iterations,

@@ -177,7 +177,11 @@ def run_training(
     anchors = network.anchors((side, side))
     normalization = (network.mean, network.std)
     train_loader: Loader | DaliLoader
-    known: dict[str, Any] = {"anchors_px": anchors, "normalization": normalization, "share": share}
+    known: dict[str, Any] = {
+        "target_maker": family_of(network).target_maker(network.spec, anchors),
+        "normalization": normalization,
+        "share": share,
+    }
     if command.train.dali:
         train_loader = dali_loader(command, data.train, contexts, **known)
     else:
@@ -186,7 +190,7 @@ def run_training(
         command.data,
         data.val,
         batch_size=command.optimizer.batch_size // team.size,
-        size=side,
+        input_size_hw=(side, side),
         normalization=normalization,
         share=share,
     )

@@ -15,16 +15,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from gluon_ssd.data.dataset import Dataset
-from gluon_ssd.data.images import image_size, read_image
-from gluon_ssd.data.problems import LABELS_LOST, REASONS, Problem
+from gluon_ssd.data.dataset import ListedDataset
+from gluon_ssd.data.images import measure_image, read_image
+from gluon_ssd.data.problems import LABELS_LOST, REASONS, SEE_ALL, Problem
 from gluon_ssd.errors import DataError
 from gluon_ssd.system.files import sha1_of
 
 _EXAMPLES = 3  # files named for each reason in the short report
 _ERROR_REASONS = 3  # reasons named in the one-line error
 Progress = Callable[[Iterable[Any]], Iterable[Any]]
-SEE_ALL = "python scripts/check_dataset.py --list"
 
 
 @dataclass(frozen=True)
@@ -105,24 +104,25 @@ class Report:
         )
         raise DataError(
             f"{self.share_bad:.2%} of the {self.name} data is bad, allowed is {share:.2%}: "
-            f"{named}; see all with {SEE_ALL}, mend the files or raise --max-bad-share"
+            f"{named}; see all with {SEE_ALL}, mend the files or allow a larger share",
+            settings=("max_bad_share",),
         )
 
 
 def check_dataset(
-    dataset: Dataset, *, read_images: bool = False, progress: Progress | None = None
+    dataset: ListedDataset, *, read_images: bool = False, progress: Progress | None = None
 ) -> Report:
     """Check the image files of a data set, and collect what its annotations showed.
 
     Args:
-        dataset: anything that follows the protocol; `problems`, where it has them, are included.
+        dataset: its `problems` are included.
         read_images: decode every image and compare contents, instead of headers and end markers.
         progress: wraps the iterator over the images, to show a bar; called in this thread.
 
     Returns:
         A Report. Broken images are counted, not raised.
     """
-    problems = list(getattr(dataset, "problems", ()))
+    problems = list(dataset.problems)
     lost = {_place(problem) for problem in problems if problem.reason in LABELS_LOST}
     num_labels = len(lost)
     unusable = []
@@ -156,7 +156,7 @@ class _Look(NamedTuple):
 
 
 def _look_at_images(
-    dataset: Dataset, read_images: bool, progress: Progress | None
+    dataset: ListedDataset, read_images: bool, progress: Progress | None
 ) -> Iterator[_Look]:
     paths = [dataset.image_path(index) for index in range(len(dataset))]
     # OpenCV decodes outside Python's lock, so threads use all cores; headers are too quick for it.
@@ -167,12 +167,7 @@ def _look_at_images(
 
 def _look_at_header(path: str) -> _Look:
     try:
-        size_hw = image_size(path)
-        if size_hw is None:
-            # Neither JPEG nor PNG: what it is, if it is an image at all, only decoding tells.
-            height, width = read_image(path).shape[:2]
-            size_hw = (height, width)
-        return _Look(size_hw=size_hw)
+        return _Look(size_hw=measure_image(path))
     except DataError as error:
         return _Look(problem=_image_problem(path, error))
 

@@ -1,4 +1,4 @@
-"""Class names of the published data sets."""
+"""Class names of the published data sets, in label order."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ CLASSES_OF_DATASET: dict[str, tuple[str, ...]] = {"voc": VOC_CLASSES, "coco": CO
 
 
 def published_classes(num_classes: int) -> tuple[str, ...] | None:
-    """Names meant by a file that tells only how many classes it has: 20 is VOC, 80 is COCO."""
+    """Names for a file that gives only the number of its classes: 20 is VOC, 80 is COCO."""
     return {len(VOC_CLASSES): VOC_CLASSES, len(COCO_CLASSES): COCO_CLASSES}.get(num_classes)

@@ -1,20 +1,11 @@
-"""Class names of the published data sets, in label order, and files of class names."""
+"""Files of class names."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from gluon_ssd.data.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_ssd.errors import DataError
-
-__all__ = ["COCO_CLASSES", "COCO_IDS", "VOC_CLASSES", "read_classes_file"]
-
-# Category ids that the 2017 annotation files never use (objects listed but not annotated).
-_COCO_UNUSED_IDS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83})
-
-COCO_IDS: tuple[int, ...] = tuple(i for i in range(1, 91) if i not in _COCO_UNUSED_IDS)
-"""COCO_IDS[label] is the sparse category id of COCO_CLASSES[label]."""
 
 
 def read_classes_file(path: str | os.PathLike[str]) -> tuple[str, ...]:

@@ -9,25 +9,14 @@ from __future__ import annotations
 
 import copy
 import itertools
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from gluon_ssd.data.images import read_image
 from gluon_ssd.data.problems import Problem
-
-__all__ = [
-    "Annotation",
-    "Dataset",
-    "ListedDataset",
-    "ListedItem",
-    "RawObject",
-    "class_index",
-    "clean_objects",
-    "read_image",
-]
 
 _NO_SIZE = -1
 
@@ -79,6 +68,36 @@ class Dataset(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Selection:
+    """Which part of a data set to open, and how.
+
+    Attributes:
+        root: the folder that holds it.
+        train: the training part, else the validation part.
+        splits: split names joined by +; empty takes the usual ones.
+        classes: label order; None takes the data set's own.
+        keep_empty: keep COCO training images without boxes, which legacy leaves out.
+        use_crowd: train on COCO crowd boxes, as legacy does.
+        tolerant: count broken VOC annotations instead of raising; for checking only.
+    """
+
+    root: str | os.PathLike[str]
+    train: bool
+    splits: str = ""
+    classes: Sequence[str] | None = None
+    keep_empty: bool = False
+    use_crowd: bool = True
+    tolerant: bool = False
+
+
+class CocoFile(NamedTuple):
+    """Where the COCO metric finds its truth. category_ids: of each class; -1 if it has none."""
+
+    path: str
+    category_ids: tuple[int, ...]
+
+
 class RawObject(NamedTuple):
     """One object as the file has it, its box already in the project's corner convention."""
 
@@ -106,6 +125,7 @@ class ListedDataset:
         classes: label order.
         metric: "voc" or "coco".
         problems: finds that belong to none of the items.
+        coco_file: the COCO annotation file that the set was read from; None if it was from others.
     """
 
     def __init__(
@@ -116,10 +136,12 @@ class ListedDataset:
         classes: Sequence[str],
         metric: str,
         problems: Iterable[Problem] = (),
+        coco_file: CocoFile | None = None,
     ) -> None:
         self.name = name
         self.classes = tuple(classes)
         self.metric = metric
+        self.coco_file = coco_file
         self._other_problems = tuple(problems)
         self._item_problems = tuple(item.problems for item in items)
         self._paths = tuple(item.image_path for item in items)

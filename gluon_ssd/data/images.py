@@ -1,6 +1,6 @@
 """Read image files, and their sizes without decoding. A cut-off file is an error, not grey pixels.
 
-OpenCV decodes what is left of a truncated JPEG and says nothing, so the end marker is looked for
+OpenCV decodes what is left of a truncated JPEG without an error, so the end marker is searched
 here. EXIF rotation is applied only on request: annotations of the published sets are in stored
 coordinates, and the legacy reader ignores the tag as well.
 """
@@ -45,11 +45,7 @@ def read_image(path: str | os.PathLike[str], *, upright: bool = False) -> np.nda
     Raises:
         DataError: naming the file when it is missing, no image, or cut off.
     """
-    data = _read_bytes(path)
-    try:
-        _measure(io.BytesIO(data))
-    except _Damaged as problem:
-        raise _unusable(path, str(problem)) from None
+    data, _ = _read_measured(path)
     flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
@@ -61,7 +57,7 @@ def read_image(path: str | os.PathLike[str], *, upright: bool = False) -> np.nda
 
 
 def read_encoded(path: str | os.PathLike[str]) -> tuple[np.ndarray, tuple[int, int]]:
-    """Read an image file as it is, for someone else to decode, and look whether it is whole.
+    """Read an image file without decoding it, and check that it is not cut off.
 
     Returns:
         uint8 (number of bytes,), and the height and width in pixels.
@@ -70,22 +66,15 @@ def read_encoded(path: str | os.PathLike[str]) -> tuple[np.ndarray, tuple[int, i
         DataError: naming the file when it is missing, no image, or cut off. JPEG and PNG are
             judged by their headers and end markers, other formats by decoding them.
     """
-    data = _read_bytes(path)
-    try:
-        size_hw = _measure(io.BytesIO(data))
-    except _Damaged as problem:
-        raise _unusable(path, str(problem)) from None
-    if size_hw is None:
-        height, width = read_image(path).shape[:2]
-        size_hw = (height, width)
-    return np.frombuffer(data, dtype=np.uint8), size_hw
+    data, size_hw = _read_measured(path)
+    return np.frombuffer(data, dtype=np.uint8), size_hw or measure_image(path)
 
 
 def image_size(path: str | os.PathLike[str]) -> tuple[int, int] | None:
     """Read (height, width) in pixels from a JPEG or PNG header, without decoding.
 
     Returns:
-        None for other formats, whose size only decoding tells.
+        None for other formats, whose size is known after decoding only.
 
     Raises:
         DataError: naming the file when it is missing, empty, or cut off.
@@ -99,20 +88,30 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int] | None:
         raise _unusable(path, str(problem)) from None
 
 
+def measure_image(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """As image_size, but an image of another format is decoded for its size."""
+    height, width = image_size(path) or read_image(path).shape[:2]
+    return height, width
+
+
 def size_of_file(path: str | os.PathLike[str]) -> tuple[int, int] | None:
-    """As image_size, but None for an unusable file too; for annotations that tell no size."""
+    """As image_size, but None for an unusable file too; for annotations without a size."""
     try:
         return image_size(path)
     except DataError:
         return None
 
 
-def _read_bytes(path: str | os.PathLike[str]) -> bytes:
+def _read_measured(path: str | os.PathLike[str]) -> tuple[bytes, tuple[int, int] | None]:
+    """The bytes of an image file that is whole, and its size as from image_size."""
     try:
         with open(path, "rb") as file:
-            return file.read()
+            data = file.read()
+        return data, _measure(io.BytesIO(data))
     except OSError as error:
         raise _cannot_read(path, error) from error
+    except _Damaged as problem:
+        raise _unusable(path, str(problem)) from None
 
 
 def _cannot_read(path: str | os.PathLike[str], error: OSError) -> DataError:

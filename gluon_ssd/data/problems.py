@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 _log = logging.getLogger(__name__)
 
+SEE_ALL = "python scripts/check_dataset.py --list"
 _LOGGED_LINES = 20  # per data set; the rest is counted, and the check script lists them all
 
 
@@ -64,7 +65,8 @@ def log_lost_labels(problems: Iterable[Problem], name: str) -> None:
         _log.warning("%s: %s, %s (%s)", problem.file, problem.reason, problem.detail, outcome)
     if len(lost) > _LOGGED_LINES:
         _log.warning(
-            "%s: %d more labels left out; python scripts/check_dataset.py --list names them all",
+            "%s: %d more labels left out; %s names them all",
             name,
             len(lost) - _LOGGED_LINES,
+            SEE_ALL,
         )

@@ -82,7 +82,7 @@ def coco_truth_from_arrays(
     """Build COCO ground truth in memory for a data set that has no COCO file.
 
     Corners are inclusive, as everywhere here: width = x_max - x_min + 1; the area is that of the
-    box. Crowd boxes are regions to ignore; so are difficult ones, which COCO has no word for.
+    box. Crowd boxes are regions to ignore, and so are difficult ones, which COCO does not have.
 
     Args:
         truth: annotated boxes in original pixels.
@@ -229,7 +229,7 @@ def _dump(results: list[dict[str, Any]], save_prefix: str, *, keep: bool) -> Non
     except EnvironmentProblem as problem:
         if keep:
             raise
-        # Nobody asked for this file: it must not cost the scores of a long pass.
+        # The file was not asked for, so failing to write it must not lose the scores.
         _log.warning("%s; the scores do not need it", problem)
         return
     if not keep:

@@ -127,7 +127,7 @@ def scale_to_input(
     """
     factors_hw = np.asarray(input_size_hw, np.float64) / sizes_hw[image_index]  # (N, 2)
     factors = factors_hw[:, [1, 0, 1, 0]]
-    return (boxes_px * factors).astype(np.float32)
+    return np.asarray(boxes_px * factors, np.float32)
 
 
 def check_labels(detections: Detections, num_classes: int) -> None:

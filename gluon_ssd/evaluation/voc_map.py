@@ -154,7 +154,9 @@ def _paired_iou(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     area_a = np.prod(a[:, 2:] - a[:, :2], axis=1)
     area_b = np.prod(b[:, 2:] - b[:, :2], axis=1)
     union = area_a + area_b - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union != 0)
+    overlap: NDArray[Any] = np.zeros_like(shared)
+    np.divide(shared, union, out=overlap, where=union != 0)
+    return overlap
 
 
 def _outcomes(owner: NDArray[Any], difficult: NDArray[Any]) -> NDArray[Any]:

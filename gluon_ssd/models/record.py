@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gluon_ssd.detection.decoding import RELATIVE_TO, SCORE_ACTIVATIONS, Decoding
-from gluon_ssd.detection.normalization import MEAN, STD
+from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 from gluon_ssd.errors import DataError, WeightsError
 from gluon_ssd.system.files import atomic_write, read_json
 
@@ -46,8 +46,8 @@ class ModelRecord:
     name: str
     classes: tuple[str, ...]
     input_size_hw: tuple[int, int]
-    mean: tuple[float, ...] = MEAN
-    std: tuple[float, ...] = STD
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
     family: str = "zoo"
     layout: str = "NCHW"
     channel_order: str = "RGB"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gluon_ssd.data.class_names import CLASSES_OF_DATASET
 from gluon_ssd.detection.decoding import Decoding
-from gluon_ssd.detection.normalization import MEAN, STD
+from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +32,8 @@ class Spec:
     network: str
     dataset: str
     input_size_hw: tuple[int, int]
-    mean: tuple[float, ...] = MEAN
-    std: tuple[float, ...] = STD
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
     decoding: Decoding = Decoding()
     augmentation: str = "legacy"
     weights_name: str = ""

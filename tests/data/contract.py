@@ -6,7 +6,8 @@ import pickle
 
 import numpy as np
 
-from gluon_ssd.data.dataset import Dataset, read_image
+from gluon_ssd.data.dataset import Dataset
+from gluon_ssd.data.images import read_image
 
 
 def assert_is_dataset(dataset: Dataset) -> None:

@@ -48,7 +48,7 @@ def slow_train(
     image: np.ndarray,
     draw: TrainDraw,
     *,
-    size_hw: tuple[int, int],
+    input_size_hw: tuple[int, int],
     mean: tuple[float, ...],
     std: tuple[float, ...],
     contrast_first: bool = True,
@@ -60,7 +60,9 @@ def slow_train(
     canvas[y : y + image.shape[0], x : x + image.shape[1]] = pixels
     x, y, width, height = draw.crop
     crop = canvas[y : y + height, x : x + width].astype(np.float32)
-    resized = cv2.resize(crop, size_hw[::-1], interpolation=INTERPOLATIONS[draw.interpolation])
+    resized = cv2.resize(
+        crop, input_size_hw[::-1], interpolation=INTERPOLATIONS[draw.interpolation]
+    )
     if draw.flip:
         resized = resized[:, ::-1]
     return ((resized / 255 - np.array(mean)) / np.array(std)).transpose(2, 0, 1).astype(np.float32)

@@ -5,8 +5,9 @@ import shutil
 import pytest
 
 from gluon_ssd.data.check import Report, check_dataset
+from gluon_ssd.data.dataset import Selection
 from gluon_ssd.data.problems import Problem
-from gluon_ssd.data.sources.custom import open_dataset
+from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.data.sources.voc import VocDataset
 from gluon_ssd.errors import DataError
 from tests.data.builders import voc_object, voc_xml, write_image, write_voc
@@ -184,7 +185,9 @@ def test_progress_sees_every_image(root):
 
 @pytest.mark.parametrize("read_images", [False, True])
 def test_real_cells_have_two_degenerate_boxes(shared_dir, read_images):
-    dataset = open_dataset("custom", shared_dir / "data/bccd", train=True, splits="trainval")
+    dataset = open_dataset(
+        "custom", Selection(shared_dir / "data/bccd", train=True, splits="trainval")
+    )
     report = check_dataset(dataset, read_images=read_images)
     assert _reasons(report) == {"degenerate box": 2}
     assert (report.num_images, report.num_labels) == (292, 3943)

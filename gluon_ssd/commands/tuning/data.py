@@ -86,7 +86,7 @@ def tuning_images(
         options,
         dataset,
         batch_size=batch_size,
-        size=model.size,
+        input_size_hw=(model.size, model.size),
         normalization=(model.mean, model.std),
     )
     with loader:
@@ -103,7 +103,7 @@ def images_of(options: DataOptions, dataset: ListedDataset, model: Model) -> np.
         options,
         dataset,
         batch_size=16,
-        size=model.size,
+        input_size_hw=(model.size, model.size),
         normalization=(model.mean, model.std),
     )
     with loader:

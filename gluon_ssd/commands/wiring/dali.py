@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from gluon_ssd.commands.wiring.data import Normalization, augmentation
 from gluon_ssd.data.dali.loader import DaliLoader
 from gluon_ssd.data.dali.prepare import DaliSamples
-from gluon_ssd.data.dali.settings import DaliAugmentation
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.loading.batch_plan import Share
-from gluon_ssd.detection.matching import TargetMaker
-from gluon_ssd.options.train import TrainCommand, TrainDataOptions
-
-_NARROW_HUE = (-18.0, 18.0)
+from gluon_ssd.data.loading.samples import MakesTargets
+from gluon_ssd.options.train import TrainCommand
 
 
 def dali_loader(
@@ -23,8 +19,8 @@ def dali_loader(
     dataset: ListedDataset,
     contexts: Sequence[Any],
     *,
-    anchors_px: np.ndarray,
-    normalization: tuple,
+    target_maker: MakesTargets,
+    normalization: Normalization,
     share: Share = Share(),  # noqa: B008  (immutable)
 ) -> DaliLoader:
     """As gluon_ssd.commands.wiring.data.training_loader, on the first of the devices.
@@ -33,41 +29,23 @@ def dali_loader(
         command: the options.
         dataset: the training set.
         contexts: devices to train on; DALI works on the first when that is a GPU.
-        anchors_px: float32 (A, 4), centre format, pixels of the network input.
+        target_maker: (boxes, labels) -> (class targets, box targets), as for DaliSamples.
         normalization: (mean, std) of the network, RGB, for values in [0, 1].
         share: what this process gets of a step, and in how many batches.
 
     Raises:
         EnvironmentProblem: DALI is not installed.
     """
-    mean, std = normalization
-    side = command.model.data_shape
-    samples = DaliSamples(
-        (side, side), augmentation(command.data), TargetMaker(anchors_px), mean, std
-    )
+    size = command.model.data_shape
+    policy = augmentation(command.data)
     on_gpu = contexts[0].device_type == "gpu"
     return DaliLoader(
         dataset,
-        samples,
+        DaliSamples((size, size), policy.dali, target_maker, *normalization),
         batch_size=command.optimizer.batch_size * share.parts,
         seed=command.train.seed,
         num_threads=command.data.num_workers,
         device_id=contexts[0].device_id if on_gpu else None,
         share=share,
         skip_bad=command.data.on_bad_image == "skip",
-    )
-
-
-def augmentation(options: TrainDataOptions) -> DaliAugmentation:
-    """The published ranges, or with --augmentation light and --hue narrow other ones."""
-    if options.augmentation == "legacy":
-        hue = _NARROW_HUE if options.hue == "narrow" else DaliAugmentation.hue
-        return DaliAugmentation(hue=hue)
-    return DaliAugmentation(
-        zoom_probability=0.0,
-        crop_scale=(0.6, 1.0),
-        brightness=(0.9375, 1.0625),
-        contrast=(0.75, 1.25),
-        saturation=(0.75, 1.25),
-        hue=_NARROW_HUE,
     )

@@ -5,26 +5,25 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from gluon_ssd.data.augment.settings import Augmentation
+from gluon_ssd.data.augment.policies import POLICIES, Policy
 from gluon_ssd.data.check import check_dataset
 from gluon_ssd.data.classes import read_classes_file
-from gluon_ssd.data.dataset import ListedDataset
+from gluon_ssd.data.dataset import ListedDataset, Selection
 from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.loader import Loader
-from gluon_ssd.data.loading.samples import EvalSamples, TrainSamples
-from gluon_ssd.data.sources.custom import open_dataset
-from gluon_ssd.detection.matching import TargetMaker
+from gluon_ssd.data.loading.samples import EvalSamples, MakesTargets, TrainSamples
+from gluon_ssd.data.sources.catalog import SOURCES, open_dataset
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.options.shared import DataOptions
 from gluon_ssd.options.train import TrainCommand, TrainDataOptions
 from gluon_ssd.system.progress import progress_bar
 
 _log = logging.getLogger(__name__)
+
+Normalization = tuple[Sequence[float], Sequence[float]]  # mean and std of RGB in [0, 1]
 
 _QUIET_S = 1.0  # a check that takes no longer shows no bar
 
@@ -50,9 +49,20 @@ def training_data(command: TrainCommand) -> TrainingData:
             image is and --on-bad-image says error.
     """
     options = command.data
-    train = _open(options, train=True, splits=options.splits, classes=_named_classes(options))
+    wanted = Selection(
+        _root(options),
+        train=True,
+        splits=options.splits,
+        classes=_named_classes(options),
+        keep_empty=options.keep_empty,
+        use_crowd=not options.no_crowd,
+    )
+    train = _open(options, wanted)
     # The training classes decide, so that labels mean the same in both sets.
-    val = _open(options, train=False, splits=options.val_splits, classes=train.classes)
+    val = _open(
+        options,
+        replace(wanted, train=False, splits=options.val_splits, classes=train.classes),
+    )
     train = _checked(train, options, "training")
     val = _checked(val, options, "validation")
     if options.on_bad_image and not options.keep_empty:
@@ -84,20 +94,22 @@ def evaluation_set(
         options: where it is.
         classes: the model's class names when it carries them; they must be the data set's, in any
             order, and then give the label order. None takes the data set's own.
-        num_classes: how many classes a model without names has; None when it does not tell.
+        num_classes: how many classes a model without names has; None when it is not known.
         train: take the training splits, where --splits names none.
 
     Raises:
         DataError: the data is not there, or its classes are not the model's.
     """
     named = _named_classes(options)
-    if named is None and classes is not None and options.dataset in ("custom", "shapes"):
+    if named is None and classes is not None and SOURCES[options.dataset].classes is None:
         named = tuple(classes)
-    dataset = _open(options, train=train, splits=options.splits, classes=named)
+    dataset = _open(
+        options, Selection(_root(options), train=train, splits=options.splits, classes=named)
+    )
     if classes is None:
         _check_count(dataset, num_classes)
     else:
-        _refuse_strangers(dataset, classes)
+        _refuse_other_classes(dataset, classes)
     if classes is not None and tuple(dataset.classes) != tuple(classes):
         raise DataError(
             f"the model knows {len(classes)} classes ({_some(classes)}), the data set has "
@@ -108,7 +120,7 @@ def evaluation_set(
 
 
 def _check_count(dataset: ListedDataset, num_classes: int | None) -> None:
-    """Compare the number of classes, which is all that a model without names may tell."""
+    """Compare the numbers of classes, since a model without names has nothing else to compare."""
     known = len(dataset.classes)
     if num_classes not in (None, known):
         raise DataError(
@@ -123,7 +135,7 @@ def _check_count(dataset: ListedDataset, num_classes: int | None) -> None:
     )
 
 
-def _refuse_strangers(dataset: ListedDataset, classes: Sequence[str]) -> None:
+def _refuse_other_classes(dataset: ListedDataset, classes: Sequence[str]) -> None:
     """Raise DataError when every label of the data set is of a class the model does not know."""
     unknown = [problem for problem in dataset.problems if problem.reason == "unknown class"]
     if unknown and not _has_labels(dataset):
@@ -141,7 +153,7 @@ def _some(names: Sequence[str]) -> str:
 def _named_classes(options: DataOptions) -> tuple[str, ...] | None:
     if not options.classes:
         return None
-    if options.dataset in ("voc", "coco"):
+    if SOURCES[options.dataset].classes is not None:
         raise OptionError(
             f"--classes cannot change the classes of --dataset {options.dataset}; "
             "use --dataset custom"
@@ -149,18 +161,12 @@ def _named_classes(options: DataOptions) -> tuple[str, ...] | None:
     return read_classes_file(options.classes)
 
 
-def _open(
-    options: DataOptions, *, train: bool, splits: str, classes: Sequence[str] | None
-) -> ListedDataset:
-    dataset = open_dataset(
-        options.dataset,
-        Path(options.dataset_root).expanduser(),
-        train=train,
-        splits=splits,
-        classes=classes,
-        keep_empty=getattr(options, "keep_empty", False),
-        use_crowd=not getattr(options, "no_crowd", False),
-    )
+def _root(options: DataOptions) -> Path:
+    return Path(options.dataset_root).expanduser()
+
+
+def _open(options: DataOptions, selection: Selection) -> ListedDataset:
+    dataset = open_dataset(options.dataset, selection)
     if len(dataset) == 0:
         raise DataError(
             f"the {options.dataset} data set under {options.dataset_root} has no image to use; "
@@ -219,8 +225,8 @@ def training_loader(
     command: TrainCommand,
     dataset: ListedDataset,
     *,
-    anchors_px: np.ndarray,
-    normalization: tuple,
+    target_maker: MakesTargets,
+    normalization: Normalization,
     share: Share = Share(),  # noqa: B008  (immutable)
 ) -> Loader:
     """Batches of augmented images with their targets.
@@ -228,22 +234,20 @@ def training_loader(
     Args:
         command: the options.
         dataset: the training set.
-        anchors_px: float32 (A, 4), centre format, pixels of the network input.
+        target_maker: (boxes, labels) -> (class targets, box targets), as for TrainSamples.
         normalization: (mean, std) of the network, RGB, for values in [0, 1].
         share: what this process gets of a step, and in how many batches.
     """
-    mean, std = normalization
     size = command.model.data_shape
-    samples = TrainSamples(
-        (size, size),
-        _augmentation(command.data),
-        TargetMaker(anchors_px),
-        mean,
-        std,
-    )
+    native = augmentation(command.data).native
     return Loader(
         dataset,
-        samples,
+        TrainSamples(
+            (size, size),
+            replace(native, crop_tries=command.data.crop_tries),
+            target_maker,
+            *normalization,
+        ),
         batch_size=command.optimizer.batch_size * share.parts,
         shuffle=True,
         seed=command.train.seed,
@@ -255,18 +259,10 @@ def training_loader(
     )
 
 
-def _augmentation(options: TrainDataOptions) -> Augmentation:
-    if options.augmentation == "legacy":
-        return Augmentation(hue=options.hue, crop_tries=options.crop_tries)
-    return Augmentation(
-        hue="narrow",
-        brightness=16.0,
-        contrast=(0.75, 1.25),
-        saturation=(0.75, 1.25),
-        expand_probability=0.0,
-        crop_scale=(0.6, 1.0),
-        crop_tries=options.crop_tries,
-    )
+def augmentation(options: TrainDataOptions) -> Policy:
+    """The policy of --augmentation, with the hue of --hue."""
+    policy = POLICIES[options.augmentation]
+    return policy.with_narrow_hue() if options.hue == "narrow" else policy
 
 
 def evaluation_loader(
@@ -274,15 +270,14 @@ def evaluation_loader(
     dataset: ListedDataset,
     *,
     batch_size: int,
-    size: int,
-    normalization: tuple,
+    input_size_hw: tuple[int, int],
+    normalization: Normalization,
     share: Share = Share(),  # noqa: B008  (immutable)
 ) -> Loader:
     """Every image once, in order, resized and normalised as legacy validation does."""
-    mean, std = normalization
     return Loader(
         dataset,
-        EvalSamples((size, size), mean, std),
+        EvalSamples(input_size_hw, *normalization),
         batch_size=min(batch_size, len(dataset)),
         shuffle=False,
         seed=0,

@@ -35,15 +35,14 @@ def make_score(dataset: ListedDataset, metric: str, *, save_prefix: str | None =
 
 
 def _coco_score(dataset: ListedDataset, save_prefix: str | None) -> Score:
-    annotation_file = getattr(dataset, "annotation_file", None)
-    if annotation_file is not None:
+    if dataset.coco_file is not None:
         ids = [dataset.image_id(i) for i in range(len(dataset))]
-        known = coco_truth_from_file(annotation_file, ids, dataset.coco_ids)  # type: ignore[attr-defined]
+        known = coco_truth_from_file(dataset.coco_file.path, ids, dataset.coco_file.category_ids)
         return lambda found: evaluate_coco(found, known, dataset.classes, save_prefix=save_prefix)
     truth = collect_ground_truth(dataset.annotation(i) for i in range(len(dataset)))
 
     def score(found: Detections) -> Evaluation:
-        # Only the detections know the original sizes of images whose annotation does not say.
+        # An annotation need not say the size of its image; the detections always do.
         known = coco_truth_from_arrays(truth, found.sizes_hw, dataset.classes)
         return evaluate_coco(found, known, dataset.classes, save_prefix=save_prefix)
 

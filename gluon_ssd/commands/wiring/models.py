@@ -16,7 +16,7 @@ from gluon_ssd.deploy.mxnet.export import export_detector
 from gluon_ssd.deploy.mxnet.int8.shipped_graphs import export_zoo_int8
 from gluon_ssd.deploy.mxnet.model import DeployedModel, load_deployed
 from gluon_ssd.detection.decoding import Decoding
-from gluon_ssd.detection.normalization import MEAN, STD
+from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.build import build_network
 from gluon_ssd.families.catalog import int8_form
@@ -85,8 +85,8 @@ def deployed_model(prefix: str, size: int | None, *, fuse: bool, ctx: Any) -> Mo
         deployed=deployed,
         classes=saved.classes if saved else None,
         size=size,
-        mean=saved.mean if saved else MEAN,
-        std=saved.std if saved else STD,
+        mean=saved.mean if saved else IMAGENET_MEAN,
+        std=saved.std if saved else IMAGENET_STD,
     )
 
 

@@ -82,9 +82,9 @@ def read_pictures(
 
 
 def count_pictures(sources: Sequence[Path], every: int = 1) -> int | None:
-    """How many pictures to expect of the sources, as far as the videos' headers tell.
+    """How many pictures to expect of the sources, by the headers of the videos.
 
-    None where a video does not tell its length; it is a guess in any case, for the time left.
+    None where a header does not say the length. It is an estimate in any case, for the time left.
     """
     videos = [path for path in sources if path.suffix.lower() in VIDEO_SUFFIXES]
     frames = [_count_frames(path) for path in videos]

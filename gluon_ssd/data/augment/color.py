@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gluon_ssd.data.augment.settings import HUE_RANGES, Augmentation
+from gluon_ssd.data.augment.settings import Augmentation
 
 LUMA = np.array([0.299, 0.587, 0.114])
 # NTSC YIQ and back, with the three digits of the legacy code, so not quite each other's inverse.
@@ -31,9 +31,9 @@ class ColorDraw:
         saturation: weight of the pixel against its grey value.
         hue: rotation of the colour circle in radians.
 
-    Brightness comes first, hue after saturation. The legacy recipe also tosses a coin for the
-    place of contrast, before saturation or after hue; being a plain factor it commutes with both,
-    so no coin is drawn here.
+    Brightness comes first, hue after saturation. The legacy recipe also draws whether
+    contrast comes before saturation or after hue; contrast is a plain factor, which commutes with
+    both, so the place is not drawn here.
     """
 
     brightness: float | None = None
@@ -44,7 +44,7 @@ class ColorDraw:
 
 def draw_color(rng: np.random.Generator, augmentation: Augmentation) -> ColorDraw:
     """Draw the colour steps of one image."""
-    hue_range = math.radians(HUE_RANGES[augmentation.hue])
+    hue_range = math.radians(augmentation.hue)
     ranges = (
         (-augmentation.brightness, augmentation.brightness),
         augmentation.contrast,

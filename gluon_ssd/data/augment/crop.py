@@ -29,7 +29,7 @@ def draw_canvas(
 
     Returns:
         The canvas (height, width) and the place (x, y) of the image's corner on it; the image's
-        own size and (0, 0) when the chance said no.
+        own size and (0, 0) when no larger canvas was drawn.
     """
     height, width = size_hw
     chance, amount, x_place, y_place = rng.random(4)

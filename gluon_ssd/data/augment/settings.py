@@ -6,12 +6,7 @@ from dataclasses import dataclass
 
 from gluon_ssd.errors import OptionError
 
-HUE_RANGES: dict[str, float] = {
-    # Largest turn of the colour circle, in degrees, to either side. The published weights were
-    # trained with an angle of up to 18 half turns, which is even over the whole circle.
-    "legacy": 18 * 180.0,
-    "narrow": 18.0,
-}
+Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -19,7 +14,8 @@ class Augmentation:
     """Ranges of the random training transform; the defaults are those of the published weights.
 
     Attributes:
-        hue: "legacy" turns colours over the full circle, "narrow" by at most 18 degrees.
+        hue: largest turn of the colour circle to either side, in degrees. The default, 18 half
+            turns, is even over the whole circle.
         color_probability: chance of each of brightness, contrast, saturation and hue.
         brightness: largest value added to or taken from a pixel, in units of 0-255.
         contrast, saturation: ranges of the factor.
@@ -31,23 +27,50 @@ class Augmentation:
         flip_probability: chance of a left-right flip.
     """
 
-    hue: str = "legacy"
+    hue: float = 18 * 180.0
     color_probability: float = 0.5
     brightness: float = 32.0
-    contrast: tuple[float, float] = (0.5, 1.5)
-    saturation: tuple[float, float] = (0.5, 1.5)
+    contrast: Range = (0.5, 1.5)
+    saturation: Range = (0.5, 1.5)
     expand_probability: float = 0.5
-    expand_ratio: tuple[float, float] = (1.0, 4.0)
-    crop_scale: tuple[float, float] = (0.3, 1.0)
+    expand_ratio: Range = (1.0, 4.0)
+    crop_scale: Range = (0.3, 1.0)
     crop_aspect: float = 2.0
     crop_floors: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9)
     crop_tries: int = 50
     flip_probability: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.hue not in HUE_RANGES:
-            raise OptionError(
-                f"unknown hue augmentation {self.hue!r}; choose one of {', '.join(HUE_RANGES)}"
-            )
         if self.crop_tries < 1:
             raise OptionError(f"crop_tries must be at least 1; got {self.crop_tries}")
+
+
+@dataclass(frozen=True)
+class DaliAugmentation:
+    """The same for the DALI loader; the defaults are those of the published DALI training.
+
+    The zoom-out of the native loader was added to them. docs/dali.md lists the other differences.
+
+    Attributes:
+        zoom_probability, zoom_ratio: chance of a larger canvas, and its range of side ratios.
+        crop_overlaps: least IoU of the crop with every box; one is drawn for each attempt, or no
+            crop at all. Empty: never crop.
+        crop_attempts: windows drawn for one overlap before another one is.
+        crop_scale: range of the sides of the crop over those of the canvas.
+        crop_aspect: range of width over height of the crop, both relative to the canvas.
+        brightness, contrast, saturation: ranges of the factors; 1 changes nothing.
+        hue: range of the turn of the colour circle, in degrees.
+        flip_probability: chance of a left-right flip.
+    """
+
+    zoom_probability: float = 0.5
+    zoom_ratio: Range = (1.0, 4.0)
+    crop_overlaps: tuple[float, ...] = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)
+    crop_attempts: int = 1
+    crop_scale: Range = (0.3, 1.0)
+    crop_aspect: Range = (0.5, 2.0)
+    brightness: Range = (0.875, 1.125)
+    contrast: Range = (0.5, 1.5)
+    saturation: Range = (0.5, 1.5)
+    hue: Range = (-0.5, 0.5)
+    flip_probability: float = 0.5

@@ -27,12 +27,7 @@ from gluon_ssd.data.augment.color import (
 from gluon_ssd.data.augment.crop import Window, crop_boxes, draw_canvas, draw_crop
 from gluon_ssd.data.augment.settings import Augmentation
 from gluon_ssd.detection.boxes import flip_boxes_horizontally, resize_boxes
-
-__all__ = ["Augmentation", "TrainDraw", "apply_train", "draw_train", "eval_transform"]
-__all__ += ["train_transform", "transform_boxes"]
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 
 # In the order of MXNet's codes 0-4, of which training draws one evenly.
 INTERPOLATIONS = (
@@ -70,7 +65,7 @@ def train_transform(
     boxes_px: np.ndarray,
     labels: np.ndarray,
     *,
-    size_hw: tuple[int, int],
+    input_size_hw: tuple[int, int],
     rng: np.random.Generator,
     augmentation: Augmentation,
     mean: Sequence[float] = IMAGENET_MEAN,
@@ -86,7 +81,7 @@ def train_transform(
 
     Args:
         image, boxes_px, labels: see the table.
-        size_hw: height and width of the result.
+        input_size_hw: height and width of the result.
         rng: the image's own generator; everything random comes from it.
         augmentation: ranges and probabilities.
         mean, std: of the normalisation; also the colour of the expanded canvas (mean).
@@ -99,8 +94,8 @@ def train_transform(
     """
     height, width = image.shape[:2]
     draw = draw_train(rng, boxes_px, (height, width), augmentation)
-    pixels = apply_train(image, draw, size_hw=size_hw, mean=mean, std=std)
-    boxes, kept = transform_boxes(boxes_px, draw, size_hw)
+    pixels = apply_train(image, draw, input_size_hw=input_size_hw, mean=mean, std=std)
+    boxes, kept = transform_boxes(boxes_px, draw, input_size_hw)
     return pixels, boxes, np.asarray(labels)[kept]
 
 
@@ -121,7 +116,7 @@ def draw_train(
 
 
 def transform_boxes(
-    boxes_px: np.ndarray, draw: TrainDraw, size_hw: tuple[int, int]
+    boxes_px: np.ndarray, draw: TrainDraw, input_size_hw: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Boxes (M, 4) of the source image in pixels of the result, and bool (M,), which stayed.
 
@@ -132,9 +127,9 @@ def transform_boxes(
     boxes, kept = crop_boxes(on_canvas, draw.crop)
     if not kept.any():
         boxes, kept = on_canvas, np.ones(len(on_canvas), dtype=bool)
-    boxes = resize_boxes(boxes, (draw.crop.height, draw.crop.width), size_hw)
+    boxes = resize_boxes(boxes, (draw.crop.height, draw.crop.width), input_size_hw)
     if draw.flip:
-        boxes = flip_boxes_horizontally(boxes, size_hw[1])
+        boxes = flip_boxes_horizontally(boxes, input_size_hw[1])
     return boxes, kept
 
 
@@ -142,7 +137,7 @@ def apply_train(
     image: np.ndarray,
     draw: TrainDraw,
     *,
-    size_hw: tuple[int, int],
+    input_size_hw: tuple[int, int],
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
 ) -> np.ndarray:
@@ -151,7 +146,7 @@ def apply_train(
     Args:
         image: uint8 (H, W, 3), RGB.
         draw: from draw_train for an image of this size.
-        size_hw: height and width of the result.
+        input_size_hw: height and width of the result.
         mean, std: of the normalisation.
 
     Returns:
@@ -160,8 +155,8 @@ def apply_train(
     matrix = compose(normalizing_matrix(mean, std), color_matrix(draw.color))
     visible, borders = _visible_part(image, draw)
     if visible.size == 0:
-        return np.zeros((3, *size_hw), dtype=np.float32)
-    result = np.empty((3, *size_hw), dtype=np.float32)
+        return np.zeros((3, *input_size_hw), dtype=np.float32)
+    result = np.empty((3, *input_size_hw), dtype=np.float32)
     interpolation = INTERPOLATIONS[draw.interpolation]
     canvas: np.ndarray | None = None
     for plane, target in zip(_affine_planes(visible, matrix), result, strict=True):
@@ -169,7 +164,7 @@ def apply_train(
             # The second and third channel reuse the memory of the first.
             canvas = cv2.copyMakeBorder(plane, *borders, cv2.BORDER_CONSTANT, canvas, (0.0,))
             plane = canvas
-        cv2.resize(plane, size_hw[::-1], dst=target, interpolation=interpolation)
+        cv2.resize(plane, input_size_hw[::-1], dst=target, interpolation=interpolation)
         if draw.flip:
             cv2.flip(target, 1, dst=target)
     return result
@@ -178,7 +173,7 @@ def apply_train(
 def _visible_part(
     image: np.ndarray, draw: TrainDraw
 ) -> tuple[np.ndarray, tuple[int, int, int, int]]:
-    """The image pixels inside the crop, and how much canvas lies above, below, left, right of them.
+    """Image pixels inside the crop, and the canvas above, below, left and right of them in pixels.
 
     Empty when the crop shows canvas only, which happens to images without boxes.
     """
@@ -199,7 +194,7 @@ def _affine_planes(image: np.ndarray, matrix: np.ndarray) -> Sequence[np.ndarray
 def eval_transform(
     image: np.ndarray,
     *,
-    size_hw: tuple[int, int],
+    input_size_hw: tuple[int, int],
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
 ) -> np.ndarray:
@@ -207,7 +202,7 @@ def eval_transform(
 
     Args:
         image: uint8 (H, W, 3), RGB.
-        size_hw: height and width of the result; the aspect is not kept.
+        input_size_hw: height and width of the result; the aspect is not kept.
         mean, std: of the normalisation.
 
     Returns:
@@ -215,14 +210,14 @@ def eval_transform(
         as MXNet chooses; resized in uint8, which rounds to 1/255 as the legacy transform does.
     """
     height, width = image.shape[:2]
-    if size_hw[0] > height and size_hw[1] > width:
+    if input_size_hw[0] > height and input_size_hw[1] > width:
         interpolation = cv2.INTER_CUBIC
-    elif size_hw[0] < height and size_hw[1] < width:
+    elif input_size_hw[0] < height and input_size_hw[1] < width:
         interpolation = cv2.INTER_AREA
     else:
         interpolation = cv2.INTER_LINEAR
-    resized = cv2.resize(image, size_hw[::-1], interpolation=interpolation)
-    result = np.empty((3, *size_hw), dtype=np.float32)
+    resized = cv2.resize(image, input_size_hw[::-1], interpolation=interpolation)
+    result = np.empty((3, *input_size_hw), dtype=np.float32)
     matrix = normalizing_matrix(mean, std).astype(np.float32)
     for channel, (plane, target) in enumerate(zip(cv2.split(resized), result, strict=True)):
         np.multiply(plane, matrix[channel, channel], out=target)

@@ -1,8 +1,8 @@
 """The two DALI graphs of training, and their MXNet iterator; the only module that imports DALI.
 
 One graph draws: canvas, crop, colours and flip, from the boxes of a batch alone, which takes half a
-millisecond. It holds all random state, so a run can be taken up at any batch by drawing for the
-batches before it. The other one makes pixels from what was drawn and remembers nothing.
+millisecond. It holds all random state, so a run can continue at any batch after drawing for the
+batches before it. The other one makes pixels from what was drawn and keeps no state.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gluon_ssd.data.dali.settings import DaliAugmentation, Draws
+from gluon_ssd.data.augment.settings import DaliAugmentation
+from gluon_ssd.data.dali.draws import Draws
 from gluon_ssd.errors import EnvironmentProblem
 
 _MISSING = (
-    "--dali needs NVIDIA DALI with its MXNet plugin, which is not installed here ({}); "
+    "training through DALI needs NVIDIA DALI with its MXNet plugin, which is not installed here "
+    "({}); "
     "install it with: bash scripts/setup.sh --extras dali"
 )
 
@@ -141,7 +143,7 @@ class PixelGraph:
         next_inputs: gives the inputs of the next batch; StopIteration ends it, any other error
             comes out of `next_images`.
         batch_size: largest number of images a batch.
-        size_hw: height and width of the result.
+        input_size_hw: height and width of the result.
         mean, std: of the normalisation, RGB, for values in [0, 1].
         num_threads: of DALI.
         device_id: GPU to work on; None works on the CPU.
@@ -152,7 +154,7 @@ class PixelGraph:
         next_inputs: Callable[[], PixelInputs],
         *,
         batch_size: int,
-        size_hw: tuple[int, int],
+        input_size_hw: tuple[int, int],
         mean: Sequence[float],
         std: Sequence[float],
         num_threads: int,
@@ -166,10 +168,10 @@ class PixelGraph:
             )
             on_gpu = device_id is not None
             image = _pixels(dali, PixelInputs(*inputs), on_gpu)
-            image = _normalised(dali, image, PixelInputs(*inputs), size_hw, mean, std)
+            image = _normalised(dali, image, PixelInputs(*inputs), input_size_hw, mean, std)
             pipeline.set_outputs(image)
         pipeline.build()
-        # The first batch would be made here, where nobody could tell whose error it brings.
+        # Otherwise the first batch would be made here, where its errors have no file to name.
         self._iterator = dali.Iterator([pipeline], [("image", "data")], prepare_first_batch=False)
 
     def next_images(self) -> Any:
@@ -213,14 +215,14 @@ def _normalised(
     dali: Dali,
     image: Any,
     inputs: PixelInputs,
-    size_hw: tuple[int, int],
+    input_size_hw: tuple[int, int],
     mean: Sequence[float],
     std: Sequence[float],
 ) -> Any:
     """Lay the image on the canvas, whose mean colour is 0 after the normalisation."""
     return dali.fn.crop_mirror_normalize(
         image,
-        crop=size_hw,
+        crop=input_size_hw,
         crop_pos_y=inputs.place[0],
         crop_pos_x=inputs.place[1],
         out_of_bounds_policy="pad",

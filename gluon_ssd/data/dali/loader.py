@@ -1,7 +1,7 @@
 """Training batches through DALI, behind the interface of the native loader.
 
-A thread of this process prepares all but the pixels, and DALI's threads make those; both work ahead
-of the batch in use.
+A thread of this process prepares everything but the pixels, and DALI's threads make those. Both are
+some batches ahead of the one in use.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class DaliLoader(EpochByEpoch):
                     done += 1
                     yield batch
             except _BadFile as problem:
-                # Once more from here on, without the file.
+                # Begin again at this batch, without the file.
                 self._preparer.refused[problem.index] = str(problem)
             finally:
                 feed.stop()
@@ -118,7 +118,7 @@ class DaliLoader(EpochByEpoch):
         graph = PixelGraph(
             feed.next_inputs,
             batch_size=self._preparer.rows,
-            size_hw=self._samples.size_hw,
+            input_size_hw=self._samples.input_size_hw,
             mean=self._samples.mean,
             std=self._samples.std,
             num_threads=self._num_threads,
@@ -132,7 +132,7 @@ class DaliLoader(EpochByEpoch):
             except RuntimeError as error:
                 if feed.is_broken:
                     raise
-                raise self._culprit(error, feed) from error
+                raise self._name_file(error, feed) from error
             prepared = feed.given.popleft()
             for used in prepared.used:
                 self.skips.add(used.skipped)
@@ -144,27 +144,28 @@ class DaliLoader(EpochByEpoch):
             indices = np.array([used.image for used in prepared.used], dtype=np.int64)
             yield DaliBatch(arrays, indices)
 
-    def _culprit(self, error: RuntimeError, feed: _Feed) -> DataError:
-        """Which of the files that DALI had at hand it failed on; it does not tell itself."""
+    def _name_file(self, error: RuntimeError, feed: _Feed) -> DataError:
+        """Name the file that DALI failed on, since its own error does not."""
         indices = [used.image for prepared in feed.given for used in prepared.used]
         paths = [self._preparer.path(index) for index in indices]
         broken = find_undecodable(paths)
         if broken is None:
             return DataError(
                 f"DALI failed on one of {', '.join(paths[:4])}, ..., all of which it can decode "
-                f"alone ({_reason(error)}); train without --dali"
+                f"alone ({_reason(error)}); train without DALI",
+                settings=("dali",),
             )
         message = (
             f"DALI cannot decode the image {broken}: {_reason(error)}; replace the file, take it "
-            "out of the data set, or train without --dali"
+            "out of the data set, or train without DALI"
         )
         if self._skip_bad:
             return _BadFile(message, indices[paths.index(broken)])
-        return DataError(message)
+        return DataError(message, settings=("dali",))
 
 
 class _BadFile(DataError):
-    """An image to go on without."""
+    """An image to leave out from now on."""
 
     def __init__(self, message: str, index: int) -> None:
         super().__init__(message)

@@ -1,9 +1,9 @@
 """All of a DALI batch but its pixels: which images, what is drawn, the files and the targets.
 
 The images are chosen as the native plan does. What is random is drawn by DALI, for the whole batch
-of all processes, so that it is the same however many share it. The targets are made by the
-project's own target maker: DALI's box encoder leaves out the bipartite pass and so differs on some
-anchors.
+of all processes, so that it is the same however many share it. The targets come from the
+target maker of the native loader: DALI's box encoder leaves out the bipartite pass and so differs
+on some anchors.
 """
 
 from __future__ import annotations
@@ -15,26 +15,16 @@ from typing import NamedTuple
 import numpy as np
 
 from gluon_ssd.data.augment.crop import Window, crop_boxes
-from gluon_ssd.data.augment.transforms import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    TrainDraw,
-    transform_boxes,
-)
+from gluon_ssd.data.augment.settings import DaliAugmentation
+from gluon_ssd.data.augment.transforms import TrainDraw, transform_boxes
+from gluon_ssd.data.dali.draws import Draws, Geometry, geometry, stack_geometries
 from gluon_ssd.data.dali.graphs import DrawGraph, PixelInputs
-from gluon_ssd.data.dali.index import DaliIndex
-from gluon_ssd.data.dali.settings import (
-    DaliAugmentation,
-    Draws,
-    Geometry,
-    geometry,
-    stack_geometries,
-)
 from gluon_ssd.data.dataset import Dataset
-from gluon_ssd.data.images import read_encoded
+from gluon_ssd.data.images import measure_image, read_encoded
 from gluon_ssd.data.loading.batch_plan import BatchPlan, Share
 from gluon_ssd.data.loading.samples import MakesTargets
 from gluon_ssd.data.loading.stand_in import Used, use_first_good
+from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 from gluon_ssd.errors import DataError
 
 
@@ -43,13 +33,13 @@ class DaliSamples:
     """What a sample is made of; the counterpart of TrainSamples.
 
     Attributes:
-        size_hw: height and width of the network input.
+        input_size_hw: height and width of the network input.
         augmentation: what is random.
         make_targets: (boxes, labels) -> (class targets, box targets).
         mean, std: of the normalisation, RGB, for values in [0, 1].
     """
 
-    size_hw: tuple[int, int]
+    input_size_hw: tuple[int, int]
     augmentation: DaliAugmentation
     make_targets: MakesTargets
     mean: Sequence[float] = IMAGENET_MEAN
@@ -82,7 +72,7 @@ class _Sample(NamedTuple):
 
 
 class Preparer:
-    """Prepares batches in the order of a rollover plan, in whichever thread asks for them.
+    """Prepares batches in the order of a rollover plan, in the thread that iterates over them.
 
     Args:
         dataset: the images and their annotations.
@@ -123,7 +113,7 @@ class Preparer:
 
         self.plan = plan(share)
         self._whole_plan = plan(Share())
-        self._index = DaliIndex(dataset)
+        self._dataset = dataset
         self._samples = samples
         self._batch_size = batch_size
         self._seed = seed
@@ -137,7 +127,7 @@ class Preparer:
 
     def path(self, index: int) -> str:
         """File of an image."""
-        return self._index.path(index)
+        return self._dataset.image_path(index)
 
     def batches(self, epoch: int, first: int) -> Iterator[Prepared]:
         """What is left of an epoch after `first` parts of batches.
@@ -154,7 +144,7 @@ class Preparer:
         for number in range(self.plan.num_batches(epoch)):
             # Also for the batches before the first, which brings the generators to where they were.
             places = self._whole_plan.batch(epoch, number)
-            draws = graph.draw([self._index.entry(place.image).boxes_unit for place in places])
+            draws = graph.draw([_boxes_unit(self._dataset, place.image) for place in places])
             for part in range(parts):
                 if number * parts + part >= first:
                     yield self._prepare(epoch, number, part, draws)
@@ -189,21 +179,35 @@ class Preparer:
     def _sample(self, index: int, draws: Draws, row: int) -> _Sample:
         if self._skip_bad:
             (encoded, image_hw), used = use_first_good(
-                self._read, index, num_images=len(self._index)
+                self._read, index, num_images=len(self._dataset)
             )
         else:
             (encoded, image_hw), used = self._read(index), Used(index, ())
-        entry = self._index.entry(used.image)
-        draw = _keep_objects(draws.train_draw(row, image_hw), entry.boxes_px, image_hw)
-        boxes, kept = transform_boxes(entry.boxes_px, draw, self._samples.size_hw)
-        class_targets, box_targets = self._samples.make_targets(boxes, entry.labels[kept])
-        placed = geometry(draw, image_hw, self._samples.size_hw)
+        annotation = self._dataset.annotation(used.image)
+        draw = _keep_objects(draws.train_draw(row, image_hw), annotation.boxes_px, image_hw)
+        boxes, kept = transform_boxes(annotation.boxes_px, draw, self._samples.input_size_hw)
+        class_targets, box_targets = self._samples.make_targets(boxes, annotation.labels[kept])
+        placed = geometry(draw, image_hw, self._samples.input_size_hw)
         return _Sample(encoded, placed, class_targets, box_targets, used)
 
     def _read(self, index: int) -> tuple[np.ndarray, tuple[int, int]]:
         if index in self.refused:
             raise DataError(self.refused[index])
-        return read_encoded(self._index.path(index))
+        return read_encoded(self.path(index))
+
+
+def _boxes_unit(dataset: Dataset, index: int) -> np.ndarray:
+    """float32 (M, 4): the boxes of an image in shares of its width and height, 0 to 1.
+
+    (0, 4) when neither the annotation nor the file gives the size.
+    """
+    annotation = dataset.annotation(index)
+    try:
+        height, width = annotation.size_hw or measure_image(dataset.image_path(index))
+    except DataError:
+        return np.zeros((0, 4), dtype=np.float32)
+    sides = np.array([width, height, width, height], dtype=np.float32)
+    return np.clip(annotation.boxes_px / sides, 0, 1).astype(np.float32)
 
 
 def _graph_seed(seed: int, epoch: int) -> int:
@@ -214,8 +218,8 @@ def _graph_seed(seed: int, epoch: int) -> int:
 def _keep_objects(draw: TrainDraw, boxes_px: np.ndarray, image_hw: tuple[int, int]) -> TrainDraw:
     """The draw, less its crop if that shows nothing of the image or loses every object.
 
-    DALI sees to both, but whole pixels can cost a box whose centre lies on the edge, a stand-in has
-    other boxes, and without boxes any part of the canvas can be drawn.
+    DALI's draw avoids both. But rounding to whole pixels can lose a box whose centre lies on the
+    edge, a stand-in has other boxes, and without boxes any part of the canvas can be drawn.
     """
     x, y = draw.place_xy
     window, (height, width) = draw.crop, image_hw

@@ -7,20 +7,17 @@ numbers and arrays only, so that they pickle into workers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from gluon_ssd.data.augment.settings import Augmentation
-from gluon_ssd.data.augment.transforms import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    eval_transform,
-    train_transform,
-)
+from gluon_ssd.data.augment.transforms import eval_transform, train_transform
 from gluon_ssd.data.dataset import Dataset
 from gluon_ssd.data.images import read_image
+from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 
 Spec = dict[str, tuple[tuple[int, ...], Any]]
 
@@ -40,54 +37,40 @@ class SampleMaker(Protocol):
         ...
 
 
-class MakesTargets(Protocol):
-    """A target maker, such as gluon_ssd.detection.matching.TargetMaker."""
-
-    @property
-    def num_anchors(self) -> int:
-        """A, the length of both targets."""
-        ...
-
-    def __call__(self, boxes_px: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Class targets (A,) and box targets (A, 4) of one image."""
-        ...
+MakesTargets = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""(boxes in pixels of the network input float32 (M, 4), labels int32 (M,)) -> (class targets int32
+(A,), box targets float32 (A, 4)); it must pickle. A family of detectors hands it out."""
 
 
+@dataclass(frozen=True)
 class TrainSamples:
     """Augmented image and its training targets.
 
     Difficult objects are trained on, as in the legacy recipe; crowd boxes are when the data set
     lists them. An image without objects gives all-background targets.
 
-    Args:
-        size_hw: height and width of the network input.
+    Attributes:
+        input_size_hw: height and width of the network input.
         augmentation: ranges of the random transform.
         make_targets: (boxes, labels) -> (class targets, box targets).
         mean, std: of the normalisation.
     """
 
-    def __init__(
-        self,
-        size_hw: tuple[int, int],
-        augmentation: Augmentation,
-        make_targets: MakesTargets,
-        mean: Sequence[float] = IMAGENET_MEAN,
-        std: Sequence[float] = IMAGENET_STD,
-    ) -> None:
-        self._size_hw = size_hw
-        self._augmentation = augmentation
-        self._make_targets = make_targets
-        self._mean = tuple(mean)
-        self._std = tuple(std)
+    input_size_hw: tuple[int, int]
+    augmentation: Augmentation
+    make_targets: MakesTargets
+    mean: Sequence[float] = IMAGENET_MEAN
+    std: Sequence[float] = IMAGENET_STD
 
     @property
     def spec(self) -> Spec:
         """image (3, H, W) float32, class_targets (A,) int32, box_targets (A, 4) float32."""
-        num_anchors = self._make_targets.num_anchors
+        nothing = np.zeros((0, 4), np.float32), np.zeros(0, np.int32)
+        class_targets, box_targets = self.make_targets(*nothing)
         return {
-            "image": ((3, *self._size_hw), np.float32),
-            "class_targets": ((num_anchors,), np.int32),
-            "box_targets": ((num_anchors, 4), np.float32),
+            "image": ((3, *self.input_size_hw), np.float32),
+            "class_targets": (class_targets.shape, np.int32),
+            "box_targets": (box_targets.shape, np.float32),
         }
 
     def __call__(
@@ -99,43 +82,40 @@ class TrainSamples:
             read_image(dataset.image_path(index)),
             annotation.boxes_px,
             annotation.labels,
-            size_hw=self._size_hw,
+            input_size_hw=self.input_size_hw,
             rng=rng,
-            augmentation=self._augmentation,
-            mean=self._mean,
-            std=self._std,
+            augmentation=self.augmentation,
+            mean=self.mean,
+            std=self.std,
         )
-        class_targets, box_targets = self._make_targets(boxes, labels)
+        class_targets, box_targets = self.make_targets(boxes, labels)
         return {"image": pixels, "class_targets": class_targets, "box_targets": box_targets}
 
 
+@dataclass(frozen=True)
 class EvalSamples:
     """Resized and normalised image, and the size it had.
 
-    Args:
-        size_hw: height and width of the network input.
+    Attributes:
+        input_size_hw: height and width of the network input.
         mean, std: of the normalisation.
     """
 
-    def __init__(
-        self,
-        size_hw: tuple[int, int],
-        mean: Sequence[float] = IMAGENET_MEAN,
-        std: Sequence[float] = IMAGENET_STD,
-    ) -> None:
-        self._size_hw = size_hw
-        self._mean = tuple(mean)
-        self._std = tuple(std)
+    input_size_hw: tuple[int, int]
+    mean: Sequence[float] = IMAGENET_MEAN
+    std: Sequence[float] = IMAGENET_STD
 
     @property
     def spec(self) -> Spec:
         """image (3, H, W) float32, size_hw (2,) int32: height and width of the file's image."""
-        return {"image": ((3, *self._size_hw), np.float32), "size_hw": ((2,), np.int32)}
+        return {"image": ((3, *self.input_size_hw), np.float32), "size_hw": ((2,), np.int32)}
 
     def __call__(
         self, dataset: Dataset, index: int, rng: np.random.Generator
     ) -> dict[str, np.ndarray]:
         """One evaluation sample; `rng` is not used. Raises DataError naming an unreadable image."""
         image = read_image(dataset.image_path(index))
-        pixels = eval_transform(image, size_hw=self._size_hw, mean=self._mean, std=self._std)
+        pixels = eval_transform(
+            image, input_size_hw=self.input_size_hw, mean=self.mean, std=self.std
+        )
         return {"image": pixels, "size_hw": np.array(image.shape[:2], dtype=np.int32)}

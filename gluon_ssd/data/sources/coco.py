@@ -12,12 +12,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gluon_ssd.data.classes import COCO_CLASSES
-from gluon_ssd.data.dataset import ListedDataset, ListedItem, RawObject, class_index, clean_objects
+from gluon_ssd.data.class_names import COCO_CLASSES
+from gluon_ssd.data.dataset import (
+    CocoFile,
+    ListedDataset,
+    ListedItem,
+    RawObject,
+    Selection,
+    class_index,
+    clean_objects,
+)
 from gluon_ssd.data.images import size_of_file
 from gluon_ssd.data.problems import Problem, log_lost_labels
 from gluon_ssd.data.sources.voc import base_folders
-from gluon_ssd.errors import DataError
+from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.system.files import read_json
 
 _PROBED_IMAGES = 20  # enough to tell the image folder from an empty one
@@ -35,10 +43,6 @@ class CocoDataset(ListedDataset):
         skip_empty: leave out images without a usable box (legacy training).
         use_crowd: keep crowd boxes, flagged (legacy training).
         annotation_file: JSON file to read in place of the split's usual one.
-
-    Attributes:
-        annotation_file: path of the JSON file.
-        coco_ids: category id of each class; -1 for a class the file does not have.
 
     Images come in the order of their ids. Boxes of zero area are left out, counted in `problems`
     and logged; objects marked "ignore" too.
@@ -62,8 +66,7 @@ class CocoDataset(ListedDataset):
         categories = reader.categories()
         names = tuple(classes or categories.values())
         labels_by_name = class_index(names)
-        self.annotation_file = str(path)
-        self.coco_ids = _ids_of_classes(names, categories, path)
+        category_ids = _ids_of_classes(names, categories, path)
         entries = reader.images()
         folder = _find_image_folder(root, split, path, entries)
         objects = reader.objects({entry["id"] for entry in entries}, categories)
@@ -84,8 +87,35 @@ class CocoDataset(ListedDataset):
                 problems += found
         if not items:
             raise DataError(f"{path} has no image with a box of the classes asked for")
-        super().__init__(items, name="coco", classes=names, metric="coco", problems=problems)
+        super().__init__(
+            items,
+            name="coco",
+            classes=names,
+            metric="coco",
+            problems=problems,
+            coco_file=CocoFile(str(path), category_ids),
+        )
         log_lost_labels(self.problems, self.name)
+
+
+def open_coco(selection: Selection) -> CocoDataset:
+    """Open one split, as legacy does: training alone leaves out images without a usable box."""
+    return CocoDataset(
+        selection.root,
+        split=one_split(selection.splits),
+        classes=selection.classes,
+        skip_empty=selection.train and not selection.keep_empty,
+        use_crowd=selection.use_crowd or not selection.train,
+    )
+
+
+def one_split(text: str) -> str:
+    """The name itself. Raises OptionError where it is several, joined by +."""
+    if "+" in text:
+        raise OptionError(
+            f"the splits of COCO JSON must be one split; got {text!r}", settings=("splits",)
+        )
+    return text
 
 
 def annotation_candidates(root: str | os.PathLike[str], split: str) -> list[Path]:
@@ -107,8 +137,9 @@ def find_annotation_file(root: str | os.PathLike[str], split: str) -> Path:
             return candidate
     raise DataError(
         f"no COCO annotations of split {split!r} under {os.fspath(root)}; looked for "
-        f"{', '.join(map(str, candidates))}; set --dataset-root to the folder that holds "
-        "annotations/, or name other --splits"
+        f"{', '.join(map(str, candidates))}; give the folder that holds annotations/, or name "
+        "another split",
+        settings=("dataset_root", "splits"),
     )
 
 
@@ -147,7 +178,9 @@ def _ids_of_classes(
     if not id_of_label:
         raise DataError(
             f"{path} has none of the {len(names)} classes ({', '.join(names[:3])}, ...); its "
-            f"categories are {', '.join(categories.values())}; for own classes use --dataset custom"
+            f"categories are {', '.join(categories.values())}; open a set of other classes as a "
+            "custom one",
+            settings=("dataset",),
         )
     return tuple(id_of_label.get(label, NO_ID) for label in range(len(names)))
 
@@ -160,7 +193,7 @@ def _declared_size(entry: dict[str, Any]) -> tuple[int, int] | None:
 
 
 class _Reader:
-    """Walks the parsed JSON, and says what is missing where."""
+    """Reads the parsed JSON; its errors name what is missing and where."""
 
     def __init__(self, path: Path, use_crowd: bool) -> None:
         self.path = path
@@ -235,7 +268,7 @@ class _Reader:
         x, y, width, height = box
         area = record.get("area")
         if isinstance(area, int | float) and area <= 0:
-            width = height = 0  # the legacy reader wants area > 0 as well as a box
+            width = height = 0  # the legacy reader requires area > 0 as well as a box
         return RawObject(
             name=categories.get(record["category_id"], f"category {record['category_id']}"),
             box=(x, y, x + max(width - 1, 0), y + max(height - 1, 0)),

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from gluon_ssd.data.classes import read_classes_file
+from gluon_ssd.data.dataset import Selection
 from gluon_ssd.data.sources.shapes_drawing import CLASSES, DrawnObject, draw_image
 from gluon_ssd.data.sources.voc import VocDataset, parse_splits
 from gluon_ssd.errors import DataError, OptionError
@@ -29,7 +30,7 @@ SHAPES_CLASSES: tuple[str, ...] = CLASSES
 MIN_IMAGE_SIZE = 64  # the largest object, half a side, must exceed the smallest, 24 pixels
 
 _MARKER = "shapes.json"
-_FORMAT = 2  # raised whenever the drawing changes, so that old folders are not taken for new
+_FORMAT = 2  # raised whenever the drawing changes, so that older folders are recognised
 _JPEG_QUALITY = 92
 
 
@@ -90,27 +91,13 @@ def make_shapes(
     return target
 
 
-def open_shapes(
-    root: str | os.PathLike[str],
-    *,
-    train: bool,
-    splits: str = "",
-    classes: Sequence[str] | None = None,
-    tolerant: bool = False,
-) -> VocDataset:
-    """Open a set that make_shapes wrote, at `root` or in `root`/shapes.
-
-    Args:
-        root: the folder given to make_shapes, or the one that holds shapes/.
-        train: split "train", else "val", unless `splits` names one.
-        splits: split names joined by +; empty takes the usual one.
-        classes: label order; None takes classes.txt.
-        tolerant: see VocDataset.
+def open_shapes(selection: Selection) -> VocDataset:
+    """Open a set that make_shapes wrote, at the root of the selection or in shapes/ below it.
 
     Raises:
         DataError: there is no such set, saying how to make it.
     """
-    base = Path(root).expanduser()
+    base = Path(selection.root).expanduser()
     candidates = (base, base / "shapes")
     folder = next((place for place in candidates if (place / _MARKER).is_file()), None)
     if folder is None:
@@ -121,10 +108,10 @@ def open_shapes(
         )
     return VocDataset(
         folder,
-        splits=parse_splits(splits or ("train" if train else "val")),
-        classes=classes or read_classes_file(folder / "classes.txt"),
+        splits=parse_splits(selection.splits),
+        classes=selection.classes or read_classes_file(folder / "classes.txt"),
         name="shapes",
-        tolerant=tolerant,
+        tolerant=selection.tolerant,
     )
 
 

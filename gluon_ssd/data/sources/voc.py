@@ -11,12 +11,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gluon_ssd.data.classes import VOC_CLASSES
+from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.data.dataset import (
     Annotation,
     ListedDataset,
     ListedItem,
     RawObject,
+    Selection,
     class_index,
     clean_objects,
 )
@@ -24,9 +25,6 @@ from gluon_ssd.data.images import IMAGE_SUFFIXES, size_of_file
 from gluon_ssd.data.problems import Problem, log_lost_labels
 from gluon_ssd.data.sources.voc_xml import read_annotation
 from gluon_ssd.errors import DataError, OptionError
-
-TRAIN_SPLITS = "2007_trainval+2012_trainval"
-VAL_SPLITS = "2007_test"
 
 # An image set may carry -1, 0 or 1 behind the id: the per-class lists of VOC do.
 _LIST_LINE = re.compile(r"(?P<id>.*?)(?:\s+-?[01])?\s*")
@@ -63,8 +61,9 @@ def _parse_split(part: str, text: str) -> Split:
     folder, _, name = part.rpartition("/")
     if not name or part.startswith("/"):
         raise OptionError(
-            f"--splits cannot read {part!r} in {text!r}; write names such as 2007_trainval, "
-            "VOC2007/test or train, joined by +"
+            f"cannot read the split {part!r} in {text!r}; write names such as 2007_trainval, "
+            "VOC2007/test or train, joined by +",
+            settings=("splits",),
         )
     return folder, name
 
@@ -105,13 +104,14 @@ def find_voc_folder(root: str | os.PathLike[str], split: Split) -> Path:
         places = ", ".join(str(candidate / list_file) for candidate in candidates)
         raise DataError(
             f"no split {name!r} in VOC layout under {os.fspath(root)}; looked for {places}; "
-            "set --dataset-root to the folder that holds VOC2007, or name other --splits"
+            "give the folder that holds VOC2007, or name other splits",
+            settings=("dataset_root", "splits"),
         )
     if not folder and len(found) > 1:
         names = ", ".join(f"{candidate.name}/{name}" for candidate in found)
         raise DataError(
-            f"split {name!r} is in several folders under {os.fspath(root)}; "
-            f"choose with --splits among {names}"
+            f"split {name!r} is in several folders under {os.fspath(root)}; choose among {names}",
+            settings=("splits",),
         )
     return found[0]
 
@@ -157,6 +157,16 @@ class VocDataset(ListedDataset):
             items.append(ListedItem(str(path), image_id, annotation, tuple(found)))
         super().__init__(items, name=name, classes=classes, metric="voc", problems=problems)
         log_lost_labels(self.problems, name)
+
+
+def open_voc(selection: Selection) -> VocDataset:
+    """Open the named splits of a set in VOC layout, with VOC's classes unless others are named."""
+    return VocDataset(
+        selection.root,
+        splits=parse_splits(selection.splits),
+        classes=selection.classes or VOC_CLASSES,
+        tolerant=selection.tolerant,
+    )
 
 
 def _list_images(

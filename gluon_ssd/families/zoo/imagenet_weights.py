@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gluon_ssd.detection.normalization import STD
+from gluon_ssd.detection.normalization import IMAGENET_STD
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.zoo.network import SsdNetwork, classification_network
 from gluon_ssd.models.first_weights import complete_shapes
@@ -120,6 +120,6 @@ def _from_vgg(network: SsdNetwork, arrays: Mapping[str, Any]) -> tuple[str, dict
     first = taken.get("features.stages.0.0.weight")
     if first is not None and first.shape[1:] == (3, 3, 3):
         # The extractor multiplies its input by std * 255 again, for weights of another origin.
-        scale = np.asarray(STD, np.float32).reshape(1, 3, 1, 1) * 255
+        scale = np.asarray(IMAGENET_STD, np.float32).reshape(1, 3, 1, 1) * 255
         taken["features.stages.0.0.weight"] = first.asnumpy() / scale
     return start, taken

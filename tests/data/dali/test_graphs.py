@@ -10,37 +10,34 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_ssd.data.augment.transforms import IMAGENET_STD, apply_train, eval_transform
+from gluon_ssd.data.augment.settings import DaliAugmentation
+from gluon_ssd.data.augment.transforms import apply_train, eval_transform
+from gluon_ssd.data.dali.draws import Draws, geometry, stack_geometries
 from gluon_ssd.data.dali.graphs import DrawGraph, PixelGraph, PixelInputs, load_dali
 from gluon_ssd.data.dali.loader import DaliLoader
 from gluon_ssd.data.dali.prepare import DaliSamples
-from gluon_ssd.data.dali.settings import (
-    UNCHANGED,
-    DaliAugmentation,
-    Draws,
-    geometry,
-    stack_geometries,
-)
-from gluon_ssd.data.dataset import Annotation, ListedDataset, ListedItem
+from gluon_ssd.data.dataset import Annotation, ListedDataset, ListedItem, Selection
 from gluon_ssd.data.images import read_encoded, read_image
 from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples
-from gluon_ssd.data.sources.custom import open_dataset
+from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.detection.boxes import resize_boxes
 from gluon_ssd.detection.matching import TargetMaker
+from gluon_ssd.detection.normalization import IMAGENET_STD
 from gluon_ssd.errors import DataError, EnvironmentProblem
 
 SIZE = (64, 96)
 NUM_IMAGES = 14
 BATCH = 4
 NEUTRAL = {name: (1.0, 1.0) for name in ("brightness", "contrast", "saturation")}
+UNCHANGED = DaliAugmentation(
+    zoom_probability=0.0, crop_overlaps=(), flip_probability=0.0, hue=(0.0, 0.0), **NEUTRAL
+)
 
 
 class Boxes:
     """A target maker that shows what it was given: label + 1 and the boxes, then zeros."""
-
-    num_anchors = 3
 
     def __call__(self, boxes_px, labels):
         classes, boxes = np.zeros(3, np.int32), np.zeros((3, 4), np.float32)
@@ -117,7 +114,9 @@ def anchors():
 
 @pytest.mark.dali
 def test_without_augmentation_targets_are_the_same_and_pixels_nearly(shared_dir):
-    dataset = open_dataset("voc", shared_dir / "data/voc-mini", train=False, splits="2007_test")
+    dataset = open_dataset(
+        "voc", Selection(shared_dir / "data/voc-mini", train=False, splits="2007_test")
+    )
     dataset = dataset.subset(range(0, 96, 4))
     size, targets = (300, 300), TargetMaker(anchors() * 3)
     samples = DaliSamples(size, UNCHANGED, targets)
@@ -132,7 +131,7 @@ def test_without_augmentation_targets_are_the_same_and_pixels_nearly(shared_dir)
             np.testing.assert_array_equal(classes[row], expected[0])
             np.testing.assert_array_equal(boxes[row], expected[1])
             assert expected[0].any()
-            native = eval_transform(pixels, size_hw=size)
+            native = eval_transform(pixels, input_size_hw=size)
             differences.append(np.abs(images[row] - native).mean(axis=(1, 2)) * IMAGENET_STD)
     assert len(differences) == 24
     # In units of 0-255: 1.0 on average; the filter is wider than OpenCV's area filter.
@@ -168,7 +167,7 @@ def test_crop_canvas_and_flip_are_those_of_the_native_transform(squares):
     graph = PixelGraph(
         lambda: next(waiting),
         batch_size=len(visible),
-        size_hw=SIZE,
+        input_size_hw=SIZE,
         mean=(0.485, 0.456, 0.406),
         std=IMAGENET_STD,
         num_threads=1,
@@ -185,7 +184,7 @@ def test_crop_canvas_and_flip_are_those_of_the_native_transform(squares):
 
 
 def apply_train_of(dataset, index, draw):
-    return apply_train(read_image(dataset.image_path(index)), draw, size_hw=SIZE)
+    return apply_train(read_image(dataset.image_path(index)), draw, input_size_hw=SIZE)
 
 
 @pytest.mark.dali
@@ -370,5 +369,5 @@ def test_a_bad_file_is_skipped_and_nothing_else_changes(damaged, squares, caplog
 
 def test_missing_dali_is_one_line_with_the_way_out(monkeypatch):
     monkeypatch.setitem(sys.modules, "nvidia.dali", None)
-    with pytest.raises(EnvironmentProblem, match=r"--dali needs .*setup\.sh --extras dali$"):
+    with pytest.raises(EnvironmentProblem, match=r"through DALI needs .*setup\.sh --extras dali$"):
         load_dali()

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from gluon_ssd.data.augment.transforms import Augmentation
-from gluon_ssd.data.classes import VOC_CLASSES
+from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples, TrainSamples
 from gluon_ssd.data.sources.voc import VocDataset

@@ -7,8 +7,9 @@ import pickle
 import numpy as np
 import pytest
 
-from gluon_ssd.data.augment.transforms import Augmentation, eval_transform
-from gluon_ssd.data.classes import VOC_CLASSES
+from gluon_ssd.data.augment.settings import Augmentation
+from gluon_ssd.data.augment.transforms import eval_transform
+from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.data.images import read_image
 from gluon_ssd.data.loading.samples import EvalSamples, TrainSamples
 from gluon_ssd.data.sources.voc import VocDataset
@@ -64,7 +65,7 @@ def test_train_samples_repeat_by_their_generator(dataset):
 
 def test_eval_samples_carry_the_image_and_its_size(dataset):
     sample = EVAL(dataset, 3, rng_of(0))
-    expected = eval_transform(read_image(dataset.image_path(3)), size_hw=(48, 64))
+    expected = eval_transform(read_image(dataset.image_path(3)), input_size_hw=(48, 64))
     np.testing.assert_array_equal(sample["image"], expected)
     assert sample["size_hw"].tolist() == [64, 80]
 

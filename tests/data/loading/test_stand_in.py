@@ -7,10 +7,11 @@ import logging
 import numpy as np
 import pytest
 
+from gluon_ssd.data.dataset import Selection
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples
 from gluon_ssd.data.loading.stand_in import BadImage, SkipCount, Used, use_first_good
-from gluon_ssd.data.sources.custom import open_dataset
+from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.errors import DataError, OptionError
 
 
@@ -62,7 +63,7 @@ def test_each_bad_image_is_named_once_and_counted_every_time(caplog):
 @pytest.fixture
 def damaged(tiny_voc):
     """Four images, of which number 1 is damaged after the data set was opened."""
-    dataset = open_dataset("voc", tiny_voc, train=False, splits="2007_test")
+    dataset = open_dataset("voc", Selection(tiny_voc, train=False, splits="2007_test"))
     with open(dataset.image_path(1), "r+b") as file:
         file.truncate(200)
     return dataset

@@ -5,13 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from gluon_ssd.data.classes import COCO_CLASSES, COCO_IDS
+from gluon_ssd.data.class_names import COCO_CLASSES
 from gluon_ssd.data.sources.coco import CocoDataset
 from gluon_ssd.errors import DataError
 from tests.data.builders import coco_content, write_coco, write_image
 from tests.data.contract import assert_is_dataset
 
 CATEGORIES = {90: "toothbrush", 1: "person", 17: "cat"}
+# The 2017 files number their 80 categories to 90 and leave these out.
+COCO_IDS = tuple(i for i in range(1, 91) if i not in {12, 26, 29, 30, 45, 66, 68, 69, 71, 83})
 
 
 def _record(image_id, box, category_id=1, **extra):
@@ -50,7 +52,7 @@ def test_published_tree(root):
     assert (dataset.name, dataset.metric, len(dataset)) == ("coco", "coco", 3)
     assert [dataset.image_id(i) for i in range(3)] == [2, 5, 9]
     assert dataset.image_path(1) == str(root / "val2017/000000000005.jpg")
-    assert dataset.annotation_file == str(root / "annotations/instances_val2017.json")
+    assert dataset.coco_file.path == str(root / "annotations/instances_val2017.json")
     assert len(dataset.annotation(0).labels) == 0
     annotation = dataset.annotation(1)
     # x_max = x + w - 1, then clipped to the last pixel of the 60x80 image.
@@ -63,16 +65,16 @@ def test_coco_ids_follow_the_classes(root):
     dataset = CocoDataset(root)
     present = {name: COCO_IDS[COCO_CLASSES.index(name)] for name in CATEGORIES.values()}
     expected = [present.get(name, -1) for name in COCO_CLASSES]
-    assert list(dataset.coco_ids) == expected
+    assert list(dataset.coco_file.category_ids) == expected
     own = CocoDataset(root, classes=("toothbrush", "Cat", "person", "unicorn"))
-    assert own.coco_ids == (90, 17, 1, -1)
+    assert own.coco_file.category_ids == (90, 17, 1, -1)
     assert own.annotation(1).labels.tolist() == [2, 0]
 
 
 def test_without_classes_the_categories_give_the_order_of_ids(root):
     dataset = CocoDataset(root, classes=None)
     assert dataset.classes == ("person", "cat", "toothbrush")
-    assert dataset.coco_ids == (1, 17, 90)
+    assert dataset.coco_file.category_ids == (1, 17, 90)
 
 
 def test_training_leaves_empty_images_out(root):
@@ -111,7 +113,7 @@ def test_named_annotation_file_finds_images_beside_it(tmp_path, content):
 def test_missing_annotations_list_the_places(tmp_path):
     expected = (
         r"no COCO annotations of split 'val2017' under .*; looked for .*/annotations/instances_"
-        r"val2017\.json, .*/coco/annotations/instances_val2017\.json.*; set --dataset-root"
+        r"val2017\.json, .*/coco/annotations/instances_val2017\.json.*; give the folder that holds"
     )
     with pytest.raises(DataError, match=expected):
         CocoDataset(tmp_path)
@@ -239,7 +241,7 @@ def test_real_coco_equals_gluoncv(shared_dir, split):
     legacy = gluoncv_data.COCODetection(root=str(root), splits=f"instances_{split}")
     assert len(dataset) == len(legacy) == 80
     assert_is_dataset(dataset)
-    assert dataset.coco_ids == COCO_IDS
+    assert dataset.coco_file.category_ids == COCO_IDS
     for index, expected in enumerate(legacy._labels):
         annotation = dataset.annotation(index)
         assert dataset.image_path(index) == legacy._items[index]

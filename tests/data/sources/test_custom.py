@@ -4,9 +4,11 @@ import shutil
 
 import pytest
 
-from gluon_ssd.data.classes import COCO_CLASSES, VOC_CLASSES
+from gluon_ssd.data.class_names import COCO_CLASSES
+from gluon_ssd.data.dataset import Selection
+from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.data.sources.coco import CocoDataset
-from gluon_ssd.data.sources.custom import open_custom, open_dataset
+from gluon_ssd.data.sources.custom import open_custom
 from gluon_ssd.data.sources.voc import VocDataset
 from gluon_ssd.errors import DataError, OptionError
 from tests.data.builders import coco_content, voc_object, voc_xml, write_coco, write_voc
@@ -25,8 +27,8 @@ TOYS = coco_content(
 @pytest.mark.parametrize("below", ["VOC2007", ".", "VOCdevkit/cells", "voc/cells"])
 def test_voc_layout_is_recognised(tmp_path, below):
     write_voc(tmp_path / below, CELLS, {"train": ["a", "b"], "val": ["c"], "test": ["a"]})
-    training = open_custom(tmp_path, train=True)
-    validation = open_custom(tmp_path, train=False)
+    training = open_custom(Selection(tmp_path, train=True))
+    validation = open_custom(Selection(tmp_path, train=False))
     for dataset in (training, validation):
         assert_is_dataset(dataset)
         assert isinstance(dataset, VocDataset)
@@ -47,23 +49,26 @@ def test_voc_layout_is_recognised(tmp_path, below):
 def test_usual_voc_splits(tmp_path, splits, train, used):
     ids = dict(zip(splits, "abca", strict=False))
     write_voc(tmp_path, CELLS, {split: [stem] for split, stem in ids.items()})
-    assert open_custom(tmp_path, train=train).image_id(0) == ids[used]
+    assert open_custom(Selection(tmp_path, train=train)).image_id(0) == ids[used]
 
 
 def test_named_splits(tmp_path):
     write_voc(tmp_path / "VOC2007", CELLS, {"one": ["a"], "two": ["b", "c"]})
-    assert len(open_custom(tmp_path, splits="VOC2007/one+VOC2007/two", train=True)) == 3
-    assert len(open_custom(tmp_path, splits="two", train=True)) == 2
-    expected = r"no split train or trainval in .*Main; it has one, two; name one with --splits"
+    assert len(open_custom(Selection(tmp_path, splits="VOC2007/one+VOC2007/two", train=True))) == 3
+    assert len(open_custom(Selection(tmp_path, splits="two", train=True))) == 2
+    expected = r"no split train or trainval in .*Main; it has one, two; name one of them"
     with pytest.raises(DataError, match=expected):
-        open_custom(tmp_path, train=True)
+        open_custom(Selection(tmp_path, train=True))
 
 
 def test_classes_given_or_from_the_folder(tmp_path):
     write_voc(tmp_path, CELLS)
-    assert open_custom(tmp_path, train=True, classes=("WBC", "RBC")).classes == ("WBC", "RBC")
+    assert open_custom(Selection(tmp_path, train=True, classes=("WBC", "RBC"))).classes == (
+        "WBC",
+        "RBC",
+    )
     (tmp_path / "classes.txt").write_text("WBC\nPlatelets\nRBC\n")
-    dataset = open_custom(tmp_path, train=True)
+    dataset = open_custom(Selection(tmp_path, train=True))
     assert dataset.classes == ("WBC", "Platelets", "RBC")
     assert dataset.annotation(0).labels.tolist() == [0, 2]
 
@@ -73,38 +78,38 @@ def test_classes_given_or_from_the_folder(tmp_path):
 )
 def test_coco_json_is_recognised(tmp_path, split, train):
     write_coco(tmp_path, split, TOYS)
-    dataset = open_custom(tmp_path, train=train)
+    dataset = open_custom(Selection(tmp_path, train=train))
     assert_is_dataset(dataset)
     assert isinstance(dataset, CocoDataset)
     assert (dataset.name, dataset.metric) == ("custom", "coco")
-    assert (dataset.classes, dataset.coco_ids) == (("bee", "ant"), (3, 7))
+    assert (dataset.classes, dataset.coco_file.category_ids) == (("bee", "ant"), (3, 7))
     assert len(dataset) == 2  # the background image stays
 
 
 def test_coco_export_with_the_json_among_the_images(tmp_path):
     file = write_coco(tmp_path, "valid", TOYS)
     shutil.move(file, tmp_path / "valid/_annotations.coco.json")
-    assert_is_dataset(open_custom(tmp_path, train=False))
+    assert_is_dataset(open_custom(Selection(tmp_path, train=False)))
 
 
 def test_root_may_be_a_json_file(tmp_path):
     file = write_coco(tmp_path, "photos", TOYS)
     shutil.move(file, tmp_path / "toys.json")
     shutil.move(tmp_path / "photos", tmp_path / "images")
-    assert_is_dataset(open_custom(tmp_path / "toys.json", train=True))
+    assert_is_dataset(open_custom(Selection(tmp_path / "toys.json", train=True)))
 
 
 def test_root_may_be_a_json_file_in_the_published_layout(tmp_path):
     file = write_coco(tmp_path, "photos", TOYS)
-    dataset = open_custom(file, train=False)
+    dataset = open_custom(Selection(file, train=False))
     assert dataset.image_path(0).startswith(str(tmp_path / "photos"))
 
 
 def test_coco_takes_one_split(tmp_path):
     write_coco(tmp_path, "train", TOYS)
-    assert len(open_custom(tmp_path, splits="train", train=False)) == 2
+    assert len(open_custom(Selection(tmp_path, splits="train", train=False))) == 2
     with pytest.raises(OptionError, match=r"must be one split; got 'train\+val'"):
-        open_custom(tmp_path, splits="train+val", train=True)
+        open_custom(Selection(tmp_path, splits="train+val", train=True))
 
 
 @pytest.mark.parametrize("make", [True, False], ids=["empty", "absent"])
@@ -114,46 +119,7 @@ def test_neither_layout_says_what_was_looked_for(tmp_path, make):
         root.mkdir()
     expected = r"data is no data set: neither VOC layout \(ImageSets/Main, .* nor COCO JSON \(ann"
     with pytest.raises(DataError, match=expected):
-        open_custom(root, train=True)
-
-
-def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
-    def refuse(self):
-        raise PermissionError(13, "Permission denied", str(self))
-
-    monkeypatch.setattr("pathlib.Path.iterdir", refuse)
-    with pytest.raises(
-        DataError, match=f"cannot read {tmp_path}: Permission denied; make the data"
-    ):
-        open_dataset("custom", tmp_path, train=True)
-
-
-def test_open_dataset_voc_defaults(tmp_path):
-    horse = voc_xml([voc_object("horse", (1, 1, 9, 9))])
-    write_voc(tmp_path / "VOC2007", {"a": horse, "b": horse}, {"trainval": ["a"], "test": ["b"]})
-    write_voc(tmp_path / "VOC2012", {"c": horse}, {"trainval": ["c"]})
-    training = open_dataset("voc", tmp_path, train=True)
-    assert [training.image_id(i) for i in range(2)] == ["a", "c"]
-    assert training.classes == VOC_CLASSES
-    assert open_dataset("voc", tmp_path, train=False).image_id(0) == "b"
-    named = open_dataset("voc", tmp_path, train=True, splits="2007_test", classes=("horse",))
-    assert (named.image_id(0), named.classes) == ("b", ("horse",))
-
-
-def test_open_dataset_coco_defaults(tmp_path):
-    crowd = {"image_id": 2, "bbox": [1, 1, 9, 9], "category_id": 1, "iscrowd": 1}
-    content = coco_content((1, 2), [crowd], {1: "person"})
-    for split in ("train2017", "val2017"):
-        write_coco(tmp_path / "coco", split, content)
-    training = open_dataset("coco", tmp_path, train=True)
-    assert ([training.image_id(0)], len(training)) == ([2], 1)
-    assert training.classes == COCO_CLASSES
-    assert len(open_dataset("coco", tmp_path, train=True, keep_empty=True)) == 2
-    assert len(open_dataset("coco", tmp_path, train=False)) == 2
-    with pytest.raises(DataError, match="no image with a box"):
-        open_dataset("coco", tmp_path, train=True, use_crowd=False)
-    validation = open_dataset("coco", tmp_path, train=False, use_crowd=False)
-    assert validation.annotation(1).crowd.tolist() == [True]
+        open_custom(Selection(root, train=True))
 
 
 @pytest.mark.parametrize(
@@ -169,18 +135,21 @@ def test_open_dataset_coco_defaults(tmp_path):
 )
 def test_real_cells(shared_dir, splits, train, num_images, num_lost):
     root = shared_dir / "data/bccd"
-    custom = open_dataset("custom", root, train=train, splits=splits)
+    custom = open_dataset("custom", Selection(root, train=train, splits=splits))
     assert_is_dataset(custom)
     assert (len(custom), custom.classes) == (num_images, ("Platelets", "RBC", "WBC"))
     assert [p.reason for p in custom.problems] == ["degenerate box"] * num_lost
     as_voc = open_dataset(
-        "voc", root, train=train, splits=splits or ("train" if train else "val"), classes=("RBC",)
+        "voc",
+        Selection(
+            root, train=train, splits=splits or ("train" if train else "val"), classes=("RBC",)
+        ),
     )
     assert len(as_voc) == num_images
 
 
 @pytest.mark.parametrize("train", [True, False])
 def test_real_coco_as_custom(shared_dir, train):
-    dataset = open_dataset("custom", shared_dir / "data/coco-mini", train=train)
+    dataset = open_dataset("custom", Selection(shared_dir / "data/coco-mini", train=train))
     assert_is_dataset(dataset)
     assert (len(dataset), dataset.classes) == (80, COCO_CLASSES)

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from gluon_ssd.data.check import check_dataset
-from gluon_ssd.data.dataset import read_image
-from gluon_ssd.data.sources.shapes import SHAPES_CLASSES, make_shapes, open_shapes
+from gluon_ssd.data.dataset import Selection
+from gluon_ssd.data.images import read_image
+from gluon_ssd.data.sources.catalog import open_dataset
+from gluon_ssd.data.sources.shapes import SHAPES_CLASSES, make_shapes
 from gluon_ssd.data.sources.shapes_drawing import draw_image, visible_shares
 from gluon_ssd.errors import DataError, EnvironmentProblem, OptionError
 from tests.data.contract import assert_is_dataset
@@ -26,7 +28,7 @@ def drawn():
 
 def test_set_keeps_the_contract(folder):
     for train, num_images in ((True, 12), (False, 5)):
-        dataset = open_shapes(folder, train=train)
+        dataset = open_dataset("shapes", Selection(folder, train=train))
         assert_is_dataset(dataset)
         assert (len(dataset), dataset.name, dataset.metric) == (num_images, "shapes", "voc")
         assert dataset.classes == SHAPES_CLASSES
@@ -35,8 +37,8 @@ def test_set_keeps_the_contract(folder):
 
 
 def test_root_may_hold_the_set(folder):
-    assert len(open_shapes(folder.parent, train=True)) == 12
-    assert len(open_shapes(folder, train=False, splits="train+val")) == 17
+    assert len(open_dataset("shapes", Selection(folder.parent, train=True))) == 12
+    assert len(open_dataset("shapes", Selection(folder, train=False, splits="train+val"))) == 17
 
 
 def test_same_seed_same_files_and_images_depend_on_their_index_only(folder, tmp_path):
@@ -84,11 +86,11 @@ def test_missing_set_says_how_to_make_it(tmp_path):
     with pytest.raises(
         DataError, match="no shapes data set in .*prepare_shapes.py --output .*shapes"
     ):
-        open_shapes(tmp_path, train=True)
+        open_dataset("shapes", Selection(tmp_path, train=True))
 
 
 def test_written_boxes_are_the_drawn_ones(folder):
-    dataset = open_shapes(folder, train=True)
+    dataset = open_dataset("shapes", Selection(folder, train=True))
     for index in range(len(dataset)):
         image, objects = draw_image(128, np.random.default_rng((7, index)))
         annotation = dataset.annotation(index)

@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import pytest
 
-from gluon_ssd.data.classes import VOC_CLASSES
+from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.data.sources.voc import VocDataset, class_names, parse_splits, voc_folders
 from gluon_ssd.errors import DataError, OptionError
 from tests.data.builders import voc_object, voc_xml, write_image, write_voc
@@ -41,7 +41,7 @@ def test_parse_splits(text, pairs):
 
 @pytest.mark.parametrize("text", ["", "train+", "VOC2007/", "/train"])
 def test_parse_splits_rejects(text):
-    with pytest.raises(OptionError, match="--splits cannot read"):
+    with pytest.raises(OptionError, match="cannot read the split"):
         parse_splits(text)
 
 
@@ -78,7 +78,7 @@ def test_missing_split_lists_the_places(tmp_path):
     write_voc(tmp_path / "VOC2007", {"a": voc_xml()})
     expected = (
         r"no split 'trainval' in VOC layout under .*; looked for .*/VOC2012/ImageSets/Main/"
-        r"trainval\.txt, .*/voc/VOC2012/.*VOCdevkit/VOC2012/.*; set --dataset-root .*--splits"
+        r"trainval\.txt, .*/voc/VOC2012/.*VOCdevkit/VOC2012/.*; give the folder that holds VOC2007"
     )
     with pytest.raises(DataError, match=expected):
         _open(tmp_path, parse_splits("2012_trainval"))
@@ -87,7 +87,7 @@ def test_missing_split_lists_the_places(tmp_path):
 def test_split_in_several_folders_must_be_chosen(tmp_path):
     for year in ("VOC2007", "VOC2012"):
         write_voc(tmp_path / year, {"a": voc_xml([DOG])})
-    with pytest.raises(DataError, match="choose with --splits among VOC2007/train, VOC2012/train"):
+    with pytest.raises(DataError, match="choose among VOC2007/train, VOC2012/train"):
         _open(tmp_path)
     both = _open(tmp_path, parse_splits("2007_train+2012_train"))
     assert_is_dataset(both)

@@ -1,16 +1,15 @@
-"""Wiring of the data-set scripts: options to check reports, options to a drawn data set."""
+"""Options -> reports of what is wrong with a data set."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from pathlib import Path
 
 from gluon_ssd.data.check import Report, check_dataset
 from gluon_ssd.data.classes import read_classes_file
-from gluon_ssd.data.sources.custom import open_dataset
-from gluon_ssd.data.sources.shapes import make_shapes
-from gluon_ssd.options.data_tools import CheckOptions, PrepareShapesOptions
+from gluon_ssd.data.dataset import Selection
+from gluon_ssd.data.sources.catalog import open_dataset
+from gluon_ssd.options.data_tools import CheckOptions
 from gluon_ssd.system.progress import progress_bar
 
 
@@ -24,8 +23,7 @@ def check_reports(options: CheckOptions) -> Iterator[Report]:
     """
     classes = read_classes_file(options.classes) if options.classes else None
     for is_training in (True,) if options.splits else (True, False):
-        dataset = open_dataset(
-            options.dataset,
+        selection = Selection(
             options.dataset_root,
             train=is_training,
             splits=options.splits,
@@ -33,18 +31,8 @@ def check_reports(options: CheckOptions) -> Iterator[Report]:
             keep_empty=True,
             tolerant=True,
         )
+        dataset = open_dataset(options.dataset, selection)
         bar = functools.partial(
             progress_bar, total=len(dataset), unit="img", description="images", stays=False
         )
         yield check_dataset(dataset, read_images=not options.fast, progress=bar)
-
-
-def prepare_shapes(options: PrepareShapesOptions) -> Path:
-    """Draw the shapes data set, or find it drawn. Returns its folder."""
-    return make_shapes(
-        options.output,
-        num_train=options.num_train,
-        num_val=options.num_val,
-        image_size=options.image_size,
-        seed=options.seed,
-    )

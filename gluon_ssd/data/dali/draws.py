@@ -1,13 +1,8 @@
-"""The random changes of the DALI path: every range and probability, named once.
-
-They are those of the published DALI training with the zoom-out of the native path added; how they
-differ from the native ones is told in docs/dali.md.
-"""
+"""What DALI draws for a batch, and how an image becomes a training image by it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -15,49 +10,6 @@ import numpy as np
 from gluon_ssd.data.augment.color import ColorDraw
 from gluon_ssd.data.augment.crop import Window
 from gluon_ssd.data.augment.transforms import TrainDraw
-
-Range = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class DaliAugmentation:
-    """Ranges of the random training transform; the defaults are those of the published recipe.
-
-    Attributes:
-        zoom_probability, zoom_ratio: chance of a larger canvas, and its range of side ratios.
-        crop_overlaps: least IoU of the crop with every box; one is drawn for each attempt, or no
-            crop at all. Empty: never crop.
-        crop_attempts: windows drawn for one overlap before another one is.
-        crop_scale: range of the sides of the crop over those of the canvas.
-        crop_aspect: range of width over height of the crop, both relative to the canvas.
-        brightness, contrast, saturation: ranges of the factors; 1 changes nothing.
-        hue: range of the turn of the colour circle, in degrees.
-        flip_probability: chance of a left-right flip.
-    """
-
-    zoom_probability: float = 0.5
-    zoom_ratio: Range = (1.0, 4.0)
-    crop_overlaps: tuple[float, ...] = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)
-    crop_attempts: int = 1
-    crop_scale: Range = (0.3, 1.0)
-    crop_aspect: Range = (0.5, 2.0)
-    brightness: Range = (0.875, 1.125)
-    contrast: Range = (0.5, 1.5)
-    saturation: Range = (0.5, 1.5)
-    hue: Range = (-0.5, 0.5)
-    flip_probability: float = 0.5
-
-
-UNCHANGED = DaliAugmentation(
-    zoom_probability=0.0,
-    crop_overlaps=(),
-    brightness=(1.0, 1.0),
-    contrast=(1.0, 1.0),
-    saturation=(1.0, 1.0),
-    hue=(0.0, 0.0),
-    flip_probability=0.0,
-)
-"""Nothing random: the whole image, resized."""
 
 
 class Draws(NamedTuple):
@@ -117,20 +69,22 @@ class Geometry(NamedTuple):
     place: tuple[float, float]
 
 
-def geometry(draw: TrainDraw, image_hw: tuple[int, int], size_hw: tuple[int, int]) -> Geometry:
+def geometry(
+    draw: TrainDraw, image_hw: tuple[int, int], input_size_hw: tuple[int, int]
+) -> Geometry:
     """Take the part of the image out of a crop of its canvas, so that no canvas is ever made.
 
     Args:
         draw: from `Draws.train_draw` for an image of this size; its crop shows some of the image.
         image_hw: of the image.
-        size_hw: of the result.
+        input_size_hw: of the result.
     """
     crop_low = (draw.crop.y, draw.crop.x)
     crop_size = (draw.crop.height, draw.crop.width)
     axes = [
         _axis(low - place, length, image, result)
         for low, length, place, image, result in zip(
-            crop_low, crop_size, draw.place_xy[::-1], image_hw, size_hw, strict=True
+            crop_low, crop_size, draw.place_xy[::-1], image_hw, input_size_hw, strict=True
         )
     ]
     start, shape, size, roi_low, roi_high, place = zip(*axes, strict=True)
@@ -155,7 +109,7 @@ def _axis(
 def stack_geometries(parts: Sequence[Geometry]) -> tuple[np.ndarray, ...]:
     """The fields of B geometries as arrays (B, 2) and (B, 4).
 
-    Start and shape are int32, the others float32; DALI's resize asks for that of size too.
+    Start and shape are int32, the others float32; DALI's resize needs the size as float32 too.
     """
     dtypes = (np.int32, np.int32, np.float32, np.float32, np.float32)
     columns = zip(*parts, strict=True)

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+
+from gluon_ssd.commands.wiring.metrics import make_score
+from gluon_ssd.data.dataset import Selection
+from gluon_ssd.data.sources.catalog import open_dataset
+from gluon_ssd.evaluation.detections import Detections
+from tests.data.builders import coco_content, voc_object, voc_xml, write_coco, write_voc
+
+
+def found_exactly(box_px, label):
+    """One sure detection in the second of two images of 60 by 80 pixels."""
+    box = np.array([box_px], np.float32)
+    return Detections(
+        image_index=np.array([1]),
+        labels=np.array([label]),
+        scores=np.ones(1, np.float32),
+        boxes_px=box,
+        input_boxes_px=box,
+        sizes_hw=np.array([[60, 80], [60, 80]]),
+        input_size_hw=(60, 80),
+    )
+
+
+@pytest.fixture
+def coco(tmp_path):
+    record = {"image_id": 9, "bbox": [10, 5, 30, 20], "category_id": 7}
+    write_coco(tmp_path, "val2017", coco_content((3, 9), [record], {7: "ant", 3: "bee"}))
+    return open_dataset("custom", Selection(tmp_path, train=False))
+
+
+@pytest.fixture
+def voc(tmp_path):
+    texts = {"a": voc_xml(), "b": voc_xml([voc_object("ant", (11, 6, 40, 25))])}
+    write_voc(tmp_path, texts, {"val": ["a", "b"]})
+    return open_dataset("custom", Selection(tmp_path, train=False))
+
+
+def test_a_coco_set_is_scored_by_its_own_file_also_in_part(coco):
+    assert (coco.classes, coco.coco_file.category_ids) == (("bee", "ant"), (3, 7))
+    for dataset in (coco, coco.subset([0, 1])):
+        outcome = make_score(dataset, "auto")(found_exactly((10, 5, 39, 24), 1))
+        assert outcome.class_scores["ant"] == pytest.approx(1.0)
+        assert outcome.lines[0][0].startswith("~~~~ Summary metrics")
+
+
+def test_a_voc_set_is_scored_by_either_metric_from_its_arrays(voc):
+    assert voc.coco_file is None
+    found = found_exactly((10, 5, 39, 24), 0)
+    assert make_score(voc, "auto")(found).lines[-1] == ("mAP", "1.0000")
+    assert make_score(voc, "coco")(found).score == pytest.approx(1.0)
