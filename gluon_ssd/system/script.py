@@ -20,6 +20,9 @@ from gluon_ssd.errors import Interrupted, SsdError
 # A machine that is shut down or a scheduler's limit; a terminal that was closed.
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
+# Flags of the legacy script that have no dashes inside.
+_WITH_UNDERSCORES = frozenset({"auto_tuning", "auto_tuning_config"})
+
 
 def _end(signal_number: int, frame: types.FrameType | None) -> NoReturn:
     raise Interrupted(f"stopped by {signal.Signals(signal_number).name}", signal_number)
@@ -39,6 +42,17 @@ def _ending_at_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def flag_of(setting: str) -> str:
+    """The flag of an option's field: "batch_size" -> "--batch-size"."""
+    return "--" + (setting if setting in _WITH_UNDERSCORES else setting.replace("_", "-"))
+
+
+def error_line(error: SsdError) -> str:
+    """The line about an error, with the flags that the user could change in brackets."""
+    flags = ", ".join(map(flag_of, error.settings))
+    return f"error: {error} ({flags})" if flags else f"error: {error}"
 
 
 def _say(line: str) -> None:
@@ -66,6 +80,8 @@ def _leave_closed_terminal() -> None:
 def run_main(main: Callable[[], int]) -> int:
     """Run a script's body; a user error becomes one line on stderr and its exit code.
 
+    The line ends with the flags of the error's settings.
+
     SIGTERM and SIGHUP end it as Ctrl-C does, by an error, so that temporary files and child
     processes go.
     """
@@ -73,7 +89,7 @@ def run_main(main: Callable[[], int]) -> int:
         with _ending_at_signals():
             return main()
     except SsdError as error:
-        _say(f"error: {error}")
+        _say(error_line(error))
         return error.exit_code
     except KeyboardInterrupt:
         _say("error: interrupted")

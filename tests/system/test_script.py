@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import errno
+import importlib
 import os
+import pkgutil
 import pty
 import signal
 import subprocess
@@ -11,12 +14,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import is_dataclass
 from pathlib import Path
 
 import pytest
 
 from gluon_ssd.errors import DivergedError, Interrupted, OptionError
-from gluon_ssd.system.script import run_main
+from gluon_ssd.options.declare import flags_of
+from gluon_ssd.system.script import flag_of, run_main
+from tests.layout_rules import modules, name_of, parse
 
 
 @pytest.mark.parametrize(
@@ -28,6 +34,43 @@ def test_run_main_prints_one_line_and_returns_the_code(error, code, capsys) -> N
 
     assert run_main(body) == code
     assert capsys.readouterr().err == "error: x\n"
+
+
+def test_the_line_names_the_flags_of_the_settings(capsys) -> None:
+    def body() -> int:
+        raise OptionError("the batch is small", settings=("batch_size", "gpus", "auto_tuning"))
+
+    assert run_main(body) == 2
+    said = "error: the batch is small (--batch-size, --gpus, --auto_tuning)\n"
+    assert capsys.readouterr().err == said
+
+
+def _commands() -> list[type]:
+    """The option classes of every script."""
+    found = importlib.import_module("gluon_ssd.options").__path__
+    names = [f"gluon_ssd.options.{module.name}" for module in pkgutil.iter_modules(found)]
+    values = [value for name in names for value in vars(importlib.import_module(name)).values()]
+    return [value for value in values if is_dataclass(value) and value.__name__.endswith("Command")]
+
+
+def test_every_option_is_shown_as_its_flag() -> None:
+    flags = [flag for command in _commands() for flag in flags_of(command)]
+    assert len(flags) > 100
+    assert [flag.name for flag in flags if flag_of(flag.name) not in flag.spellings] == []
+
+
+def test_errors_name_settings_that_are_options() -> None:
+    known = {flag.name for command in _commands() for flag in flags_of(command)}
+    wrong = [
+        f"{name_of(path)}:{name.lineno} {name.value}"
+        for path in modules()
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.keyword) and node.arg == "settings"
+        if isinstance(node.value, ast.Tuple)
+        for name in node.value.elts
+        if isinstance(name, ast.Constant) and name.value not in known
+    ]
+    assert wrong == []
 
 
 @pytest.fixture
@@ -94,7 +137,8 @@ def test_code_is_the_programs_own_on_a_terminal_that_was_closed() -> None:
     """Python would end with 120, since it cannot write what is left in its buffers."""
     code = (
         "import signal, sys\n"
-        "from gluon_ssd import errors, script\n"
+        "from gluon_ssd import errors\n"
+        "from gluon_ssd.system import script\n"
         "def body():\n"
         "    sys.stdin.readline()\n"
         "    raise errors.OptionError('nobody hears this')\n"
