@@ -45,13 +45,6 @@ def test_a_cpu_without_avx2_is_told_so():
     assert machine.check_cpu(set())[0].text == "absent; everything runs, several times slower"
 
 
-def test_cpu_flags_are_read(tmp_path: Path):
-    file = tmp_path / "cpuinfo"
-    file.write_text("model name\t: Some CPU\nflags\t\t: fpu avx2 amx_tile\n\nflags\t\t: other\n")
-    assert machine.cpu_flags(file) == ("Some CPU", {"fpu", "avx2", "amx_tile"})
-    assert machine.cpu_flags(tmp_path / "missing") == ("unknown", set())
-
-
 @pytest.mark.parametrize(
     ("gpus", "found", "levels", "text"),
     [
@@ -91,7 +84,6 @@ def test_disk_and_memory(tmp_path: Path, free_mib: int, level: str):
 
 def test_what_this_process_may_use_is_positive():
     assert 0 < machine.usable_cores() <= 4096
-    assert 100 * MIB < machine.usable_memory() < 1 << 50
 
 
 @pytest.mark.parametrize(
