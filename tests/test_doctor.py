@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -184,6 +185,22 @@ def test_the_script_runs_on_a_bare_python():
     assert "GPUs: none" in run.stdout
     # The exit code and the marks say the same.
     assert run.returncode == int(any(line.startswith(FAIL) for line in lines))
+
+
+def test_an_old_python_can_read_what_the_doctor_loads():
+    code = "import sys, gluon_ssd.doctor.examine; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    files = [
+        (ROOT / name.replace(".", "/")).with_suffix(".py")
+        for name in run.stdout.split()
+        if "gluon" in name
+    ]
+    read = [file for file in files if file.is_file()]  # the others are packages
+    assert {file.parent.name for file in read} == {"doctor", "system"}
+    for file in read:
+        ast.parse(file.read_text(encoding="utf-8"), feature_version=(3, 7))
 
 
 def test_the_script_knows_no_arguments():

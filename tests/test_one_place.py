@@ -20,7 +20,7 @@ PLACES = {
         "gluon_ssd/system/memory.py",
     ),
     "flags of the CPU": (r"cpuinfo", "gluon_ssd/system/cpu.py"),
-    "the CPU's share of a container": (r"cpu\.max|cfs_quota", "gluon_ssd/system/threads.py"),
+    "the CPU's share of a container": (r"cpu\.max|cfs_quota", "gluon_ssd/system/cpu.py"),
     "default handlers of crashes": (r"SIG_DFL", "gluon_ssd/system/processes.py"),
 }
 

@@ -10,10 +10,9 @@ from subprocess import PIPE
 from typing import Any
 
 from gluon_ssd.doctor.verdict import FAIL, NOTE, OK, Verdict
-from gluon_ssd.system.cpu import cpu_flags, cpu_name
+from gluon_ssd.system.cpu import container_share, cpu_flags, cpu_name
 from gluon_ssd.system.memory import available_bytes
 from gluon_ssd.system.processes import Child
-from gluon_ssd.system.threads import container_share
 
 _MIB = 1 << 20
 

@@ -8,6 +8,7 @@ reads the variable.
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import platform
 import re
@@ -42,6 +43,23 @@ def _first(key: str, cpuinfo: Path) -> str:
         return ""
     found = re.search(rf"^{key}\s*:\s*(.*)$", text, re.MULTILINE)
     return found.group(1).strip() if found else ""
+
+
+def container_share(system: Path = Path("/sys")) -> float:
+    """Processors' worth of time that the control group allows; infinite without a limit.
+
+    Args:
+        system: where the kernel shows its devices.
+    """
+    group = system / "fs/cgroup"
+    for files in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):
+        try:
+            quota, period = " ".join((group / name).read_text() for name in files).split()
+        except (OSError, ValueError):
+            continue
+        if quota.isdigit():  # no limit is "max" or -1
+            return int(quota) / int(period)
+    return math.inf
 
 
 def has_bfloat16(flags: Collection[str]) -> bool:

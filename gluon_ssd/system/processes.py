@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import IO
 
 _PARENT = "GLUON_SSD_PARENT"  # names the descriptor of the pipe
-_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGABRT, signal.SIGILL)
 
 _CALL = """
 import importlib, json, sys
@@ -111,30 +110,16 @@ class Child:
         return output.decode("utf-8")
 
 
-def start_call(
-    function: Callable[..., object],
-    *arguments: str | int,
-    pass_fds: Sequence[int] = (),
-    environment: Mapping[str, str] | None = None,
-    stdout: int | IO[bytes] | None = None,
-    stderr: int | IO[bytes] | None = None,
-) -> Child:
-    """Call a function in a fresh interpreter, which imports its module and nothing else.
+def call_of(function: Callable[..., object], *arguments: str | int) -> list[str]:
+    """The command that calls a function in a fresh interpreter, which imports its module alone.
 
     Args:
         function: of a module's top level; it calls `end_with_parent`.
         arguments: its arguments.
-        pass_fds, environment, stdout, stderr: as of Child.
     """
     path = [str(entry) for entry in sys.path]
     call = json.dumps([path, function.__module__, function.__name__, arguments])
-    return Child(
-        [sys.executable, "-c", _CALL, call],
-        pass_fds=pass_fds,
-        environment=environment,
-        stdout=stdout,
-        stderr=stderr,
-    )
+    return [sys.executable, "-c", _CALL, call]
 
 
 def is_child() -> bool:
@@ -168,5 +153,5 @@ def restore_crash_signals() -> None:
 
     MXNet's own handlers print a trace, and can wait for a lock for ever meanwhile.
     """
-    for number in _CRASHES:
-        signal.signal(number, signal.SIG_DFL)
+    for name in ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGABRT", "SIGILL"):
+        signal.signal(signal.Signals[name], signal.SIG_DFL)

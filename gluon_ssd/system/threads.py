@@ -7,13 +7,12 @@ libraries read them once, when they are loaded.
 from __future__ import annotations
 
 import ctypes
-import math
 import os
 import sys
 from collections.abc import MutableMapping
 from pathlib import Path
 
-from gluon_ssd.system.cpu import cpu_flags, use_amx
+from gluon_ssd.system.cpu import container_share, cpu_flags, use_amx
 
 _VNNI = frozenset({"avx512_vnni", "avx_vnni"})
 _AMX = frozenset({"amx_tile", "amx_int8"})
@@ -49,23 +48,6 @@ def physical_cores(system: Path = Path("/sys")) -> int:
         except OSError:
             return max(1, len(processors) // 2)  # as MXNet guesses
     return int(max(1, min(len(cores), container_share(system))))
-
-
-def container_share(system: Path = Path("/sys")) -> float:
-    """Processors' worth of time that the control group allows; infinite without a limit.
-
-    Args:
-        system: where the kernel shows its devices.
-    """
-    group = system / "fs/cgroup"
-    for files in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):
-        try:
-            quota, period = " ".join((group / name).read_text() for name in files).split()
-        except (OSError, ValueError):
-            continue
-        if quota.isdigit():  # no limit is "max" or -1
-            return int(quota) / int(period)
-    return math.inf
 
 
 def set_thread_waiting(environment: Environment = os.environ) -> None:

@@ -13,7 +13,7 @@ from subprocess import PIPE
 import psutil
 import pytest
 
-from gluon_ssd.system.processes import Child, end_with_parent, is_child, start_call
+from gluon_ssd.system.processes import Child, call_of, end_with_parent, is_child
 from tests.layout_rules import ROOT
 
 LIMIT_S = 20.0
@@ -59,8 +59,8 @@ def test_a_call_gets_its_arguments_its_descriptors_and_no_others(tmp_path: Path)
     (tmp_path / "file").write_bytes(b"12345")
     with open(tmp_path / "file", "rb") as file, open(tmp_path / "file", "rb"):
         number = file.fileno()
-        child = start_call(
-            *(tell, "a 'b' \n", number),
+        child = Child(
+            call_of(tell, "a 'b' \n", number),
             pass_fds=(number,),
             environment={"COLOUR": "red"},
             stdout=PIPE,
@@ -82,7 +82,7 @@ def test_a_call_gets_its_arguments_its_descriptors_and_no_others(tmp_path: Path)
     ],
 )
 def test_a_child_that_fails_is_one_line(how: str, limit_s: float, reason: str):
-    child = start_call(fail, how, stdout=PIPE, stderr=PIPE)
+    child = Child(call_of(fail, how), stdout=PIPE, stderr=PIPE)
     with pytest.raises(ChildProcessError) as caught:
         child.output(limit_s)
     assert str(caught.value) == reason
@@ -98,7 +98,7 @@ def test_a_command_that_is_not_there_leaves_no_descriptor(tmp_path: Path):
 
 def test_a_child_that_is_let_go_clears_up_and_one_that_is_killed_cannot(tmp_path: Path):
     before = os.listdir("/proc/self/fd")
-    children = [start_call(hang, str(tmp_path / name)) for name in ("let_go", "killed")]
+    children = [Child(call_of(hang, str(tmp_path / name))) for name in ("let_go", "killed")]
     for name in ("let_go", "killed"):
         started(tmp_path / name)
     children[0].end(LIMIT_S)
@@ -118,9 +118,9 @@ def test_a_child_that_does_not_listen_is_killed_after_a_while():
 
 PARENT = """
 import sys, time
-from gluon_ssd.system.processes import start_call
+from gluon_ssd.system.processes import Child, call_of
 from tests.system.test_processes import hang
-children = [start_call(hang, marker) for marker in sys.argv[1:]]
+children = [Child(call_of(hang, marker)) for marker in sys.argv[1:]]
 time.sleep(60)
 """
 

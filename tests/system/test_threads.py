@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gluon_ssd.system import threads
+from gluon_ssd.system import cpu, threads
 
 ROOT = Path(__file__).resolve().parents[2]
 _OURS = ("OMP_NUM_THREADS", "DNNL_MAX_CPU_ISA", "MXNET_CPU_PARALLEL_SIZE", "GOMP_SPINCOUNT")
@@ -48,9 +48,9 @@ def test_the_share_of_a_container_of_the_first_version(tmp_path):
     folder.mkdir(parents=True)
     (folder / "cpu.cfs_period_us").write_text("100000\n")
     (folder / "cpu.cfs_quota_us").write_text("250000\n")
-    assert threads.container_share(tmp_path) == 2.5
+    assert cpu.container_share(tmp_path) == 2.5
     (folder / "cpu.cfs_quota_us").write_text("-1\n")
-    assert threads.container_share(tmp_path) == math.inf
+    assert cpu.container_share(tmp_path) == math.inf
 
 
 def test_unknown_processors_are_taken_for_hyperthreads(tmp_path):
@@ -158,7 +158,7 @@ def test_every_core_and_matrix_instructions_give_the_same_bits():
 
 _OWN_TEAM = """
 import json, os
-from gluon_ssd.system import threads
+from gluon_ssd.system import cpu, threads
 threads.set_thread_waiting()
 from gluon_ssd.compat import mx
 count = lambda: len(os.listdir("/proc/self/task"))

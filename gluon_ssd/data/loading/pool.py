@@ -24,7 +24,7 @@ from gluon_ssd.data.loading.stand_in import Used
 from gluon_ssd.data.loading.worker import IDLE, STARTING, TASK, Job, Layout, serve
 from gluon_ssd.errors import DataError, EnvironmentProblem, from_message
 from gluon_ssd.system.memory import available_bytes
-from gluon_ssd.system.processes import Child, start_call
+from gluon_ssd.system.processes import Child, call_of
 
 # One computing thread each: the workers are the parallelism.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -90,7 +90,7 @@ class WorkerPool:
     def _start(self, worker: int, memory_fd: int) -> None:
         ours, theirs = Pipe()
         passed = (self._tasks_read, memory_fd, theirs.fileno())
-        child = start_call(serve, worker, *passed, pass_fds=passed, environment=_ONE_THREAD)
+        child = Child(call_of(serve, worker, *passed), pass_fds=passed, environment=_ONE_THREAD)
         theirs.close()
         self._children.append(child)
         self._connections.append(ours)

@@ -1,13 +1,14 @@
-"""From item i of a data set to the named arrays of one sample: what a data worker computes.
+"""Make the named arrays of one sample from item i of a data set: what a data worker computes.
 
 A sample maker is a callable (data set, index, random generator) -> {name: array} with a `spec`
 {name: (shape, dtype)}; the loader needs nothing else to lay out its batches. Both makers here hold
-numbers and arrays only, so that they pickle into workers.
+numbers and arrays only, so that they can be sent to workers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -53,39 +54,32 @@ class MakesTargets(Protocol):
         ...
 
 
+@dataclass(frozen=True)
 class TrainSamples:
     """Augmented image and its training targets.
 
-    Difficult objects are trained on, as in the legacy recipe; crowd boxes are when the data set
-    lists them. An image without objects gives all-background targets.
+    Difficult objects are trained on, as in the legacy recipe; so are crowd boxes, where the data
+    set lists them. An image without objects gives all-background targets.
 
-    Args:
-        size_hw: height and width of the network input.
+    Attributes:
+        input_size_hw: height and width of the network input.
         augmentation: ranges of the random transform.
         make_targets: (boxes, labels) -> (class targets, box targets).
         mean, std: of the normalisation.
     """
 
-    def __init__(
-        self,
-        size_hw: tuple[int, int],
-        augmentation: Augmentation,
-        make_targets: MakesTargets,
-        mean: Sequence[float] = IMAGENET_MEAN,
-        std: Sequence[float] = IMAGENET_STD,
-    ) -> None:
-        self._size_hw = size_hw
-        self._augmentation = augmentation
-        self._make_targets = make_targets
-        self._mean = tuple(mean)
-        self._std = tuple(std)
+    input_size_hw: tuple[int, int]
+    augmentation: Augmentation
+    make_targets: MakesTargets
+    mean: Sequence[float] = IMAGENET_MEAN
+    std: Sequence[float] = IMAGENET_STD
 
     @property
     def spec(self) -> Spec:
         """image (3, H, W) float32, class_targets (A,) int32, box_targets (A, 4) float32."""
-        num_anchors = self._make_targets.num_anchors
+        num_anchors = self.make_targets.num_anchors
         return {
-            "image": ((3, *self._size_hw), np.float32),
+            "image": ((3, *self.input_size_hw), np.float32),
             "class_targets": ((num_anchors,), np.int32),
             "box_targets": ((num_anchors, 4), np.float32),
         }
@@ -99,43 +93,38 @@ class TrainSamples:
             read_image(dataset.image_path(index)),
             annotation.boxes_px,
             annotation.labels,
-            size_hw=self._size_hw,
+            size_hw=self.input_size_hw,
             rng=rng,
-            augmentation=self._augmentation,
-            mean=self._mean,
-            std=self._std,
+            augmentation=self.augmentation,
+            mean=self.mean,
+            std=self.std,
         )
-        class_targets, box_targets = self._make_targets(boxes, labels)
+        class_targets, box_targets = self.make_targets(boxes, labels)
         return {"image": pixels, "class_targets": class_targets, "box_targets": box_targets}
 
 
+@dataclass(frozen=True)
 class EvalSamples:
     """Resized and normalised image, and the size it had.
 
-    Args:
-        size_hw: height and width of the network input.
+    Attributes:
+        input_size_hw: height and width of the network input.
         mean, std: of the normalisation.
     """
 
-    def __init__(
-        self,
-        size_hw: tuple[int, int],
-        mean: Sequence[float] = IMAGENET_MEAN,
-        std: Sequence[float] = IMAGENET_STD,
-    ) -> None:
-        self._size_hw = size_hw
-        self._mean = tuple(mean)
-        self._std = tuple(std)
+    input_size_hw: tuple[int, int]
+    mean: Sequence[float] = IMAGENET_MEAN
+    std: Sequence[float] = IMAGENET_STD
 
     @property
     def spec(self) -> Spec:
         """image (3, H, W) float32, size_hw (2,) int32: height and width of the file's image."""
-        return {"image": ((3, *self._size_hw), np.float32), "size_hw": ((2,), np.int32)}
+        return {"image": ((3, *self.input_size_hw), np.float32), "size_hw": ((2,), np.int32)}
 
     def __call__(
         self, dataset: Dataset, index: int, rng: np.random.Generator
     ) -> dict[str, np.ndarray]:
         """One evaluation sample; `rng` is not used. Raises DataError naming an unreadable image."""
         image = read_image(dataset.image_path(index))
-        pixels = eval_transform(image, size_hw=self._size_hw, mean=self._mean, std=self._std)
+        pixels = eval_transform(image, size_hw=self.input_size_hw, mean=self.mean, std=self.std)
         return {"image": pixels, "size_hw": np.array(image.shape[:2], dtype=np.int32)}

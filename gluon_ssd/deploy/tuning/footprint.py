@@ -11,7 +11,7 @@ import numpy as np
 
 from gluon_ssd.deploy.mxnet.model import load_deployed
 from gluon_ssd.errors import EnvironmentProblem
-from gluon_ssd.system.processes import end_with_parent, start_call
+from gluon_ssd.system.processes import Child, call_of, end_with_parent
 
 _RUNS = 3
 _TIMEOUT_S = 300.0
@@ -28,7 +28,8 @@ def measure_footprint(prefix: str, input_size_hw: tuple[int, int]) -> float:
         EnvironmentProblem: that process failed.
     """
     try:
-        child = start_call(print_footprint, prefix, *input_size_hw, stdout=PIPE, stderr=PIPE)
+        call = call_of(print_footprint, prefix, *input_size_hw)
+        child = Child(call, stdout=PIPE, stderr=PIPE)
         return float(child.output(_TIMEOUT_S).split()[-1])
     except OSError as error:
         raise EnvironmentProblem(f"cannot measure the memory of {prefix}: {error}") from error

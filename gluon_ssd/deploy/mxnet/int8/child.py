@@ -31,7 +31,7 @@ from gluon_ssd.deploy.mxnet.int8.quantize import (
 from gluon_ssd.deploy.mxnet.int8.stored_batches import StoredBatches
 from gluon_ssd.errors import EnvironmentProblem, ModelError, SsdError, from_message, to_message
 from gluon_ssd.system.files import ensure_directory, write_problem
-from gluon_ssd.system.processes import end_with_parent, restore_crash_signals, start_call
+from gluon_ssd.system.processes import Child, call_of, end_with_parent, restore_crash_signals
 
 _SHOWN = 4000  # characters of a child's output that an error shows
 
@@ -119,9 +119,8 @@ def _follow(job: dict[str, Any], folder: str, progress: Progress | None) -> Any:
     passed = theirs.fileno(), job["descriptor"]
     with tempfile.TemporaryFile() as output, ours:
         with theirs:
-            child = start_call(
-                answer, passed[0], folder, pass_fds=passed, stdout=output, stderr=output
-            )
+            call = call_of(answer, passed[0], folder)
+            child = Child(call, pass_fds=passed, stdout=output, stderr=output)
         try:
             ours.send_bytes(json.dumps(job).encode())
             while True:
