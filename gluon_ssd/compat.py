@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gluon_ssd.system.threads import calm_threads
+from gluon_ssd.system.threads import set_thread_waiting
 
 _REMOVED_ALIASES: dict[str, type] = {
     "bool": bool,
@@ -31,7 +31,7 @@ def _restore_numpy_aliases() -> None:
 
 def _import_mxnet() -> Any:
     _restore_numpy_aliases()
-    calm_threads()
+    set_thread_waiting()
     with warnings.catch_warnings():
         # distutils (Python 3.10, 3.11) and pkg_resources complain at import; users can do nothing.
         warnings.simplefilter("ignore", DeprecationWarning)

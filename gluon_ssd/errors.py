@@ -17,7 +17,8 @@ print the line on stderr; anything else that escapes them is a bug and keeps its
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class SsdError(Exception):
@@ -77,4 +78,21 @@ class Interrupted(SsdError):
 
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
+        self.signal_number = signal_number
         self.exit_code = 128 + signal_number
+
+
+def to_message(error: SsdError) -> dict[str, Any]:
+    """All of an error as values that JSON holds, to be sent to another process."""
+    args = [arg if isinstance(arg, str | int | float) else str(arg) for arg in error.args]
+    return {"kind": type(error).__name__, "args": args, **vars(error)}
+
+
+def from_message(message: Mapping[str, Any]) -> SsdError:
+    """The error that `to_message` was given; of a kind not known here, an SsdError like it."""
+    known = {kind.__name__: kind for kind in SsdError.__subclasses__()}
+    kind = known.get(message["kind"], SsdError)
+    error = kind.__new__(kind, *message["args"])
+    vars(error).update({key: message[key] for key in message.keys() - {"kind", "args"}})
+    error.settings = tuple(error.settings)
+    return error

@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "commands.wiring": set(),
     "benchmarks": {"commands.wiring"},
     "commands": {"commands.wiring", "benchmarks"},
-    "doctor": set(),
+    "doctor": {"system"},
     "entry": {"errors", "system", "options", "commands", "commands.wiring", "benchmarks", "doctor"},
 }
 _BELOW_COMMANDS = MAY_IMPORT.keys() - {

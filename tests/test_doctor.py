@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -45,13 +46,6 @@ def test_a_cpu_without_avx2_is_told_so():
     assert machine.check_cpu(set())[0].text == "absent; everything runs, several times slower"
 
 
-def test_cpu_flags_are_read(tmp_path: Path):
-    file = tmp_path / "cpuinfo"
-    file.write_text("model name\t: Some CPU\nflags\t\t: fpu avx2 amx_tile\n\nflags\t\t: other\n")
-    assert machine.cpu_flags(file) == ("Some CPU", {"fpu", "avx2", "amx_tile"})
-    assert machine.cpu_flags(tmp_path / "missing") == ("unknown", set())
-
-
 @pytest.mark.parametrize(
     ("gpus", "found", "levels", "text"),
     [
@@ -91,7 +85,6 @@ def test_disk_and_memory(tmp_path: Path, free_mib: int, level: str):
 
 def test_what_this_process_may_use_is_positive():
     assert 0 < machine.usable_cores() <= 4096
-    assert 100 * MIB < machine.usable_memory() < 1 << 50
 
 
 @pytest.mark.parametrize(
@@ -192,6 +185,22 @@ def test_the_script_runs_on_a_bare_python():
     assert "GPUs: none" in run.stdout
     # The exit code and the marks say the same.
     assert run.returncode == int(any(line.startswith(FAIL) for line in lines))
+
+
+def test_an_old_python_can_read_what_the_doctor_loads():
+    code = "import sys, gluon_ssd.doctor.examine; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    files = [
+        (ROOT / name.replace(".", "/")).with_suffix(".py")
+        for name in run.stdout.split()
+        if "gluon" in name
+    ]
+    read = [file for file in files if file.is_file()]  # the others are packages
+    assert {file.parent.name for file in read} == {"doctor", "system"}
+    for file in read:
+        ast.parse(file.read_text(encoding="utf-8"), feature_version=(3, 7))
 
 
 def test_the_script_knows_no_arguments():

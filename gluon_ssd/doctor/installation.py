@@ -6,12 +6,13 @@ import importlib.metadata
 import json
 import platform
 import re
-import subprocess
 import sys
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 from gluon_ssd.doctor.verdict import FAIL, NOTE, OK, Verdict
+from gluon_ssd.system.processes import Child
 
 ROOT = Path(__file__).resolve().parents[2]
 SETUP = "bash scripts/setup.sh"
@@ -26,6 +27,11 @@ EXTRAS = {
 }
 
 _PROBE_SECONDS = 60
+
+_WATCH = """
+from gluon_ssd.system.processes import end_with_parent
+end_with_parent()
+"""
 
 _PROBES = {
     # The GPU sum tells what no list of architectures does: whether this wheel has code for it.
@@ -77,27 +83,15 @@ class Probe:
     """A piece of Python under way in its own process."""
 
     def __init__(self, code: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", code],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        watched = f"{_WATCH}{code}"
+        self._child = Child([sys.executable, "-c", watched], cwd=ROOT, stdout=PIPE, stderr=PIPE)
 
     def result(self) -> tuple[dict[str, Any] | None, str]:
         """What it printed as JSON, or None and the reason in one line."""
         try:
-            output, errors = self._process.communicate(timeout=_PROBE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.communicate()
-            return None, f"no answer after {_PROBE_SECONDS} s"
-        if self._process.returncode == 0:
-            return json.loads(output.splitlines()[-1]), ""
-        if self._process.returncode < 0:
-            return None, f"the process was ended by signal {-self._process.returncode}"
-        return None, (errors.strip().splitlines() or ["no message"])[-1]
+            return json.loads(self._child.output(_PROBE_SECONDS).splitlines()[-1]), ""
+        except ChildProcessError as error:
+            return None, str(error)
 
 
 def check_platform() -> Verdict:

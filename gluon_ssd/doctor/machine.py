@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import subprocess
+from collections.abc import Set as AbstractSet
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 from gluon_ssd.doctor.verdict import FAIL, NOTE, OK, Verdict
+from gluon_ssd.system.cpu import container_share, cpu_flags, cpu_name
+from gluon_ssd.system.memory import available_bytes
+from gluon_ssd.system.processes import Child
 
 _MIB = 1 << 20
 
@@ -19,18 +22,7 @@ _DISK_FAIL, _DISK_NOTE = 500 * _MIB, 5 * 1024 * _MIB
 _MEMORY_FAIL, _MEMORY_NOTE = 1024 * _MIB, 4 * 1024 * _MIB
 
 
-def cpu_flags(path: Path = Path("/proc/cpuinfo")) -> tuple[str, set[str]]:
-    """The CPU's name and its feature flags; empty where the system does not tell."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError:
-        return "unknown", set()
-    name = re.search(r"^model name\s*: (.+)$", text, re.MULTILINE)
-    flags = re.search(r"^flags\s*: (.+)$", text, re.MULTILINE)
-    return (name.group(1) if name else "unknown"), set(flags.group(1).split() if flags else ())
-
-
-def check_cpu(flags: set[str]) -> list[Verdict]:
+def check_cpu(flags: AbstractSet[str]) -> list[Verdict]:
     """What the CPU's vector instructions mean for fp32, int8 and bf16."""
     verdicts = []
     if "avx2" not in flags:
@@ -61,16 +53,10 @@ def list_gpus() -> list[str]:
         return []
     query = "--query-gpu=name,compute_cap,driver_version"
     try:
-        listing = subprocess.run(
-            [command, query, "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        child = Child([command, query, "--format=csv,noheader"], stdout=PIPE, stderr=PIPE)
+        return child.output(timeout_s=5).strip().splitlines()
+    except OSError:
         return []
-    return listing.stdout.strip().splitlines() if listing.returncode == 0 else []
 
 
 def check_gpus(gpus: list[str], found: dict[str, Any] | None) -> list[Verdict]:
@@ -116,24 +102,9 @@ def check_disk(free: int, folder: Path) -> Verdict:
     return Verdict(level, "disk", f"{_amount(free)} free in {folder}{advice}")
 
 
-def _read_numbers(path: str) -> list[int]:
-    try:
-        words = Path(path).read_text(encoding="utf-8").split()
-    except OSError:
-        return []
-    return [int(word) for word in words if word.lstrip("-").isdigit()]
-
-
 def usable_cores() -> float:
     """Cores this process may use: its affinity, less what a container's quota takes away."""
-    cores = float(len(os.sched_getaffinity(0)))
-    limit = _read_numbers("/sys/fs/cgroup/cpu.max")
-    if len(limit) < 2:
-        folder = "/sys/fs/cgroup/cpu/cpu.cfs_"
-        limit = _read_numbers(f"{folder}quota_us") + _read_numbers(f"{folder}period_us")
-    if len(limit) == 2 and limit[0] > 0 and limit[1] > 0:
-        cores = min(cores, limit[0] / limit[1])
-    return cores
+    return min(float(len(os.sched_getaffinity(0))), container_share())
 
 
 def _check_cores() -> Verdict:
@@ -142,24 +113,6 @@ def _check_cores() -> Verdict:
         text = f"{cores:.1f} of {present} by quota; set OMP_NUM_THREADS={max(1, int(cores))}"
         return Verdict(NOTE, "cores", text)
     return Verdict(OK, "cores", f"{cores:.0f} of {present}")
-
-
-def usable_memory() -> int:
-    """Bytes this process may still take: what the machine has, within a container's limit."""
-    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    with open("/proc/meminfo", encoding="utf-8") as file:
-        for line in file:
-            if line.startswith("MemAvailable:"):
-                available = int(line.split()[1]) * 1024
-    folder = "/sys/fs/cgroup"
-    for limit, used in (
-        (f"{folder}/memory.max", f"{folder}/memory.current"),
-        (f"{folder}/memory/memory.limit_in_bytes", f"{folder}/memory/memory.usage_in_bytes"),
-    ):
-        numbers = _read_numbers(limit) + _read_numbers(used)
-        if len(numbers) == 2:
-            available = min(available, numbers[0] - numbers[1])
-    return available
 
 
 def check_memory(available: int) -> Verdict:
@@ -171,13 +124,12 @@ def check_memory(available: int) -> Verdict:
 
 def examine(folder: Path) -> list[Verdict]:
     """The verdicts on this machine; `folder` is where checkpoints and data will lie."""
-    name, flags = cpu_flags()
     usable = os.access("/dev/shm", os.W_OK)
     return [
-        Verdict(OK, "CPU", name),
-        *check_cpu(flags),
+        Verdict(OK, "CPU", cpu_name()),
+        *check_cpu(cpu_flags()),
         _check_cores(),
-        check_memory(usable_memory()),
+        check_memory(available_bytes() or 0),
         check_shared_memory(shutil.disk_usage("/dev/shm").free if usable else None),
         check_disk(shutil.disk_usage(folder).free, folder),
     ]

@@ -1,4 +1,4 @@
-"""What this CPU can compute with, and how to get at it; for Linux on x86-64.
+"""What this CPU can compute with, and how to make MXNet use it; for Linux on x86-64.
 
 oneDNN 2.4 inside MXNet 1.9.1 leaves AMX alone unless DNNL_MAX_CPU_ISA names it, and then uses it
 without asking the kernel, which ends the process by SIGILL. Both are done here, before MXNet
@@ -8,6 +8,7 @@ reads the variable.
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import platform
 import re
@@ -21,23 +22,44 @@ _AMX = "AVX512_CORE_AMX"
 _ARCH_PRCTL, _REQUEST_PERMISSION, _TILE_DATA = 158, 0x1023, 18
 
 
-def cpu_flags() -> frozenset[str]:
-    """Instruction sets as /proc/cpuinfo names them; empty where there is no such file."""
-    found = re.search(r"^flags\s*:\s*(.*)$", _cpuinfo(), re.MULTILINE)
-    return frozenset(found.group(1).split()) if found else frozenset()
+_CPUINFO = Path("/proc/cpuinfo")
 
 
-def cpu_name() -> str:
+def cpu_flags(cpuinfo: Path = _CPUINFO) -> frozenset[str]:
+    """Instruction sets as `cpuinfo` names them; empty where there is no such file."""
+    return frozenset(_first("flags", cpuinfo).split())
+
+
+def cpu_name(cpuinfo: Path = _CPUINFO) -> str:
     """The processor's name for messages."""
-    found = re.search(r"^model name\s*:\s*(.*)$", _cpuinfo(), re.MULTILINE)
-    return found.group(1).strip() if found else platform.machine() or "unknown"
+    return _first("model name", cpuinfo) or platform.machine() or "unknown"
 
 
-def _cpuinfo() -> str:
+def _first(key: str, cpuinfo: Path) -> str:
+    """What `cpuinfo` says of the first processor."""
     try:
-        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        text = cpuinfo.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
+    found = re.search(rf"^{key}\s*:\s*(.*)$", text, re.MULTILINE)
+    return found.group(1).strip() if found else ""
+
+
+def container_share(system: Path = Path("/sys")) -> float:
+    """Processors' worth of time that the control group allows; infinite without a limit.
+
+    Args:
+        system: where the kernel shows its devices.
+    """
+    group = system / "fs/cgroup"
+    for files in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):
+        try:
+            quota, period = " ".join((group / name).read_text() for name in files).split()
+        except (OSError, ValueError):
+            continue
+        if quota.isdigit():  # no limit is "max" or -1
+            return int(quota) / int(period)
+    return math.inf
 
 
 def has_bfloat16(flags: Collection[str]) -> bool:

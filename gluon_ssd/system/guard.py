@@ -6,26 +6,21 @@ passes signals on. The child ends in good order when that process is gone. Stand
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import sys
 import threading
 from types import FrameType
 
 from gluon_ssd.errors import EnvironmentProblem
+from gluon_ssd.system.processes import Child, end_with_parent, is_child, restore_crash_signals
+from gluon_ssd.system.signals import SIGNALS, handling, not_ignored
 
-_PARENT = "GLUON_SSD_PARENT"
-"""Names the descriptor of a pipe whose other end closes with the process that waits."""
-
-_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGABRT, signal.SIGILL)
-_PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GRACE_S = 60.0
 
 
 def is_guarded() -> bool:
     """Whether this process is the child."""
-    return _PARENT in os.environ
+    return is_child()
 
 
 def run_guarded(what: str, advice: str) -> int:
@@ -42,47 +37,32 @@ def run_guarded(what: str, advice: str) -> int:
         EnvironmentProblem: the child crashed, or was killed.
     """
     passed_on: list[int] = []
-    child: subprocess.Popen[bytes] | None = None
+    child: Child | None = None
 
     def receive(number: int, frame: FrameType | None) -> None:
         passed_on.append(number)
         if child is not None:
-            child.send_signal(number)
+            child.process.send_signal(number)
 
-    heard = [number for number in _PASSED_ON if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, receive) for number in heard}
-    reading, writing = os.pipe()
-    try:
-        child = subprocess.Popen(
-            [sys.executable, *sys.argv],
-            env={**os.environ, _PARENT: str(reading)},
-            pass_fds=(reading,),
-            # A terminal signals its whole group; the child gets each signal from here, once.
-            start_new_session=True,
-        )
-        os.close(reading)
-        for number in list(passed_on):  # came while the child was being started
-            child.send_signal(number)
-        code = child.wait()
-    finally:
-        if child is not None and child.poll() is None:
+    with handling(not_ignored(SIGNALS), receive):
+        child = Child([sys.executable, *sys.argv], stdin=None)
+        try:
+            for number in list(passed_on):  # came while the child was being started
+                child.process.send_signal(number)
+            code = child.process.wait()
+        finally:
             child.kill()
-            child.wait()
-        os.close(writing)
-        for number, handler in before.items():
-            signal.signal(number, handler)
     if code >= 0:
         return code
     if -code in passed_on:
         return 128 - code
-    raise EnvironmentProblem(f"{what} {_cause(-code)}; {advice}")
-
-
-def _cause(number: int) -> str:
-    name = signal.Signals(number).name
-    if number == signal.SIGKILL:
-        return f"was ended by {name}; memory may have run out: use a smaller --batch-size"
-    return f"was ended by {name} in native code"
+    name = signal.Signals(-code).name
+    if -code == signal.SIGKILL:
+        raise EnvironmentProblem(
+            f"{what} was ended by {name}; memory may have run out: use smaller batches; {advice}",
+            settings=("batch_size",),
+        )
+    raise EnvironmentProblem(f"{what} was ended by {name} in native code; {advice}")
 
 
 def join_guard() -> None:
@@ -90,23 +70,12 @@ def join_guard() -> None:
 
     Elsewhere nothing happens.
     """
-    descriptor = os.environ.pop(_PARENT, None)
-    if descriptor is None:
-        return
-    os.set_inheritable(int(descriptor), False)
-    crash_plainly()
-    threading.Thread(target=_end_with_parent, args=(int(descriptor),), daemon=True).start()
+    if is_child():
+        restore_crash_signals()
+        end_with_parent(_end_in_good_order)
 
 
-def crash_plainly() -> None:
-    """Take MXNet's handlers off: they print a trace, and can wait for a lock for ever meanwhile."""
-    for number in _CRASHES:
-        signal.signal(number, signal.SIG_DFL)
-
-
-def _end_with_parent(descriptor: int) -> None:
-    os.read(descriptor, 1)  # nothing is ever written: this returns when the other end is closed
+def _end_in_good_order() -> None:
     # To the main thread itself, which may be asleep.
     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
     threading.Event().wait(_GRACE_S)
-    os._exit(128 + signal.SIGTERM)

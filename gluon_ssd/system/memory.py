@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+_CONTROL_GROUP = "/sys/fs/cgroup"
+
 
 def available_bytes() -> int | None:
     """Memory that can be had without swapping, within the limits of a container.
@@ -12,23 +14,21 @@ def available_bytes() -> int | None:
     Returns:
         None where the system does not tell.
     """
-    found = [value for value in (_of_machine(), _of_container()) if value is not None]
+    line = re.search(r"^MemAvailable:\s+(\d+) kB", _text("/proc/meminfo"), re.MULTILINE)
+    found = [int(line.group(1)) * 1024] if line else []
+    # Of control groups version 2 and 1.
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        numbers = [_text(f"{_CONTROL_GROUP}/{name}").strip() for name in (limit, used)]
+        if all(number.isdigit() for number in numbers):  # no limit is the word "max"
+            found.append(int(numbers[0]) - int(numbers[1]))
     return min(found, default=None)
-
-
-def _of_machine() -> int | None:
-    text = _text("/proc/meminfo")
-    line = re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE)
-    return int(line.group(1)) * 1024 if line else None
-
-
-def _of_container() -> int | None:
-    limit, used = (_text(f"/sys/fs/cgroup/memory.{name}").strip() for name in ("max", "current"))
-    return int(limit) - int(used) if limit.isdigit() and used.isdigit() else None
 
 
 def _text(path: str) -> str:
     try:
-        return Path(path).read_text()
+        return Path(path).read_text(encoding="utf-8")
     except OSError:
         return ""

@@ -9,13 +9,12 @@ import errno
 import os
 import signal
 import sys
-import threading
 import types
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import NoReturn
 
 from gluon_ssd.errors import Interrupted, SsdError
+from gluon_ssd.system.signals import handling, not_ignored
 
 # A machine that is shut down or a scheduler's limit; a terminal that was closed.
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
@@ -28,20 +27,15 @@ def _end(signal_number: int, frame: types.FrameType | None) -> NoReturn:
     raise Interrupted(f"stopped by {signal.Signals(signal_number).name}", signal_number)
 
 
-@contextmanager
-def _ending_at_signals() -> Iterator[None]:
-    # Outside of the main thread Python allows no handlers.
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    # What nohup or a launcher has ignored stays ignored.
-    ends = [n for n in _ENDING if signal.getsignal(n) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, _end) for number in ends}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def flag_of(setting: str) -> str:
+    """The flag of an option's field: "batch_size" -> "--batch-size"."""
+    return "--" + (setting if setting in _WITH_UNDERSCORES else setting.replace("_", "-"))
+
+
+def error_line(error: SsdError) -> str:
+    """The line about an error, with the flags that the user could change in brackets."""
+    flags = ", ".join(map(flag_of, error.settings))
+    return f"error: {error} ({flags})" if flags else f"error: {error}"
 
 
 def flag_of(setting: str) -> str:
@@ -86,7 +80,7 @@ def run_main(main: Callable[[], int]) -> int:
     processes go.
     """
     try:
-        with _ending_at_signals():
+        with handling(not_ignored(_ENDING), _end):
             return main()
     except SsdError as error:
         _say(error_line(error))

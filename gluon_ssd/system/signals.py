@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -18,10 +18,28 @@ _REPEAT_S = 2.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def _heard() -> list[signal.Signals]:
-    """Those of SIGNALS to take over; nohup has SIGHUP ignored, and it stays so."""
-    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    return [number for number in SIGNALS if not (ignored and number == signal.SIGHUP)]
+def not_ignored(numbers: Iterable[signal.Signals]) -> list[signal.Signals]:
+    """Those signals that this process reacts to; nohup, for one, has SIGHUP ignored."""
+    return [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+@contextmanager
+def handling(
+    numbers: Iterable[signal.Signals], handler: Callable[[int, FrameType | None], object]
+) -> Iterator[None]:
+    """Within the block, call `handler` for these signals; the earlier handlers come back.
+
+    Outside of the main thread Python allows no handlers; there nothing happens.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 class StopRequest:
@@ -73,17 +91,8 @@ class StopRequest:
 def listening() -> Iterator[StopRequest]:
     """Take over SIGNALS within the block, and give them back afterwards.
 
-    SIGHUP stays ignored where it is, as nohup has it.
-
-    Outside of the main thread Python allows no handlers; there the request just never comes.
+    SIGHUP stays ignored where it is, as nohup has it. Outside of the main thread no signal comes.
     """
     request = StopRequest()
-    if threading.current_thread() is not threading.main_thread():
+    with handling([signal.SIGINT, signal.SIGTERM, *not_ignored([signal.SIGHUP])], request._receive):
         yield request
-        return
-    previous = {number: signal.signal(number, request._receive) for number in _heard()}
-    try:
-        yield request
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -1,19 +1,18 @@
-"""How MXNet shares the processor, told before it is imported.
+"""Set how MXNet shares the processor, before it is imported.
 
-Every setting is an environment variable that a user may have set; then it stays as it is. They are
-read once, when MXNet's libraries are loaded.
+Every setting is an environment variable; one that the user has set stays as it is. MXNet's
+libraries read them once, when they are loaded.
 """
 
 from __future__ import annotations
 
 import ctypes
-import math
 import os
 import sys
 from collections.abc import MutableMapping
 from pathlib import Path
 
-from gluon_ssd.system.cpu import cpu_flags, use_amx
+from gluon_ssd.system.cpu import container_share, cpu_flags, use_amx
 
 _VNNI = frozenset({"avx512_vnni", "avx_vnni"})
 _AMX = frozenset({"amx_tile", "amx_int8"})
@@ -48,37 +47,27 @@ def physical_cores(system: Path = Path("/sys")) -> int:
             cores.add(siblings.read_text(encoding="utf-8").strip())
         except OSError:
             return max(1, len(processors) // 2)  # as MXNet guesses
-    return max(1, min(len(cores), _container_share(system)))
+    return int(max(1, min(len(cores), container_share(system))))
 
 
-def _container_share(system: Path) -> int:
-    """Processors' worth of time that the control group allows, rounded down."""
-    try:
-        quota, period = (system / "fs/cgroup/cpu.max").read_text(encoding="utf-8").split()
-    except (OSError, ValueError):
-        return sys.maxsize
-    return sys.maxsize if quota == "max" else math.floor(int(quota) / int(period))
+def set_thread_waiting(environment: Environment = os.environ) -> None:
+    """Set OpenMP waiting so that several threads are faster than one.
 
-
-def calm_threads(environment: Environment = os.environ) -> None:
-    """Let MXNet's threads wait for one another in a way that makes more than one worth while.
-
-    For every program; called before MXNet is imported.
+    Every program does so before MXNet is imported.
     """
     for name, value in _TEAM_SETTINGS.items():
         if name != "GOMP_SPINCOUNT" or _WAIT_POLICY not in environment:
             environment.setdefault(name, value)
     if environment.get(_INSTRUCTIONS, "").upper() == "AVX512_CORE_AMX":
-        use_amx()  # leave to use it does not pass to a child process, the variable does
+        use_amx()  # a child process inherits the variable, and not the permission
 
 
 def use_whole_cpu(environment: Environment = os.environ) -> None:
-    """Let inference use every core, and matrix instructions where there are some.
+    """Let inference use every core, and matrix instructions where the CPU has them.
 
-    For scripts that run one network; processes of one launcher share the cores. To be called
-    first, for MXNet looks at this when it is imported and never again: afterwards nothing is
-    changed. Training keeps MXNet's own number of threads, half of the processors, since its data
-    workers need the others.
+    For scripts that run one network; processes of one launcher share the cores. Call it first:
+    once MXNet is imported, nothing is changed. Training keeps MXNet's own number of threads, half
+    of the processors, since its data workers need the others.
     """
     if "mxnet" in sys.modules:
         return
@@ -90,10 +79,10 @@ def use_whole_cpu(environment: Environment = os.environ) -> None:
 def end_own_team() -> None:
     """End the OpenMP threads that wait for the calling thread.
 
-    MXNet computes in threads of its own, each with its OpenMP team. The caller gets one too when it
-    reads an array that oneDNN keeps in an order of its own, as libraries do that look at values
-    inside a network. From then on there are more OpenMP threads than processors, and everything
-    that is computed later takes up to twice as long; see _TEAM_SETTINGS.
+    MXNet computes in threads of its own, each with its OpenMP team. The caller gets a team too when
+    it reads an array that oneDNN keeps in its own order, as libraries do that look at values inside
+    a network. From then on there are more OpenMP threads than processors, and everything that is
+    computed later takes up to twice as long; see _TEAM_SETTINGS.
     """
     try:
         end = ctypes.CDLL("libgomp.so.1").omp_pause_resource_all

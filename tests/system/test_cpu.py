@@ -33,6 +33,15 @@ print("sums", round(y.mean().asscalar(), 2), w.grad.mean().asscalar())
 """
 
 
+def test_the_first_processor_is_read(tmp_path: Path):
+    file = tmp_path / "cpuinfo"
+    file.write_text("model name\t: Some CPU\nflags\t\t: fpu avx2 amx_tile\n\nflags\t\t: other\n")
+    assert cpu.cpu_flags(file) == {"fpu", "avx2", "amx_tile"}
+    assert cpu.cpu_name(file) == "Some CPU"
+    assert cpu.cpu_flags(tmp_path / "missing") == frozenset()
+    assert cpu.cpu_name(tmp_path / "missing") == os.uname().machine
+
+
 @pytest.mark.parametrize(
     ("flags", "has"),
     [("avx2", False), ("avx512_bf16", True), ("amx_bf16", False), ("amx_tile amx_bf16", True)],

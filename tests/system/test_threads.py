@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gluon_ssd.system import threads
+from gluon_ssd.system import cpu, threads
 
 ROOT = Path(__file__).resolve().parents[2]
 _OURS = ("OMP_NUM_THREADS", "DNNL_MAX_CPU_ISA", "MXNET_CPU_PARALLEL_SIZE", "GOMP_SPINCOUNT")
@@ -42,6 +43,16 @@ def test_the_share_of_a_container_is_a_limit(tmp_path, quota, limit):
     assert threads.physical_cores(machine(tmp_path, str, quota)) == min(count, limit)
 
 
+def test_the_share_of_a_container_of_the_first_version(tmp_path):
+    folder = tmp_path / "fs/cgroup/cpu"
+    folder.mkdir(parents=True)
+    (folder / "cpu.cfs_period_us").write_text("100000\n")
+    (folder / "cpu.cfs_quota_us").write_text("250000\n")
+    assert cpu.container_share(tmp_path) == 2.5
+    (folder / "cpu.cfs_quota_us").write_text("-1\n")
+    assert cpu.container_share(tmp_path) == math.inf
+
+
 def test_unknown_processors_are_taken_for_hyperthreads(tmp_path):
     assert threads.physical_cores(tmp_path) == max(1, len(os.sched_getaffinity(0)) // 2)
 
@@ -49,10 +60,10 @@ def test_unknown_processors_are_taken_for_hyperthreads(tmp_path):
 def test_settings_of_the_user_stay():
     theirs = {"MXNET_CPU_PARALLEL_SIZE": "7", "OMP_WAIT_POLICY": "passive"}
     environment = dict(theirs)
-    threads.calm_threads(environment)
+    threads.set_thread_waiting(environment)
     assert environment == theirs  # a wait policy makes the count of spins the user's business
     environment = {"GOMP_SPINCOUNT": "5"}
-    threads.calm_threads(environment)
+    threads.set_thread_waiting(environment)
     assert environment == {"GOMP_SPINCOUNT": "5", "MXNET_CPU_PARALLEL_SIZE": "2000000000"}
 
 
@@ -147,8 +158,8 @@ def test_every_core_and_matrix_instructions_give_the_same_bits():
 
 _OWN_TEAM = """
 import json, os
-from gluon_ssd.system import threads
-threads.calm_threads()
+from gluon_ssd.system import cpu, threads
+threads.set_thread_waiting()
 from gluon_ssd.compat import mx
 count = lambda: len(os.listdir("/proc/self/task"))
 def convolved():

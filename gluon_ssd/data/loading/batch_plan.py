@@ -86,13 +86,15 @@ class BatchPlan:
         if last_batch == "rollover" and batch_size > num_images:
             raise OptionError(
                 f"the batch size {batch_size} is more than the {num_images} training images; "
-                f"use --batch-size {num_images} or less, or add images"
+                f"use {num_images} or less, or add images",
+                settings=("batch_size",),
             )
         self._rollover = last_batch == "rollover"
         if self._rollover and batch_size % share.pieces:
             raise OptionError(
                 f"the batch size {batch_size} does not divide into {share.pieces} pieces; "
-                f"choose a multiple of {share.pieces}"
+                f"choose a multiple of {share.pieces}",
+                settings=("batch_size",),
             )
         self._num_images = num_images
         self.share = share if self._rollover else share._replace(parts=1)

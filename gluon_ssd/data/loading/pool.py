@@ -1,8 +1,8 @@
-"""The parent's side of the data workers: start them, hand out tasks, notice trouble.
+"""The parent's side of the data workers: start them, hand out tasks, notice workers that fail.
 
-Workers are fresh interpreters, never forks: MXNet's engine threads do not survive a fork, and the
-script's own main module is not imported again, so a start costs what NumPy and OpenCV cost. The
-batches lie in anonymous shared memory that has no name in /dev/shm: no limit of it applies, and
+Workers are fresh interpreters, never forks: MXNet's engine threads do not survive a fork. They do
+not import the script's main module again, so that they start as fast as NumPy and OpenCV do. The
+batches lie in anonymous shared memory without a name in /dev/shm: its limit does not apply, and
 nothing is left behind however the run ends.
 """
 
@@ -10,32 +10,24 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import mmap
 import os
 import pickle
-import subprocess
-import sys
 import time
 import weakref
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, Pipe, wait
-from pathlib import Path
+from subprocess import TimeoutExpired
 
-from gluon_ssd import errors
 from gluon_ssd.data.loading.batch_plan import Place
 from gluon_ssd.data.loading.stand_in import Used
-from gluon_ssd.data.loading.worker import IDLE, STARTING, TASK, Job, Layout
-from gluon_ssd.errors import DataError, EnvironmentProblem
+from gluon_ssd.data.loading.worker import IDLE, STARTING, TASK, Job, Layout, serve
+from gluon_ssd.errors import DataError, EnvironmentProblem, from_message
+from gluon_ssd.system.memory import available_bytes
+from gluon_ssd.system.processes import Child, call_of
 
-_BOOT = """
-import json, sys
-sys.path[:] = json.loads(sys.argv[1])
-from gluon_ssd.data.loading.stand_in import Used
-from gluon_ssd.data.loading.worker import main
-main(*map(int, sys.argv[2:]))
-"""
-
+# One computing thread each: the workers are the parallelism.
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # A loaded machine can take long to import NumPy; a start that takes longer than this hangs.
 _START_LIMIT_S = 120.0
 _POLL_S = 0.5
@@ -77,14 +69,10 @@ class WorkerPool:
         self.stand_ins: dict[tuple[int, int], Used] = {}
         self._next_ticket = 0
         self._connections: list[Connection] = []
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._children: list[Child] = []
+        tasks = self._tasks_read, self._tasks_write
         self._finalizer = weakref.finalize(
-            self,
-            _shut_down,
-            self._tasks_read,
-            self._tasks_write,
-            self._connections,
-            self._processes,
+            self, _shut_down, tasks, self._connections, self._children
         )
         try:
             # All of them first, so that their imports overlap.
@@ -102,19 +90,9 @@ class WorkerPool:
     def _start(self, worker: int, memory_fd: int) -> None:
         ours, theirs = Pipe()
         passed = (self._tasks_read, memory_fd, theirs.fileno())
-        # One computing thread each: the workers are the parallelism.
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        arguments = [json.dumps([str(entry) for entry in sys.path]), str(worker), *map(str, passed)]
-        process = subprocess.Popen(
-            [sys.executable, "-c", _BOOT, *arguments],
-            stdin=subprocess.DEVNULL,
-            pass_fds=passed,
-            env=environment,
-            # Ctrl-C in a terminal reaches the parent alone, which then ends its workers.
-            start_new_session=True,
-        )
+        child = Child(call_of(serve, worker, *passed), pass_fds=passed, environment=_ONE_THREAD)
         theirs.close()
-        self._processes.append(process)
+        self._children.append(child)
         self._connections.append(ours)
 
     def submit(self, slot: int, places: Sequence[Place]) -> int:
@@ -149,7 +127,7 @@ class WorkerPool:
                 self._fail_dead(self._connections.index(connection))
             if problem is not None:
                 self.close()
-                raise getattr(errors, problem[0])(problem[1])
+                raise from_message(problem)
             if used.skipped:
                 self.stand_ins[ticket, row] = used
             tickets.append(ticket)
@@ -180,21 +158,22 @@ class WorkerPool:
                 self.close()
                 raise DataError(
                     f"data worker {worker} has been {subject} for more than {limit_s:g} s; look at "
-                    "that file and its disk, or run with --num-workers 0 to see more"
+                    "that file and its disk, or run without workers to see more",
+                    settings=("num_workers",),
                 )
 
     def _fail_dead(self, worker: int) -> None:
         subject = self._subject(int(self._status[worker, 0]))
-        process = self._processes[worker]
         try:
-            code = process.wait(timeout=5)
+            code = self._children[worker].process.wait(timeout=5)
             ending = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
-        except subprocess.TimeoutExpired:
+        except TimeoutExpired:
             ending = "no exit code yet"
         self.close()
         raise DataError(
             f"data worker {worker} died ({ending}) while {subject}; look at that file and at free "
-            "memory, or run with --num-workers 0 to see more"
+            "memory, or run without workers to see more",
+            settings=("num_workers",),
         )
 
     def _subject(self, index: int) -> str:
@@ -208,13 +187,16 @@ class WorkerPool:
 def _shared_memory(layout: Layout) -> int:
     """File descriptor of anonymous memory of the layout's size."""
     if not hasattr(os, "memfd_create"):
-        raise EnvironmentProblem("data workers need Linux; use --num-workers 0 on this system")
-    free = _free_bytes()
+        raise EnvironmentProblem(
+            "data workers need Linux; run without workers", settings=("num_workers",)
+        )
+    free = available_bytes()
     if free is not None and layout.num_bytes > free:
         raise EnvironmentProblem(
             f"data workers need {layout.num_bytes / 1e6:.0f} MB for {layout.num_slots} batches of "
-            f"{layout.batch_size}, and {free / 1e6:.0f} MB of memory are free; use a smaller "
-            "--batch-size, or --num-workers 0"
+            f"{layout.batch_size}, and {free / 1e6:.0f} MB of memory are free; use smaller "
+            "batches, or no workers",
+            settings=("batch_size", "num_workers"),
         )
     handle = os.memfd_create("gluon-ssd-batches")
     os.ftruncate(handle, layout.num_bytes)
@@ -234,43 +216,19 @@ def _make_room(tasks_write: int, layout: Layout) -> None:
     except OSError as error:
         raise EnvironmentProblem(
             f"no queue can hold {layout.num_slots} batches of {layout.batch_size} samples "
-            f"({error.strerror}); use a smaller --batch-size, or --num-workers 0"
+            f"({error.strerror}); use smaller batches, or no workers",
+            settings=("batch_size", "num_workers"),
         ) from error
 
 
-def _free_bytes() -> int | None:
-    """Memory that can still be had, by the machine's count and by the container's limit."""
-    counts = []
-    for line in _lines("/proc/meminfo"):
-        if line.startswith("MemAvailable:"):
-            counts.append(int(line.split()[1]) * 1024)
-    limit = _lines("/sys/fs/cgroup/memory.max")
-    used = _lines("/sys/fs/cgroup/memory.current")
-    if limit and used and limit[0].isdigit():
-        counts.append(int(limit[0]) - int(used[0]))
-    return min(counts, default=None)
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        return Path(path).read_text(encoding="ascii").splitlines()
-    except OSError:
-        return []
-
-
 def _shut_down(
-    tasks_read: int,
-    tasks_write: int,
-    connections: list[Connection],
-    processes: list[subprocess.Popen[bytes]],
+    tasks: tuple[int, int], connections: list[Connection], children: list[Child]
 ) -> None:
-    os.close(tasks_write)
-    os.close(tasks_read)
+    for end in tasks:
+        os.close(end)
     for connection in connections:
         connection.close()
-    for process in processes:
-        try:
-            process.wait(timeout=2)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    for child in children:
+        child.let_go()
+    for child in children:
+        child.end(wait_s=2)

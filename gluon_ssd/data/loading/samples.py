@@ -1,8 +1,8 @@
-"""From item i of a data set to the named arrays of one sample: what a data worker computes.
+"""Make the named arrays of one sample from item i of a data set: what a data worker computes.
 
 A sample maker is a callable (data set, index, random generator) -> {name: array} with a `spec`
 {name: (shape, dtype)}; the loader needs nothing else to lay out its batches. Both makers here hold
-numbers and arrays only, so that they pickle into workers.
+numbers and arrays only, so that they can be sent to workers.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ MakesTargets = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 class TrainSamples:
     """Augmented image and its training targets.
 
-    Difficult objects are trained on, as in the legacy recipe; crowd boxes are when the data set
-    lists them. An image without objects gives all-background targets.
+    Difficult objects are trained on, as in the legacy recipe; so are crowd boxes, where the data
+    set lists them. An image without objects gives all-background targets.
 
     Attributes:
         input_size_hw: height and width of the network input.

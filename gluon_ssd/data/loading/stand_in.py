@@ -1,7 +1,7 @@
-"""What --on-bad-image skip means: the next image stands in for one whose file cannot be used.
+"""Use the next image in place of one whose file cannot be used, where bad images are skipped.
 
-The batch stays full and every other sample stays what it was. Each bad file is named once, and
-every time it was met is counted.
+The batch stays full and every other sample stays what it was. The log names each bad file once, and
+every use of it is counted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-# So many bad files in a row are no accident: a disk is gone, or the path is wrong.
+# So many bad files in a row mean that a disk is gone, or the path is wrong.
 _MOST_IN_A_ROW = 50
 
 

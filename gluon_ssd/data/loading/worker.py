@@ -1,9 +1,8 @@
 """The process that makes samples: reads tasks, writes rows of shared batches, reports.
 
-Started by gluon_ssd.data.loading.pool with a fresh interpreter that imports NumPy and OpenCV only.
-It ends when its parent closes the connection or dies in any way. An error a user can cause goes
-back as a message; a bug ends the process with its traceback on stderr, and the parent says which
-image it was at.
+gluon_ssd.data.loading.pool starts it in a fresh interpreter that imports NumPy and OpenCV only. It
+ends with its parent. An error that a user can cause goes back as a message; a bug ends the process
+with its traceback on stderr, and the parent says which image was in work.
 """
 
 from __future__ import annotations
@@ -12,11 +11,9 @@ import mmap
 import os
 import pickle
 import struct
-import threading
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
 
 import cv2
 import numpy as np
@@ -24,12 +21,13 @@ import numpy as np
 from gluon_ssd.data.dataset import Dataset
 from gluon_ssd.data.loading.samples import SampleMaker, Spec
 from gluon_ssd.data.loading.stand_in import Used, use_first_good
-from gluon_ssd.errors import Interrupted, SsdError
+from gluon_ssd.errors import Interrupted, SsdError, to_message
+from gluon_ssd.system.processes import end_with_parent
 
 # ticket, slot, row, epoch, index. Far below PIPE_BUF, so records of a shared pipe stay whole.
 TASK = struct.Struct("=5q")
 
-# What a worker says about itself in shared memory: (image index, start in monotonic nanoseconds).
+# A worker's state in shared memory: (image index or one of these, start in monotonic nanoseconds).
 IDLE, STARTING = -1, -2
 
 _ALIGNMENT = 4096
@@ -71,9 +69,9 @@ class Job:
             raise  # by a signal that has nothing to do with the image
         except SsdError as error:
             path = self.dataset.image_path(index)
-            if path in str(error):
-                raise
-            raise type(error)(f"{path}: {error}") from error
+            if path not in str(error):
+                error.args = (f"{path}: {error}", *error.args[1:])
+            raise
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,7 @@ def _aligned(num_bytes: int) -> int:
     return -(-num_bytes // _ALIGNMENT) * _ALIGNMENT
 
 
-def main(worker: int, tasks_fd: int, memory_fd: int, connection_fd: int) -> None:
+def serve(worker: int, tasks_fd: int, memory_fd: int, connection_fd: int) -> None:
     """Serve tasks until the pipe ends.
 
     Args:
@@ -144,16 +142,16 @@ def main(worker: int, tasks_fd: int, memory_fd: int, connection_fd: int) -> None
         memory_fd: the shared memory.
         connection_fd: to the parent; first brings the Job and the Layout.
     """
+    end_with_parent()
     cv2.setNumThreads(1)
     connection = Connection(connection_fd)
     try:
         job, layout = pickle.loads(connection.recv_bytes())
         memory = mmap.mmap(memory_fd, layout.num_bytes)
         os.close(memory_fd)
-        threading.Thread(target=_end_with_parent, args=(connection,), daemon=True).start()
         _serve(worker, tasks_fd, connection, job, layout, memory)
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        # The parent is gone, or no longer interested.
+        # The parent has ended, or has closed the pool.
         os._exit(0)
 
 
@@ -171,7 +169,7 @@ def _serve(
             try:
                 used = _fill(slots[slot], row, job, epoch, index)
             except SsdError as error:
-                problem = type(error).__name__, str(error)
+                problem = to_message(error)
             status[0] = IDLE
         connection.send((ticket, row, used, problem))
 
@@ -182,11 +180,3 @@ def _fill(arrays: dict[str, np.ndarray], row: int, job: Job, epoch: int, index: 
     for name, array in arrays.items():
         array[row] = sample[name]
     return used
-
-
-def _end_with_parent(connection: Any) -> None:
-    """Leave at once when the other end closes, even in the middle of a stuck read."""
-    try:
-        connection.recv_bytes()
-    except (EOFError, OSError):
-        os._exit(0)

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
 import sys
 from pathlib import Path
+from subprocess import PIPE
 
 import numpy as np
 
 from gluon_ssd.deploy.mxnet.model import load_deployed
 from gluon_ssd.errors import EnvironmentProblem
+from gluon_ssd.system.processes import Child, call_of, end_with_parent
 
-_RUN = """
-import json, sys
-sys.path[:] = json.loads(sys.argv[1])
-from gluon_ssd.deploy.tuning.footprint import main
-main(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
-"""
 _RUNS = 3
 _TIMEOUT_S = 300.0
 
@@ -33,25 +27,17 @@ def measure_footprint(prefix: str, input_size_hw: tuple[int, int]) -> float:
     Raises:
         EnvironmentProblem: that process failed.
     """
-    height, width = input_size_hw
-    arguments = [json.dumps([str(entry) for entry in sys.path]), prefix, str(height), str(width)]
     try:
-        ended = subprocess.run(
-            [sys.executable, "-c", _RUN, *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT_S,
-            check=True,
-            start_new_session=True,  # Ctrl-C is for the parent to answer
-        )
-    except (subprocess.SubprocessError, OSError) as error:
+        call = call_of(print_footprint, prefix, *input_size_hw)
+        child = Child(call, stdout=PIPE, stderr=PIPE)
+        return float(child.output(_TIMEOUT_S).split()[-1])
+    except OSError as error:
         raise EnvironmentProblem(f"cannot measure the memory of {prefix}: {error}") from error
-    return float(ended.stdout.split()[-1])
 
 
-def main(prefix: str, height: int, width: int) -> None:
+def print_footprint(prefix: str, height: int, width: int) -> None:
     """The child: prints its peak memory in MiB."""
+    end_with_parent()
     model = load_deployed(prefix, input_size_hw=(height, width))
     images = np.zeros((1, 3, height, width), np.float32)
     for _ in range(_RUNS):

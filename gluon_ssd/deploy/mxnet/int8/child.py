@@ -1,7 +1,7 @@
-"""Quantise in a process of its own, so that a crash in native code costs one line.
+"""Quantise in a child process, so that a crash in native code becomes one line.
 
-The parent keeps the folder in which the child writes; files leave it only when all went well. The
-child ends when its parent does, in whatever way, and then clears that folder.
+The parent owns the folder in which the child writes, and takes files out of it only when all went
+well. The child ends with its parent, and then clears that folder.
 """
 
 from __future__ import annotations
@@ -10,18 +10,13 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import asdict
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
-from gluon_ssd import errors
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.agreement import Agreement
 from gluon_ssd.deploy.mxnet.files import exported_files, last_line
@@ -34,17 +29,11 @@ from gluon_ssd.deploy.mxnet.int8.quantize import (
     quantize_detector,
 )
 from gluon_ssd.deploy.mxnet.int8.stored_batches import StoredBatches
-from gluon_ssd.errors import EnvironmentProblem, ModelError, SsdError
+from gluon_ssd.errors import EnvironmentProblem, ModelError, SsdError, from_message, to_message
 from gluon_ssd.system.files import ensure_directory, write_problem
-from gluon_ssd.system.guard import crash_plainly
+from gluon_ssd.system.processes import Child, call_of, end_with_parent, restore_crash_signals
 
-_BOOT = """
-import json, sys
-sys.path[:] = json.loads(sys.argv[1])
-from gluon_ssd.deploy.mxnet.int8.child import main
-main(int(sys.argv[2]), sys.argv[3])
-"""
-_LAST_LINES = 4000  # characters of a child's complaint that are shown
+_SHOWN = 4000  # characters of a child's output that an error shows
 
 
 def quantize_in_child(
@@ -67,7 +56,7 @@ def quantize_in_child(
 
     Raises:
         SsdError: as `quantize_detector` does.
-        EnvironmentProblem: the child died.
+        EnvironmentProblem: the child crashed or was killed.
     """
     target = Path(prefix_out)
     job = _job(prefix_in, batches, mode, dtype)
@@ -101,7 +90,7 @@ def rank_layers_in_child(
 
     Raises:
         SsdError: as `layer_errors` does.
-        EnvironmentProblem: the child died.
+        EnvironmentProblem: the child crashed or was killed.
     """
     job = _job(prefix, batches, mode, dtype)
     with tempfile.TemporaryDirectory(prefix="gluon_ssd-") as folder:
@@ -124,84 +113,65 @@ def _job(prefix: str, batches: StoredBatches, mode: str, dtype: str) -> dict[str
 
 
 def _follow(job: dict[str, Any], folder: str, progress: Progress | None) -> Any:
-    """Start the child and wait for what it has to say."""
+    """Start the child, pass its progress on, and return its result."""
     stage = "starting"
-    with tempfile.TemporaryFile() as complaints, _child(job, folder, complaints) as started:
-        process, connection = started
+    ours, theirs = Pipe()
+    passed = theirs.fileno(), job["descriptor"]
+    with tempfile.TemporaryFile() as output, ours:
+        with theirs:
+            call = call_of(answer, passed[0], folder)
+            child = Child(call, pass_fds=passed, stdout=output, stderr=output)
         try:
-            connection.send_bytes(json.dumps(job).encode())
+            ours.send_bytes(json.dumps(job).encode())
             while True:
-                message = json.loads(connection.recv_bytes())
+                message = json.loads(ours.recv_bytes())
                 if "progress" in message:
                     stage, done, total = message["progress"]
                     if progress:
                         progress(stage, done, total)
                 elif "error" in message:
-                    kind, text = message["error"]
-                    raise getattr(errors, kind)(text)
+                    raise from_message(message["error"])
                 else:
                     return message["result"]
         except (EOFError, ConnectionError):
-            code = process.wait()
-            complaints.seek(0)
-            raise _obituary(job, stage, code, complaints.read().decode(errors="replace")) from None
+            code = child.process.wait()
+            output.seek(0)
+            text = output.read().decode(errors="replace")
+            raise _error_of_end(job, stage, code, text) from None
+        finally:
+            child.kill()
 
 
-@contextmanager
-def _child(
-    job: dict[str, Any], folder: str, complaints: IO[bytes]
-) -> Iterator[tuple[subprocess.Popen[bytes], Connection]]:
-    """A started child; it is gone when the block ends."""
-    ours, theirs = Pipe()
-    arguments = [json.dumps([str(entry) for entry in sys.path]), str(theirs.fileno()), folder]
-    process = subprocess.Popen(
-        [sys.executable, "-c", _BOOT, *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=complaints,
-        stderr=complaints,
-        pass_fds=(theirs.fileno(), job["descriptor"]),
-        # Ctrl-C in a terminal reaches the parent alone, which then ends its child.
-        start_new_session=True,
-    )
-    theirs.close()
-    try:
-        yield process, ours
-    finally:
-        process.kill()
-        process.wait()
-        ours.close()
-
-
-def _obituary(job: dict[str, Any], stage: str, code: int, text: str) -> Exception:
-    """What to raise for a child that ended without a word."""
+def _error_of_end(job: dict[str, Any], stage: str, code: int, text: str) -> Exception:
+    """The error for a child that ended without a result: its exit code, and what it printed."""
     if code >= 0:
-        return RuntimeError(f"quantising ended with exit code {code}:\n{text[-_LAST_LINES:]}")
-    name = signal.Signals(-code).name
-    advice = "try another --calib-mode, or other images"
+        return RuntimeError(f"quantising ended with exit code {code}:\n{text[-_SHOWN:]}")
+    advice, setting = "try another calibration mode, or other images", "calib_mode"
     if -code == signal.SIGKILL:
-        advice = "memory may have run out: use a smaller --batch-size"
+        advice, setting = "memory may have run out: use smaller batches", "batch_size"
     return EnvironmentProblem(
-        f"quantising {job['prefix_in']} ended by signal {name} in native code (stage: {stage}); "
-        f"nothing was written; {advice}"
+        f"quantising {job['prefix_in']} ended by signal {signal.Signals(-code).name} in native "
+        f"code (stage: {stage}); nothing was written; {advice}",
+        settings=(setting,),
     )
 
 
-def main(connection_number: int, folder: str) -> NoReturn:
-    """The child: one job, one answer, and out.
+def answer(connection_number: int, folder: str) -> NoReturn:
+    """The child: does one job, sends one answer, and exits.
 
     Args:
         connection_number: file descriptor of the pipe to the parent.
         folder: where to write; cleared when the parent is gone.
     """
+    end_with_parent(lambda: shutil.rmtree(folder, ignore_errors=True))
+    restore_crash_signals()
     connection = Connection(connection_number)
-    crash_plainly()
     try:
         job = json.loads(connection.recv_bytes())
-        threading.Thread(target=_end_with_parent, args=(connection, folder), daemon=True).start()
         _send(connection, _answer(job, connection, folder))
     except (EOFError, ConnectionError):
         shutil.rmtree(folder, ignore_errors=True)
-    # MXNet's own clean-up at exit has nothing to add, and can fail after errors.
+    # MXNet's own clean-up at exit is not needed, and can fail after errors.
     os._exit(0)
 
 
@@ -228,20 +198,11 @@ def _answer(job: dict[str, Any], connection: Connection, folder: str) -> dict[st
         found = layer_errors(prepare_detector(job["prefix_in"], size), batches, **how)
         return {"result": [asdict(error) for error in found]}
     except SsdError as error:
-        return {"error": (type(error).__name__, str(error))}
+        return {"error": to_message(error)}
     except mx.MXNetError as error:
         text = f"MXNet cannot quantise {job['prefix_in']}: {last_line(error)}"
-        return {"error": (ModelError.__name__, text)}
+        return {"error": to_message(ModelError(text))}
 
 
 def _send(connection: Connection, message: dict[str, Any]) -> None:
     connection.send_bytes(json.dumps(message).encode())
-
-
-def _end_with_parent(connection: Connection, folder: str) -> None:
-    """Leave when the other end closes, whatever the main thread is at."""
-    try:
-        connection.recv_bytes()
-    except (EOFError, OSError):
-        shutil.rmtree(folder, ignore_errors=True)
-        os._exit(0)

@@ -75,10 +75,13 @@ def test_a_bug_in_the_child_keeps_its_traceback(zoo_prefix, batches, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("number", "advice"),
-    [(signal.SIGSEGV, "try another --calib-mode"), (signal.SIGKILL, "smaller --batch-size")],
+    ("number", "advice", "setting"),
+    [
+        (signal.SIGSEGV, "try another calibration mode", "calib_mode"),
+        (signal.SIGKILL, "use smaller batches", "batch_size"),
+    ],
 )
-def test_a_child_that_dies_is_one_line(zoo_prefix, batches, tmp_path, number, advice):
+def test_a_child_that_dies_is_one_line(zoo_prefix, batches, tmp_path, number, advice, setting):
     def kill(stage: str, done: int, total: int) -> None:
         (child,) = children()
         child.send_signal(number)
@@ -90,6 +93,7 @@ def test_a_child_that_dies_is_one_line(zoo_prefix, batches, tmp_path, number, ad
         f"quantising {zoo_prefix} ended by signal {number.name} in native code (stage: calibrate)"
     )
     assert advice in message and "\n" not in message
+    assert caught.value.settings == (setting,)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,0 +1,33 @@
+"""Things of which the package has one definition: a text search finds them in one file."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.layout_rules import entry_scripts, modules, name_of
+
+PLACES = {
+    "starting a child process": (
+        r"\bPopen\(|\bsubprocess\.(run|call|check_call|check_output|getoutput)\b|\bos\.(fork|spawn\w*"
+        r"|system|popen|posix_spawnp?)\(|\bmultiprocessing\.(Process|Pool|get_context)\b",
+        "gluon_ssd/system/processes.py",
+    ),
+    "how a child knows its parent": (r"GLUON_SSD_PARENT", "gluon_ssd/system/processes.py"),
+    "free memory": (
+        r"MemAvailable|MemFree|SC_AVPHYS_PAGES|virtual_memory|cgroup.*memory|memory\.max",
+        "gluon_ssd/system/memory.py",
+    ),
+    "flags of the CPU": (r"cpuinfo", "gluon_ssd/system/cpu.py"),
+    "the CPU's share of a container": (r"cpu\.max|cfs_quota", "gluon_ssd/system/cpu.py"),
+    "default handlers of crashes": (r"SIG_DFL", "gluon_ssd/system/processes.py"),
+}
+
+
+@pytest.mark.parametrize("what", PLACES)
+def test_there_is_one_definition_of(what: str):
+    pattern, place = PLACES[what]
+    files = [*modules(), *entry_scripts()]
+    found = [name_of(path) for path in files if re.search(pattern, path.read_text("utf-8"))]
+    assert found == [place]
