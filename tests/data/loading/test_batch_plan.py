@@ -183,6 +183,20 @@ def test_shuffling_is_by_the_generator_of_seed_epoch_and_number_of_images() -> N
     assert sum(images_of_epoch(plan_of(12, 3, seed=7), 3), []) == order
 
 
+def test_neighbouring_passes_are_shuffled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds = []
+
+    def default_rng(seed: tuple[int, ...]) -> np.random.Generator:
+        seeds.append(seed)
+        return np.random.Generator(np.random.PCG64(seed))
+
+    monkeypatch.setattr(np.random, "default_rng", default_rng)
+    plan = plan_of(7, 4)
+    for _ in range(3):
+        plan.batch(1, 0)  # lies across two passes
+    assert seeds == [(0, 0, 7), (0, 1, 7)]
+
+
 @pytest.mark.parametrize(
     ("changes", "kind", "message"),
     [
