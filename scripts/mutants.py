@@ -54,9 +54,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     options = parse(MutantOptions, argv, prog="mutants.py", description=__doc__ or "")
     for module in options.modules:
-        for path in (mutation.module_path(module), mutation.mirrored_test(module)):
-            if not (mutation.ROOT / path).is_file():
-                raise OptionError(f"there is no file {path}; --module wants detection/boxes or so")
+        path = mutation.module_path(module)
+        if not (mutation.ROOT / path).is_file() or not mutation.mirrored_tests(module):
+            raise OptionError(
+                f"--module wants detection/boxes or so; no {path}, or no test of it"
+            )
     if options.list:
         for module in options.modules:
             print(*mutation.choose(module, options.count, options.seed), sep="\n")
@@ -76,13 +78,13 @@ def _try(module: str, options: MutantOptions) -> list[str]:
         project, caches = Path(folder, "project"), Path(folder, "caches")
         project.mkdir()
         mutation.copy_project(project)
-        outcomes, test = [], mutation.mirrored_test(module)
-        if mutation.run_tests(project, test, caches, options.time_limit) != "passed":
-            raise SsdError(f"{test} does not pass in {options.time_limit:g} s as it is")
+        outcomes, tests = [], mutation.mirrored_tests(module)
+        if mutation.run_tests(project, tests, caches, options.time_limit) != "passed":
+            raise SsdError(f"{tests[-1]} does not pass in {options.time_limit:g} s as it is")
         for mutant in mutation.choose(module, options.count, options.seed):
             (project / mutant.path).write_text(mutant.source, "utf-8")
             started_s = time.perf_counter()
-            result = mutation.run_tests(project, test, caches, options.time_limit)
+            result = mutation.run_tests(project, tests, caches, options.time_limit)
             outcomes.append({"failed": "killed", "passed": "survived"}.get(result, result))
             print(f"{outcomes[-1]:<8} {mutant} ({time.perf_counter() - started_s:.0f} s)")
             sys.stdout.flush()

@@ -91,10 +91,11 @@ def module_path(module: str) -> str:
     return f"{PACKAGE}/{module}.py"
 
 
-def mirrored_test(module: str) -> str:
-    """Path of a module's own tests below the root."""
-    folder, _, name = f"tests/{module}".rpartition("/")
-    return f"{folder}/test_{name}.py"
+def mirrored_tests(module: str) -> list[str]:
+    """Paths of a module's own tests below the root: test_boxes.py and any test_boxes_*.py."""
+    folder, name = (ROOT / "tests" / module).parent, Path(module).name
+    found = [*sorted(folder.glob(f"test_{name}_*.py")), *folder.glob(f"test_{name}.py")]
+    return [path.relative_to(ROOT).as_posix() for path in found]
 
 
 def choose(module: str, count: int, seed: int) -> list[Mutant]:
@@ -241,12 +242,12 @@ def copy_project(folder: Path) -> None:
             shutil.copy(path, folder)
 
 
-def run_tests(project: Path, test: str, caches: Path, limit_s: float) -> str:
-    """Run a file of tests of a copy of the project.
+def run_tests(project: Path, tests: list[str], caches: Path, limit_s: float) -> str:
+    """Run some tests of a copy of the project, up to the first failure.
 
     Args:
         project: the copy.
-        test: path of the file, below it.
+        tests: paths of the files, below it.
         caches: folder for compiled code; emptied first, since a stale cache would hide a change.
         limit_s: after this many seconds the tests are stopped.
 
@@ -260,7 +261,7 @@ def run_tests(project: Path, test: str, caches: Path, limit_s: float) -> str:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment |= {"PYTHONDONTWRITEBYTECODE": "1", "NUMBA_CACHE_DIR": str(caches)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test],
+        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests],
         cwd=project,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -277,5 +278,5 @@ def run_tests(project: Path, test: str, caches: Path, limit_s: float) -> str:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
     if code in (_WRONG_ARGUMENTS, _NO_TESTS):
-        raise RuntimeError(f"pytest found no test in {test}")
+        raise RuntimeError(f"pytest found no test in {', '.join(tests)}")
     return "failed" if code else "passed"

@@ -143,6 +143,14 @@ def test_a_candidate_that_keeps_no_box_gives_way_to_the_next() -> None:
     assert crop_of(corner, (1, 0, 9, 9)) == FULL
 
 
+def test_without_floors_there_are_the_full_canvas_and_one_window() -> None:
+    settings = Augmentation(crop_scale=(0.5, 1), crop_floors=(), crop_tries=2)
+    box = boxes_of((45, 45, 55, 55))
+    draws = np.array([[0], [1 / 3], [0.8], [0.4]])
+    assert draw_crop(generator(draws, (1, 0)), box, CANVAS_HW, settings) == LAST
+    assert draw_crop(generator(draws, (0, 1)), box, CANVAS_HW, settings) == FULL
+
+
 def test_the_full_canvas_is_what_is_left_when_no_box_lies_in_it() -> None:
     assert crop_of(boxes_of((900, 900, 950, 950)), (1, 0, 9, 9)) == FULL
 
