@@ -56,9 +56,7 @@ def _run(argv: Sequence[str] | None) -> int:
     for module in options.modules:
         path = mutation.module_path(module)
         if not (mutation.ROOT / path).is_file() or not mutation.mirrored_tests(module):
-            raise OptionError(
-                f"--module wants detection/boxes or so; no {path}, or no test of it"
-            )
+            raise OptionError(f"--module wants detection/boxes or so; no {path}, or no test of it")
     if options.list:
         for module in options.modules:
             print(*mutation.choose(module, options.count, options.seed), sep="\n")
