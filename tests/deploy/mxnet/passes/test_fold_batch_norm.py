@@ -187,7 +187,7 @@ def test_batch_norm_with_a_statistic_that_is_no_array_stays(missing: str) -> Non
 
 
 def test_a_convolution_whose_weights_are_computed_keeps_them() -> None:
-    x = conv(mx.sym.var("data"), "c", weight=mx.sym.var("w") * 2, no_bias=True)
+    x = conv(mx.sym.var("data"), "c", weight=mx.sym.var("w") * 2)
     symbol = mx.sym.BatchNorm(x, name="n")
     graph = parse_graph(symbol.tojson())
     params = random_params(symbol, (1, 3, 6, 6)) | {"w": np.ones((4, 3, 3, 3), np.float32)}
