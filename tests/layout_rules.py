@@ -45,11 +45,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "doctor": {"system"},
     "entry": {"errors", "system", "options", "commands", "commands.wiring", "benchmarks", "doctor"},
 }
+# Scripts for those who change the project; only they may use its tests.
+MAY_IMPORT["developer"] = MAY_IMPORT["entry"]
+DEVELOPER_SCRIPTS = {"scripts/mutants.py"}
+
 _BELOW_COMMANDS = MAY_IMPORT.keys() - {
     "commands",
     "benchmarks",
     "commands.wiring",
     "entry",
+    "developer",
     "doctor",
 }
 for _above in ("commands.wiring", "benchmarks", "commands"):
@@ -82,6 +87,7 @@ MAY_USE: dict[str, set[str]] = {
     "benchmarks": {"numpy", "gluoncv", "matplotlib", "psutil"},
     "commands.wiring": {"numpy", "cv2"},
     "commands": {"numpy", "cv2"},
+    "developer": {"tests"},
 }
 
 MAX_FUNCTION_LINES = 60
@@ -115,7 +121,7 @@ def unit_of(path: Path) -> str:
     """The key of MAY_IMPORT a file falls under; "" is the package's own __init__.py."""
     parts = path.relative_to(ROOT).with_suffix("").parts
     if parts[0] != PACKAGE:
-        return "entry"
+        return "developer" if name_of(path) in DEVELOPER_SCRIPTS else "entry"
     return _unit([part for part in parts[1:] if part != "__init__"])
 
 

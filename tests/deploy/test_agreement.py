@@ -120,3 +120,99 @@ def test_a_reference_that_is_not_finite_is_refused_as_such():
     reference = model([0, 1], [0.9, 0.5], [BOXES[0], [0, 0, np.inf, 1]])
     with pytest.raises(ModelError, match="boxes of the fp32 model itself are not finite"):
         compare_detectors(reference, REFERENCE, BATCHES, name="m")
+
+
+@pytest.mark.parametrize(
+    ("box", "matched"),
+    [([0, 0, 10, 5], 1.0), ([0, 0, 10, 4.9], 0.5), ([0, 5, 10, 15], 0.5)],
+    ids=["half", "less than half", "a third"],
+)
+def test_an_overlap_of_one_half_is_the_same_box(box: list[float], matched: float) -> None:
+    found = compared(model([0, 1], [0.9, 0.5], [box, BOXES[1]]))
+    assert found.matched == matched
+
+
+def test_each_detection_takes_the_one_it_overlaps_most() -> None:
+    near = [[0, 0, 10, 8], [0, 0, 10, 10]]
+    assert compared(model([0, 0], [0.3, 0.8], near)).largest_score_difference == pytest.approx(0.1)
+
+
+def test_differences_count_to_both_sides() -> None:
+    found = compared(model([0, 1], [0.95, 0.8]))
+    assert found.largest_score_difference == pytest.approx(0.3)
+
+
+def test_more_detections_than_the_reference_has_cost_nothing() -> None:
+    many = model([0, 1, 1], [0.9, 0.5, 0.4], [*BOXES, [50, 50, 60, 60]])
+    assert compared(many) == Agreement(3, 6, 1.0, 0.0, pytest.approx(1.0))
+
+
+def test_two_empty_models_agree_and_a_reference_without_detections_allows_any() -> None:
+    empty = model([-1, -1], [-1, -1])
+    found = compare_detectors(empty, REFERENCE, BATCHES, name="m")
+    assert (found.num_detections, found.matched, found.largest_score_difference) == (0, 1, 0)
+
+
+@dataclass
+class TwoHeads(Model):
+    """A model whose second array of predictions is another one."""
+
+    second: tuple[float, ...] = (1.0, 2.0, 4.0)
+
+    def run_heads(self, images: np.ndarray) -> list:
+        return [*super().run_heads(images), mx.nd.array([self.second] * len(images))]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "likeness"),
+    [
+        ((1, 2, 4), (1, 2, 5), np.corrcoef([1, 2, 4], [1, 2, 5])[0, 1]),
+        ((1, 2, 5), (1, 2, 4), np.corrcoef([1, 2, 4], [1, 2, 5])[0, 1]),
+        ((2, 4, 8), (11, 12, 14), 1),  # neither scale nor shift counts
+    ],
+    ids=["second", "first", "linear"],
+)
+def test_likeness_is_that_of_the_predictions_least_alike(
+    first: tuple[float, ...], second: tuple[float, ...], likeness: float
+) -> None:
+    reference = TwoHeads(REFERENCE.rows, REFERENCE.predictions)
+    other = TwoHeads(REFERENCE.rows, np.array(first, np.float32), second)
+    found = compare_detectors(reference, other, BATCHES, name="m")
+    assert found.likeness == pytest.approx(likeness)
+
+
+def test_likeness_of_one_half_is_enough() -> None:
+    one, two = model([0, 1], [1, 1], predictions=(1, -1, 0)), (1, 0, -1)
+    found = compare_detectors(one, model([0, 1], [1, 1], predictions=two), BATCHES, name="m")
+    assert found.likeness == 0.5
+
+
+def test_constant_predictions_are_alike_only_if_equal() -> None:
+    flat = model([0, 1], [0.9, 0.5], predictions=(2, 2, 2))
+    assert compare_detectors(flat, flat, BATCHES, name="m").likeness == 1
+    with pytest.raises(ModelError, match=r"correlation 0\.00"):
+        compare_detectors(flat, model([0, 1], [0.9, 0.5], predictions=(3, 3, 3)), BATCHES, name="m")
+
+
+@pytest.mark.parametrize(
+    ("counts", "parts"),
+    [
+        ([3], [3]),
+        ([5], [4, 1]),
+        ([3, 4], [3, 4]),
+        ([30, 30], [4] * 7 + [2] + [2]),
+        ([32, 5], [4] * 8),
+        ([40], [4] * 8),
+    ],
+    ids=str,
+)
+def test_images_are_run_four_at_most_at_once(counts: list[int], parts: list[int]) -> None:
+    told: list[tuple[int, int]] = []
+    batches = [np.zeros((count, 3, 8, 8), np.float32) for count in counts]
+    found = compare_detectors(
+        *(REFERENCE, REFERENCE, batches),
+        name="m",
+        progress=lambda stage, done, total: told.append((done, total)),
+    )
+    assert told == [(sum(parts[: end + 1]), sum(parts)) for end in range(len(parts))]
+    assert (found.num_images, found.num_detections) == (sum(parts), 2 * sum(parts))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from gluon_ssd.detection.boxes import (
+    box_areas,
     center_to_corner,
     clip_boxes,
     corner_to_center,
@@ -50,8 +51,15 @@ def some_boxes(draw):
         ((0, 0, 10, 10), (30, 30, 40, 40), 0.0),
         ((0, 0, 10, 10), (5, 5, 5, 9), 0.0),
         ((5, 5, 5, 5), (5, 5, 5, 5), 0.0),
+        ((1, 2, 5, 12), (3, 7, 7, 11), 8 / 48),
+        ((-9, -8, -5, 2), (-7, -3, -3, 1), 8 / 48),
+        ((10, 10, 0, 0), (0, 0, 10, 10), 0.0),
+        ((0, 0, 10, 10), (10, 0, 0, 10), 0.0),
     ],
-    ids=["same", "half", "inside", "touching", "apart", "flat", "two points"],
+    ids=[
+        *("same", "half", "inside", "touching", "apart", "flat", "two points"),
+        *("across", "negative", "inside out", "turned in x"),
+    ],
 )
 def test_iou_matrix_by_hand(a, b, expected):
     assert iou_matrix(boxes_of(a), boxes_of(b)) == pytest.approx(np.array([[expected]]))
@@ -70,9 +78,32 @@ def test_iou_matrix_without_boxes():
     assert iou_matrix(boxes_of((0, 0, 1, 1)), NO_BOXES).shape == (1, 0)
 
 
+@pytest.mark.parametrize(
+    ("box", "area"),
+    [
+        ((2, 3, 5, 7), 12),
+        ((0, 0, 1, 1), 1),
+        ((4, 0, 0, 4), 0),
+        ((0, 4, 4, 0), 0),
+        ((4, 4, 0, 0), 0),
+        ((4, 4, 4, 9), 0),
+    ],
+    ids=["plain", "one pixel", "turned in x", "turned in y", "inside out", "flat"],
+)
+def test_box_areas_by_hand(box: tuple[int, ...], area: int) -> None:
+    assert box_areas(boxes_of(box)).tolist() == [area]
+
+
 def test_centers_by_hand():
     assert corner_to_center(boxes_of((10, 20, 30, 60))).tolist() == [[20, 40, 20, 40]]
     assert center_to_corner(boxes_of((20, 40, 20, 40))).tolist() == [[10, 20, 30, 60]]
+
+
+def test_centers_keep_leading_dimensions() -> None:
+    corners = boxes_of((0, 0, 2, 4), (1, 2, 5, 4)).reshape(2, 1, 4)
+    centers = boxes_of((1, 2, 2, 4), (3, 3, 4, 2)).reshape(2, 1, 4)
+    np.testing.assert_array_equal(corner_to_center(corners), centers)
+    np.testing.assert_array_equal(center_to_corner(centers), corners)
 
 
 @given(some_boxes())
@@ -84,6 +115,26 @@ def test_encode_boxes_by_hand():
     # One anchor width to the right, half as high.
     offsets = encode_boxes(boxes_of((20, 5, 40, 15)), boxes_of((10, 10, 20, 20)))
     assert offsets == pytest.approx(np.array([[10, 0, 0, np.log(0.5) / 0.2]]), abs=1e-5)
+
+
+def test_coding_by_hand_in_all_four_numbers() -> None:
+    # Centre (34, 23), size 20 x 10; 24 of 40 to the right, 10 of 20 down, each side halved.
+    box, anchor, stds = boxes_of((24, 18, 44, 28)), boxes_of((10, 13, 40, 20)), (0.1, 0.2, 0.5, 4)
+    offsets = boxes_of((6, 2.5, 2 * np.log(0.5), np.log(0.5) / 4))
+    assert encode_boxes(box, anchor, stds) == pytest.approx(offsets, abs=1e-5)
+    assert decode_boxes(offsets, anchor, stds) == pytest.approx(box, abs=1e-4)
+
+
+def test_coding_uses_the_stds_of_the_published_weights() -> None:
+    box, anchor = boxes_of((10, 20, 30, 80)), boxes_of((10, 20, 20, 30))
+    offsets = boxes_of((5, 10, 0, np.log(2) / 0.2))
+    assert encode_boxes(box, anchor) == pytest.approx(offsets, abs=1e-5)
+    assert decode_boxes(offsets, anchor) == pytest.approx(box, abs=1e-4)
+
+
+def test_a_box_with_its_centre_outside_of_the_image_is_encoded() -> None:
+    offsets = encode_boxes(boxes_of((-30, -30, -10, -10)), boxes_of((-20, -20, 20, 20)))
+    assert offsets.tolist() == [[0, 0, 0, 0]]
 
 
 @given(some_boxes())
@@ -101,6 +152,20 @@ def test_encode_boxes_names_a_box_without_area():
 
 def test_clip_boxes_takes_height_first():
     assert clip_boxes(boxes_of((-5, -5, 500, 500)), (30, 40)).tolist() == [[0, 0, 40, 30]]
+
+
+@pytest.mark.parametrize(
+    ("box", "clipped"),
+    [
+        ((-5, 10, 20, 500), (0, 10, 20, 30)),
+        ((3, 4, 5, 6), (3, 4, 5, 6)),
+        ((50, 60, 70, 80), (40, 30, 40, 30)),
+        ((0.5, -7, 41, -2), (0.5, 0, 40, 0)),
+    ],
+    ids=["two sides", "inside", "beyond", "above"],
+)
+def test_clip_boxes_by_hand(box: tuple[float, ...], clipped: tuple[float, ...]) -> None:
+    assert clip_boxes(boxes_of(box), (30, 40)).tolist() == [list(clipped)]
 
 
 @given(some_boxes())

@@ -174,3 +174,78 @@ def test_target_maker_pickles(rng):
     assert copy.num_anchors == len(ANCHORS)
     for ours, theirs in zip(original(boxes, labels), copy(boxes, labels), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def square(x: float, y: float, side: float = 20) -> tuple[float, ...]:
+    return x, y, side, side
+
+
+def classes_of(anchors: list, boxes: list, **options: float) -> list[int]:
+    """0 for background, else the number of the matched box, from 1."""
+    labels = np.arange(len(boxes), dtype=np.int32)
+    boxes_px = center_to_corner(np.array(boxes, np.float32).reshape(-1, 4))
+    return TargetMaker(np.array(anchors, np.float32), **options)(boxes_px, labels)[0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("boxes", "classes"),
+    [
+        ([square(10, 10)], [1, 0, 0]),
+        ([square(10, 10), square(10, 10)], [1, 2, 0]),  # the second takes what is left
+        ([square(50, 10), square(10, 10)], [2, 0, 1]),
+        ([square(10, 10)] * 3, [1, 2, 0]),  # the third overlaps no free anchor
+        ([square(300, 300)], [0, 0, 0]),
+    ],
+    ids=["one", "twins", "apart", "triplets", "outside"],
+)
+def test_matches_by_hand(boxes: list, classes: list[int]) -> None:
+    # The second anchor overlaps the first by a third.
+    assert classes_of([square(10, 10), square(20, 10), square(50, 10)], boxes) == classes
+
+
+def test_the_highest_overlap_goes_first() -> None:
+    # Both like the first anchor best; the second fits it better, the first box takes the other.
+    anchors = [square(10, 10), square(24, 10)]
+    assert classes_of(anchors, [square(14, 10), square(11, 10)]) == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "classes"), [(0.5, [1, 1, 0]), (0.51, [1, 0, 0]), (0.2, [1, 1, 1])]
+)
+def test_an_overlap_equal_to_the_threshold_matches(threshold: float, classes: list[int]) -> None:
+    # Overlaps: 1, 1/2 and 1/4.
+    anchors = [square(10, 10), (10, 5, 20, 10), (5, 5, 10, 10)]
+    assert classes_of(anchors, [square(10, 10)], iou_threshold=threshold) == classes
+
+
+def test_an_anchor_that_ties_with_the_best_joins_it() -> None:
+    # Both halves of the box overlap it by 1/2, which is below the threshold.
+    anchors = [(10, 5, 20, 10), (10, 15, 20, 10), (10, 2, 20, 4)]
+    assert classes_of(anchors, [square(10, 10)], iou_threshold=0.9) == [1, 1, 0]
+
+
+def test_an_anchor_takes_the_box_it_overlaps_most() -> None:
+    boxes = [square(10, 10, 24), square(10, 10, 21)]
+    anchors = [square(10, 10, 24), square(10, 10, 21), square(10, 10, 20)]
+    assert classes_of(anchors, boxes) == [1, 2, 2]
+
+
+def test_an_anchor_without_area_matches_nothing() -> None:
+    assert classes_of([square(10, 10, 0), square(10, 10)], [square(10, 10)]) == [0, 1]
+    assert classes_of([square(10, 10, 0)], [square(10, 10, 0)]) == [0]
+
+
+def test_offsets_are_in_the_given_stds() -> None:
+    anchors = np.array([(10, 20, 20, 40)], np.float32)
+    boxes = np.array([(2, 10, 32, 40)], np.float32)  # centre (17, 25), 30 x 30
+    _, offsets = TargetMaker(anchors, stds=(0.5, 0.25, 2, 4))(boxes, np.zeros(1, np.int32))
+    expected = (7 / 20 / 0.5, 5 / 40 / 0.25, np.log(1.5) / 2, np.log(0.75) / 4)
+    assert offsets == pytest.approx(np.array([expected]), abs=1e-5)
+
+
+def test_anchors_are_counted_and_may_have_more_dimensions() -> None:
+    anchors = np.array([[square(10, 10), square(50, 10)]], np.float32)
+    make_targets = TargetMaker(anchors)
+    assert make_targets.num_anchors == 2
+    classes, offsets = make_targets(np.array([(0, 0, 20, 20)], np.float32), np.zeros(1, np.int32))
+    assert (classes.tolist(), offsets.shape) == ([1, 0], (2, 4))

@@ -117,3 +117,74 @@ def test_where_nothing_can_be_kept_the_loop_is_compiled_anew(monkeypatch):
 def test_other_types_are_refused(dtype):
     with pytest.raises(TypeError):
         suppress(np.zeros((1, 2, 6), dtype), iou_thresh=0.5, score_thresh=0, topk=-1, count=1)
+
+
+LARGE, UPPER, LOWER = (0, 0, 10, 10), (0, 0, 10, 5), (0, 5, 10, 10)
+ALL = {"iou_thresh": 0.45, "score_thresh": 0.01, "topk": -1, "count": 4}
+
+
+def kept_of(*rows: tuple, **options: float) -> list[int]:
+    """Numbers of the rows (class, score, box) that are kept, best first."""
+    array = np.array([[(label, score, *box) for label, score, box in rows]], np.float32)
+    kept = suppress(array, **{**ALL, **options})[0]
+    return [array[0].tolist().index(row) for row in kept.tolist() if row[0] >= 0]
+
+
+@pytest.mark.parametrize("topk", [0, -1, 3, 400])
+def test_all_boxes_take_part_without_a_limit(topk: int) -> None:
+    rows = [(0, 0.9, UPPER), (1, 0.8, UPPER), (0, 0.7, LOWER)]
+    assert kept_of(*rows, topk=topk) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("topk", "kept"), [(1, [1]), (2, [1]), (3, [1, 0])])
+def test_suppressed_boxes_count_among_the_best(topk: int, kept: list[int]) -> None:
+    rows = [(0, 0.5, LOWER), (0, 0.9, UPPER), (0, 0.8, UPPER)]
+    assert kept_of(*rows, topk=topk) == kept
+
+
+def test_boxes_that_take_no_part_do_not_count_among_the_best() -> None:
+    rows = [(-1, 0.9, LARGE), (0, 0.5, UPPER), (0, 0.005, LOWER)]
+    assert kept_of(*rows, topk=1) == [1]
+
+
+@pytest.mark.parametrize(("count", "kept"), [(1, [0]), (2, [0, 1]), (3, [0, 1, 2])])
+def test_no_more_than_asked_for_come_out(count: int, kept: list[int]) -> None:
+    rows = [(0, 0.9, LARGE), (1, 0.8, LARGE), (2, 0.7, LARGE)]
+    assert kept_of(*rows, count=count) == kept
+
+
+@pytest.mark.parametrize(("iou_thresh", "kept"), [(0.5, [0, 1]), (0.49, [0])])
+def test_an_overlap_equal_to_the_threshold_stays(iou_thresh: float, kept: list[int]) -> None:
+    rows = [(0, 0.9, LARGE), (0, 0.8, LOWER)]
+    assert kept_of(*rows, iou_thresh=iou_thresh) == kept
+
+
+def test_equal_scores_keep_their_order_and_worse_ones_may_come_first() -> None:
+    rows = [(0, 0.2, LOWER), (1, 0.9, LARGE), (2, 0.9, LARGE), (0, 0.2, UPPER)]
+    assert kept_of(*rows) == [1, 2, 0, 3]
+
+
+def test_a_suppressed_box_suppresses_nothing() -> None:
+    # Each overlaps the next by 2/3, and the one after it by 3/7.
+    shifted = [(0, 0.9 - 0.1 * n, (0, 2 * n, 10, 2 * n + 10)) for n in range(3)]
+    assert kept_of(*shifted, iou_thresh=0.5) == [0, 2]
+
+
+@pytest.mark.parametrize(
+    "box",
+    [(10, 10, 0, 0), (10, 0, 0, 10), (0, 10, 10, 0), (5, 0, 5, 10)],
+    ids=["inside out", "turned in x", "turned in y", "flat"],
+)
+def test_boxes_without_area_suppress_nothing(box: tuple[int, ...]) -> None:
+    assert kept_of((0, 0.9, box), (0, 0.8, LARGE), iou_thresh=0) == [0, 1]
+    assert kept_of((0, 0.9, LARGE), (0, 0.8, box), iou_thresh=0) == [0, 1]
+
+
+def test_every_image_starts_anew() -> None:
+    rows = np.array([[(0, 0.9, *LARGE)], [(0, 0.8, *LARGE)]], np.float32)
+    np.testing.assert_array_equal(suppress(rows, **{**ALL, "count": 1}), rows)
+
+
+def test_no_rows_give_empty_ones() -> None:
+    kept = suppress(np.zeros((2, 0, 6), np.float32), **ALL)
+    assert kept.shape == (2, 4, 6) and (kept == -1).all()

@@ -14,6 +14,7 @@ from pycocotools.cocoeval import COCOeval
 
 from gluon_ssd.errors import DataError, EnvironmentProblem
 from gluon_ssd.evaluation.coco_map import (
+    coco_results,
     coco_truth_from_arrays,
     coco_truth_from_file,
     evaluate_coco,
@@ -184,3 +185,111 @@ def test_annotation_file_of_another_set_is_refused(tmp_path):
     write_coco(tmp_path / "gt.json", truth, 1)
     with pytest.raises(DataError, match="no image with id 6 .1 of 2 are missing"):
         coco_truth_from_file(tmp_path / "gt.json", [5, 6], CATEGORY_IDS)
+
+
+def test_arrays_become_coco_objects_with_inclusive_corners() -> None:
+    truth = collect_ground_truth(
+        [
+            annotation([[2, 3, 5, 9]], [1]),
+            annotation([[0, 0, 0, 0], [1, 1, 4, 2]], [0, 1], [False, True], [False, False]),
+            annotation([[0, 0, 9, 9]], [0], [False], [True]),
+        ]
+    )
+    coco = coco_truth_from_arrays(truth, np.array([(20, 30), (40, 50), (60, 70)]), ("ant", "bee"))
+    assert (coco.image_ids, coco.category_ids) == ([0, 1, 2], [1, 2])
+    assert coco.api.dataset == {
+        "images": [
+            {"id": 0, "height": 20, "width": 30},
+            {"id": 1, "height": 40, "width": 50},
+            {"id": 2, "height": 60, "width": 70},
+        ],
+        "categories": [{"id": 1, "name": "ant"}, {"id": 2, "name": "bee"}],
+        "annotations": [
+            coco_object(1, 0, 2, [2, 3, 4, 7], 28, 0),
+            coco_object(2, 1, 1, [0, 0, 1, 1], 1, 0),
+            coco_object(3, 1, 2, [1, 1, 4, 2], 8, 1),
+            coco_object(4, 2, 1, [0, 0, 10, 10], 100, 1),
+        ],
+    }
+
+
+def coco_object(number, image, category, bbox, area, iscrowd):
+    return {
+        "id": number,
+        "image_id": image,
+        "category_id": category,
+        "bbox": bbox,
+        "area": area,
+        "iscrowd": iscrowd,
+    }
+
+
+@pytest.mark.parametrize(
+    ("score", "count"), [(0.0499, 0), (0.05, 1), (0.0501, 1), (1.0, 1)], ids=str
+)
+def test_detections_from_the_floor_on_are_handed_over(score: float, count: int) -> None:
+    truth = collect_ground_truth([annotation([[0, 0, 9, 9]], [0])])
+    found = detections([(0, 0, score, 1, 2, 3, 5)], 1)
+    results = coco_results(found, coco_truth_from_arrays(truth, found.sizes_hw, ("ant",)))
+    assert [result["bbox"] for result in results] == [[1, 2, 3, 4]] * count
+
+
+def test_every_class_has_its_own_score() -> None:
+    truth = collect_ground_truth(
+        [annotation([[0, 0, 9, 9], [20, 20, 39, 39], [50, 50, 89, 89]], [0, 1, 2])]
+    )
+    rows = [(0, 0, 0.9, 0, 0, 9, 9), (0, 2, 0.8, 50, 50, 89, 69), (0, 1, 0.7, 60, 0, 69, 9)]
+    found = detections(rows, 1)
+    coco = coco_truth_from_arrays(truth, found.sizes_hw, ("ant", "bee", "cat", "dog"))
+    result = evaluate_coco(found, coco, ("ant", "bee", "cat", "dog"))
+    # IoU 1/2 reaches one of ten thresholds.
+    assert result.class_scores == pytest.approx(
+        {"ant": 1, "bee": 0, "cat": 0.1, "dog": np.nan}, nan_ok=True
+    )
+    assert result.score == pytest.approx(1.1 / 3)
+    assert result.lines[1:] == [
+        ("ant", "100.0"),
+        ("bee", "0.0"),
+        ("cat", "10.0"),
+        ("dog", "nan"),
+        ("~~~~ MeanAP @ IoU=[0.50,0.95] ~~~~\n", "36.7"),
+    ]
+
+
+def test_category_ids_may_fall() -> None:
+    truth = collect_ground_truth([annotation([[0, 0, 9, 9], [20, 20, 39, 39]], [0, 1])])
+    found = detections([(0, 0, 0.9, 0, 0, 9, 9)], 1)
+    of_arrays = coco_truth_from_arrays(truth, found.sizes_hw, ("ant", "bee"))
+    swapped = type(of_arrays)(of_arrays.api, of_arrays.image_ids, [2, 1])
+    scores = evaluate_coco(found, swapped, ("bee", "ant")).class_scores
+    assert scores == pytest.approx({"bee": 0, "ant": 0})
+    other = detections([(0, 1, 0.9, 0, 0, 9, 9)], 1)
+    scores = evaluate_coco(other, swapped, ("bee", "ant")).class_scores
+    assert scores == pytest.approx({"bee": 0, "ant": 1})
+
+
+def test_only_the_hundred_best_of_an_image_count() -> None:
+    truth = collect_ground_truth([annotation([[0, 0, 9, 9]], [0])])
+    wrong = [(0, 0, 0.9, 50, 50, 59, 59)] * 99
+    right = [(0, 0, 0.5, 0, 0, 9, 9)]
+    found = detections(wrong + right, 1)
+    coco = coco_truth_from_arrays(truth, found.sizes_hw, ("ant",))
+    assert evaluate_coco(found, coco, ("ant",)).score == pytest.approx(0.01)
+    beyond = detections([*wrong, (0, 0, 0.9, 50, 50, 59, 59), *right], 1)
+    assert evaluate_coco(beyond, coco, ("ant",)).score == 0
+
+
+def test_small_and_large_objects_both_count() -> None:
+    truth = collect_ground_truth([annotation([[0, 0, 9, 9], [0, 0, 99, 99]], [0, 0])])
+    found = detections([(0, 0, 0.9, 0, 0, 99, 99)], 1)
+    coco = coco_truth_from_arrays(truth, found.sizes_hw, ("ant",))
+    # Recalls 0 to 0.5 are 51 of 101.
+    assert evaluate_coco(found, coco, ("ant",)).score == pytest.approx(51 / 101)
+
+
+def test_network_of_other_classes_is_refused() -> None:
+    truth = collect_ground_truth([annotation([[0, 0, 9, 9]], [0])])
+    found = detections([(0, 1, 0.9, 0, 0, 9, 9)], 1)
+    coco = coco_truth_from_arrays(truth, found.sizes_hw, ("ant",))
+    with pytest.raises(DataError, match="class number 1, but the data set has 1 classes"):
+        evaluate_coco(found, coco, ("ant",))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import sys
 from dataclasses import dataclass
 
@@ -71,13 +72,85 @@ def test_arrays_may_be_overwritten_once_the_next_batch_is_asked_for():
         ([batch([0, 1]), batch([2, 1])], "image number 1 came 2 times .1 of 3"),
         ([], "image number 0 came 0 times .3 of 3"),
         ([batch([0, 3])], "holds image number 3, but the data set has 3 images"),
+        ([batch([-1, 0])], "the data set has 3 images"),
         ([batch([0]), batch([1], input_hw=(90, 100))], "share one input size"),
+        ([batch([0]), batch([1], input_hw=(100, 90))], "share one input size"),
     ],
-    ids=["left out", "repeated", "nothing", "outside", "sizes differ"],
+    ids=[
+        *("left out", "repeated", "nothing", "outside", "negative"),
+        *("heights differ", "widths differ"),
+    ],
 )
 def test_every_image_must_come_exactly_once(batches, message):
     with pytest.raises(DataError, match=message):
         predict(run, batches, num_images=3)
+
+
+def test_rows_without_detection_are_left_out_and_the_others_keep_their_order():
+    ids = np.array([[[-1], [2], [0]], [[-1], [-1], [-1]], [[1], [-1], [0]]], np.float32)
+    scores = np.arange(9, dtype=np.float32).reshape(3, 3, 1) / 8
+    bboxes = np.arange(36, dtype=np.float32).reshape(3, 3, 4)
+    found = predict(lambda images: (ids, scores, bboxes), [batch([2, 0, 1])], num_images=3)
+    assert found.image_index.tolist() == [1, 1, 2, 2]
+    assert found.labels.tolist() == [1, 0, 2, 0]
+    assert found.scores.tolist() == [0.75, 1.0, 0.125, 0.25]
+    assert found.input_boxes_px[:, 0].tolist() == [24, 32, 4, 8]
+    assert found.image_index.dtype == found.labels.dtype == np.int64
+    assert found.scores.dtype == found.input_boxes_px.dtype == np.float32
+
+
+def test_boxes_are_clipped_to_an_input_that_is_no_square():
+    found = predict(run, [batch([0], size_hw=(50, 200), input_hw=(25, 40))], num_images=1)
+    assert found.input_size_hw == (25, 40)
+    assert found.input_boxes_px.tolist() == [[0, 20, 40, 25]]
+    assert found.boxes_px.tolist() == [[0, 40, 200, 50]]
+
+
+def in_two_processes(mine, theirs, num_images):
+    """What one process gets when another one shares the images."""
+    handed_over = []
+
+    def record(rows):
+        handed_over.append(rows)
+        return rows
+
+    with contextlib.suppress(DataError):  # it has not seen all images
+        predict(run, theirs, num_images=num_images, gather=record)
+    others = iter(handed_over)
+    return predict(
+        run, mine, num_images=num_images, gather=lambda rows: np.concatenate([rows, next(others)])
+    )
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [([2, 0], [1]), ([1], [0, 2]), ([], [0, 1, 2]), ([0, 1, 2], [])],
+    ids=["first has more", "second has more", "nothing here", "nothing there"],
+)
+def test_processes_that_share_the_images_get_all_of_them(mine, theirs):
+    parts = [
+        [batch([number], (50, 200 + number), (90, 60)) for number in p] for p in (mine, theirs)
+    ]
+    joined = in_two_processes(*parts, num_images=3)
+    alone = predict(run, [batch([n], (50, 200 + n), (90, 60)) for n in range(3)], num_images=3)
+    assert joined.input_size_hw == alone.input_size_hw == (90, 60)
+    for name in ("image_index", "labels", "scores", "boxes_px", "input_boxes_px", "sizes_hw"):
+        np.testing.assert_array_equal(getattr(joined, name), getattr(alone, name), err_msg=name)
+
+
+def test_processes_without_any_image_say_that_the_data_set_is_empty():
+    with pytest.raises(DataError, match="no image to evaluate"):
+        predict(run, [], num_images=0, gather=lambda rows: np.concatenate([rows, rows]))
+
+
+def test_images_that_two_processes_both_had_are_an_error():
+    with pytest.raises(DataError, match="image number 0 came 2 times .3 of 3"):
+        predict(
+            run,
+            [batch([0, 1, 2])],
+            num_images=3,
+            gather=lambda rows: np.concatenate([rows, rows]),
+        )
 
 
 def test_empty_data_set_is_an_error():

@@ -113,3 +113,95 @@ def test_network_of_other_classes_is_refused():
     truth = collect_ground_truth([annotation([[0, 0, 9, 9]], [0])])
     with pytest.raises(DataError, match="class number 7, but the data set has 2 classes"):
         evaluate_voc(detections([(0, 7, 0.9, 0, 0, 9, 9)], 1), truth, ("ant", "bee"))
+
+
+# ---- by hand: two objects of one class, at (0, 0, 9, 9) and (20, 0, 29, 9), unless said otherwise
+
+LEFT, RIGHT, MISS = (0, 0, 9, 9), (20, 0, 29, 9), (50, 50, 59, 59)
+TWO = [annotation([LEFT, RIGHT], [0, 0])]
+
+
+def scores_of(rows: list, annotations: list = TWO) -> tuple[float, float]:
+    """The 2007 and the 2012 score of detections (score, box) or (image, score, box)."""
+    truth = collect_ground_truth(annotations)
+    rows = [(0, *row) if len(row) == 2 else row for row in rows]
+    found = detections([(image, 0, score, *box) for image, score, box in rows], len(annotations))
+    first, second = (evaluate_voc(found, truth, ("ant",), year=year) for year in (2007, 2012))
+    return first.score, second.score
+
+
+@pytest.mark.parametrize(
+    ("rows", "eleven_points", "area"),
+    [
+        ([(0.9, LEFT)], 6 / 11, 1 / 2),
+        ([(0.9, LEFT), (0.8, RIGHT)], 1, 1),
+        ([(0.9, MISS), (0.8, LEFT)], 3 / 11, 1 / 4),
+        ([(0.9, LEFT), (0.8, MISS), (0.7, RIGHT)], (6 + 5 * 2 / 3) / 11, 1 / 2 + 1 / 3),
+        ([(0.9, LEFT), (0.8, LEFT), (0.7, RIGHT)], (6 + 5 * 2 / 3) / 11, 1 / 2 + 1 / 3),
+        ([(0.7, LEFT), (0.8, MISS), (0.9, RIGHT)], (6 + 5 * 2 / 3) / 11, 1 / 2 + 1 / 3),
+        ([(0.9, MISS), (0.8, LEFT), (0.7, RIGHT)], 2 / 3, 2 / 3),
+        ([(0.9, MISS)], 0, 0),
+    ],
+    ids="one both late miss repeat rising envelope none".split(),
+)
+def test_scores_by_hand(rows: list, eleven_points: float, area: float) -> None:
+    assert scores_of(rows) == pytest.approx((eleven_points, area))
+
+
+def test_the_better_of_two_detections_of_an_object_is_the_hit() -> None:
+    # A repeat is wrong even if it fits better.
+    loose = (0, 0, 9, 7)
+    assert scores_of([(0.9, loose), (0.8, LEFT)])[1] == pytest.approx(1 / 2)
+    assert scores_of([(0.8, LEFT), (0.9, loose)])[1] == pytest.approx(1 / 2)
+
+
+def test_a_detection_belongs_to_the_object_it_overlaps_most() -> None:
+    near = [annotation([(0, 0, 9, 9), (0, 0, 9, 7)], [0, 0])]
+    # Both fit the first best, so that the second of them is a repeat.
+    rows = [(0.9, (0, 0, 9, 9)), (0.8, (0, 0, 9, 10))]
+    assert scores_of(rows, near)[1] == pytest.approx(1 / 2)
+    rows = [(0.9, (0, 0, 9, 9)), (0.8, (0, 0, 9, 6))]
+    assert scores_of(rows, near)[1] == pytest.approx(1)
+
+
+def test_equal_overlaps_go_to_the_first_object() -> None:
+    twins = annotation([LEFT, LEFT], [0, 0], [True, False])
+    assert scores_of([(0.9, LEFT)], [twins]) == (0, 0)
+    twins = annotation([LEFT, LEFT], [0, 0], [False, True])
+    assert scores_of([(0.9, LEFT)], [twins]) == pytest.approx((1, 1))
+
+
+def test_objects_of_another_image_do_not_count() -> None:
+    three = [annotation([LEFT], [0]), annotation([], []), annotation([RIGHT], [0])]
+    assert scores_of([(0, 0.9, LEFT), (2, 0.8, RIGHT)], three) == pytest.approx((1, 1))
+    assert scores_of([(0, 0.9, RIGHT), (1, 0.8, LEFT), (2, 0.7, LEFT)], three) == (0, 0)
+
+
+def test_a_repeat_of_a_difficult_object_is_not_wrong_either() -> None:
+    truth = [annotation([LEFT, RIGHT], [0, 0], [True, False])]
+    rows = [(0.9, LEFT), (0.8, LEFT), (0.7, RIGHT)]
+    assert scores_of(rows, truth) == pytest.approx((1, 1))
+
+
+def test_touching_is_no_overlap() -> None:
+    touching = evaluate_voc(
+        detections([(0, 0, 0.9, 10, 0, 19, 9)], 1),
+        collect_ground_truth(TWO),
+        ("ant",),
+        iou_threshold=1e-9,
+    )
+    assert touching.score == 0
+
+
+def test_a_box_without_area_is_a_miss() -> None:
+    # With the added pixel (5, 5, 4, 4) has none.
+    assert scores_of([(0.9, (5, 5, 4, 4)), (0.8, LEFT)])[1] == pytest.approx(1 / 4)
+    assert scores_of([(0.9, (5, 5, 4, 4))], [annotation([(5, 5, 4, 4)], [0])]) == (0, 0)
+
+
+def test_the_mean_is_that_of_the_classes() -> None:
+    truth = collect_ground_truth([annotation([LEFT, RIGHT, MISS], [0, 1, 2])])
+    found = detections([(0, 0, 0.9, *LEFT), (0, 1, 0.9, *RIGHT), (0, 2, 0.9, *LEFT)], 1)
+    result = evaluate_voc(found, truth, ("ant", "bee", "cat"))
+    assert result.class_scores == pytest.approx({"ant": 1, "bee": 1, "cat": 0})
+    assert result.score == pytest.approx(2 / 3)

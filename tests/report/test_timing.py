@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import os
+import re
 import time
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -88,3 +92,107 @@ def test_threads_without_a_wish_are_half_of_the_processors(value, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", value)
     monkeypatch.setattr(benchmark.os, "sched_getaffinity", lambda _: {0, 3, 5, 7})
     assert benchmark.compute_threads() == 2
+
+
+def test_statistics_by_hand() -> None:
+    statistics = benchmark.latency_statistics([0.003, 0.001])
+    # Percentiles lie between the two: 1 + 0.9 * 2 and 1 + 0.99 * 2.
+    assert statistics.as_dict() == pytest.approx(
+        {"median_ms": 2, "p90_ms": 2.8, "p99_ms": 2.98, "mean_ms": 2, "count": 2}
+    )
+
+
+def test_five_dry_runs_are_the_default() -> None:
+    calls: list[str] = []
+    benchmark.measure_latency(calls.append, ["a", "b", "c"], iterations=2)
+    assert calls == ["a", "b", "c", "a", "b", "a", "b"]
+    calls.clear()
+    benchmark.compare(calls.append, calls.append, ["a", "b"], iterations=1)
+    assert calls == [name for name in "ababaa" for _ in range(2)]
+
+
+def test_a_comparison_takes_the_inputs_in_turn() -> None:
+    calls: list[tuple[str, str]] = []
+    benchmark.compare(
+        lambda name: calls.append(("first", name)),
+        lambda name: calls.append(("second", name)),
+        ["a", "b"],
+        iterations=3,
+        warmup=0,
+    )
+    assert calls == [(run, name) for name in "aba" for run in ("first", "second")]
+
+
+def test_a_comparison_shows_the_medians_and_the_ratio() -> None:
+    first = benchmark.latency_statistics([0.004])
+    second = benchmark.latency_statistics([0.001])
+    text = str(benchmark.Comparison(first, second, 0.25, 0.2, 0.3))
+    assert text == "4.00 ms -> 1.00 ms, 0.250x the time (0.200 to 0.300 in one turn)"
+
+
+def test_finish_waits_for_every_array_of_a_nest() -> None:
+    waited: list[str] = []
+
+    class Result:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def wait_to_read(self) -> None:
+            waited.append(self.name)
+
+    benchmark.finish([Result("a"), (Result("b"), [Result("c"), 3]), None])
+    benchmark.finish(Result("d"))
+    assert waited == ["a", "b", "c", "d"]
+
+
+def test_peak_memory_is_what_the_system_says() -> None:
+    kib = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert kib is not None
+    assert benchmark.peak_memory_mib() == pytest.approx(int(kib[1]) / 1024, rel=0.02)
+
+
+@pytest.mark.parametrize("status", ["Name: x", OSError("no such file")], ids=["line", "file"])
+def test_peak_memory_is_unknown_where_the_system_does_not_say(
+    status: str | OSError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_text(path: Path) -> str:
+        if isinstance(status, OSError):
+            raise status
+        return status
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    assert np.isnan(benchmark.peak_memory_mib())
+
+
+@pytest.mark.parametrize(("processors", "threads"), [(1, 1), (2, 1), (3, 1), (4, 2), (9, 4)])
+def test_threads_are_half_of_the_processors_and_one_at_least(
+    processors: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(benchmark.os, "sched_getaffinity", lambda _: set(range(processors)))
+    assert benchmark.compute_threads() == threads
+
+
+def test_the_environment_may_ask_for_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(benchmark.os, "sched_getaffinity", lambda _: set(range(8)))
+    assert benchmark.compute_threads() == 1
+
+
+def test_only_this_process_is_asked_for_its_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    asked = {0: {1, 2, 3, 4}}
+    monkeypatch.setattr(os, "sched_getaffinity", asked.__getitem__)
+    assert benchmark.compute_threads() == 2
+
+
+def test_one_thread_is_given_back_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        with benchmark.one_thread():
+            assert cv2.getNumThreads() == 1
+        assert cv2.getNumThreads() == 2
+    finally:
+        cv2.setNumThreads(before)

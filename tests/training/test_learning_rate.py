@@ -54,6 +54,10 @@ def test_longer_warmup_counts():
     [
         ({"base": 0.0}, "must be a positive number; got 0.0"),
         ({"base": float("nan")}, "must be a positive number; got nan"),
+        ({"base": float("inf")}, "must be a positive number; got inf"),
+        ({"base": -0.1}, "must be a positive number; got -0.1"),
+        ({"base": 1.0, "decay_epochs": (60, 60)}, r"must rise; got \(60, 60\)"),
+        ({"base": 1.0, "decay_epochs": (60, 80, 70)}, r"must rise; got \(60, 80, 70\)"),
         ({"base": 1.0, "kind": "linear"}, "'linear'; choose one of step, cosine"),
         ({"base": 1.0, "decay_epochs": (80, 60)}, r"must rise; got \(80, 60\)"),
     ],
@@ -61,3 +65,59 @@ def test_longer_warmup_counts():
 def test_impossible_schedules_are_refused(values, message):
     with pytest.raises(OptionError, match=message):
         Schedule(**values)
+
+
+def test_a_schedule_of_a_base_alone_is_constant_and_drops_by_a_tenth() -> None:
+    clock = EpochClock([2, 2])
+    assert [clock.rate(Schedule(0.5), step) for step in range(4)] == [0.5] * 4
+    assert clock.rate(Schedule(0.5, decay_epochs=(1,)), 2) == pytest.approx(0.05)
+    assert learning_rate(0, base=0.5) == learning_rate(99, base=0.5) == 0.5
+    assert learning_rate(3, base=0.5, decay_steps=[3]) == pytest.approx(0.05)
+
+
+def test_several_drops_multiply() -> None:
+    schedule = Schedule(1.0, decay=0.5, decay_epochs=(0.5, 1, 1.5))
+    clock = EpochClock([2, 2])
+    assert [clock.rate(schedule, step) for step in range(4)] == [1, 0.5, 0.25, 0.125]
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"), [(0, 1), (3, 0.75), (6, 0.25), (9, 0), (12, 0)], ids=str
+)
+def test_cosine_without_warmup_by_hand(step: int, expected: float) -> None:
+    # cos(60 deg) is 1/2: after a third of the run three quarters are left.
+    rate = learning_rate(step, base=1.0, kind="cosine", total_steps=9)
+    assert rate == pytest.approx(expected, abs=1e-12)
+
+
+def test_cosine_of_the_clock_ends_with_the_run() -> None:
+    clock = EpochClock([3, 6])
+    schedule = Schedule(2.0, kind="cosine", warmup_epochs=1, warmup_factor=0.25)
+    rates = [clock.rate(schedule, step) for step in (0, 2, 3, 5, 6, 9)]
+    assert rates == pytest.approx([1, 2, 2, 1.5, 1, 0], abs=1e-12)
+
+
+def test_cosine_of_a_run_that_is_all_warmup_stays_at_the_base() -> None:
+    rates = [
+        learning_rate(step, base=1.0, kind="cosine", warmup_steps=2, total_steps=2)
+        for step in range(2)
+    ]
+    assert rates == [0.5, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "step"),
+    [(0, 0), (0.1, 1), (0.5, 2), (1, 3), (1.25, 4), (1.3, 5), (2, 7), (2.9, 10), (3, 10)],
+)
+def test_step_at_rounds_up_within_the_epoch(epochs: float, step: int) -> None:
+    assert EpochClock([3, 4, 3]).step_at(epochs) == step
+
+
+def test_a_drop_at_the_end_of_the_run_never_comes() -> None:
+    clock = EpochClock([2, 2])
+    assert clock.rate(Schedule(1.0, decay_epochs=(2,)), 4) == 1.0
+
+
+def test_a_clock_of_no_epochs_stands_at_zero() -> None:
+    clock = EpochClock([])
+    assert (clock.total_steps, clock.step_at(0), clock.step_at(5)) == (0, 0, 0)

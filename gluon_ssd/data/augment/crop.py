@@ -70,9 +70,9 @@ def draw_crop(
     order = rng.random(num_floors + 2)
     if len(boxes_px) == 0:
         return Window(*windows[-1].tolist())
-    smallest = _smallest_overlaps(boxes_px, windows[:-1]).reshape(num_floors, -1)
+    smallest = _smallest_overlaps(boxes_px, windows[:-1])
     floors = np.asarray(augmentation.crop_floors)[:, None]
-    success = smallest >= floors
+    success = smallest.reshape(num_floors, augmentation.crop_tries) >= floors
     found = np.flatnonzero(success.any(axis=1))
     first = found * augmentation.crop_tries + success[found].argmax(axis=1)
     full = np.array([[0, 0, size_hw[1], size_hw[0]]])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
+import numpy as np
 import pytest
 
-from gluon_ssd.data.loading.batch_plan import BatchPlan, Share
-from gluon_ssd.errors import OptionError
+from gluon_ssd.data.loading.batch_plan import BatchPlan, Place, Share
+from gluon_ssd.errors import DataError, OptionError, SsdError
 
 
 def plan_of(count, batch_size, *, shuffle=True, last_batch="rollover", seed=0):
@@ -89,3 +91,137 @@ def test_processes_share_an_evaluation_without_overlap_or_loss(count):
 def test_a_batch_that_cannot_be_cut_evenly_is_an_option_error():
     with pytest.raises(OptionError, match="10 does not divide into 4 pieces; .* multiple of 4"):
         BatchPlan(20, 10, shuffle=True, seed=0, last_batch="rollover", share=Share(0, 2, 2))
+
+
+# ---- by hand
+
+
+def in_order(
+    count: int,
+    batch_size: int,
+    last_batch: str,
+    share: Share = Share(),  # noqa: B008
+) -> BatchPlan:
+    return BatchPlan(count, batch_size, shuffle=False, seed=0, last_batch=last_batch, share=share)
+
+
+def images_of_epoch(plan: BatchPlan, epoch: int) -> list[list[int]]:
+    return [
+        [place.image for place in plan.batch(epoch, number)]
+        for number in range(plan.num_batches(epoch))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("epoch", "images"),
+    [
+        (0, [[0, 1, 2, 3]]),
+        (1, [[4, 5, 6, 0], [1, 2, 3, 4]]),
+        (2, [[5, 6, 0, 1], [2, 3, 4, 5]]),
+        (3, [[6, 0, 1, 2], [3, 4, 5, 6]]),
+        (4, [[0, 1, 2, 3]]),
+    ],
+)
+def test_rollover_by_hand(epoch: int, images: list[list[int]]) -> None:
+    assert images_of_epoch(in_order(7, 4, "rollover"), epoch) == images
+
+
+def test_a_batch_across_two_passes_names_both() -> None:
+    places = in_order(7, 4, "rollover").batch(1, 0)
+    assert places == [Place(0, 4), Place(0, 5), Place(0, 6), Place(1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("count", "images"),
+    [
+        (1, [[0]]),
+        (3, [[0, 1, 2]]),
+        (4, [[0, 1, 2], [3]]),
+        (6, [[0, 1, 2], [3, 4, 5]]),
+        (7, [[0, 1, 2], [3, 4, 5], [6]]),
+    ],
+)
+def test_keep_by_hand(count: int, images: list[list[int]]) -> None:
+    plan = in_order(count, 3, "keep")
+    assert [images_of_epoch(plan, epoch) for epoch in range(3)] == [images] * 3
+    assert {place.epoch for place in plan.batch(2, 0)} == {2}
+
+
+@pytest.mark.parametrize(
+    ("rank", "part", "images"),
+    [(0, 0, [0, 1]), (1, 0, [2, 3]), (2, 0, [4, 5]), (0, 1, [6, 7]), (1, 1, [8, 9])],
+)
+def test_a_batch_is_cut_into_parts_and_these_into_processes(
+    rank: int, part: int, images: list[int]
+) -> None:
+    plan = in_order(24, 12, "rollover", Share(rank, world=3, parts=2))
+    assert plan.share.pieces == 6
+    assert [place.image for place in plan.batch(0, 0, part)] == images
+    assert [place.image for place in plan.batch(0, 1, part)] == [n + 12 for n in images]
+
+
+def test_keep_gives_every_process_its_own_images_in_one_part() -> None:
+    shares = [in_order(7, 2, "keep", Share(rank, world=3, parts=2)) for rank in range(3)]
+    assert [images_of_epoch(share, 0) for share in shares] == [
+        [[0, 3], [6]],
+        [[1, 4]],
+        [[2, 5]],
+    ]
+    assert {share.share.parts for share in shares} == {1}
+    assert {share.share.world for share in shares} == {3}
+
+
+def test_a_shuffled_pass_stays_the_same_when_it_is_asked_for_again() -> None:
+    plan = plan_of(20, 4)
+    first = [images_of_epoch(plan, epoch) for epoch in range(6)]
+    assert [images_of_epoch(plan, epoch) for epoch in (5, 0, 3)] == [first[5], first[0], first[3]]
+    assert images_of_epoch(plan_of(20, 4), 4) == first[4]
+
+
+def test_shuffling_is_by_the_generator_of_seed_epoch_and_number_of_images() -> None:
+    order = np.random.default_rng((7, 3, 12)).permutation(12).tolist()
+    assert sum(images_of_epoch(plan_of(12, 3, seed=7), 3), []) == order
+
+
+def test_neighbouring_passes_are_shuffled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds = []
+
+    def default_rng(seed: tuple[int, ...]) -> np.random.Generator:
+        seeds.append(seed)
+        return np.random.Generator(np.random.PCG64(seed))
+
+    monkeypatch.setattr(np.random, "default_rng", default_rng)
+    plan = plan_of(7, 4)
+    for _ in range(3):
+        plan.batch(1, 0)  # lies across two passes
+    assert seeds == [(0, 0, 7), (0, 1, 7)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "message"),
+    [
+        ({"num_images": 0}, DataError, "the data set has no images"),
+        ({"batch_size": 0}, OptionError, "batch size must be at least 1; got 0"),
+        ({"seed": -1}, OptionError, "seed must be 0 or more; got -1"),
+        ({"last_batch": "drop"}, OptionError, "'drop'; choose rollover or keep"),
+        ({"batch_size": 11}, OptionError, "11 is more than the 10 training images"),
+        ({"share": Share(0, 4)}, OptionError, "2 does not divide into 4 pieces"),
+        ({"share": Share(0, 1, 4)}, OptionError, "2 does not divide into 4 pieces"),
+    ],
+    ids="images batch seed rule large world parts".split(),
+)
+def test_a_plan_that_cannot_be_is_refused(
+    changes: dict[str, Any], kind: type[SsdError], message: str
+) -> None:
+    values = {"num_images": 10, "batch_size": 2, "shuffle": True, "seed": 0}
+    with pytest.raises(kind, match=message):
+        BatchPlan(**{**values, "last_batch": "rollover", **changes})
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "last_batch"),
+    [(1, 1, "rollover"), (4, 4, "rollover"), (4, 9, "keep"), (1, 1, "keep")],
+)
+def test_the_smallest_plans_have_one_batch(count: int, batch_size: int, last_batch: str) -> None:
+    plan = in_order(count, batch_size, last_batch)
+    assert images_of_epoch(plan, 0) == [list(range(count))]

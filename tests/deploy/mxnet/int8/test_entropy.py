@@ -72,3 +72,43 @@ def test_widest_of_equally_good_cuts():
     assert best_cut(counts, 127) == 127
     counts[:254:2] = 5
     assert best_cut(counts, 127) == 253
+
+
+def test_two_levels_by_hand() -> None:
+    # One level and a half: bins below the middle third are 0, those above it 1 of the largest.
+    # Keeping two bins of three puts 4 and 4 into one level each and cuts 1 off; keeping all three
+    # spreads 5 over two bins of one level.
+    assert best_cut(np.array([4, 4, 1]), 1) == slow_cut([4, 4, 1], 1)
+    assert best_cut(np.array([9, 1, 8]), 1) == slow_cut([9, 1, 8], 1)
+
+
+@pytest.mark.parametrize(
+    ("counts", "levels", "cut"),
+    [
+        ([5, 5, 5], 3, 3),
+        ([0, 0, 7], 3, 3),
+        ([0, 7, 0], 3, 2),  # fewer bins than levels: all that hold something
+        ([7, 0, 0, 0], 3, 1),
+        ([0, 0, 0, 0], 3, 4),
+        ([0, 0, 7, 0], 3, 3),  # as many bins as levels
+        ([], 3, 0),
+    ],
+    ids=str,
+)
+def test_short_histograms_by_hand(counts: list[int], levels: int, cut: int) -> None:
+    assert best_cut(np.array(counts), levels) == cut
+
+
+@pytest.mark.parametrize("bins", [300, 600, 1025])
+def test_more_cuts_than_are_scored_at_once(bins: int) -> None:
+    counts = np.random.default_rng(bins).integers(0, 9, bins).tolist()
+    found, wanted = best_cut(np.array(counts), 7), slow_cut(counts, 7)
+    assert slow_divergence(counts, found, 7) == pytest.approx(
+        slow_divergence(counts, wanted, 7), abs=1e-12
+    )
+
+
+def test_counts_are_not_changed() -> None:
+    counts = np.array([9, 3, 0, 1, 4, 1])
+    best_cut(counts, 2)
+    assert counts.tolist() == [9, 3, 0, 1, 4, 1]

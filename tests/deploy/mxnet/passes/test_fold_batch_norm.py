@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -126,3 +128,123 @@ def test_padding_and_batch_norm_around_one_convolution():
     x = mx.sym.pad(mx.sym.var("data"), mode="constant", pad_width=(0, 0, 0, 0, 0, 1, 0, 1))
     x = mx.sym.BatchNorm(conv(x, "c", pad=(0, 0), stride=(2, 2)), name="n", fix_gamma=False)
     assert check_fused(mx.sym.relu(x)) == ["Convolution", "relu"]
+
+
+# ---- what must stay as it is
+
+
+def padded(data: Any, widths: tuple[int, ...]) -> Any:
+    return mx.sym.pad(data, mode="constant", pad_width=widths)
+
+
+@pytest.mark.parametrize(
+    "widths",
+    [(1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)],
+    ids=["before images", "behind images", "before channels", "behind channels"],
+)
+def test_padding_of_images_or_channels_stays(widths: tuple[int, ...]) -> None:
+    x = padded(mx.sym.var("data"), (0, 0, 0, 0, 1, 1, 1, 1))
+    graph = parse_graph(conv(x, "c", no_bias=True).tojson())
+    (pad,) = graph.find("Pad")
+    pad.attrs["pad_width"] = str((*widths, 1, 1, 1, 1))
+    fuse(graph, {"c_weight": np.ones((4, 3, 3, 3), np.float32)})
+    assert list(graph.find("Pad")) == [pad]
+
+
+def test_padding_before_a_dilated_convolution_stays() -> None:
+    x = padded(mx.sym.var("data"), (0, 0, 0, 0, 1, 1, 1, 1))
+    assert check_fused(conv(x, "c", dilate=(2, 2), pad=(2, 2))) == ["Pad", "Convolution"]
+
+
+def test_padding_in_three_dimensions_stays() -> None:
+    x = padded(mx.sym.var("data"), (0, 0, 0, 0, 1, 1, 1, 1, 1, 1))
+    x = conv(x, "c", kernel=(3, 3, 3), pad=(1, 1, 1))
+    assert check_fused(x, (1, 2, 4, 5, 6)) == ["Pad", "Convolution"]
+
+
+def test_padding_of_a_kernel_stays() -> None:
+    kernel = padded(mx.sym.var("kernel"), (0, 0, 0, 0, 1, 1, 1, 1))
+    x = conv(mx.sym.var("data"), "c", weight=kernel, no_bias=True)
+    graph = parse_graph(x.tojson())
+    params = {"kernel": np.ones((4, 3, 1, 1), np.float32)}
+    assert sorted(fuse(graph, params)) == ["kernel"]
+    assert [node.op for node in graph.nodes() if node.op != VARIABLE] == ["Pad", "Convolution"]
+
+
+def test_batch_norm_of_another_axis_stays() -> None:
+    x = mx.sym.BatchNorm(conv(mx.sym.var("data"), "c"), name="n", axis=3, fix_gamma=False)
+    assert check_fused(x) == ["Convolution", "BatchNorm"]
+
+
+@pytest.mark.parametrize("missing", ["n_gamma", "n_beta", "n_moving_mean", "n_moving_var"])
+def test_batch_norm_with_a_statistic_that_is_no_array_stays(missing: str) -> None:
+    symbol = mx.sym.BatchNorm(conv(mx.sym.var("data"), "c"), name="n")
+    params = random_params(symbol, (1, 3, 6, 6))
+    del params[missing]
+    graph = parse_graph(symbol.tojson())
+    assert sorted(fuse(graph, params)) == sorted(params)
+    assert len(list(graph.find("BatchNorm"))) == 1
+
+
+def test_a_convolution_whose_weights_are_computed_keeps_them() -> None:
+    x = conv(mx.sym.var("data"), "c", weight=mx.sym.var("w") * 2)
+    symbol = mx.sym.BatchNorm(x, name="n")
+    graph = parse_graph(symbol.tojson())
+    params = random_params(symbol, (1, 3, 6, 6)) | {"w": np.ones((4, 3, 3, 3), np.float32)}
+    fuse(graph, params)
+    operators = [node.op for node in graph.nodes() if node.op != VARIABLE]
+    assert operators == ["_mul_scalar", "Convolution", "broadcast_mul", "broadcast_add"]
+
+
+# ---- by hand
+
+
+def test_folded_numbers_by_hand() -> None:
+    x = conv(mx.sym.var("data"), "c", num_filter=2, kernel=(1, 1), pad=(0, 0))
+    symbol = mx.sym.BatchNorm(x, name="n", fix_gamma=False, eps=0)
+    params = {
+        "c_weight": [[[[1]]], [[[2]]]],
+        "c_bias": [10, 20],
+        "n_gamma": [6, 5],
+        "n_beta": [1, 2],
+        "n_moving_mean": [4, 10],
+        "n_moving_var": [4, 25],
+    }
+    graph = parse_graph(symbol.tojson())
+    folded = fuse(graph, {name: np.array(value, np.float32) for name, value in params.items()})
+    # Scales 6 / 2 and 5 / 5; shifts 1 - 4 * 3 and 2 - 10.
+    assert {name: value.ravel().tolist() for name, value in folded.items()} == {
+        "n_folded_weight": [3, 2],
+        "n_folded_bias": [19, 12],
+    }
+    assert {value.dtype for value in folded.values()} == {np.dtype(np.float32)}
+
+
+def test_names_in_use_are_not_taken() -> None:
+    symbol = mx.sym.BatchNorm(conv(mx.sym.var("data"), "c"), name="n")
+    params = random_params(symbol, (1, 3, 6, 6)) | {"n_folded_weight": np.zeros(1, np.float32)}
+    folded = fuse(parse_graph(symbol.tojson()), params)
+    assert sorted(folded) == ["n_folded_bias", "n_folded_weight_"]
+
+
+@pytest.mark.parametrize(
+    ("widths", "pad", "kernel"),
+    [
+        ((1, 1, 2, 2), (1, 2), None),
+        ((0, 1, 0, 0), (1, 0), (2, 1)),
+        ((2, 0, 0, 1), (2, 1), (3, 2)),
+        ((0, 0, 3, 1), (0, 3), (1, 3)),
+    ],
+    ids=str,
+)
+def test_uneven_padding_by_hand(
+    widths: tuple[int, ...], pad: tuple[int, int], kernel: tuple[int, int] | None
+) -> None:
+    x = padded(mx.sym.var("data"), (0, 0, 0, 0, *widths))
+    symbol = conv(x, "c", kernel=(1, 1), pad=(0, 0), num_filter=1, no_bias=True)
+    graph = parse_graph(symbol.tojson())
+    folded = fuse(graph, {"c_weight": np.ones((1, 3, 1, 1), np.float32)})
+    (convolution,) = graph.find("Convolution")
+    assert convolution.attrs["pad"] == str(pad)
+    assert convolution.attrs["kernel"] == str(kernel or (1, 1))
+    assert sorted(folded) == ["c_weight_widened" if kernel else "c_weight"]
