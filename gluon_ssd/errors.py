@@ -10,17 +10,34 @@
     ├── TeamLost            another process of the same run ended (exit code 4)
     └── Interrupted         a signal ended the run in good order (exit code 128 + number)
 
-A message is one line: what was wrong, the value got, what is allowed, what to do. Entry scripts
-print it on stderr; anything else that escapes them is a bug and keeps its traceback.
+A message is one line: what was wrong, the value got, what is allowed, what to do. It names things;
+`settings` names the options that set them, and the command line adds those as flags. Entry scripts
+print the line on stderr; anything else that escapes them is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class SsdError(Exception):
-    """Base of every error this project raises on purpose."""
+    """Base of every error this project raises on purpose.
+
+    Args:
+        args: the message.
+        settings: names of the values that the reader could change, as the fields of the options
+            are called: ("batch_size", "gpus") is shown as (--batch-size, --gpus).
+
+    Attributes:
+        settings: those names.
+        exit_code: of a script that this error ends.
+    """
 
     exit_code = 2
+
+    def __init__(self, *args: object, settings: Sequence[str] = ()) -> None:
+        super().__init__(*args)
+        self.settings = tuple(settings)
 
 
 class OptionError(SsdError):

@@ -27,6 +27,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "detection.mxnet": {"errors", "detection", "compat"},
     "data": {"errors", "system", "detection", "data.class_names"},
     "data.class_names": set(),
+    # The words and limits that options and deployment share.
+    "deploy.int8_modes": set(),
     # Part of data, but never in a data worker: the plugin of DALI needs MXNet.
     "data.dali": {"errors", "compat", "data"},
     "models.record": {"errors", "system", "detection"},
@@ -36,9 +38,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "families.spec": {"errors", "detection", "data.class_names"},
     "training": {*_LOW, "detection.mxnet", "compat", "models"},
     "evaluation": _LOW,
-    "deploy": {*_MODEL, "families", "families.catalog", "families.spec"},
+    "deploy": {*_MODEL, "deploy.int8_modes", "families", "families.catalog", "families.spec"},
     "report": {*_LOW, "compat"},
-    "options": {"errors", "families.catalog", "families.spec"},
+    "options": {"errors", "deploy.int8_modes", "families.catalog", "families.spec"},
     "commands.wiring": set(),
     "benchmarks": {"commands.wiring"},
     "commands": {"commands.wiring", "benchmarks"},
