@@ -27,6 +27,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "detection.mxnet": {"errors", "detection", "compat"},
     "data": {"errors", "system", "detection", "data.class_names"},
     "data.class_names": set(),
+    # The words and limits that options and deployment share.
+    "deploy.int8_modes": set(),
     # Part of data, but never in a data worker: the plugin of DALI needs MXNet.
     "data.dali": {"errors", "detection", "compat", "data"},
     "models.record": {"errors", "system", "detection"},
@@ -36,9 +38,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "families": {*_MODEL, "models.spec", "families.catalog"},
     "training": {*_LOW, "detection.mxnet", "compat", "models"},
     "evaluation": _LOW,
-    "deploy": {*_MODEL, "models.spec", "families", "families.catalog"},
+    "deploy": {*_MODEL, "models.spec", "families", "families.catalog", "deploy.int8_modes"},
     "report": {*_LOW, "compat"},
-    "options": {"errors", "detection", "families.catalog", "models.spec"},
+    "options": {
+        "errors",
+        "detection",
+        "deploy.int8_modes",
+        "families.catalog",
+        "models.spec",
+    },
     "commands.wiring": set(),
     "benchmarks": {"commands.wiring"},
     "commands": {"commands.wiring", "benchmarks"},

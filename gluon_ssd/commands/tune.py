@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,15 @@ from gluon_ssd.commands.wiring.metrics import Score, make_score
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.deploy.mxnet.files import exported_files
 from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, prepare_detector
-from gluon_ssd.deploy.mxnet.model import DeployedModel, load_deployed
+from gluon_ssd.deploy.mxnet.model import DeployedModel
+from gluon_ssd.deploy.tuning.backend import Backend
 from gluon_ssd.deploy.tuning.graph_edits import bytes_per_image
 from gluon_ssd.deploy.tuning.history import History
-from gluon_ssd.deploy.tuning.neural_compressor import require_library
-from gluon_ssd.deploy.tuning.search import LOG, Judge, tune_detector
+from gluon_ssd.deploy.tuning.mxnet_backend import Measures, mxnet_backend, operator_names
+from gluon_ssd.deploy.tuning.neural_compressor import LOG, require_library
+from gluon_ssd.deploy.tuning.search import search
 from gluon_ssd.deploy.tuning.trial import SearchSettings
-from gluon_ssd.errors import EnvironmentProblem, Interrupted, OptionError
+from gluon_ssd.errors import EnvironmentProblem, Interrupted, OptionError, SsdError
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.options.tuning import load_tuning_config
@@ -55,15 +58,18 @@ def tune(command: EvalCommand, script_folder: Path) -> Iterator[str]:
     config = load_tuning_config(path)
     require_library()
     workspace = Path(config.strategy.workspace)
-    _refuse_unwritable(path, workspace)
+    in_workspace = f"{path}: [strategy] workspace", OptionError, EnvironmentProblem
+    with _naming(*in_workspace):
+        ensure_writable(workspace / LOG)
     with fp32_model(command) as (prefix, model):
         target = _target(command, script_folder, prefix)
         prepared = prepare_detector(prefix, (model.size, model.size))
-        settings = search_settings(config, prepared, path)
+        settings = search_settings(config, operator_names(prepared), path)
         dataset = evaluation_set(command.data, model.classes, model.deployed.num_classes)
         source = calibration_set(command, model) if command.deploy.calib_split else dataset
         drawn = _calibration_images(source, settings, path)
-        history = History(workspace, _facts(command, settings, prepared, (dataset, drawn)))
+        with _naming(*in_workspace):
+            history = History(workspace, _facts(command, settings, prepared, (dataset, drawn)))
         if history.num_earlier:
             yield f"going on with {history.num_earlier} measured models of {history.path}"
         yield f"every trial is scored on {len(dataset)} images"
@@ -75,15 +81,25 @@ def tune(command: EvalCommand, script_folder: Path) -> Iterator[str]:
             listening() as request,
             tuning_images(command.data, dataset, model, batch_size) as images,
         ):
-            judge = _judge(prepared, score, images, calibration[:1], request, settings=settings)
-            yield from _search(prepared, target, calibration, settings, judge, history=history)
+            opened = mxnet_backend(
+                prepared,
+                target,
+                calibration,
+                settings,
+                _measures(score, images, calibration[:1], request),
+                workspace=workspace,
+            )
+            with _naming(f"{path}: [quantization] fp32_layers, fp32_operators", OptionError):
+                yield from _search(opened, settings, history, request, target)
 
 
-def _refuse_unwritable(path: str, workspace: Path) -> None:
+@contextmanager
+def _naming(where: str, *kinds: type[SsdError]) -> Iterator[None]:
+    """Put the place in the configuration in front of errors of some kinds that it causes."""
     try:
-        ensure_writable(workspace / LOG)
-    except EnvironmentProblem as error:
-        raise EnvironmentProblem(f"{path}: [strategy] workspace: {error}") from error
+        yield
+    except kinds as error:
+        raise type(error)(f"{where}: {error}", settings=error.settings) from error
 
 
 def _target(command: EvalCommand, script_folder: Path, prefix: str) -> str:
@@ -128,17 +144,9 @@ def _facts(
     }
 
 
-def _judge(
-    prepared: Prepared,
-    score: Score,
-    images: TuningImages,
-    picture: np.ndarray,
-    request: StopRequest,
-    *,
-    settings: SearchSettings,
-) -> Judge:
-    reference = load_deployed(prepared.prefix, input_size_hw=prepared.input_size_hw)
-
+def _measures(
+    score: Score, images: TuningImages, picture: np.ndarray, request: StopRequest
+) -> Measures:
     def accuracy(model: DeployedModel) -> float:
         def run(batch: Any) -> Any:
             request.leave()
@@ -147,32 +155,33 @@ def _judge(
         found = predict(run, images.batches(), num_images=images.count, progress=True)
         return float(score(found).score)
 
-    def times(model: DeployedModel) -> tuple[float, float]:
-        finish(reference.run(picture))
+    def times(fp32: DeployedModel, model: DeployedModel) -> tuple[float, float]:
+        finish(fp32.run(picture))
         start = time.perf_counter()
-        finish(reference.run(picture))
+        finish(fp32.run(picture))
         turns = int(_CLOCK_S / 2 / (time.perf_counter() - start))
         turns = min(max(turns, _TURNS[0]), _TURNS[1])
-        found = compare(reference.run, model.run, [picture], iterations=turns)
-        return found.second.median_ms, found.first.median_ms
+        found = compare(fp32.run, model.run, [picture], iterations=turns)
+        return found.first.median_ms, found.second.median_ms
 
-    return Judge(score=accuracy, clock=times, check=request.leave, report=Narrator(settings))
+    return Measures(score=accuracy, clock=times)
 
 
 def _search(
-    prepared: Prepared,
-    target: str,
-    calibration: np.ndarray,
+    opened: AbstractContextManager[Backend],
     settings: SearchSettings,
-    judge: Judge,
-    *,
     history: History,
+    request: StopRequest,
+    target: str,
 ) -> Iterator[str]:
     started = time.monotonic()
     reason = "it was stopped"
+    report = Narrator(settings)
     try:
-        outcome = tune_detector(prepared, target, calibration, settings, judge, history=history)
-        reason = outcome.reason
+        with opened as backend:
+            reason = search(
+                backend, settings, history=history, check=request.leave, report=report
+            ).reason
     except Interrupted as stop:
         yield from report_lines(history, settings, target, reason, time.monotonic() - started)
         raise Interrupted(

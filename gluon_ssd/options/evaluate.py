@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gluon_ssd.deploy.int8_modes import DTYPES, MODES
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import OptionError
 from gluon_ssd.families.catalog import find_spec, int8_form
@@ -72,14 +73,14 @@ class DeployOptions:
     quantized_dtype: str = option(
         "auto",
         "integer type of values: uint8 where they are not negative and int8 elsewhere, or one",
-        choices=("auto", "int8", "uint8"),
+        choices=DTYPES,
         legacy=True,
     )
     calib_mode: str = option(
         "naive",
         "how ranges of values are found: at run time, as the largest values of the calibration "
         "images, or by cutting off what is rare there",
-        choices=("none", "naive", "entropy"),
+        choices=MODES,
         legacy=True,
     )
     calib_split: str = option(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gluon_ssd.deploy.int8_modes import MIN_ENTROPY_IMAGES
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import assemble, flags_of, option, read_config
 
@@ -21,9 +22,6 @@ _REFUSED = {
     "automixedprecision": "it places bfloat16 and float32 only and never quantises",
 }
 """Further strategies of the library, and why they do not work with MXNet."""
-
-_MIN_KL_IMAGES = 8
-"""A histogram of fewer images says little about the others, and cutting by it loses scores."""
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -50,10 +48,10 @@ class CalibrationSection:
                 f"[calibration] algorithms must be among {', '.join(ALGORITHMS)}; got "
                 f"{self.algorithms!r}"
             )
-        if "kl" in self.algorithm_list and min(self.sizes) < _MIN_KL_IMAGES:
+        if "kl" in self.algorithm_list and min(self.sizes) < MIN_ENTROPY_IMAGES:
             raise OptionError(
-                f"[calibration] algorithms = kl needs sampling_sizes of at least {_MIN_KL_IMAGES} "
-                f"images; got {min(self.sizes)}"
+                "[calibration] algorithms = kl needs sampling_sizes of at least "
+                f"{MIN_ENTROPY_IMAGES} images; got {min(self.sizes)}"
             )
 
     @property

@@ -1,9 +1,7 @@
-"""Rows of results as a Markdown table or as JSON."""
+"""Rows of results as a Markdown table."""
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,18 +37,6 @@ def markdown_table(rows: Sequence[Row]) -> str:
         for width, is_right in zip(widths, right, strict=True)
     ]
     return "\n".join([line(columns), line(rule), *map(line, cells)]) + "\n"
-
-
-def json_rows(rows: Sequence[Row]) -> str:
-    """The rows as JSON text; NaN and infinity, which JSON does not know, become null."""
-    clean = [
-        {
-            key: None if isinstance(value, float) and not math.isfinite(value) else value
-            for key, value in row.items()
-        }
-        for row in rows
-    ]
-    return json.dumps(clean, indent=2) + "\n"
 
 
 def _cell(value: Any) -> str:

@@ -38,17 +38,6 @@ def error_line(error: SsdError) -> str:
     return f"error: {error} ({flags})" if flags else f"error: {error}"
 
 
-def flag_of(setting: str) -> str:
-    """The flag of an option's field: "batch_size" -> "--batch-size"."""
-    return "--" + (setting if setting in _WITH_UNDERSCORES else setting.replace("_", "-"))
-
-
-def error_line(error: SsdError) -> str:
-    """The line about an error, with the flags that the user could change in brackets."""
-    flags = ", ".join(map(flag_of, error.settings))
-    return f"error: {error} ({flags})" if flags else f"error: {error}"
-
-
 def _say(line: str) -> None:
     """A line on stderr; without one where its terminal was closed."""
     try:

@@ -1,4 +1,4 @@
-"""A tiny detector to search with, and a judge that needs no data set."""
+"""A tiny detector to search with, and measures that need no data set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from gluon_ssd.deploy.mxnet.export import export_detector
 from gluon_ssd.deploy.mxnet.int8.quantize import prepare_detector
 from gluon_ssd.deploy.mxnet.model import load_deployed
 from gluon_ssd.deploy.tuning.history import History
-from gluon_ssd.deploy.tuning.search import Judge, Outcome, tune_detector
+from gluon_ssd.deploy.tuning.mxnet_backend import Measures, mxnet_backend
+from gluon_ssd.deploy.tuning.search import Outcome
+from gluon_ssd.deploy.tuning.search import search as search_with
 from gluon_ssd.deploy.tuning.trial import SearchSettings, Trial
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.families.build import build_network
@@ -74,23 +76,24 @@ class Bench:
         if self._error is not None and len(self.scored) >= self._stop_at:
             raise self._error
 
-    def judge(self) -> Judge:
-        return Judge(
-            score=self.score,
-            clock=lambda model: (2.0 + len(self.scored), 10.0),
-            check=self.check,
-            report=lambda trial, best: self.reported.append((trial, best)),
-        )
+    def measures(self) -> Measures:
+        return Measures(self.score, lambda fp32, model: (10.0, 2.0 + len(self.scored)))
+
+    def report(self, trial: Trial, best: Trial | None) -> None:
+        self.reported.append((trial, best))
 
 
 def search(prefix: str, folder: Path, settings: SearchSettings, bench: Bench) -> Outcome:
     """Search in a workspace below a folder; the result is out/best there."""
     history = History(folder / "workspace", settings.search_facts())
-    return tune_detector(
+    with mxnet_backend(
         prepare_detector(prefix),
         str(folder / "out" / "best"),
         IMAGES,
         settings,
-        bench.judge(),
-        history=history,
-    )
+        bench.measures(),
+        workspace=folder / "workspace",
+    ) as backend:
+        return search_with(
+            backend, settings, history=history, check=bench.check, report=bench.report
+        )

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import json
-
-from gluon_ssd.report.tables import json_rows, markdown_table
+from gluon_ssd.report.tables import markdown_table
 
 
 def test_markdown_table():
@@ -14,7 +12,3 @@ def test_markdown_table():
         "| a\\|b     |     9 | x    |\n"
     )
     assert markdown_table([]) == ""
-
-
-def test_json_rows_hold_no_nan():
-    assert json.loads(json_rows([{"a": float("nan"), "b": 1.5}])) == [{"a": None, "b": 1.5}]

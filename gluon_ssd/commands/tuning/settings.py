@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from gluon_ssd.deploy.mxnet.graph import Graph
-from gluon_ssd.deploy.mxnet.int8.quantize import Prepared
-from gluon_ssd.deploy.mxnet.int8.quantize_graph import layer_names, with_onednn
-from gluon_ssd.deploy.tuning.graph_edits import nodes_of_operator, operators_of
+from gluon_ssd.deploy.tuning.backend import OperatorNames
 from gluon_ssd.deploy.tuning.trial import SearchSettings
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import suggestion
@@ -16,12 +13,12 @@ _SHOWN = 12
 _BF16_FLAG = "avx512_bf16"
 
 
-def search_settings(config: TuningConfig, prepared: Prepared, path: str) -> SearchSettings:
+def search_settings(config: TuningConfig, names: OperatorNames, path: str) -> SearchSettings:
     """Translate the sections of the configuration for one detector.
 
     Args:
         config: as read.
-        prepared: the fp32 detector, whose layers the configuration may name.
+        names: the layers and operators that the configuration may name.
         path: the configuration file, for messages.
 
     Raises:
@@ -33,13 +30,12 @@ def search_settings(config: TuningConfig, prepared: Prepared, path: str) -> Sear
             f"{path}: [quantization] bf16 = true: this CPU computes no bfloat16 ({_BF16_FLAG} is "
             "not among its flags); set it to false"
         )
-    fused = with_onednn(prepared.network, calibrated=True)
     return SearchSettings(
         strategy=config.strategy.name,
         sampling_sizes=config.calibration.sizes,
         algorithms=config.calibration.algorithm_list,
         per_channel=config.quantization.granularity == "per_channel",
-        fp32_nodes=_nodes_in_float(config, fused, path),
+        fp32_nodes=_operators_in_float(config, names, path),
         bf16=config.quantization.bf16,
         criterion=config.accuracy.criterion,
         tolerable_loss=config.accuracy.tolerable_loss,
@@ -51,28 +47,27 @@ def search_settings(config: TuningConfig, prepared: Prepared, path: str) -> Sear
     )
 
 
-def _nodes_in_float(config: TuningConfig, fused: Graph, path: str) -> tuple[str, ...]:
-    """The fused nodes that the two lists name, each once."""
-    layers = layer_names(fused)
-    known = {**layers, **{name: name for name in layers.values()}}
-    nodes: list[str] = []
+def _operators_in_float(config: TuningConfig, names: OperatorNames, path: str) -> tuple[str, ...]:
+    """The operators that the two lists of the configuration name, each once."""
+    known = {**names.of_layers, **{name: name for name in names.of_layers.values()}}
+    of_types = {kind.lower(): found for kind, found in names.of_types.items()}
+    operators: list[str] = []
     for name in config.quantization.layers:
         if name not in known:
             raise OptionError(
                 f"{path}: [quantization] fp32_layers: there is no layer {name}"
-                f"{suggestion(name, list(known))}; layers are {_some(list(layers))}"
+                f"{suggestion(name, list(known))}; layers are {_some(list(names.of_layers))}"
             )
-        nodes.append(known[name])
-    for operator in config.quantization.operators:
-        found = nodes_of_operator(fused, operator)
-        if not found:
-            operators = operators_of(fused)
+        operators.append(known[name])
+    for kind in config.quantization.operators:
+        if kind.lower() not in of_types:
+            types = list(names.of_types)
             raise OptionError(
-                f"{path}: [quantization] fp32_operators: the network has no operator {operator}"
-                f"{suggestion(operator, operators)}; it has {', '.join(operators)}"
+                f"{path}: [quantization] fp32_operators: the network has no operator {kind}"
+                f"{suggestion(kind, types)}; it has {', '.join(types)}"
             )
-        nodes += found
-    return tuple(dict.fromkeys(nodes))
+        operators += of_types[kind.lower()]
+    return tuple(dict.fromkeys(operators))
 
 
 def _some(names: list[str]) -> str:

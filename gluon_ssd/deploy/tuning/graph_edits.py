@@ -1,4 +1,4 @@
-"""What a search asks of a graph and does to it beside the library's own quantisation."""
+"""What a search asks of an MXNet graph, and does to it beside the library's quantisation."""
 
 from __future__ import annotations
 
@@ -15,20 +15,11 @@ _FUSED = "_sg_mkldnn"
 _INT8_MAX = 127
 
 
-def nodes_of_operator(fused: Graph, operator: str) -> list[str]:
-    """Names of the nodes of a type, or of the fused nodes that hold one; without case."""
-    wanted = operator.lower()
-    return [node.name for node in fused.nodes() if wanted in _operators(node)]
-
-
-def operators_of(fused: Graph) -> list[str]:
-    """All operator types in a fused graph, those inside fused nodes among them."""
-    found = {name for node in fused.nodes() if node.op != VARIABLE for name in _types(node)}
-    return sorted(found - {VARIABLE})
-
-
-def _operators(node: Node) -> set[str]:
-    return {name.lower() for name in _types(node)}
+def operators_by_type(fused: Graph) -> dict[str, tuple[str, ...]]:
+    """Type of an operator -> nodes of that type and fused nodes that hold one; types sorted."""
+    nodes = [(node.name, _types(node)) for node in fused.nodes() if node.op != VARIABLE]
+    types = {kind for _, kinds in nodes for kind in kinds} - {VARIABLE}
+    return {t: tuple(name for name, kinds in nodes if t in kinds) for t in sorted(types)}
 
 
 def _types(node: Node) -> set[str]:

@@ -25,7 +25,7 @@ from gluon_ssd.system.files import atomic_write, ensure_writable, write_problem
 
 JOURNAL = "journal.jsonl"
 _MOST_STARTS = 2
-"""How often a trial may end the process: once may be bad luck, twice is its own doing."""
+"""A trial that ended the process so often is not begun again; once may have had another cause."""
 
 
 class History:
@@ -52,7 +52,7 @@ class History:
             self._compare(events[0], known)
             for event in events[1:]:
                 self._take(event)
-        # Written anew, so that a line cut off by a crash goes.
+        # The file is written anew, to drop a line that a crash cut off.
         with atomic_write(self.path, "w") as file:
             for event in events or [{"event": "search", "facts": known}]:
                 file.write(json.dumps(event) + "\n")
@@ -67,9 +67,7 @@ class History:
             raise write_problem(self.path, error) from error
         events = [event for event in map(_parsed, lines) if event is not None]
         if lines and (not events or events[0].get("event") != "search"):
-            raise OptionError(
-                f"{self.path} is no journal of a search; name another [strategy] workspace"
-            )
+            raise OptionError(f"{self.path} is no journal of a search; name another workspace")
         return events
 
     def _compare(self, first: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
@@ -80,7 +78,7 @@ class History:
         if differing:
             raise OptionError(
                 f"{self.path} is of another search (not the same: {', '.join(differing)}); name "
-                "another [strategy] workspace, or remove that folder to start anew"
+                "another workspace, or remove that folder to start anew"
             )
 
     def _take(self, event: Mapping[str, Any]) -> None:
@@ -92,7 +90,7 @@ class History:
         elif event["event"] == "saved":
             self.saved = (event["key"], event["sha1"])
         elif event["event"] == "end":
-            # A trial under way when a search was stopped in good order broke nothing.
+            # The search was stopped in good order: the trial under way did not end the process.
             self._starts.clear()
 
     @property
@@ -100,7 +98,7 @@ class History:
         """Number of the next trial."""
         return max((trial.number for trial in self.trials.values()), default=-1) + 1
 
-    def is_deadly(self, key: str) -> bool:
+    def ends_process(self, key: str) -> bool:
         """Whether a trial began twice and ended the process both times."""
         return key not in self.trials and self._starts[key] >= _MOST_STARTS
 

@@ -1,8 +1,8 @@
 """Intel Neural Compressor: its strategies search, and its MXNet part quantises.
 
-What is done here beside calling it: an answer from the history for a choice that was measured
-before, bfloat16 and one scale a tensor, which its MXNet part lacks, and the sensitivities of
-layers, without which its strategy mse_v2 silently becomes basic.
+What is done here beside calling it: models are made only when they are to be measured, operators
+may choose bfloat16, which its MXNet part lacks, and layers are ranked by their sensitivity,
+without which its strategy mse_v2 silently becomes basic.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
-from gluon_ssd.deploy.mxnet.files import INPUT, last_line
+from gluon_ssd.deploy.mxnet.files import INPUT
 from gluon_ssd.deploy.mxnet.graph import Graph, Params, parse_graph, to_symbol
+from gluon_ssd.deploy.tuning.backend import TryOut
 from gluon_ssd.deploy.tuning.calibration_loader import CalibrationLoader
 from gluon_ssd.deploy.tuning.graph_edits import from_params, to_params
 from gluon_ssd.deploy.tuning.trial import Choice, SearchSettings
-from gluon_ssd.errors import EnvironmentProblem, OptionError
+from gluon_ssd.errors import EnvironmentProblem
 from gluon_ssd.system.files import write_problem
 from gluon_ssd.system.threads import end_own_team
 
@@ -38,6 +39,10 @@ _FLOAT = {"dtype": "fp32", "quant_mode": "fp32"}
 _GO_ON = 1
 """The library stops at the first passing trial when its timeout is 0. It counts no seconds itself
 as used here, so that any other number means to go on."""
+_WORTHLESS = 1e9
+"""Cost of a model that could not be run."""
+LOG = "library.log"
+"""Name of the file, in the workspace of a search, for what the library says."""
 
 
 def require_library() -> None:
@@ -47,7 +52,7 @@ def require_library() -> None:
             import neural_compressor.strategy  # noqa: F401
     except ImportError as error:
         raise EnvironmentProblem(
-            f"--auto_tuning needs Intel Neural Compressor, which cannot be imported ({error}); run "
+            f"auto-tuning needs Intel Neural Compressor, which cannot be imported ({error}); run "
             "bash scripts/setup.sh --extras tune"
         ) from error
 
@@ -94,33 +99,52 @@ def library_log(path: Path) -> Iterator[None]:
 
 
 class Quantiser:
-    """Makes quantised networks for a strategy, which takes it for the library's MXNet part.
+    """The library's MXNet part with what it lacks; a strategy takes it for that part.
+
+    A strategy asks for a model and then for its accuracy. The model is made only when the search
+    wants to measure it, so that one which is known from the history costs nothing.
 
     Args:
+        network: fp32, images to predictions.
+        params: its arrays.
+        loader: calibration images.
         settings: what may be chosen.
-        propose: told every choice; says whether the history answers for it, so that no model is
-            needed, and may raise to end the search.
 
     Attributes:
-        choice: what was asked for last; None as long as nothing was.
-        choices: all that were asked for, by their keys.
-        problem: why the last one could not be made; empty when it could.
+        loader, settings: as given.
+        model: the fp32 network as the library holds it.
+        configuration: the search as the library holds it.
+        operators: names of the operators that can be quantised.
+        asked: what a model was asked for last; None as long as none was.
     """
 
-    def __init__(self, settings: SearchSettings, propose: Callable[[Choice], bool]) -> None:
-        self._settings = settings
-        self._propose = propose
-        self._adaptor: Any = None
-        self.configuration: Any = None
-        self.choice: Choice | None = None
-        self.choices: dict[str, Choice] = {}
-        self.problem = ""
-        self._recipes: dict[str, Mapping[str, Any]] = {}
-        self._context: tuple[Any, Any] = (None, None)
+    def __init__(
+        self, network: Graph, params: Params, loader: CalibrationLoader, settings: SearchSettings
+    ) -> None:
+        from neural_compressor.adaptor.mxnet import MxNetAdaptor
+        from neural_compressor.model import Model
 
-    def attach(self, adaptor: Any, configuration: Any) -> None:
-        """Take the library's MXNet part and the configuration the strategy reads."""
-        self._adaptor, self.configuration = adaptor, configuration
+        self.loader, self.settings = loader, settings
+        self.configuration = library_configuration(settings)
+        arrays = from_params(params, network.variables())
+        self.model = Model((to_symbol(network), arrays, {}), conf=self.configuration)
+        self._adaptor = MxNetAdaptor({"device": "cpu", "q_dataloader": loader})
+        self._capability: dict[str, Any] = self._adaptor.query_fw_capability(self.model)
+        kinds = self._capability["opwise"]
+        self.operators = tuple(name for name, kind in kinds if kind != _ENTRY)
+        self.asked: Choice | None = None
+        self._recipes: dict[str, Mapping[str, Any]] = {}
+        self._restrict()
+
+    def _restrict(self) -> None:
+        """Tell the library which operators stay in float32, and which may run in bfloat16."""
+        in_float = {key: {"dtype": ["fp32"]} for key in ("activation", "weight")}
+        fixed = [name for name in self.operators if name in self.settings.fp32_nodes]
+        self.configuration.op_name_dict = {re.escape(name): in_float for name in fixed} or None
+        if self.settings.bf16:
+            for (_, kind), abilities in self._capability["opwise"].items():
+                if kind != _ENTRY:
+                    abilities.append({k: {"dtype": "bf16"} for k in ("activation", "weight")})
 
     @property
     def pre_optimized_model(self) -> Any:
@@ -128,66 +152,38 @@ class Quantiser:
         return self._adaptor.pre_optimized_model
 
     def query_fw_capability(self, model: Any) -> dict[str, Any]:
-        """What each operator can do, with bfloat16 added where it is allowed."""
-        found: dict[str, Any] = self._adaptor.query_fw_capability(model)
-        operators = found["opwise"]
-        free = [name for name, kind in operators if kind != _ENTRY]
-        fixed = [name for name in free if name in self._settings.fp32_nodes]
-        if len(fixed) == len(free):
-            raise OptionError(
-                "[quantization] fp32_layers and fp32_operators leave nothing to quantise; name "
-                "fewer"
-            )
-        in_float = {key: {"dtype": ["fp32"]} for key in ("activation", "weight")}
-        self.configuration.op_name_dict = {re.escape(name): in_float for name in fixed} or None
-        if self._settings.bf16:
-            for (_, kind), abilities in operators.items():
-                if kind != _ENTRY:
-                    abilities.append({k: {"dtype": "bf16"} for k in ("activation", "weight")})
-        return found
+        """What each operator can do; asked for by the library."""
+        return self._capability
 
     def quantize(self, recipe: Any, model: Any, loader: Any, q_func: Any = None) -> Any:
-        """A quantised model, or only a stand-in for one that was measured before."""
-        self.choice, self.problem = _choice(recipe), ""
-        key = self.choice.key
-        self.choices[key], self._recipes[key] = self.choice, copy.deepcopy(recipe)
-        self._context = (model, loader)
-        if not self._propose(self.choice):
-            try:
-                return self._quantize(recipe, model, loader)
-            except mx.MXNetError as error:
-                self.problem = last_line(error)
-        return self._stand_in(key)
-
-    def _stand_in(self, key: str) -> Any:
+        """A stand-in for a quantised model, which knows how to make it."""
         from neural_compressor.model.mxnet_model import MXNetModel
 
+        self.asked = _choice(recipe)
         stand_in = MXNetModel(None)
-        stand_in.recipe = self._recipes[key]
+        stand_in.recipe = self._recipes[self.asked.key] = copy.deepcopy(recipe)
         return stand_in
 
-    def network(self, key: str) -> tuple[Graph, Params] | None:
-        """Quantise anew by the recipe of a choice; None for one that has not come up yet."""
-        if key not in self._recipes:
-            return None
-        symbol, arrays, _ = self._quantize(self._recipes[key], *self._context).model
+    def network(self, choice: Choice) -> tuple[Graph, Params]:
+        """The quantised network of a choice that was asked for, bfloat16 left out."""
+        symbol, arrays, _ = self._quantize(self._recipes[choice.key]).model
         return parse_graph(symbol.tojson()), to_params(arrays)
 
-    def _quantize(self, recipe: Any, model: Any, loader: Any) -> Any:
+    def _quantize(self, recipe: Any) -> Any:
         recipe = copy.deepcopy(recipe)
         for settings in recipe["op"].values():
             # bfloat16 is put in afterwards; the library's way needs MXNet 2.
             if settings["activation"]["dtype"] == "bf16":
                 settings["activation"] = dict(_FLOAT)
         try:
-            return self._adaptor.quantize(recipe, model, loader)
+            return self._adaptor.quantize(recipe, self.model, self.loader)
         finally:
             end_own_team()  # kl reads the values of every layer; the trial is timed after it
 
     def inspect_tensor(self, model: Any, loader: Any, *args: Any, **kwargs: Any) -> Any:
-        """Values inside a model; one answered from the history is made now."""
+        """Values inside a model; a stand-in's is made for it."""
         if model.model is None:
-            model = self._quantize(model.recipe, self._context[0], loader)
+            model = self._quantize(model.recipe)
         try:
             return self._adaptor.inspect_tensor(model, loader, *args, **kwargs)
         finally:
@@ -229,7 +225,7 @@ class Quantiser:
             changed["op"][operator] = (
                 {"activation": dict(_FLOAT)} if fallback else requantize_cfgs[operator]
             )
-            found = _outputs(self._quantize(changed, model, loader).model, batches)
+            found = _outputs(self._quantize(changed).model, batches)
             errors[operator] = sum(
                 float(((one - other) ** 2).mean() / (other**2).mean())
                 for one, other in zip(found, expected, strict=True)
@@ -252,51 +248,43 @@ def _choice(recipe: Mapping[str, Any]) -> Choice:
     return Choice(int(recipe["calib_sampling_size"]), nodes)
 
 
-def run_strategy(
-    network: Graph,
-    params: Params,
-    loader: CalibrationLoader,
-    quantiser: Quantiser,
-    settings: SearchSettings,
-    *,
-    evaluate: Callable[[Any], float],
-    cost: Callable[[], float],
-    workspace: Path,
-) -> None:
+def run_strategy(quantiser: Quantiser, try_out: TryOut, workspace: Path) -> None:
     """Let a strategy of the library search until it stops by itself.
 
     Args:
-        network: fp32, images to predictions.
-        params: its arrays.
-        loader: calibration images.
         quantiser: makes the models.
-        settings: what to search, and for what.
-        evaluate: the accuracy of a model as the library holds it, or of the choice that the
-            quantiser made last; called for the fp32 model first.
-        cost: what the objective was for the model evaluated last; smaller is better.
+        try_out: measures the fp32 model first, then each choice.
         workspace: folder for the library's own files.
 
     Raises:
-        What `evaluate` raises.
+        What `try_out` raises.
     """
-    from neural_compressor.adaptor.mxnet import MxNetAdaptor
     from neural_compressor.config import _Config, options
-    from neural_compressor.model import Model
 
+    settings = quantiser.settings
     options.workspace, options.random_seed = str(workspace), settings.seed
     np.random.seed(settings.seed)
-    configuration = library_configuration(settings)
-    quantiser.attach(MxNetAdaptor({"device": "cpu", "q_dataloader": loader}), configuration)
-    arrays = from_params(params, network.variables())
+    cost = _WORTHLESS
+
+    def evaluate(model: Any) -> float:
+        nonlocal cost
+        measured = try_out(quantiser.asked).measured
+        cost = _WORTHLESS if measured is None else measured.cost(settings.objective)
+        return 0.0 if measured is None else measured.accuracy
+
     strategy = _strategy(settings, quantiser)(
-        model=Model((to_symbol(network), arrays, {}), conf=configuration),
+        model=quantiser.model,
         conf=_Config(
-            quantization=configuration, benchmark=None, pruning=None, distillation=None, nas=None
+            quantization=quantiser.configuration,
+            benchmark=None,
+            pruning=None,
+            distillation=None,
+            nas=None,
         ),
-        q_dataloader=loader,
+        q_dataloader=quantiser.loader,
         eval_func=evaluate,
     )
-    strategy.objectives.objectives = [_objective(settings.objective, cost)]
+    strategy.objectives.objectives = [_objective(settings.objective, lambda: cost)]
     strategy.traverse()
 
 

@@ -175,14 +175,13 @@ def best_trial(trials: Sequence[Trial], settings: SearchSettings) -> Trial | Non
         settings: goal and objective.
 
     Returns:
-        None while there is no trial but the baseline.
+        None while there is no trial but the baseline, or not even that.
     """
-    baseline = next(t.measured for t in trials if t.key == BASELINE)
-    assert baseline is not None, "the baseline is always measured"
-    goal = settings.goal(baseline.accuracy)
+    baseline = next((t.measured for t in trials if t.key == BASELINE), None)
     found = [(t, t.measured) for t in trials if t.key != BASELINE and t.measured is not None]
-    if not found:
+    if baseline is None or not found:
         return None
+    goal = settings.goal(baseline.accuracy)
     passed = [(t, m) for t, m in found if m.accuracy >= goal]
     if passed:
         return min(passed, key=lambda pair: (pair[1].cost(settings.objective), pair[0].number))[0]

@@ -8,7 +8,9 @@ from gluon_ssd.commands.tuning import data as tuning_data
 from gluon_ssd.commands.tuning import settings as tuning_settings
 from gluon_ssd.commands.tuning.data import batch_that_fits
 from gluon_ssd.commands.tuning.settings import search_settings
-from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, prepare_detector
+from gluon_ssd.deploy.mxnet.int8.quantize import prepare_detector
+from gluon_ssd.deploy.tuning.backend import OperatorNames
+from gluon_ssd.deploy.tuning.mxnet_backend import operator_names
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.tuning import CalibrationSection, QuantizationSection, TuningConfig
 from gluon_ssd.system.memory import available_bytes
@@ -16,9 +18,9 @@ from tests.deploy.tune_builders import export_tiny
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory) -> Prepared:
-    """The tiny network in two halves."""
-    return prepare_detector(export_tiny(tmp_path_factory.mktemp("tiny")))
+def names(tmp_path_factory) -> OperatorNames:
+    """The operators of the tiny network."""
+    return operator_names(prepare_detector(export_tiny(tmp_path_factory.mktemp("tiny"))))
 
 
 def config(**quantization) -> TuningConfig:
@@ -28,26 +30,22 @@ def config(**quantization) -> TuningConfig:
     )
 
 
-def test_values_are_taken_over(prepared) -> None:
-    found = search_settings(config(granularity="per_tensor"), prepared, "x.ini")
+def test_values_are_taken_over(names) -> None:
+    found = search_settings(config(granularity="per_tensor"), names, "x.ini")
     assert (found.sampling_sizes, found.algorithms, found.per_channel) == ((32, 8), ("kl",), False)
     assert (found.strategy, found.max_trials, found.seed) == ("basic", 100, 9527)
     assert found.fp32_nodes == () and found.batch_size == 8
 
 
-def test_layers_may_be_named_as_in_the_network_or_as_fused(prepared) -> None:
-    layers = tuning_settings.layer_names(
-        tuning_settings.with_onednn(prepared.network, calibrated=True)
-    )
-    (one, node), (_, other) = list(layers.items())[:2]
-    found = search_settings(config(fp32_layers=f"{one}, {other}"), prepared, "x.ini")
+def test_layers_may_be_named_as_in_the_network_or_as_fused(names) -> None:
+    (one, node), (_, other) = list(names.of_layers.items())[:2]
+    found = search_settings(config(fp32_layers=f"{one}, {other}"), names, "x.ini")
     assert found.fp32_nodes == (node, other)
 
 
-def test_operators_name_all_nodes_that_hold_them(prepared) -> None:
-    found = search_settings(config(fp32_operators="Activation, Concat"), prepared, "x.ini")
-    fused = tuning_settings.with_onednn(prepared.network, calibrated=True)
-    activations = tuning_settings.nodes_of_operator(fused, "Activation")
+def test_operators_name_all_nodes_that_hold_them_whatever_their_case(names) -> None:
+    found = search_settings(config(fp32_operators="activation, Concat"), names, "x.ini")
+    activations = names.of_types["Activation"]
     assert len(activations) == 9 + 2  # those of the network's features and of its heads
     assert set(found.fp32_nodes) > set(activations)
 
@@ -66,17 +64,17 @@ def test_operators_name_all_nodes_that_hold_them(prepared) -> None:
         ),
     ],
 )
-def test_names_that_do_not_exist_are_refused(prepared, quantization, message) -> None:
+def test_names_that_do_not_exist_are_refused(names, quantization, message) -> None:
     with pytest.raises(OptionError, match=message):
-        search_settings(config(**quantization), prepared, "x.ini")
+        search_settings(config(**quantization), names, "x.ini")
 
 
-def test_bfloat16_needs_a_cpu_that_has_it(prepared, monkeypatch) -> None:
+def test_bfloat16_needs_a_cpu_that_has_it(names, monkeypatch) -> None:
     monkeypatch.setattr(tuning_settings, "cpu_flags", lambda: frozenset({"avx512f"}))
     with pytest.raises(OptionError, match=r"x.ini: \[quantization\] bf16 = true: this CPU"):
-        search_settings(config(bf16=True), prepared, "x.ini")
+        search_settings(config(bf16=True), names, "x.ini")
     monkeypatch.setattr(tuning_settings, "cpu_flags", lambda: frozenset({"avx512_bf16"}))
-    assert search_settings(config(bf16=True), prepared, "x.ini").bf16
+    assert search_settings(config(bf16=True), names, "x.ini").bf16
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,8 @@ from gluon_ssd.deploy.tuning.footprint import measure_footprint
 from gluon_ssd.deploy.tuning.graph_edits import (
     bytes_per_image,
     in_bfloat16,
-    nodes_of_operator,
     on_one_grid,
-    operators_of,
+    operators_by_type,
     weight_bytes,
 )
 from gluon_ssd.errors import EnvironmentProblem
@@ -62,10 +61,11 @@ def quantised() -> tuple[Graph, dict[str, np.ndarray]]:
 
 def test_operators_are_found_inside_fused_nodes_too() -> None:
     fused = with_onednn(network()[0], calibrated=True)
-    assert {"Convolution", "_sg_mkldnn_conv", "Activation"} <= set(operators_of(fused))
-    assert len(nodes_of_operator(fused, "convolution")) == 2
-    assert len(nodes_of_operator(fused, "Activation")) == 1
-    assert nodes_of_operator(fused, "Pooling") == []
+    found = operators_by_type(fused)
+    assert {"Convolution", "_sg_mkldnn_conv", "Activation"} <= set(found)
+    assert len(found["Convolution"]) == 2 and len(found["Activation"]) == 1
+    assert set(found["Convolution"]) <= {node.name for node in fused.nodes()}
+    assert "null" not in found and list(found) == sorted(found)
 
 
 def test_one_grid_holds_at_most_255_values_shared_by_all_channels() -> None:
@@ -81,7 +81,7 @@ def test_one_grid_holds_at_most_255_values_shared_by_all_channels() -> None:
 def test_bfloat16_changes_what_is_named_and_little_of_that() -> None:
     graph, params = network()
     fused = with_onednn(graph, calibrated=True)
-    name = nodes_of_operator(fused, "Activation")[0]
+    name = operators_by_type(fused)["Activation"][0]
     changed = in_bfloat16(fused, {name})
     casts = [node.attrs["dtype"] for node in changed.nodes() if node.op == "amp_cast"]
     assert sorted(casts) == ["bfloat16"] * 3 + ["float32"]
@@ -104,7 +104,7 @@ def test_weights_are_counted_as_operators_hold_them() -> None:
     # A byte a weight and four for the scale of each channel; biases stay.
     assert weight_bytes(*quantised()) == (4 * 27 + 6 * 4) + 4 * (4 + 6) + 4 * (4 + 6)
     fused = with_onednn(graph, calibrated=True)
-    half = in_bfloat16(fused, set(nodes_of_operator(fused, "Convolution")))
+    half = in_bfloat16(fused, operators_by_type(fused)["Convolution"])
     assert weight_bytes(half, params) == plain // 2
 
 

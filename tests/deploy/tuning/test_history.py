@@ -67,27 +67,27 @@ def test_foreign_file_is_not_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / JOURNAL).read_text() == "shopping list\n"
 
 
-def test_trial_that_ended_the_process_twice_is_deadly(tmp_path: Path) -> None:
+def test_trial_that_ended_the_process_twice_ends_process(tmp_path: Path) -> None:
     for expected in (False, False, True):
         history = History(tmp_path, FACTS)
-        assert history.is_deadly("k") is expected
+        assert history.ends_process("k") is expected
         history.start("k")
 
 
-def test_stopping_in_good_order_kills_no_trial(tmp_path: Path) -> None:
+def test_stopping_in_good_order_counts_against_no_trial(tmp_path: Path) -> None:
     for _ in range(3):
         history = History(tmp_path, FACTS)
-        assert not history.is_deadly("k")
+        assert not history.ends_process("k")
         history.start("k")
         history.end("stopped", 1.0)
 
 
-def test_trial_that_ended_well_is_not_deadly(tmp_path: Path) -> None:
+def test_trial_that_ended_well_does_not_end_the_process(tmp_path: Path) -> None:
     history = History(tmp_path, FACTS)
     for _ in range(3):
         history.start("1")
     history.add(trial(1, 0.5))
-    assert not History(tmp_path, FACTS).is_deadly("1")
+    assert not History(tmp_path, FACTS).ends_process("1")
 
 
 def test_workspace_that_is_a_file_is_one_clear_line(tmp_path: Path) -> None:

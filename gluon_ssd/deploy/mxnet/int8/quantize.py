@@ -16,6 +16,7 @@ import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.agreement import Agreement, compare_detectors
+from gluon_ssd.deploy.int8_modes import DTYPES, MIN_ENTROPY_IMAGES, MODES
 from gluon_ssd.deploy.mxnet.export import write_pair
 from gluon_ssd.deploy.mxnet.files import (
     INPUT,
@@ -40,11 +41,6 @@ from gluon_ssd.deploy.mxnet.passes.replace_decoder import graft_decoder
 from gluon_ssd.errors import ModelError, OptionError, WeightsError
 from gluon_ssd.models.record import ModelRecord, read_symbol_metadata
 from gluon_ssd.system.files import ensure_directory, write_problem
-
-MODES = ("none", "naive", "entropy")
-DTYPES = ("auto", "int8", "uint8")
-MIN_ENTROPY_IMAGES = 8
-"""A histogram of fewer images says little about the others, and cutting by it loses scores."""
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""

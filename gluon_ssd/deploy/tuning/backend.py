@@ -1,0 +1,94 @@
+"""What a search asks of the software that quantises and runs a detector.
+
+The search knows no framework. `mxnet_backend.py` answers these questions with MXNet; another
+framework needs one more class with the methods of `Backend`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from gluon_ssd.deploy.tuning.trial import Choice, Trial
+from gluon_ssd.errors import ModelError
+
+TryOut = Callable[[Choice | None], Trial]
+"""Measures the model of a choice, or looks it up in the history; None means the fp32 model."""
+Check = Callable[[], None]
+"""To be called often; raises to end the search."""
+
+
+class TrialFailed(ModelError):
+    """A model cannot be made or run. The search notes the message and goes on."""
+
+
+@dataclass(frozen=True)
+class OperatorNames:
+    """The operators of an fp32 network, by the names that a user may know.
+
+    Attributes:
+        of_layers: name of a layer -> name of the operator that computes it.
+        of_types: type of an operator -> names of the operators that hold one.
+    """
+
+    of_layers: Mapping[str, str]
+    of_types: Mapping[str, tuple[str, ...]]
+
+
+class BuiltModel(Protocol):
+    """A detector in float32 or quantised, ready to be measured. All methods raise TrialFailed."""
+
+    def accuracy(self) -> float:
+        """Score of the evaluation images, a fraction."""
+
+    def times_ms(self) -> tuple[float, float]:
+        """Median time of one image, and that of the fp32 model run in turns with it; in ms."""
+
+    def weights_mib(self) -> float:
+        """Size of the weights as the operators hold them."""
+
+    def footprint_mib(self) -> float:
+        """Memory of a process that runs the model."""
+
+    def keep(self) -> str:
+        """Make its files the result of the search. Returns the fingerprint of the result."""
+
+
+class Backend(Protocol):
+    """Quantises one detector, and knows strategies to choose how."""
+
+    @property
+    def name(self) -> str:
+        """The fp32 model, for messages."""
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """The operators that can be quantised."""
+
+    def propose(self, try_out: TryOut, check: Check) -> None:
+        """Try out the fp32 model, then one choice after another, until the strategy ends.
+
+        Args:
+            try_out: what it returns may decide what comes next.
+            check: called while a model is built.
+
+        Raises:
+            What both of them raise. ModelError: the strategy cannot go on.
+        """
+
+    def fp32(self) -> BuiltModel:
+        """The detector in float32."""
+
+    def build(self, choice: Choice) -> BuiltModel:
+        """Calibrate and quantise. The model built before is of no more use.
+
+        Args:
+            choice: one that `propose` came up with.
+
+        Raises:
+            TrialFailed: it cannot be done.
+        """
+
+    def kept(self) -> str | None:
+        """Fingerprint of the result as it is on disk; None while a file is missing."""
