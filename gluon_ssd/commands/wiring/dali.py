@@ -37,7 +37,7 @@ def dali_loader(
         EnvironmentProblem: DALI is not installed.
     """
     size = command.model.data_shape
-    policy = augmentation(command.data)
+    policy = augmentation(command)
     on_gpu = contexts[0].device_type == "gpu"
     return DaliLoader(
         dataset,

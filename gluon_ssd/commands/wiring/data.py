@@ -239,7 +239,7 @@ def training_loader(
         share: what this process gets of a step, and in how many batches.
     """
     size = command.model.data_shape
-    native = augmentation(command.data).native
+    native = augmentation(command).native
     return Loader(
         dataset,
         TrainSamples(
@@ -259,9 +259,11 @@ def training_loader(
     )
 
 
-def augmentation(options: TrainDataOptions) -> Policy:
-    """The policy of --augmentation, with the hue of --hue."""
-    policy = POLICIES[options.augmentation]
+def augmentation(command: TrainCommand) -> Policy:
+    """The policy of --augmentation, with the hue of --hue; legacy is that of the network."""
+    options = command.data
+    is_own = options.augmentation == TrainDataOptions.augmentation
+    policy = POLICIES[command.network.augmentation if is_own else options.augmentation]
     return policy.with_narrow_hue() if options.hue == "narrow" else policy
 
 

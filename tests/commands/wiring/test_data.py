@@ -39,8 +39,8 @@ def command(tmp_path):
 @pytest.mark.parametrize("name", POLICIES)
 def test_narrow_hue_is_part_of_every_policy_on_request(name):
     options = TrainDataOptions(augmentation=name)
-    assert augmentation(options) == POLICIES[name]
-    narrow = augmentation(dataclasses.replace(options, hue="narrow"))
+    assert augmentation(TrainCommand(data=options)) == POLICIES[name]
+    narrow = augmentation(TrainCommand(data=dataclasses.replace(options, hue="narrow")))
     assert narrow == POLICIES[name].with_narrow_hue()
     assert narrow.native.hue == 18
 

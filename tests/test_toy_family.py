@@ -1,0 +1,215 @@
+"""A family of its own, added by one folder and a line in each table: the whole life of a model.
+
+Its scores are sigmoids without a background, its boxes are coded with stds of its own, its loss has
+three named parts and its matcher ignores anchors. No file of the package knows it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+import pytest
+from gluon_ssd.deploy.runtime import load_detector
+
+from gluon_ssd.commands.wiring.data import augmentation
+from gluon_ssd.compat import mx
+from gluon_ssd.data.augment.policies import POLICIES
+from gluon_ssd.detection.matching import TargetMaker
+from gluon_ssd.families.build import FAMILIES, build_network
+from gluon_ssd.families.catalog import SPECS, find_spec
+from gluon_ssd.models.first_weights import initialize
+from gluon_ssd.models.record import ModelRecord, read_sidecar
+from gluon_ssd.models.weights import load_parameters, save_parameters
+from gluon_ssd.options.declare import parse
+from gluon_ssd.options.train import TrainCommand
+from gluon_ssd.training.journal import read_journal
+from tests.entry_builders import (
+    arrays_of,
+    assert_same_arrays,
+    demo,
+    one_error,
+    run_script,
+    voc_set,
+)
+from tests.models.contract import assert_is_network
+from tests.toy_family.family import TOY_FAMILY
+from tests.toy_family.spec import TOY
+
+CHOICE = ("--network", "toynet", "--data-shape", 64, "--dataset", "custom")
+TRAIN = ("--batch-size", 2, "--gpus", "", "--epochs", 2, "--log-interval", 1, "--lr", 0.01)
+PARTS = ("Which", "Place", "Size")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _toy_is_listed():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SPECS, TOY.name, TOY)
+        patch.setitem(FAMILIES, TOY.family, TOY_FAMILY)
+        yield
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return voc_set(tmp_path_factory.mktemp("data") / "set")
+
+
+def train(folder, data, *argv):
+    prefix = f"{folder}{os.sep}"
+    files = ("--dataset-root", data, "--save-prefix", prefix)
+    ended = run_script("train_ssd.py", *CHOICE, *TRAIN, *files, *argv)
+    assert ended.code == 0, ended.err
+    return ended
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, data):
+    """Two epochs of two or three steps, with a worker process that imports the matcher."""
+    folder = tmp_path_factory.mktemp("trained")
+    train(folder, data, "-j", 1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def weights(trained):
+    return trained / f"{TOY.name}_best.params"
+
+
+@pytest.fixture(scope="module")
+def prefix(weights, tmp_path_factory):
+    prefix = tmp_path_factory.mktemp("exported") / "toy"
+    files = ("--pretrained", weights, "--output", prefix)
+    ended = run_script("scripts/export_ssd.py", *CHOICE, *files)
+    assert ended.code == 0, ended.err
+    return prefix
+
+
+def evaluate(data, *argv):
+    ended = run_script(
+        "eval_ssd.py", *CHOICE, "-j", 0, "--dataset-root", data, "--batch-size", 2, *argv
+    )
+    assert ended.code == 0, ended.err
+    return ended
+
+
+def test_name_is_found_by_the_fields_of_its_spec():
+    assert find_spec("toynet", 64, "shapes") is TOY
+
+
+@pytest.mark.parametrize(("asked", "used"), [((), "light"), (("--hue", "narrow"), "light")])
+def test_images_are_changed_as_the_spec_says(asked, used):
+    command = parse(TrainCommand, [*map(str, CHOICE), *asked], prog="train", description="")
+    assert augmentation(command) == POLICIES[used]
+
+
+def test_network_keeps_the_contract():
+    assert_is_network(build_network(TOY.name, classes=("a", "b", "c")))
+
+
+def test_log_and_journal_name_the_three_losses(trained):
+    log = (trained / f"{TOY.name}_train.log").read_text()
+    assert "Which=" in log and "Place=" in log and "Size=" in log
+    assert "CrossEntropy" not in log
+    events = read_journal(trained / f"{TOY.name}_journal.jsonl")
+    epochs = [event for event in events if event["event"] == "epoch"]
+    assert len(epochs) == 2
+    assert all(event[part] > 0 for event in epochs for part in PARTS)
+    assert (trained / f"{TOY.name}_curves.png").stat().st_size > 0
+
+
+def test_run_cut_after_two_steps_resumes_to_the_same_bits(trained, data, tmp_path):
+    train(tmp_path, data, "-j", 0, "--limit-steps", 2)
+    checkpoint = tmp_path / f"{TOY.name}_checkpoint.npz"
+    train(tmp_path, data, "-j", 0, "--resume", checkpoint)
+    assert_same_arrays(arrays_of(checkpoint), arrays_of(trained / f"{TOY.name}_checkpoint.npz"))
+
+
+def test_record_beside_the_weights_says_what_the_detector_is(weights):
+    record = read_sidecar(weights)
+    assert isinstance(record, ModelRecord)
+    assert (record.family, record.decoding) == ("toy", TOY.decoding)
+    assert (record.mean, record.std) == (TOY.mean, TOY.std)
+    assert record.classes == ("cat", "dog")
+
+
+def test_exported_model_detects_what_the_network_does(data, weights, prefix, tmp_path):
+    live, exported = tmp_path / "live.json", tmp_path / "exported.json"
+    evaluate(data, "--pretrained", weights, "--save-detections", live)
+    evaluate(data, "--deploy", "--model-prefix", prefix, "--save-detections", exported)
+    found, expected = json.loads(exported.read_text()), json.loads(live.read_text())
+    assert len(found) == len(expected) > 0
+    for one, other in zip(found, expected, strict=True):
+        assert (one["image"], one["class"]) == (other["image"], other["class"])
+        assert one["score"] == pytest.approx(other["score"], abs=1e-4)
+        assert one["box_px"] == pytest.approx(other["box_px"], abs=0.05)
+
+
+def test_suppression_is_that_of_the_family_unless_asked_for(weights, data):
+    shown = evaluate(data, "--pretrained", weights).out.splitlines()[0]
+    assert "nms_thresh=0.6, nms_topk=60" in shown and "post_nms=20" in shown
+    shown = evaluate(data, "--pretrained", weights, "--post-nms", 5).out.splitlines()[0]
+    assert "nms_topk=60" in shown and "post_nms=5" in shown
+
+
+def test_int8_form_is_written_and_runs(data, prefix, tmp_path):
+    options = ("--calibration", "--num-calib-batches", 2, "--calib-output", tmp_path)
+    ended = evaluate(data, "--deploy", "--model-prefix", prefix, *options)
+    assert "toy-quantized-naive" in ended.out
+    quantised = tmp_path / "toy-quantized-naive"
+    assert load_detector(str(quantised)).record.decoding == TOY.decoding
+    assert "mAP" in evaluate(data, "--deploy", "--model-prefix", quantised).out
+
+
+def test_speed_is_measured(prefix, data):
+    options = ("--benchmark", "--num-iterations", 3)
+    ended = evaluate(data, "--deploy", "--model-prefix", prefix, *options)
+    assert "Inference speed on deploy" in ended.out
+
+
+def test_detections_are_drawn(prefix, data, tmp_path):
+    image = data / "JPEGImages" / "val0.jpg"
+    ended = demo(image, tmp_path, "--model-prefix", prefix, "--thresh", 0.0)
+    assert ended.code == 0, ended.err
+    (listed,) = json.loads((tmp_path / "detections.json").read_text())
+    assert {row["class"] for row in listed["detections"]} <= {"cat", "dog"}
+    assert listed["detections"]
+
+
+def test_heads_without_a_background_move_by_class_name(tmp_path):
+    source = build_network(TOY.name, classes=("cat", "dog", "cow"))
+    initialize(source, seed=1)
+    save_parameters(source, tmp_path / "toy.params")
+    target = build_network(TOY.name, classes=("cow", "ant"))
+    change = load_parameters(target, tmp_path / "toy.params").change
+    assert (change.reused, change.new, change.dropped) == (("cow",), ("ant",), ("cat", "dog"))
+    rows = source.which[0].weight.data().asnumpy().reshape(2, 3, 32, 3, 3)
+    moved = target.which[0].weight.data().asnumpy().reshape(2, 2, 32, 3, 3)
+    np.testing.assert_array_equal(moved[:, 0], rows[:, 2])
+
+
+def test_imagenet_weights_are_refused_where_there_are_none(data, tmp_path):
+    network = build_network(TOY.name, classes=("a",))
+    initialize(network)
+    save_parameters(network, tmp_path / "base.params")
+    files = ("--dataset-root", data, "--save-prefix", f"{tmp_path}/")
+    options = ("--pretrained-base", tmp_path / "base.params", "-j", 0)
+    ended = run_script("train_ssd.py", *CHOICE, *TRAIN, *files, *options)
+    assert "no ImageNet weights for Toy of two levels" in one_error(ended)
+
+
+def test_loss_is_zero_where_nothing_counts():
+    ignored = mx.nd.full((1, 4), -1)
+    parts = TOY_FAMILY.loss(
+        mx.nd.ones((1, 4, 2)), mx.nd.ones((1, 4, 4)), ignored, mx.nd.zeros((1, 4, 4)), 0.0
+    )
+    assert {name: part.asscalar() for name, part in parts.items()} == dict.fromkeys(PARTS, 0)
+
+
+def test_matcher_is_not_that_of_the_zoo():
+    anchors = build_network(TOY.name, classes=("a",)).anchors()
+    boxes, labels = np.array([[8, 8, 40, 40]], np.float32), np.array([0], np.int32)
+    own, _ = TOY_FAMILY.target_maker(TOY, anchors)(boxes, labels)
+    zoo, _ = TargetMaker(anchors)(boxes, labels)
+    assert (own > 0).sum() == 1 and (own < 0).any()
+    assert (own != zoo).any()
