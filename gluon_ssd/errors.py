@@ -76,8 +76,8 @@ class TeamLost(SsdError):
 class Interrupted(SsdError):
     """A signal asked the run to stop, and it stopped in good order."""
 
-    def __init__(self, message: str, signal_number: int) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, signal_number: int, *, settings: Sequence[str] = ()) -> None:
+        super().__init__(message, settings=settings)
         self.signal_number = signal_number
         self.exit_code = 128 + signal_number
 

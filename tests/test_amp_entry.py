@@ -136,8 +136,8 @@ def test_a_machine_without_bfloat16_is_told_in_one_line(monkeypatch, tmp_path):
     monkeypatch.setattr(precision, "cpu_flags", frozenset)
     ended = run_script("train_ssd.py", "--amp", "--gpus", "", "--dataset-root", tmp_path)
     assert re.fullmatch(
-        r"error: --amp needs a GPU, or a CPU with bfloat16 \(AVX512_BF16 or AMX-BF16\); .* has "
-        "neither; leave it out to train in float32",
+        r"error: mixed precision needs a GPU, or a CPU with bfloat16 \(AVX512_BF16 or AMX-BF16\); "
+        r".* has neither; leave it out to train in float32 \(--amp\)",
         one_error(ended),
     )
     assert (ended.out, ended.err.count("\n")) == ("", 1)

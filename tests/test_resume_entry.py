@@ -143,7 +143,7 @@ def test_signal_saves_leaves_and_resumes_to_the_same_bits(tmp_path, data, unbrok
     facts = load_checkpoint(checkpoint_of(tmp_path)).facts
     assert last == (
         f"error: stopped by {number.name} at [Epoch {facts['epoch']}][Batch {facts['batch']}]; "
-        f"go on with --resume {checkpoint_of(tmp_path)}"
+        f"go on from {checkpoint_of(tmp_path)} (--resume)"
     )
     assert "Traceback" not in errors
     assert facts["epoch"] == 1 and facts["batch"] in (1, 2, 3)
@@ -178,7 +178,7 @@ def test_resume_of_a_finished_run_changes_nothing(tmp_path, data, unbroken):
     assert "Start training from [Epoch 3]" in ended.err.splitlines()
     assert (
         f"{checkpoint_of(unbroken)} stands at the end of the run: nothing is left to do; to go on, "
-        "give --epochs above 3"
+        "train for more than 3 epochs"
     ) in ended.err.splitlines()
     assert not list(tmp_path.glob("*.params"))
 
@@ -201,7 +201,7 @@ def test_resume_after_limited_steps_skips_nothing_of_the_epoch(tmp_path, data, u
     ended = train(tmp_path, data, *RUN, *options)
     assert ended.code == 0, ended.err
     assert (
-        f"--start-epoch 2 is not used: {checkpoint_of(tmp_path)} stands at [Epoch 1][Batch 1], "
+        f"The start epoch 2 is not used: {checkpoint_of(tmp_path)} stands at [Epoch 1][Batch 1], "
         "and that counts"
     ) in ended.err.splitlines()
     assert_same_arrays(arrays_of(checkpoint_of(tmp_path)), arrays_of(checkpoint_of(unbroken)))
@@ -235,5 +235,8 @@ def test_refused_checkpoint_adds_nothing_to_the_log_of_the_run(tmp_path, data, u
     log = tmp_path / f"{NETWORK}_train.log"
     log.write_text("earlier\n")
     ended = train(tmp_path, data, "--epochs", 2, "--resume", checkpoint_of(unbroken))
-    assert "already stands at epoch 3; --epochs 2 must not be less" in one_error(ended)
+    assert (
+        "already stands at epoch 3; the number of epochs must not be less; got 2 (--epochs)"
+        in one_error(ended)
+    )
     assert log.read_text() == "earlier\n"

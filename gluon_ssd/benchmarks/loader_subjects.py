@@ -26,9 +26,8 @@ from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import TrainSamples
 from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.detection.matching import TargetMaker
-from gluon_ssd.detection.multibox_loss import multibox_loss
 from gluon_ssd.errors import DataError
-from gluon_ssd.families.build import build_network
+from gluon_ssd.families.build import build_network, family_of
 from gluon_ssd.models.first_weights import initialize
 from gluon_ssd.options.benchmarks import LoaderBenchmark
 from gluon_ssd.training.devices import Devices
@@ -149,7 +148,7 @@ def _trainer(network_name: str, classes: tuple[str, ...]) -> Consume:
     learner = Learner(
         network,
         Devices(contexts),
-        multibox_loss,
+        family_of(network).loss,
         Optimizer(network, momentum=0.9, wd=0.0005),
         WeightWatch(network),
     )

@@ -11,8 +11,7 @@ import numpy as np
 from gluon_ssd.commands.wiring.models import network_model
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.low_precision import in_low_precision
-from gluon_ssd.detection.multibox_loss import multibox_loss
-from gluon_ssd.families.build import build_network
+from gluon_ssd.families.build import build_network, family_of
 from gluon_ssd.models.first_weights import initialize
 from gluon_ssd.models.interface import Network
 from gluon_ssd.options.benchmarks import AmpBenchmark
@@ -76,12 +75,10 @@ def _step(
 ) -> Callable[[dict[str, np.ndarray]], None]:
     optimizer = Optimizer(network, momentum=0.9, wd=5e-4)
     precision.attach(optimizer.trainer)
-    devices = Devices([context])
+    devices, loss = Devices([context]), family_of(network).loss
 
     def step(arrays: dict[str, np.ndarray]) -> None:
-        devices.forward_backward(
-            precision.forward(network), multibox_loss, arrays, None, precision.scaled
-        )
+        devices.forward_backward(precision.forward(network), loss, arrays, None, precision.scaled)
         optimizer.step(_RATE)
         mx.nd.waitall()
 

@@ -16,9 +16,8 @@ from gluon_ssd.commands.wiring.devices import devices
 from gluon_ssd.compat import mx
 from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.data.loading.loader import Batch
-from gluon_ssd.detection.multibox_loss import multibox_loss
 from gluon_ssd.errors import OptionError
-from gluon_ssd.families.build import build_network
+from gluon_ssd.families.build import build_network, family_of
 from gluon_ssd.families.catalog import SPECS, network_names, spec_of
 from gluon_ssd.models.first_weights import initialize
 from gluon_ssd.models.interface import Network
@@ -106,7 +105,7 @@ def _random_batch(network: Network, size: int, *, seed: int) -> Batch:
 def _learner(network: Network, context: Any, team: Team) -> Learner:
     optimizer = Optimizer(network, momentum=0.9, wd=0.0005, team=team)
     watch = WeightWatch(network)
-    return Learner(network, Devices([context]), multibox_loss, optimizer, watch, 1, team)
+    return Learner(network, Devices([context]), family_of(network).loss, optimizer, watch, 1, team)
 
 
 def _steps(learner: Learner, batch: Batch, count: int) -> float:

@@ -25,7 +25,7 @@ def _hard_negatives(negative_loss: NDArray, num_negatives: NDArray, max_negative
     order its heap sort leaves them, which has no meaning and differs between CPU and GPU.)
 
     Args:
-        negative_loss: float32 (B, A), 0 at positive anchors.
+        negative_loss: float32 (B, A), 0 at every anchor that is no negative.
         num_negatives: float32 (B, 1), how many to mark in each image.
         max_negatives: no image marks more than this; at least 1.
 
@@ -44,12 +44,12 @@ def _hard_negatives(negative_loss: NDArray, num_negatives: NDArray, max_negative
 
 def _select_anchors(
     class_logits: NDArray, class_targets: NDArray, num_positive: float, negative_ratio: float
-) -> tuple[NDArray, NDArray]:
+) -> tuple[NDArray, NDArray, NDArray]:
     """Find the anchors that take part in the loss.
 
     Returns:
-        The rows, int32 (2, N) of (image, anchor), and float32 (N,), 1 where the row counts and
-        0 where it only fills up the fixed length N.
+        The rows, int32 (2, N) of (image, anchor); their class targets, float32 (N,); and float32
+        (N,), 1 where the row counts and 0 where it only fills up the fixed length N.
     """
     num_images, num_anchors = class_targets.shape
     max_negatives = min(num_anchors, max(1, math.ceil(negative_ratio * num_positive)))
@@ -59,10 +59,14 @@ def _select_anchors(
         class_loss = -mx.nd.pick(log_probabilities, class_targets, axis=-1)  # (B, A)
         positive = class_targets > 0
         num_negatives = mx.nd.ceil(positive.sum(axis=1, keepdims=True) * negative_ratio)
-        hard = _hard_negatives(class_loss * (1 - positive), num_negatives, max_negatives)
+        negative_loss = class_loss * (class_targets == 0)
+        hard = _hard_negatives(negative_loss, num_negatives, max_negatives)
         selected = mx.nd.maximum(positive, hard).reshape((-1,))
         flat = mx.nd.topk(selected, k=max_rows, ret_typ="indices", dtype="int32")
-        return mx.nd.unravel_index(flat, shape=(num_images, num_anchors)), selected[flat]
+        rows = mx.nd.unravel_index(flat, shape=(num_images, num_anchors))
+        targets = mx.nd.gather_nd(class_targets, rows)
+        # An image with few negatives marks ignored anchors as well, since their loss here is 0.
+        return rows, targets, selected[flat] * (targets >= 0)
 
 
 def multibox_loss(
@@ -73,15 +77,14 @@ def multibox_loss(
     num_positive: float,
     *,
     negative_ratio: float = 3.0,
-    box_weight: float = 1.0,
-) -> tuple[NDArray, NDArray, NDArray]:
-    """Class and box loss of every image, ready to be summed into one step.
+) -> dict[str, NDArray]:
+    """Class and box loss of every image; their sum is what a step minimises.
 
     | name | shape | dtype | meaning |
     |---|---|---|---|
     | class_logits | (B, A, C+1) | float32 | background is class 0 |
     | box_offsets | (B, A, 4) | float32 | predicted encoded offsets |
-    | class_targets | (B, A) | float32 | 0 background, else label + 1 |
+    | class_targets | (B, A) | float32 | label + 1, 0 background, below 0 ignored |
     | box_targets | (B, A, 4) | float32 | encoded offsets of the matched box |
 
     Each image keeps its positive anchors and `negative_ratio` times as many of the negatives
@@ -91,14 +94,14 @@ def multibox_loss(
         num_positive: positive anchors of the global batch, over all devices and processes. The
             caller knows it from the targets, so no device has to wait for another.
         negative_ratio: negatives kept for each positive.
-        box_weight: factor of the box loss in the total.
 
     Returns:
-        (total, class loss, box loss), each float32 (B,), divided by max(1, num_positive); all
-        zero when `num_positive` is 0.
+        "CrossEntropy" and "SmoothL1", the loss of the classes and of the boxes, each float32 (B,),
+        divided by max(1, num_positive); zero when `num_positive` is 0.
     """
-    rows, counts = _select_anchors(class_logits, class_targets, num_positive, negative_ratio)
-    targets = mx.nd.gather_nd(class_targets, rows)  # (N,)
+    rows, targets, counts = _select_anchors(
+        class_logits, class_targets, num_positive, negative_ratio
+    )
     nothing = mx.nd.zeros_like(targets)
     log_probabilities = mx.nd.log_softmax(mx.nd.gather_nd(class_logits, rows), axis=-1)
     class_rows = mx.nd.where(counts, -mx.nd.pick(log_probabilities, targets, axis=-1), nothing)
@@ -108,6 +111,7 @@ def multibox_loss(
     # (N, B), 1 where the row belongs to the image; turns sums over rows into sums per image.
     owner = mx.nd.one_hot(rows[0], class_targets.shape[0])
     normaliser = max(1.0, float(num_positive))
-    class_loss = mx.nd.dot(class_rows, owner) / normaliser
-    box_loss = mx.nd.dot(box_rows, owner) / normaliser
-    return class_loss + box_weight * box_loss, class_loss, box_loss
+    return {
+        "CrossEntropy": mx.nd.dot(class_rows, owner) / normaliser,
+        "SmoothL1": mx.nd.dot(box_rows, owner) / normaliser,
+    }

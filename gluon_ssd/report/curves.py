@@ -1,7 +1,8 @@
-"""Pictures of a run: learning rate, losses and mean AP over the epochs, in one figure."""
+"""The curves of a run: learning rate, losses and mean AP over the epochs, in one figure."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,11 @@ from gluon_ssd.system.files import atomic_path
 
 Points = tuple[list[float], list[float]]
 
-# Blue, orange and green of the Okabe-Ito set, which colour-blind readers can tell apart.
-_CLASS, _BOX, _SCORE, _RATE = "#0072B2", "#D55E00", "#009E73", "#555555"
+# Of the Okabe-Ito set, which colour-blind readers can tell apart; further losses begin anew.
+_LOSSES = ("#0072B2", "#D55E00", "#CC79A7", "#E69F00", "#56B4E9")
+_SCORE, _RATE = "#009E73", "#555555"
+
+_UNNAMED = ("CrossEntropy", "SmoothL1")  # of a journal whose events do not list their losses
 
 
 def _points(
@@ -45,7 +49,8 @@ def _epoch_share_of_a_batch(events: Sequence[Mapping[str, Any]]) -> dict[int, fl
 def _draw_losses(
     axes: Any, events: Sequence[Mapping[str, Any]], shares: Mapping[int, float]
 ) -> None:
-    for field, colour in (("CrossEntropy", _CLASS), ("SmoothL1", _BOX)):
+    names = next((event["losses"] for event in events if "losses" in event), _UNNAMED)
+    for field, colour in zip(names, itertools.cycle(_LOSSES), strict=False):
         axes.plot(*_points(events, "interval", field, shares), color=colour, alpha=0.3, linewidth=1)
         ends, means = _points(events, "epoch", field, shares)
         middles = [end - 0.5 for end in ends]
@@ -118,6 +123,7 @@ def draw_curves(events: Sequence[Mapping[str, Any]], path: str | Path) -> None:
     """Draw the learning rate, the losses and the mean AP of one run.
 
     Thin lines are means between two log lines, thick ones means of an epoch, drawn at its middle.
+    Every part of the loss has a colour and a label; an event lists their names under "losses".
 
     Args:
         events: of one run, as training writes them to its journal; too few for a curve give an

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -70,11 +70,13 @@ class StopRequest:
             self.signal_number = signal_number
             self._first_s = time.monotonic()
 
-    def leave(self, where: str = "before the current step was saved") -> None:
+    def leave(
+        self, where: str = "before the current step was saved", *, settings: Sequence[str] = ()
+    ) -> None:
         """Raise Interrupted for the signal that came, if one came."""
         if self.signal_number is not None:
             name = signal.Signals(self.signal_number).name
-            raise Interrupted(f"stopped by {name} {where}", self.signal_number)
+            raise Interrupted(f"stopped by {name} {where}", self.signal_number, settings=settings)
 
     @contextmanager
     def may_cut(self) -> Iterator[None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,32 +12,32 @@ import numpy as np
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import OptionError
 
-# (class_logits, box_offsets, class_targets, box_targets, num_positive) -> (total, class, box)
-Loss = Callable[..., tuple[Any, Any, Any]]
+Loss = Callable[..., dict[str, Any]]
+"""(class_logits, box_offsets, class_targets, box_targets, num_positive) -> parts by name, each (B,)
+and divided by num_positive. The sum of the parts is what training minimises. Their names and order
+are the same in every step; logs and journal show them. `detection.multibox_loss` is one."""
 
 
 class Losses:
-    """The losses of one step, still on their devices until they are read.
+    """The losses of one batch, still on their devices until they are read.
 
     Args:
-        class_loss: one (B_d,) array per device, in batch order.
-        box_loss: the same.
-        num_positive: positive anchors of these images, which both are divided by.
+        parts: for every device, in batch order, each part of the loss by name, (B_d,).
+        num_positive: positive anchors of these images, which the parts are divided by.
     """
 
-    def __init__(
-        self, class_loss: Sequence[Any], box_loss: Sequence[Any], num_positive: float
-    ) -> None:
-        self._class_loss = class_loss
-        self._box_loss = box_loss
+    def __init__(self, parts: Sequence[Mapping[str, Any]], num_positive: float) -> None:
+        self._parts = parts
         self.num_positive = num_positive
 
-    def read(self) -> tuple[np.ndarray, np.ndarray]:
-        """Wait for the forward pass; return class and box loss, float64 (B,) each."""
-        return tuple(
-            np.concatenate([part.asnumpy() for part in parts]).astype(np.float64)
-            for parts in (self._class_loss, self._box_loss)
-        )
+    def read(self) -> dict[str, np.ndarray]:
+        """Wait for the forward pass; return each part of the loss, float64 (B,)."""
+        return {
+            name: np.concatenate([parts[name].asnumpy() for parts in self._parts]).astype(
+                np.float64
+            )
+            for name in self._parts[0]
+        }
 
 
 class Devices:
@@ -62,8 +64,9 @@ class Devices:
         """
         if len(array) < len(self.contexts):
             raise OptionError(
-                f"--batch-size {len(array)} is less than the {len(self.contexts)} devices; "
-                "give every device at least one image, or use fewer --gpus"
+                f"the batch of {len(array)} images is less than the {len(self.contexts)} devices; "
+                "give every device at least one image, or use fewer devices",
+                settings=("batch_size", "gpus"),
             )
         if isinstance(array, mx.nd.NDArray):
             rows = np.array_split(np.arange(len(array)), len(self.contexts))
@@ -89,28 +92,29 @@ class Devices:
 
         Args:
             network: x (B, 3, H, W) -> (class_logits, box_offsets, ...).
-            loss: as `gluon_ssd.detection.multibox_loss.multibox_loss`.
-            arrays: "image" float32 (B, 3, H, W), "class_targets" (B, A), "box_targets" (B, A, 4).
+            loss: see `Loss`.
+            arrays: "image" float32 (B, 3, H, W); "class_targets" (B, A), above 0 foreground, 0
+                background, below 0 ignored; "box_targets" (B, A, 4).
             normaliser: what the gradients are divided by instead of the positives of this batch,
                 when it is a part of a greater one whose positives are not known yet. The losses
                 that are read are still per positive of this batch.
-            scaled: makes of the losses what the backward pass starts from.
+            scaled: turns the total losses into what the backward pass starts from.
         """
         # Counted here, on the host, for all devices: none waits for another.
         num_positive = float(np.count_nonzero(arrays["class_targets"] > 0))
         images = self.split(arrays["image"])
         class_targets = self.split(arrays["class_targets"].astype(np.float32))
         box_targets = self.split(arrays["box_targets"])
-        totals, class_losses, box_losses = [], [], []
+        totals, every_part = [], []
         with mx.autograd.record():
             for image, classes, boxes in zip(images, class_targets, box_targets, strict=True):
                 logits, offsets = network(image)[:2]
-                total, class_loss, box_loss = loss(logits, offsets, classes, boxes, num_positive)
+                parts = loss(logits, offsets, classes, boxes, num_positive)
+                total = functools.reduce(operator.add, parts.values())
                 if normaliser is not None:
                     total = total * (num_positive / normaliser)
                 totals.append(total)
-                class_losses.append(class_loss)
-                box_losses.append(box_loss)
+                every_part.append(parts)
             totals = scaled(totals) if scaled else totals
         mx.autograd.backward(totals)
-        return Losses(class_losses, box_losses, num_positive)
+        return Losses(every_part, num_positive)

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from gluon_ssd.detection.multibox_loss import multibox_loss
 from gluon_ssd.system.signals import listening
 from gluon_ssd.training.devices import Devices, Loss
 from gluon_ssd.training.loop import Learner
@@ -46,7 +45,7 @@ def fit(
     contexts: Sequence[Any],
     plan: Plan,
     hooks: Hooks,
-    loss: Loss = multibox_loss,
+    loss: Loss,
     team: Team | None = None,
     precision: Precision | None = None,
 ) -> Outcome:
@@ -63,7 +62,7 @@ def fit(
         contexts: the devices; the parameters are on all of them.
         plan: the plain values.
         hooks: the callables.
-        loss: as `multibox_loss`.
+        loss: what is minimised; see `Loss`.
         team: the processes that train together, each with batches of its own; the leading one
             alone writes and logs. None is this one alone.
         precision: what the network computes in; None is float32.
@@ -92,8 +91,7 @@ def fit(
             files.sweep()
         stop = hooks.stop or stack.enter_context(listening())
         run = Run(learner, batches, state, plan=plan, hooks=hooks, files=files, stop=stop)
-        stack.enter_context(run.journal)
-        stack.enter_context(run.progress)
+        stack.enter_context(run.reporter)
         run.epochs()
     return Outcome(run.state.best.score, run.state.best.epoch, files)
 

@@ -6,15 +6,18 @@ run that is reached when the line is written. A line written at the end of epoch
 | event | further fields |
 |---|---|
 | start, resume | options, and for resume the file |
-| interval | step, lr, remaining_s, CrossEntropy, SmoothL1 (means since the last one), ... |
-| epoch | epoch, step, lr, remaining_s, CrossEntropy, SmoothL1 (means of the epoch), ... |
+| interval | step, lr, remaining_s, losses, the mean of each loss since the last one, ... |
+| epoch | epoch, step, lr, remaining_s, losses, the mean of each loss over the epoch, ... |
 | validation | epoch, score, values {name: text}, seconds |
 | checkpoint | file, seconds |
 | diverged | message, images |
 | end | reason |
 
-An interval further has samples_per_s and data_wait, an epoch seconds and data_wait. remaining_s is
-the time to the end of the run at its pace since it was started or resumed.
+The parts of the loss have the keys that the loss gives them, CrossEntropy and SmoothL1 for the
+multibox loss; "losses" lists them in order (journals of earlier versions have those two and no
+list). A loss must not use any other key of these events. An interval and an epoch further have
+samples_per_s, data_wait and seconds. remaining_s is the time to the end of the run at its pace
+since it was started or resumed.
 """
 
 from __future__ import annotations

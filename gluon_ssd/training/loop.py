@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -69,38 +69,72 @@ class Step:
         batch: number within the epoch, from 0.
         indices: int64 (B,), images of this process.
         rate: learning rate used.
-        class_losses, box_losses: float64 (B,), per image of this process, divided by the positive
-            anchors of the global batch.
+        image_losses: each part of the loss by name, float64 (B,) for the images of this process,
+            divided by the positive anchors of the global batch.
         data_wait_s: seconds spent on asking for the batch; the device may still have worked on
             the step before, so this is the most it can have waited.
-        cross_entropy, smooth_l1: class and box loss per positive anchor, over the global batch.
-            The legacy log shows the mean over images times the batch size, which is this sum.
+        losses: each part of the loss by name, per positive anchor, over the global batch. The
+            legacy log shows the mean over images times the batch size, which is this sum.
         num_images: of the global batch.
-        notices: float64, what the processes had to tell, summed over them.
+        notices: float64, the requests of all processes, summed over them.
     """
 
     batch: int
     indices: np.ndarray
     rate: float
-    class_losses: np.ndarray
-    box_losses: np.ndarray
+    image_losses: dict[str, np.ndarray]
     data_wait_s: float
-    cross_entropy: float
-    smooth_l1: float
+    losses: dict[str, float]
     num_images: int
     notices: np.ndarray
 
     def broken_images(self) -> list[int]:
         """Indices of the images of this process whose loss is not finite."""
-        finite = np.isfinite(self.class_losses) & np.isfinite(self.box_losses)
+        finite = np.isfinite(list(self.image_losses.values())).all(axis=0)
         return [int(index) for index in self.indices[~finite]]
 
     def describe(self, epoch: int) -> str:
         """Where the run stands, for an error message."""
         return (
             f"[Epoch {epoch}][Batch {self.batch}], learning rate {self.rate}, "
-            f"CrossEntropy={self.cross_entropy:.3f}, SmoothL1={self.smooth_l1:.3f}"
+            f"{losses_text(self.losses)}"
         )
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What the processes of a team add up in every step.
+
+    Attributes:
+        positives: foreground anchors.
+        losses: each part of the loss by name, summed over the images, not divided by anything.
+        broken_weights: 1 when the weights of a process are not finite; then the number of those.
+        images: how many.
+        notices: float64, see `Step.notices`.
+    """
+
+    positives: float
+    losses: dict[str, float]
+    broken_weights: float
+    images: float
+    notices: np.ndarray
+
+    def pack(self) -> np.ndarray:
+        """All numbers as one float64 vector."""
+        counts = [self.positives, self.broken_weights, self.images]
+        return np.array([*counts, *self.losses.values(), *self.notices], np.float64)
+
+    def unpack(self, vector: np.ndarray) -> Totals:
+        """The numbers of a vector that was packed from totals with the same names."""
+        positives, broken_weights, images, *rest = vector.tolist()
+        losses = dict(zip(self.losses, rest, strict=False))
+        notices = np.array(rest[len(losses) :], np.float64)
+        return Totals(positives, losses, broken_weights, images, notices)
+
+
+def losses_text(losses: Mapping[str, float]) -> str:
+    """The parts of a loss as log lines show them: "CrossEntropy=2.345, SmoothL1=0.678"."""
+    return ", ".join(f"{name}={value:.3f}" for name, value in losses.items())
 
 
 def diverged(
@@ -133,10 +167,10 @@ def train_one_epoch(
     """Train on every batch that comes.
 
     The loss is read back as soon as the forward pass is done. The backward pass is still under
-    way then and covers the fetching of the next batch, so the device does not run dry, and a
+    way then, while the next batch is fetched, so the device is never without work, and a
     broken loss is seen before it reaches the weights. The weights are looked at as well, since
     an activation can turn NaN into zero and hide it from the loss. Of several processes all go on
-    or all stop: what each has seen is summed over them, in the shadow of the backward pass too.
+    or all stop: what each has seen is summed over them, also while the backward pass runs.
 
     Args:
         learner: network, devices, loss, optimiser and team.
@@ -230,33 +264,38 @@ class _Parts:
     ) -> _Finished:
         """Wait for the forward pass, of all processes."""
         read = [losses.read() for losses in self.losses]
-        positives = np.array([losses.num_positive for losses in self.losses], np.float64)
-        sums = [
-            sum(p * part[kind].sum() for p, part in zip(positives, read, strict=True))
-            for kind in (0, 1)
-        ]
+        positives = [losses.num_positive for losses in self.losses]
         indices = np.concatenate(self._indices)
-        own = [positives.sum(), *sums, float(weights_broken), len(indices), *notices]
-        total = self._learner.team.total(np.array(own, np.float64))
-        count = max(1.0, total[0])
-        class_losses, box_losses = (
-            np.concatenate(
-                [part[kind] * (p / count) for p, part in zip(positives, read, strict=True)]
-            )
-            for kind in (0, 1)
+        own = Totals(
+            positives=sum(positives),
+            losses={
+                name: sum(p * parts[name].sum() for p, parts in zip(positives, read, strict=True))
+                for name in read[0]
+            },
+            broken_weights=float(weights_broken),
+            images=len(indices),
+            notices=np.array(notices, np.float64),
         )
+        total = own.unpack(self._learner.team.total(own.pack()))
+        count = max(1.0, total.positives)
         step = Step(
             number,
             indices,
             rate,
-            class_losses,
-            box_losses,
-            self._data_wait_s,
-            cross_entropy=total[1] / count,
-            smooth_l1=total[2] / count,
-            num_images=int(total[4]),
-            notices=total[5:],
+            image_losses={
+                name: np.concatenate(
+                    [parts[name] * (p / count) for p, parts in zip(positives, read, strict=True)]
+                )
+                for name in read[0]
+            },
+            data_wait_s=self._data_wait_s,
+            losses={name: value / count for name, value in total.losses.items()},
+            num_images=int(total.images),
+            notices=total.notices,
         )
-        divisor = 1.0 if self._normaliser is None else count / self._normaliser
-        loss_is_broken = not np.isfinite(total[1:3]).all()
-        return _Finished(step, divisor, loss_is_broken, total[3] > 0)
+        return _Finished(
+            step,
+            divisor=1.0 if self._normaliser is None else count / self._normaliser,
+            loss_is_broken=not np.isfinite(list(total.losses.values())).all(),
+            weights_are_broken=total.broken_weights > 0,
+        )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from gluon_ssd.training.loop import Step
 
@@ -17,15 +19,14 @@ class Meter:
 
     Attributes:
         batches, images: how many were counted.
-        class_sum, box_sum: sums of the two losses over batches.
+        losses: the sum over batches of each part of the loss, by name.
         data_wait_s: seconds spent on asking for data.
         earlier_s: seconds counted before an interruption.
     """
 
     batches: int = 0
     images: int = 0
-    class_sum: float = 0.0
-    box_sum: float = 0.0
+    losses: dict[str, float] = field(default_factory=dict)
     data_wait_s: float = 0.0
     earlier_s: float = 0.0
 
@@ -40,8 +41,8 @@ class Meter:
         """Count one step."""
         self.batches += 1
         self.images += step.num_images
-        self.class_sum += step.cross_entropy
-        self.box_sum += step.smooth_l1
+        for name, value in step.losses.items():
+            self.losses[name] = self.losses.get(name, 0.0) + value
         self.data_wait_s += step.data_wait_s
 
     @property
@@ -49,27 +50,29 @@ class Meter:
         """Seconds so far."""
         return self.earlier_s + time.perf_counter() - self._started_s
 
-    @property
-    def cross_entropy(self) -> float:
-        """Mean class loss; NaN without batches, as the legacy metric has it."""
-        return self.class_sum / self.batches if self.batches else float("nan")
+    def means(self) -> dict[str, float]:
+        """The mean over batches of each part of the loss; empty before the first batch."""
+        return {name: total / max(1, self.batches) for name, total in self.losses.items()}
 
-    @property
-    def smooth_l1(self) -> float:
-        """Mean box loss; NaN without batches."""
-        return self.box_sum / self.batches if self.batches else float("nan")
-
-    def summary(self) -> dict[str, float]:
-        """Journal fields: the two means, the speed and the share of time spent waiting for data."""
+    def speed(self) -> dict[str, float]:
+        """Journal fields: images per second, share of time spent waiting for data, seconds."""
         seconds = max(self.seconds, 1e-9)
         return {
-            "CrossEntropy": self.cross_entropy,
-            "SmoothL1": self.smooth_l1,
             "samples_per_s": round(self.images / seconds, 3),
             "data_wait": round(min(1.0, self.data_wait_s / seconds), 4),
             "seconds": round(seconds, 3),
         }
 
-    def state(self) -> dict[str, float]:
-        """The sums as a JSON object, for `Meter(**state)`."""
+    def state(self) -> dict[str, Any]:
+        """The sums as a JSON object, for `from_state`."""
         return {**asdict(self), "earlier_s": self.seconds}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Meter:
+        """A meter that goes on from `state`, also from one of a version that knew two losses."""
+        sums = dict(state)
+        if "class_sum" in sums:
+            losses = {"CrossEntropy": sums.pop("class_sum"), "SmoothL1": sums.pop("box_sum")}
+        else:
+            losses = dict(sums.pop("losses"))
+        return cls(**sums, losses=losses)

@@ -93,8 +93,9 @@ class Plan:
             ("accumulate", 1),
         ):
             if getattr(self, name) < least:
-                flag = "--" + name.replace("_", "-")
-                raise OptionError(f"{flag} must be at least {least}; got {getattr(self, name)}")
+                raise OptionError(
+                    f"{name} must be at least {least}; got {getattr(self, name)}", settings=(name,)
+                )
 
     def saves(self, epoch: int) -> bool:
         """Whether the weights of this epoch are kept; the last epoch always counts."""
@@ -120,7 +121,7 @@ class Hooks:
         save_weights: write the weights to a path.
         image_names: file names of data-set indices.
         evaluate: validate the network as it stands; None when there is nothing to validate on.
-        load_weights: read a legacy ``.params`` file into the network.
+        load_weights: read a ``.params`` file into the network.
         draw_curves: draw the events of a journal into a picture at a path.
         stop: remembers signals, when the caller listens to them; None lets the run listen.
     """

@@ -13,7 +13,8 @@ import numpy as np
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import OptionError
 from gluon_ssd.training.checkpoint import changed_options, is_checkpoint, load_checkpoint, restore
-from gluon_ssd.training.loop import Learner
+from gluon_ssd.training.journal import Position
+from gluon_ssd.training.loop import Learner, Step
 from gluon_ssd.training.meters import Meter
 from gluon_ssd.training.optimizer import named_parameters
 from gluon_ssd.training.plan import Evaluation, Hooks, Plan
@@ -69,12 +70,19 @@ class State:
             epoch, when only its validation is left.
         meter: sums over the batches of this epoch.
         best: best validation.
+        last_step: the latest step since the run was started or resumed; not saved.
     """
 
     epoch: int = 0
     batch: int = 0
     meter: Meter = field(default_factory=Meter)
     best: Best = field(default_factory=Best)
+    last_step: Step | None = None
+
+    @property
+    def position(self) -> Position:
+        """The next batch as (epoch, batch)."""
+        return self.epoch, self.batch
 
     def facts(self) -> dict[str, Any]:
         """The state as JSON, for a checkpoint."""
@@ -92,7 +100,7 @@ def _from_facts(facts: Mapping[str, Any]) -> State:
     return State(
         facts["epoch"],
         facts["batch"],
-        Meter(**facts["meter"]),
+        Meter.from_state(facts["meter"]),
         Best(facts["best_score"], facts["best_epoch"], facts["best_shown"]),
     )
 
@@ -107,11 +115,12 @@ def _from_checkpoint(plan: Plan, learner: Learner) -> State:
     if facts["epoch"] > plan.epochs:
         raise OptionError(
             f"{checkpoint.path} already stands at epoch {facts['epoch']}; "
-            f"--epochs {plan.epochs} must not be less"
+            f"the number of epochs must not be less; got {plan.epochs}",
+            settings=("epochs",),
         )
     if plan.start_epoch:
         _logger.warning(
-            "--start-epoch %d is not used: %s stands at [Epoch %d][Batch %d], and that counts",
+            "The start epoch %d is not used: %s stands at [Epoch %d][Batch %d], and that counts",
             plan.start_epoch,
             checkpoint.path,
             facts["epoch"],
@@ -119,8 +128,8 @@ def _from_checkpoint(plan: Plan, learner: Learner) -> State:
         )
     if facts["epoch"] == plan.epochs:
         _logger.warning(
-            "%s stands at the end of the run: nothing is left to do; to go on, give --epochs "
-            "above %d",
+            "%s stands at the end of the run: nothing is left to do; to go on, train for more "
+            "than %d epochs",
             checkpoint.path,
             plan.epochs,
         )
@@ -179,7 +188,9 @@ def _begin_here(plan: Plan, hooks: Hooks, files: RunFiles, learner: Learner) -> 
         return _from_checkpoint(plan, learner)
     if plan.start_epoch >= plan.epochs:
         raise OptionError(
-            f"--start-epoch {plan.start_epoch} leaves nothing to do before --epochs {plan.epochs}"
+            f"the start epoch {plan.start_epoch} leaves nothing to do before the end of the run, "
+            f"epoch {plan.epochs}",
+            settings=("start_epoch", "epochs"),
         )
     state = State(epoch=plan.start_epoch)
     if plan.resume and hooks.load_weights is not None:

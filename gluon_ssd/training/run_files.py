@@ -9,10 +9,8 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from gluon_ssd.system.files import atomic_write, ensure_directory, write_problem
-from gluon_ssd.training.journal import Position
 
 PACKAGE_LOGGER = "gluon_ssd"
 
@@ -21,7 +19,7 @@ class RunFiles:
     """Names of everything a run writes.
 
     Args:
-        prefix: ``--save-prefix`` with the network name appended; may contain folders.
+        prefix: start of every file name, the network name included; may contain folders.
         make_folder: make them where missing. Raises EnvironmentProblem when that fails.
     """
 
@@ -45,22 +43,6 @@ class RunFiles:
     def periodic_weights(self, epoch: int, shown_score: float) -> Path:
         """Weights of one epoch, named by epoch and score as the log shows it."""
         return Path(f"{self.prefix}_{epoch:04d}_{shown_score:.4f}.params")
-
-
-class Silence:
-    """Stands in for journal and progress bar on a process that writes nothing."""
-
-    def write(self, event: str, at: Position, **fields: Any) -> None:
-        """Nothing."""
-
-    def update(self) -> None:
-        """Nothing."""
-
-    def __enter__(self) -> Silence:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
 
 def _parse_best(line: str) -> tuple[int, float] | None:

@@ -45,7 +45,7 @@ def loop_loss(logits, offsets, class_targets, box_targets, ratio=3.0):
 
 
 def with_gradients(case, loss):
-    """Losses (three arrays) and the gradients of logits and offsets."""
+    """Total, class and box loss, and the gradients of logits and offsets for the total."""
     arrays = [mx.nd.array(array) for array in case]
     for array in arrays[:2]:
         array.attach_grad()
@@ -57,7 +57,14 @@ def with_gradients(case, loss):
 
 def ours(case, **knobs):
     num_positive = int((case[2] > 0).sum())
-    return with_gradients(case, lambda *arrays: multibox_loss(*arrays, num_positive, **knobs))
+    return with_gradients(
+        case, lambda *arrays: with_total(multibox_loss(*arrays, num_positive, **knobs))
+    )
+
+
+def with_total(parts):
+    assert list(parts) == ["CrossEntropy", "SmoothL1"]
+    return sum(parts.values()), *parts.values()
 
 
 def original(case):
@@ -122,10 +129,10 @@ def test_multibox_loss_by_hand():
         np.array([[1, 0]], "float32"),
         np.zeros((1, 2, 4), "float32"),
     )
-    (total, class_loss, box_loss), _ = ours(case, box_weight=2.0)
+    (total, class_loss, box_loss), _ = ours(case)
     np.testing.assert_allclose(class_loss, [2 * np.log(2)], rtol=1e-5)
     np.testing.assert_allclose(box_loss, [1.5 + 0.125], rtol=1e-6)
-    np.testing.assert_allclose(total, class_loss + 2 * box_loss, rtol=1e-6)
+    np.testing.assert_allclose(total, class_loss + box_loss, rtol=1e-6)
 
 
 def test_multibox_loss_without_positives_is_zero_with_zero_gradients():
@@ -138,8 +145,21 @@ def test_multibox_loss_divides_by_the_global_count():
     # A second device holds as many positives again: everything halves.
     case = make_case(1)
     (total, _, _), _ = ours(case)
-    (shared, _, _), _ = with_gradients(case, lambda *a: multibox_loss(*a, 14))
+    (shared, _, _), _ = with_gradients(case, lambda *a: with_total(multibox_loss(*a, 14)))
     np.testing.assert_allclose(shared, total / 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("positives", [(2, 0, 5), (15, 1, 20)], ids=["few", "most"])
+def test_ignored_anchors_take_no_part(positives):
+    logits, offsets, class_targets, box_targets = make_case(4, positives=positives)
+    ignored = np.random.default_rng(0).random(class_targets.shape) < 0.4
+    class_targets[ignored & (class_targets == 0)] = -1
+    logits[class_targets < 0] += 20  # the largest losses, if they counted
+    case = logits, offsets, class_targets, box_targets
+    (_, *found), gradients = ours(case)
+    for loss, expected in zip(found, loop_loss(*case), strict=True):
+        np.testing.assert_allclose(loss, expected, rtol=1e-5, atol=1e-6)
+    assert all((gradient[class_targets < 0] == 0).all() for gradient in gradients)
 
 
 @pytest.mark.parametrize("ratio", [0.0, 1.0, 2.5])

@@ -57,3 +57,15 @@ def test_picture_is_a_png_and_replaces_the_old_one(tmp_path):
 def test_missing_folder_is_one_line(tmp_path):
     with pytest.raises(EnvironmentProblem, match=r"cannot write .*gone/curves.png"):
         draw_curves(EVENTS, tmp_path / "gone" / "curves.png")
+
+
+def test_losses_are_those_that_the_journal_lists():
+    names = ["c", "a", "b", "e", "d", "f"]
+    lines = [
+        {"event": "interval", "at": [0, 5], "lr": 0.1, "losses": names} | dict.fromkeys(names, 2.0),
+        {"event": "epoch", "epoch": 0, "at": [1, 0], "step": 10, "lr": 0.1, "losses": names}
+        | {name: float(number) for number, name in enumerate(names)},
+    ]
+    losses = make_figure(lines).axes[0]
+    assert [text.get_text() for text in losses.get_legend().get_texts()] == names
+    assert [line.get_ydata()[0] for line in losses.lines[1::2]] == [0, 1, 2, 3, 4, 5]

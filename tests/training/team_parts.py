@@ -120,7 +120,7 @@ def train_plain(team=None, *, parts=1, clip=None, network=None):
         image_names=lambda indices: [str(index) for index in indices],
     )
     assert len(steps) == STEPS
-    losses = np.array([[step.cross_entropy, step.smooth_l1] for step in steps])
+    losses = np.array([list(step.losses.values()) for step in steps])
     return arrays_of(network), losses
 
 

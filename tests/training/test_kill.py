@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from gluon_ssd.compat import mx
+from gluon_ssd.detection.multibox_loss import multibox_loss
 from gluon_ssd.training.checkpoint import load_checkpoint
 from gluon_ssd.training.fit import fit
 from gluon_ssd.training.journal import read_journal
@@ -74,11 +75,12 @@ def live(folder, moment):
             checkpoint_interval_s=1e-9 if moment in ("writing", "random") else 0,
             resume=str(checkpoint) if checkpoint.exists() else "",
         ),
+        loss=multibox_loss,
         hooks=make_hooks(network, evaluate=evaluate),
     )
 
 
-def nurse(folder, moments):
+def live_each(folder, moments):
     """Live each life in a process forked from this one, and print how each ended.
 
     This process has imported MXNet but computed nothing with it, so that a fork is safe; it saves
@@ -94,7 +96,9 @@ def nurse(folder, moments):
 
 def lives(folder, *moments):
     """Exit codes of lives in a row, in processes of their own."""
-    code = f"from tests.training.test_kill import nurse; nurse({str(folder)!r}, {moments!r})"
+    code = (
+        f"from tests.training.test_kill import live_each; live_each({str(folder)!r}, {moments!r})"
+    )
     ended = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=100
     )

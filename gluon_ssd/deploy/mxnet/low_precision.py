@@ -18,6 +18,7 @@ from gluon_ssd.deploy.mxnet.graph import VARIABLE, Graph, Node, Output
 from gluon_ssd.deploy.mxnet.halves import split_at_predictions
 from gluon_ssd.deploy.mxnet.model import DeployedModel
 from gluon_ssd.errors import ModelError
+from gluon_ssd.models.low_precision import gains
 
 LOW_TYPES: dict[str, Any] = {
     "float16": np.float16,
@@ -26,7 +27,6 @@ LOW_TYPES: dict[str, Any] = {
 
 _COMPUTING = ("Convolution", "FullyConnected")
 _KEEPING = ("Activation", "Pooling", "relu", "elemwise_add", "_plus", "broadcast_add", "add_n")
-_BLOCK = 16  # channels oneDNN computes at once; other numbers have no fast bfloat16 kernel
 
 
 def in_low_precision(model: DeployedModel, dtype: str) -> DeployedModel:
@@ -85,12 +85,16 @@ class _Lowering:
                 node.inputs = [self._restored(source) for source in node.inputs]
 
     def _gains(self, node: Node) -> bool:
-        """Whether the lower type makes it faster; on GPUs always, for float16 runs there alone."""
-        rows, columns, *kernel = self.shapes[node.inputs[1][0].name]
-        if self.dtype == "float16" or not kernel:
-            return True
-        channels = rows if node.number("num_group", 1) > 1 else columns
-        return rows % _BLOCK == 0 and channels % _BLOCK == 0
+        """Whether the lower type makes a convolution or dense layer faster."""
+        filters, channels, *kernel = self.shapes[node.inputs[1][0].name]
+        groups = int(node.number("num_group", 1))
+        return gains(
+            self.dtype,
+            filters=filters,
+            channels=channels * groups,
+            kernel=tuple(kernel),
+            groups=groups,
+        )
 
     def _lowered(self, source: Output) -> Output:
         node = source[0]

@@ -2,9 +2,9 @@
 
 Weights, gradients, batch norm on the CPU, the loss and the update stay float32; convolutions
 compute in float16 on a GPU and in bfloat16 on a CPU. The network's own graph stays as it is, so
-what is saved and exported knows nothing of it: training runs a copy of the graph, made by MXNet's
-`amp.convert_symbol`, on the same parameters. `amp.init` is told to replace no operator, for it
-does so in the whole process, layer by layer is beyond it, and nothing undoes it.
+saved and exported models do not change: training runs a copy of the graph, made by MXNet's
+`amp.convert_symbol`, on the same parameters. `amp.init` is told to replace no operator, because it
+replaces them in the whole process, cannot tell one layer from another, and cannot be undone.
 
 Source: Mixed Precision Training, arXiv:1710.03740, section 3.2 (loss scaling).
 """
@@ -39,7 +39,7 @@ class Precision(Protocol):
         """Take charge of the trainer's loss scale; before the first step."""
 
     def forward(self, network: Any) -> Any:
-        """What to call for the network's outputs in training."""
+        """The callable that gives the network's outputs in training."""
 
     def scaled(self, totals: list[Any]) -> list[Any]:
         """The losses to start the backward pass from."""
@@ -55,7 +55,7 @@ class Precision(Protocol):
         """What a checkpoint holds, as JSON; None without AMP."""
 
     def restore(self, state: Mapping[str, Any] | None) -> None:
-        """Take up where `state` was read; None, from a run without AMP, changes nothing."""
+        """Go on from a saved state; None, from a run without AMP, changes nothing."""
 
 
 class FullPrecision:
@@ -64,7 +64,7 @@ class FullPrecision:
     gave_up = False
 
     def attach(self, trainer: Any) -> None:
-        """Nothing."""
+        """Leave the trainer as it is."""
 
     def forward(self, network: Any) -> Any:
         """The network itself."""
@@ -75,14 +75,14 @@ class FullPrecision:
         return totals
 
     def facts(self) -> dict[str, Any]:
-        """Nothing."""
+        """No numbers."""
         return {}
 
     def state(self) -> None:
-        """Nothing."""
+        """There is no state."""
 
     def restore(self, state: Mapping[str, Any] | None) -> None:
-        """Nothing: a run may go on without AMP."""
+        """Ignore the state: a run may go on without AMP."""
 
 
 class _DynamicScale(amp.loss_scaler.LossScaler):
@@ -102,8 +102,8 @@ class _DynamicScale(amp.loss_scaler.LossScaler):
 class _UnitScale(_DynamicScale):
     """For bfloat16, which has the range of float32: nothing is scaled and no step skipped.
 
-    A gradient that is not finite means the same as in float32, and is found in the same way: by
-    the watch over the weights, without waiting for the backward pass.
+    A gradient that is not finite is found as in float32: by the watch over the weights, without
+    waiting for the backward pass.
     """
 
     def __init__(self) -> None:
@@ -117,7 +117,7 @@ class _UnitScale(_DynamicScale):
 class MixedPrecision:
     """Convolutions in float16 or bfloat16, everything else in float32.
 
-    To be made before the network, and attached after the trainer, as MXNet asks for.
+    MXNet asks for this order: make it before the network, attach it after the trainer.
 
     Args:
         dtype: "float16" or "bfloat16"; see `low_precision`.
@@ -146,7 +146,7 @@ class MixedPrecision:
         split = split_convolutions(convolutions(outputs, image_shape), self.dtype)
         converted = convert_graph(outputs, self.dtype, split.kept)
         with warnings.catch_warnings():
-            # SymbolBlock wonders about the type of its input; amp_cast takes any.
+            # SymbolBlock warns about the type of its input; amp_cast takes any.
             warnings.simplefilter("ignore", UserWarning)
             self._block = mx.gluon.SymbolBlock(converted, [data], network.collect_params())
         self._block.hybridize(static_alloc=True, static_shape=True)
@@ -171,7 +171,7 @@ class MixedPrecision:
 
     @property
     def gave_up(self) -> bool:
-        """Whether gradients still overflow although nearly nothing is left of the loss."""
+        """Whether gradients still overflow with the least loss scale."""
         return bool(self._scaler._next_loss_scale < _LEAST_SCALE)
 
     def facts(self) -> dict[str, Any]:
@@ -190,7 +190,7 @@ class MixedPrecision:
         }
 
     def restore(self, state: Mapping[str, Any] | None) -> None:
-        """Take up where `state` was read, with the same type of number; else start anew."""
+        """Go on from a saved state, if it is of the same type of number; else start anew."""
         if state is None:
             return
         scaler = self._scaler
@@ -202,7 +202,7 @@ class MixedPrecision:
 
 
 def low_precision(context: Any) -> str:
-    """The type --amp computes in on a device.
+    """The type in which mixed precision computes on a device.
 
     Raises:
         EnvironmentProblem: the CPU has none.
@@ -212,8 +212,9 @@ def low_precision(context: Any) -> str:
     if has_bfloat16(cpu_flags()):
         return "bfloat16"
     raise EnvironmentProblem(
-        f"--amp needs a GPU, or a CPU with bfloat16 (AVX512_BF16 or AMX-BF16); {cpu_name()} has "
-        "neither; leave it out to train in float32"
+        "mixed precision needs a GPU, or a CPU with bfloat16 (AVX512_BF16 or AMX-BF16); "
+        f"{cpu_name()} has neither; leave it out to train in float32",
+        settings=("amp",),
     )
 
 
@@ -227,7 +228,7 @@ def convert_graph(symbol: Any, dtype: str, kept: Sequence[str] = ()) -> Any:
     """
     in_float32 = None
     if dtype == "bfloat16":
-        # Beside AMX convolutions oneDNN has no fast bfloat16 batch norm: it was 15 times slower.
+        # oneDNN has no fast bfloat16 batch norm: with AMX it was 15 times slower.
         in_float32 = [*amp.list_fp32_ops(amp.amp.bfloat16), "BatchNorm"]
     converted = amp.convert_symbol(
         symbol, dtype, fp32_ops=in_float32, excluded_sym_names=list(kept), data_names=["data"]
@@ -237,7 +238,7 @@ def convert_graph(symbol: Any, dtype: str, kept: Sequence[str] = ()) -> Any:
 
 @contextmanager
 def _root_logger_left_alone() -> Iterator[None]:
-    """Within the block `logging.info` does not set up the root logger, as it would when bare."""
+    """Within the block `logging.info` adds no handler to a root logger that has none."""
     root, stand_in = logging.getLogger(), logging.NullHandler()
     root.addHandler(stand_in)
     try:

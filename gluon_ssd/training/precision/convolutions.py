@@ -13,13 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-_BLOCK = 16
-"""Channels oneDNN computes at once; it has no fast bfloat16 kernel for other numbers of them."""
-_LEAST_PRODUCTS = 512
-"""Products summed up to one output value, below which bfloat16 saves less than it costs: casts
-before and after, and a batch norm that is four times slower behind a cast. With AMX a training step
-of ssd_512_resnet50_v1 was 1.00, 1.15, 1.21, 1.22 and 1.16 times faster with a bound of 0, 256, 512,
-1024 and 2048, one of ssd_300_mobilenet1.0 0.86, 0.98, 1.03, 1.03 and 1.01 times."""
+from gluon_ssd.models.low_precision import gains
 
 
 @dataclass(frozen=True)
@@ -47,13 +41,16 @@ class Convolution:
         sides = zip(self.input_shape[1:], self.stride, strict=True)
         return max(self.kernel) > 1 and any(side < stride for side, stride in sides)
 
-    @property
-    def gains_nothing(self) -> bool:
-        """Whether bfloat16 makes it slower on a CPU: grouped, odd numbers of channels, or small."""
-        channels = (self.input_shape[0], self.num_filter)
-        has_fast_kernel = self.num_group == 1 and not any(number % _BLOCK for number in channels)
-        products = self.input_shape[0] * self.kernel[0] * self.kernel[1]
-        return not has_fast_kernel or products < _LEAST_PRODUCTS
+    def gains(self, dtype: str) -> bool:
+        """Whether training is faster with this convolution in another type."""
+        return gains(
+            dtype,
+            filters=self.num_filter,
+            channels=self.input_shape[0],
+            kernel=self.kernel,
+            groups=self.num_group,
+            training=True,
+        )
 
 
 def convolutions(symbol: Any, image_shape: tuple[int, int, int]) -> Iterator[Convolution]:
@@ -125,6 +122,6 @@ def split_convolutions(found: Iterable[Convolution], dtype: str) -> Split:
     if dtype == "float16":
         return Split(tuple(each.name for each in every))
     faulty = [each for each in every if each.has_wrong_gradient]
-    slow = [each for each in every if each.gains_nothing and each not in faulty]
+    slow = [each for each in every if not each.gains(dtype) and each not in faulty]
     low = [each for each in every if each not in faulty and each not in slow]
     return Split(*(tuple(each.name for each in part) for part in (low, faulty, slow)))

@@ -25,8 +25,9 @@ def _import_horovod() -> Any:
         hvd = importlib.import_module("horovod.mxnet")
     except ImportError as error:
         raise EnvironmentProblem(
-            f"--horovod needs Horovod with MXNet, which is not installed here ({error}); "
-            "install it with: bash scripts/setup.sh --extras horovod"
+            f"training on several processes needs Horovod with MXNet, which is not installed here "
+            f"({error}); install it with: bash scripts/setup.sh --extras horovod",
+            settings=("horovod",),
         ) from error
     return hvd
 
@@ -119,5 +120,6 @@ class HorovodTeam:
                 raise
             raise TeamLost(
                 f"process {self.rank} of {self.size} stops: another process ended or lost its "
-                "connection; its own message says why; go on with --resume CHECKPOINT"
+                "connection; its own message says why; go on from the last checkpoint",
+                settings=("resume",),
             ) from error

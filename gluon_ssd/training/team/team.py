@@ -33,13 +33,13 @@ class Team(Protocol):
         """(n, ...) of this process, n may be 0 -> the rows of all, in the order of the ranks."""
 
     def copy_from_leader(self, arrays: Mapping[str, Any]) -> None:
-        """Overwrite MXNet arrays, by the same names everywhere, with those of process 0."""
+        """Overwrite MXNet arrays with those of process 0; all processes use the same names."""
 
     def average(self, arrays: Mapping[str, Any]) -> None:
-        """Overwrite MXNet arrays, by the same names everywhere, with their mean."""
+        """Overwrite MXNet arrays with their mean; all processes use the same names."""
 
     def make_trainer(self, parameters: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
-        """A Gluon trainer with SGD that adds the gradients of all processes up."""
+        """A Gluon trainer with SGD that sums the gradients of all processes."""
 
     def guard(self) -> AbstractContextManager[None]:
         """Within this block the end of another process is a TeamLost error of one line."""
@@ -60,15 +60,15 @@ class Alone:
         return rows
 
     def copy_from_leader(self, arrays: Mapping[str, Any]) -> None:
-        """Nothing: this is the leader."""
+        """Leave the arrays as they are: this is the leader."""
 
     def average(self, arrays: Mapping[str, Any]) -> None:
-        """Nothing: one is its own mean."""
+        """Leave the arrays as they are: they are their own mean."""
 
     def make_trainer(self, parameters: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
         """Gluon's own trainer over the devices of this process.
 
-        Updating outside of the kvstore keeps the momentum in reach, and AMP needs it too.
+        It updates outside of the kvstore: only then can the momentum be read, and AMP needs it.
         """
         return mx.gluon.Trainer(
             list(parameters.values()),
@@ -79,7 +79,7 @@ class Alone:
         )
 
     def guard(self) -> AbstractContextManager[None]:
-        """Nothing: there is no other process."""
+        """An empty context: there is no other process."""
         return nullcontext()
 
 

@@ -128,7 +128,9 @@ def test_gradients_are_wrong_without_the_guard_and_right_with_it():
 
 def test_a_cpu_without_bfloat16_is_told(monkeypatch):
     monkeypatch.setattr(precision, "cpu_flags", lambda: frozenset({"avx512f", "amx_int8"}))
-    with pytest.raises(EnvironmentProblem, match="--amp needs a GPU, or a CPU with bfloat16 .AVX"):
+    with pytest.raises(
+        EnvironmentProblem, match="mixed precision needs a GPU, or a CPU with bfloat16 .AVX"
+    ):
         precision.low_precision(mx.cpu())
     assert precision.low_precision(mx.gpu(0)) == "float16"
 

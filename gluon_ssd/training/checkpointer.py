@@ -1,0 +1,117 @@
+"""What a run keeps: checkpoints and weights, none of which holds a NaN or an infinity."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import numpy as np
+
+from gluon_ssd.errors import DivergedError
+from gluon_ssd.training.checkpoint import (
+    first_non_finite,
+    network_arrays,
+    plain_json,
+    run_arrays,
+    save_checkpoint,
+    statistics,
+)
+from gluon_ssd.training.learning_rate import EpochClock
+from gluon_ssd.training.loop import Learner, diverged
+from gluon_ssd.training.plan import Evaluation, Hooks, Plan
+from gluon_ssd.training.resume import State, shown_score
+from gluon_ssd.training.run_files import RunFiles, add_best
+
+
+class Checkpointer:
+    """Writes checkpoints and weights, on the leading process; every process must call it.
+
+    Args:
+        learner: whose network and optimiser are saved.
+        plan, hooks: what the run is told.
+        files: names of the outputs.
+        clock: the steps of the whole run.
+    """
+
+    def __init__(
+        self, learner: Learner, plan: Plan, hooks: Hooks, files: RunFiles, clock: EpochClock
+    ) -> None:
+        self._learner, self._plan, self._hooks = learner, plan, hooks
+        self._files, self._clock = files, clock
+        self._leads = learner.team.rank == 0
+        self._saved_s = time.monotonic()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the time between two checkpoints is over; False on all but the leader."""
+        interval_s = self._plan.checkpoint_interval_s
+        over = interval_s and time.monotonic() - self._saved_s >= interval_s
+        return self._leads and bool(over)
+
+    def save(self, state: State) -> float:
+        """Write a checkpoint of a state; returns the seconds that it took.
+
+        Raises:
+            DivergedError: a number is not finite, on any process; nothing is written.
+            EnvironmentProblem: the file cannot be written.
+        """
+        started_s = time.perf_counter()
+        self._learner.team.average(statistics(self._learner.network))
+        arrays = run_arrays(self._learner.network, self._learner.optimizer)
+        self._check_finite(arrays, state)
+        self._saved_s = time.monotonic()
+        if self._leads:
+            facts = {
+                **state.facts(),
+                "step": self._clock.step(*state.position),
+                "num_updates": self._learner.optimizer.num_updates,
+                "options": plain_json(self._plan.options),
+                "network": plain_json(self._plan.network),
+                "amp": self._learner.precision.state(),
+            }
+            save_checkpoint(self._files.checkpoint, arrays, facts)
+        return time.perf_counter() - started_s
+
+    def check_weights(self, state: State) -> None:
+        """Wait for the last update, and make the batch statistics those of the whole team.
+
+        Raises:
+            DivergedError: a number is not finite, on any process.
+        """
+        self._learner.team.average(statistics(self._learner.network))
+        self._check_finite(network_arrays(self._learner.network), state)
+
+    def _check_finite(self, arrays: Mapping[str, np.ndarray], state: State) -> None:
+        broken = first_non_finite(arrays)
+        if not self._learner.team.total(np.array([broken is not None]))[0]:
+            return
+        what = broken or "a weight of another process"
+        if state.last_step is None:
+            raise DivergedError(f"{what} is not finite in the weights that were loaded")
+        raise diverged(
+            f"{what} is not finite after",
+            state.last_step,
+            state.epoch,
+            self._hooks.image_names,
+            self._learner.team,
+        )
+
+    def keep_weights(self, epoch: int, evaluation: Evaluation | None, improved: bool) -> None:
+        """Write the weights of an epoch where it is the best, and where the plan keeps them."""
+        if not self._leads:
+            return
+        shown = 0.0 if evaluation is None else shown_score(evaluation)
+        if improved:
+            self._hooks.save_weights(str(self._files.best_weights))
+            add_best(self._files.best_log, epoch, shown)
+        if self._plan.saves(epoch):
+            self._hooks.save_weights(str(self._files.periodic_weights(epoch, shown)))
+
+    def outlook(self) -> str:
+        """What is left after a divergence, for its message."""
+        broken = first_non_finite(network_arrays(self._learner.network))
+        weights = f"{broken} is not finite" if broken else "no weight is NaN or infinite"
+        kept = "there is no checkpoint yet"
+        if self._files.checkpoint.exists():
+            kept = f"the last good checkpoint is {self._files.checkpoint}"
+        return f"{weights}; {kept}"

@@ -1,0 +1,160 @@
+"""What a run tells about itself: log lines, journal, progress bar and curves."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from gluon_ssd.system.progress import progress_bar
+from gluon_ssd.training.checkpoint import is_checkpoint, plain_json
+from gluon_ssd.training.journal import Journal, Position, last_run, read_journal
+from gluon_ssd.training.learning_rate import EpochClock
+from gluon_ssd.training.loop import Learner, Step, losses_text
+from gluon_ssd.training.meters import Meter
+from gluon_ssd.training.plan import Evaluation, Hooks, Plan
+from gluon_ssd.training.resume import State
+from gluon_ssd.training.run_files import RunFiles
+
+_logger = logging.getLogger(__name__)
+
+
+class Reporter:
+    """Reports on a run; a context that holds its journal and progress bar open.
+
+    The leading process alone has a journal, a bar and curves. Every process logs; whoever starts
+    the others decides what becomes of their lines.
+
+    Args:
+        learner: its team and precision are asked.
+        plan, hooks: what the run is told.
+        files: names of the outputs.
+        clock: the steps of the whole run.
+        start: the next batch, where the run starts.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        plan: Plan,
+        hooks: Hooks,
+        files: RunFiles,
+        clock: EpochClock,
+        start: Position,
+    ) -> None:
+        self._learner, self._plan, self._hooks = learner, plan, hooks
+        self._files, self._clock, self._start = files, clock, start
+        self._journal: Journal | None = None
+        self._bar: Any = None
+        self._rate = plan.schedule.base
+        self._interval = Meter()
+
+    def __enter__(self) -> Reporter:
+        """Open the outputs. Raises EnvironmentProblem when the journal cannot be written."""
+        self._started_s = time.monotonic()
+        if self._learner.team.rank == 0:
+            resume = self._plan.resume
+            continued = bool(resume) and is_checkpoint(resume)
+            self._journal = Journal(
+                self._files.journal, resume_at=self._start if continued else None
+            )
+            self.event(
+                "resume" if continued else "start",
+                self._start,
+                options=plain_json(self._plan.options),
+                file=resume or None,
+            )
+            self._bar = progress_bar(
+                total=self._clock.total_steps,  # of the whole run, as the time left that it shows
+                initial=self._clock.step(*self._start),
+                unit="batch",
+                description="train",
+            )
+        _logger.info("Start training from [Epoch %d]", self._start[0])
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        if self._journal is not None:
+            self._journal.close()
+
+    def event(self, name: str, at: Position, **fields: Any) -> None:
+        """Write a line of the journal, on the process that has one."""
+        if self._journal is not None:
+            self._journal.write(name, at, **fields)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Log the learning rate when it is another than before."""
+        rate = self._clock.rate(self._plan.schedule, self._clock.step(epoch))
+        if rate != self._rate:
+            _logger.info("[Epoch %d] Set learning rate to %s", epoch, rate)
+            self._rate = rate
+        self._interval = Meter()
+
+    def step(self, step: Step, state: State) -> None:
+        """Count a step, and log at the end of an interval; `state` has counted the step."""
+        self._interval.add(step)
+        if self._bar is not None:
+            self._bar.update()
+        if not self._plan.log_interval or state.batch % self._plan.log_interval:
+            return
+        _logger.info(
+            "[Epoch %d][Batch %d], Speed: %.3f samples/sec, %s",
+            state.epoch,
+            step.batch,
+            self._interval.speed()["samples_per_s"],
+            losses_text(state.meter.means()),
+        )
+        self._measured("interval", state.position, step.rate, self._interval)
+        self._interval = Meter()
+
+    def end_epoch(self, epoch: int, meter: Meter) -> None:
+        """Log the losses of a whole epoch."""
+        losses = losses_text(meter.means())
+        _logger.info("[Epoch %d] Training cost: %.3f, %s", epoch, meter.speed()["seconds"], losses)
+        after = (epoch + 1, 0)
+        rate = self._clock.rate(self._plan.schedule, max(0, self._clock.step(*after) - 1))
+        self._measured("epoch", after, rate, meter, epoch=epoch)
+
+    def _measured(self, name: str, at: Position, rate: float, meter: Meter, **fields: Any) -> None:
+        """Write what a meter holds to the journal."""
+        step, losses = self._clock.step(*at), meter.means()
+        self.event(
+            name,
+            at,
+            **fields,
+            step=step,
+            lr=rate,
+            remaining_s=self._remaining_s(step),
+            losses=list(losses),
+            **losses,
+            **meter.speed(),
+            **self._learner.precision.facts(),
+        )
+
+    def _remaining_s(self, step: int) -> float | None:
+        """Seconds to the end of the run at the pace so far, validations included."""
+        done = step - self._clock.step(*self._start)
+        if done <= 0:
+            return None
+        pace_s = (time.monotonic() - self._started_s) / done
+        return round(pace_s * (self._clock.total_steps - step), 1)
+
+    def validation(self, epoch: int, evaluation: Evaluation, seconds: float) -> None:
+        """Log the scores after an epoch, in the legacy form."""
+        lines = "\n".join(f"{name}={value}" for name, value in evaluation.lines)
+        _logger.info("[Epoch %d] Validation: \n%s", epoch, lines)
+        self.event(
+            "validation",
+            (epoch + 1, 0),
+            epoch=epoch,
+            score=evaluation.score,
+            values={name.strip(): value for name, value in evaluation.lines},
+            seconds=round(seconds, 3),
+        )
+
+    def draw_curves(self) -> None:
+        """Draw the journal of this run anew, on the process that has one."""
+        if self._journal is not None and self._hooks.draw_curves is not None:
+            self._hooks.draw_curves(last_run(read_journal(self._files.journal)), self._files.curves)
