@@ -11,7 +11,6 @@ import os
 
 import numpy as np
 import pytest
-from gluon_ssd.deploy.runtime import load_detector
 
 from gluon_ssd.commands.wiring.data import augmentation
 from gluon_ssd.compat import mx

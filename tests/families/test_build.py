@@ -69,7 +69,13 @@ def gluoncv_network(name: str, **options):
 
 @pytest.mark.parametrize("name", FP32_NAMES)
 def test_network_keeps_the_contract(name):
-    assert_is_network(built(name))
+    network = built(name)
+    assert_is_network(network)
+    height, width = network.input_size_hw
+    anchors = network.anchors()
+    # The last anchor is in the middle; first-level centres reach the far border within a cell.
+    np.testing.assert_allclose(anchors[-1, :2], (width / 2, height / 2), rtol=0.01)
+    assert anchors[:, :2].max() > width - 2 * network.spec.steps[0]
 
 
 @pytest.mark.parametrize("name", [name for name in FP32_NAMES if name not in OURS])

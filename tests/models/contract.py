@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.families.zoo.network import SsdNetwork
 from gluon_ssd.models.first_weights import complete_shapes, quiet_symbol_blocks
+from gluon_ssd.models.interface import Network, parameters_of
 
 
-def assert_is_network(network: SsdNetwork) -> None:
+def assert_is_network(network: Network) -> None:
     """Check attributes, output shapes by inference (nothing is computed) and anchors."""
     height, width = network.input_size_hw
     num_classes = len(network.classes)
@@ -19,22 +19,25 @@ def assert_is_network(network: SsdNetwork) -> None:
     anchors = network.anchors()
     assert anchors.dtype == np.float32
     assert anchors.shape == (network.num_anchors(), 4)
-    # Centres on the image, where a map's last cell may stick out a little; the last anchor's in
-    # its middle; sizes above zero.
+    # Centres on the image, where a map's last cell may stick out a little; sizes above zero.
     assert (anchors[:, :2] > 0).all()
     assert (anchors[:, :2] < (1.03 * width, 1.03 * height)).all()
-    np.testing.assert_allclose(anchors[-1, :2], (width / 2, height / 2), rtol=0.01)
     assert (anchors[:, 2:] > 0).all()
-    # First-level centres reach the far border to within a cell.
-    assert anchors[:, :2].max() > width - 2 * network.spec.steps[0]
     with quiet_symbol_blocks():
         outputs = mx.sym.Group(list(network(mx.sym.var("data"))))
     _, shapes, _ = outputs.infer_shape(data=(2, 3, height, width))
     assert shapes == [
-        (2, len(anchors), num_classes + 1),
+        (2, len(anchors), num_classes + network.spec.decoding.has_background),
         (2, len(anchors), 4),
         (1, len(anchors), 4),
     ]
     complete_shapes(network)
-    for name, parameter in network._collect_params_with_prefix().items():
+    heads, spec = network.class_heads(), network.spec
+    rows = num_classes + spec.decoding.has_background
+    assert heads
+    assert {n: parameters_of(network)[n].shape[0] for n in heads} == {
+        n: shapes * rows for n, shapes in heads.items()
+    }
+    assert set(network.anchor_constants()) <= parameters_of(network).keys()
+    for name, parameter in parameters_of(network).items():
         assert all(side > 0 for side in parameter.shape), name
