@@ -21,6 +21,19 @@ PLACES = {
     ),
     "flags of the CPU": (r"cpuinfo", "gluon_ssd/system/cpu.py"),
     "the CPU's share of a container": (r"cpu\.max|cfs_quota", "gluon_ssd/system/cpu.py"),
+    "defaults of suppression": (
+        r"nms_thresh\b[^\n]*= *0\.\d|nms_topk\b[^\n]*= *\d{3}|post_nms\b[^\n]*= *\d{3}|\(0\.45,",
+        "gluon_ssd/detection/decoding.py",
+    ),
+    "stds of coded boxes": (r"0\.1, 0\.1, 0\.2, 0\.2", "gluon_ssd/detection/decoding.py"),
+    "mean and deviation of images": (
+        r"0\.485|0\.456|0\.229|123\.68|58\.39",
+        "gluon_ssd/detection/normalization.py",
+    ),
+    "images that entropy calibration needs": (
+        r"ENTROPY_IMAGES\b *(:\s*int)? *=|KL_IMAGES\b *=",
+        "gluon_ssd/deploy/int8_modes.py",
+    ),
     "default handlers of crashes": (r"SIG_DFL", "gluon_ssd/system/processes.py"),
 }
 
