@@ -1,4 +1,4 @@
-"""The only place that makes ``import mxnet`` work beside a newer NumPy.
+"""Import MXNet so that it works beside a newer NumPy. Everything else takes `mx` from here.
 
 MXNet 1.9.1 reads the aliases ``numpy.bool`` and its siblings, which NumPy 1.24 removed
 (github.com/apache/mxnet/issues/21165). They are put back before MXNet is imported.

@@ -58,7 +58,7 @@ class ModelError(SsdError):
 
 
 class EnvironmentProblem(SsdError):
-    """The machine stands in the way: a missing package, no permission, a full disk."""
+    """The machine does not allow it: a missing package, no permission, a full disk."""
 
 
 class DivergedError(SsdError):

@@ -1,4 +1,4 @@
-"""Log lines on the terminal that do not tear a progress bar apart."""
+"""Log lines on the terminal, written above the progress bars."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def console_log(level: int = logging.INFO) -> Iterator[logging.Logger]:
     logger = logging.getLogger(PACKAGE_LOGGER)
     handler = _BesideProgressBars()
     handler.setFormatter(logging.Formatter("%(message)s"))
-    handler.setLevel(level)  # whatever else turns the logger up meanwhile
+    handler.setLevel(level)  # even where something else lowers the logger's level meanwhile
     before = logger.level
     logger.addHandler(handler)
     logger.setLevel(level)

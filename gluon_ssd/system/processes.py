@@ -143,9 +143,11 @@ def end_with_parent(end: Callable[[], object] | None = None) -> None:
 
 def _end(descriptor: int, end: Callable[[], object] | None) -> None:
     os.read(descriptor, 1)  # returns when the other end is closed
-    if end is not None:
-        end()
-    os._exit(128 + signal.SIGTERM)
+    try:
+        if end is not None:
+            end()
+    finally:
+        os._exit(128 + signal.SIGTERM)
 
 
 def restore_crash_signals() -> None:

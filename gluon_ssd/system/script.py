@@ -1,6 +1,6 @@
-"""How every script runs: errors as one line, exit codes, signals, a terminal that was closed.
+"""Run the body of a script: errors as one line, exit codes, signals, a terminal that was closed.
 
-Standard library only, as gluon_ssd.options.declare is.
+Standard library only.
 """
 
 from __future__ import annotations
@@ -32,14 +32,8 @@ def flag_of(setting: str) -> str:
     return "--" + (setting if setting in _WITH_UNDERSCORES else setting.replace("_", "-"))
 
 
-def error_line(error: SsdError) -> str:
-    """The line about an error, with the flags that the user could change in brackets."""
-    flags = ", ".join(map(flag_of, error.settings))
-    return f"error: {error} ({flags})" if flags else f"error: {error}"
-
-
 def _say(line: str) -> None:
-    """A line on stderr; without one where its terminal was closed."""
+    """Write a line on stderr; where its terminal was closed, nothing."""
     try:
         print(line, file=sys.stderr, flush=True)
     except OSError as error:
@@ -48,7 +42,7 @@ def _say(line: str) -> None:
 
 
 def _leave_closed_terminal() -> None:
-    """Let go of what a closed terminal did not take: Python would exit with code 120 for it."""
+    """Drop what a closed terminal did not take: Python would exit with code 120 for it."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if not stream.closed:
@@ -63,7 +57,7 @@ def _leave_closed_terminal() -> None:
 def run_main(main: Callable[[], int]) -> int:
     """Run a script's body; a user error becomes one line on stderr and its exit code.
 
-    The line ends with the flags of the error's settings.
+    The line ends with the flags of the error's settings, in brackets.
 
     SIGTERM and SIGHUP end it as Ctrl-C does, by an error, so that temporary files and child
     processes go.
@@ -72,7 +66,8 @@ def run_main(main: Callable[[], int]) -> int:
         with handling(not_ignored(_ENDING), _end):
             return main()
     except SsdError as error:
-        _say(error_line(error))
+        flags = ", ".join(map(flag_of, error.settings))
+        _say(f"error: {error} ({flags})" if flags else f"error: {error}")
         return error.exit_code
     except KeyboardInterrupt:
         _say("error: interrupted")

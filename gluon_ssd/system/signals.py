@@ -1,4 +1,4 @@
-"""Leave in good order when the user or the machine asks for it."""
+"""Stop in good order when a signal asks for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import FrameType
 
 from gluon_ssd.errors import Interrupted
 
-# Launchers and shells often deliver a signal twice; only one that comes later shows impatience.
+# Launchers and shells often deliver a signal twice; a repetition counts only when it comes later.
 _REPEAT_S = 2.0
 
 # Ctrl-C, a machine that is shut down or a scheduler's limit, a terminal that was closed.

@@ -105,7 +105,7 @@ class Loader(EpochByEpoch):
         """The batches of one epoch, from `start_batch` on; only one epoch runs at a time.
 
         Raises (while iterating):
-            DataError: an image cannot be used, or a worker died or hangs; naming the file.
+            DataError: an image cannot be used, or a worker ended or hangs; naming the file.
             EnvironmentProblem: there is not enough memory for the workers' batches.
         """
         turn = self._begin()

@@ -1,4 +1,4 @@
-"""What every loader has in common: one epoch runs at a time, and `close` ends it."""
+"""The part that all loaders share: one epoch runs at a time, and `close` ends it."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class WorkerPool:
             try:
                 connection.send_bytes(payload)
             except (BrokenPipeError, ConnectionResetError):
-                self._fail_dead(worker)
+                self._raise_ended(worker)
 
     def _start(self, worker: int, memory_fd: int) -> None:
         ours, theirs = Pipe()
@@ -113,8 +113,8 @@ class WorkerPool:
         """Wait for at least one finished task; the tickets of those that came.
 
         Raises:
-            SsdError: of the kind a worker met, naming the file.
-            DataError: a worker died, or hangs; naming the file it was at.
+            SsdError: the error that a worker met, naming the file.
+            DataError: a worker ended or hangs; naming the file that it was reading.
         """
         while not (ready := wait(self._connections, _POLL_S)):
             self._check_clock()
@@ -124,7 +124,7 @@ class WorkerPool:
             try:
                 ticket, row, used, problem = connection.recv()
             except (EOFError, ConnectionResetError):
-                self._fail_dead(self._connections.index(connection))
+                self._raise_ended(self._connections.index(connection))
             if problem is not None:
                 self.close()
                 raise from_message(problem)
@@ -162,7 +162,7 @@ class WorkerPool:
                     settings=("num_workers",),
                 )
 
-    def _fail_dead(self, worker: int) -> None:
+    def _raise_ended(self, worker: int) -> None:
         subject = self._subject(int(self._status[worker, 0]))
         try:
             code = self._children[worker].process.wait(timeout=5)
