@@ -112,7 +112,7 @@ class ExitSection:
 
 @dataclass(frozen=True)
 class StrategySection:
-    """How the search goes about."""
+    """How to search, and where the history goes."""
 
     name: str = option("basic", "strategy of the tuner: " + ", ".join(STRATEGIES))
     objective: str = option(

@@ -1,4 +1,4 @@
-"""What a search says: one line a trial, and the end with its table and picture."""
+"""The lines that a search prints: one a trial, and at the end a table; draws a picture too."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Narrator:
         self._seconds: list[float] = []
 
     def __call__(self, trial: Trial, best: Trial | None) -> None:
-        """Say what a trial found; `best` is the best one so far."""
+        """Log what a trial found; `best` is the best one so far."""
         measured = trial.measured
         if trial.key == BASELINE and measured is not None:
             _log.info(
@@ -58,7 +58,7 @@ class Narrator:
         )
 
     def _remaining(self, number: int) -> str:
-        """The longest it may still take; strategies do not tell how much they want to try."""
+        """An upper limit of the time left: a strategy does not say how many models it will try."""
         left = max(0, self._settings.max_trials - number)
         seconds = left * sum(self._seconds) / len(self._seconds)
         if self._settings.timeout_s:

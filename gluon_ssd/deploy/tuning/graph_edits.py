@@ -32,8 +32,8 @@ def _types(node: Node) -> set[str]:
 def on_one_grid(graph: Graph, params: Params) -> Params:
     """Round the weights of every int8 operator to 127 steps that all its channels share.
 
-    oneDNN's convolutions always scale each output channel by itself; so rounded, the weights have
-    the accuracy of one scale for the whole tensor all the same.
+    oneDNN's convolutions always scale each output channel by itself. Weights that were rounded
+    here first have the accuracy of one scale for the whole tensor all the same.
 
     Args:
         graph: quantised; not changed.
@@ -71,7 +71,7 @@ def in_bfloat16(graph: Graph, names: Collection[str]) -> Graph:
                 for source in node.inputs
             ]
             back = cast(f"{node.name}_fp32", "float32", (node, 0))
-            back.inputs = []  # else it would be taken for a user of the node, and read itself
+            back.inputs = []  # until the node is replaced; else this would read its own output
             changed.replace((node, 0), (back, 0))
             back.inputs = [(node, 0)]
     return changed

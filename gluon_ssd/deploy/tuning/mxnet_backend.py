@@ -22,7 +22,14 @@ from gluon_ssd.deploy.mxnet.files import exported_files, last_line
 from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, join_halves
 from gluon_ssd.deploy.mxnet.int8.quantize_graph import layer_names, with_onednn
 from gluon_ssd.deploy.mxnet.model import DeployedModel, load_deployed
-from gluon_ssd.deploy.tuning.backend import Check, OperatorNames, TrialFailed, TryOut
+from gluon_ssd.deploy.tuning.backend import (
+    Backend,
+    BuiltModel,
+    Check,
+    OperatorNames,
+    TrialFailed,
+    TryOut,
+)
 from gluon_ssd.deploy.tuning.calibration_loader import CalibrationLoader
 from gluon_ssd.deploy.tuning.footprint import measure_footprint
 from gluon_ssd.deploy.tuning.graph_edits import (
@@ -65,8 +72,8 @@ def mxnet_backend(
     measures: Measures,
     *,
     workspace: Path,
-) -> Iterator[MxnetBackend]:
-    """Open the backend of one detector; its models in work are in a folder beside the result.
+) -> Iterator[Backend]:
+    """Open the MXNet backend of one detector; models in work are in a folder beside the result.
 
     Args:
         prepared: the fp32 detector.
@@ -89,7 +96,7 @@ def mxnet_backend(
         ):
             loader = CalibrationLoader(images, settings.batch_size)
             quantiser = Quantiser(prepared.network, prepared.params, loader, settings)
-            yield MxnetBackend(
+            yield _Backend(
                 prepared, prefix_out, f"{folder}/candidate", quantiser, measures, workspace
             )
     except OSError as error:
@@ -105,8 +112,8 @@ def _failure_of_one() -> Iterator[None]:
         raise TrialFailed(last_line(error)) from error
 
 
-class MxnetBackend:
-    """A `Backend`; see `mxnet_backend` for its arguments."""
+class _Backend:
+    """What `mxnet_backend` opens; the methods are those of `Backend`."""
 
     def __init__(
         self,
@@ -120,14 +127,14 @@ class MxnetBackend:
         self.name = prepared.prefix
         self.operators = quantiser.operators
         self.measures = measures
+        self.prefix_out = prefix_out
+        self.input_size_hw = prepared.input_size_hw
         self._prepared = prepared
-        self._prefix_out = prefix_out
         self._candidate = candidate
         self._quantiser = quantiser
         self._workspace = workspace
 
     def propose(self, try_out: TryOut, check: Check) -> None:
-        """Try out what the library's strategy proposes."""
         self._quantiser.loader.check = check
         try:
             run_strategy(self._quantiser, try_out, self._workspace)
@@ -136,82 +143,60 @@ class MxnetBackend:
                 f"the search cannot go on: {last_line(error)}; see {self._workspace / LOG}"
             ) from error
 
-    def fp32(self) -> MxnetModel:
-        """The detector as it was given."""
+    def fp32(self) -> BuiltModel:
         network, params = self._prepared.network, self._prepared.params
-        return MxnetModel(self, self.name, weight_bytes(network, params))
+        return _Model(self, self.name, weight_bytes(network, params))
 
-    def build(self, choice: Choice) -> MxnetModel:
-        """Write the candidate: a quantised network with the decoding behind it."""
+    def build(self, choice: Choice) -> BuiltModel:
         with _failure_of_one():
             network, params = self._quantiser.network(choice)
             if not self._quantiser.settings.per_channel:
                 params = on_one_grid(network, params)
             network = in_bfloat16(network, choice.names("bf16"))
             whole = replace(self._prepared, params={**self._prepared.params, **params})
-            graph, used = join_halves(network, whole)
+            graph, used = join_halves(network, whole)  # the decoding comes behind the network
             write_pair(graph, used, self._candidate, self._prepared.saved)
-        return MxnetModel(self, self._candidate, weight_bytes(network, params))
-
-    def keep(self, prefix: str) -> str:
-        """Give the files of a prefix the name of the result."""
-        pairs = zip(exported_files(prefix), exported_files(self._prefix_out), strict=True)
-        for source, end in pairs:
-            os.replace(source, end)
-        return sha1_of(exported_files(self._prefix_out)[0])
+        return _Model(self, self._candidate, weight_bytes(network, params))
 
     def kept(self) -> str | None:
-        """SHA-1 of the symbol file; None while one of the two files is missing."""
-        files = exported_files(self._prefix_out)
+        files = exported_files(self.prefix_out)
         return sha1_of(files[0]) if all(path.is_file() for path in files) else None
-
-    def load(self, prefix: str) -> DeployedModel:
-        """Read a pair of files for running."""
-        with _failure_of_one():
-            return load_deployed(prefix, input_size_hw=self._prepared.input_size_hw)
 
     @cached_property
     def reference(self) -> DeployedModel:
         """The fp32 model that others are timed beside."""
-        return self.load(self.name)
-
-    def footprint_mib(self, prefix: str) -> float:
-        """Memory of a process that runs a pair of files."""
-        return measure_footprint(prefix, self._prepared.input_size_hw)
+        return load_deployed(self.name, input_size_hw=self.input_size_hw)
 
 
-class MxnetModel:
-    """A `BuiltModel`: the pair of files of a prefix, read when it is first run."""
+class _Model:
+    """The pair of files of a prefix, read when it is first run; a `BuiltModel`."""
 
-    def __init__(self, backend: MxnetBackend, prefix: str, num_bytes: int) -> None:
-        self._backend = backend
-        self._prefix = prefix
-        self._num_bytes = num_bytes
+    def __init__(self, backend: _Backend, prefix: str, num_bytes: int) -> None:
+        self._backend, self._prefix, self._num_bytes = backend, prefix, num_bytes
 
     @cached_property
     def _deployed(self) -> DeployedModel:
-        is_fp32 = self._prefix == self._backend.name
-        return self._backend.reference if is_fp32 else self._backend.load(self._prefix)
+        if self._prefix == self._backend.name:
+            return self._backend.reference
+        return load_deployed(self._prefix, input_size_hw=self._backend.input_size_hw)
 
     def accuracy(self) -> float:
-        """Score of the evaluation images, a fraction."""
         with _failure_of_one():
             return self._backend.measures.score(self._deployed)
 
     def times_ms(self) -> tuple[float, float]:
-        """Median times of one image: this model's, and the fp32 model's in turns with it."""
         with _failure_of_one():
             fp32_ms, own_ms = self._backend.measures.clock(self._backend.reference, self._deployed)
         return own_ms, fp32_ms
 
     def weights_mib(self) -> float:
-        """Size of the weights as the operators hold them."""
         return self._num_bytes / 2**20
 
     def footprint_mib(self) -> float:
-        """Memory of a process that runs the files."""
-        return self._backend.footprint_mib(self._prefix)
+        return measure_footprint(self._prefix, self._backend.input_size_hw)
 
     def keep(self) -> str:
-        """Move the files to the result; returns the SHA-1 of the symbol file."""
-        return self._backend.keep(self._prefix)
+        ends = exported_files(self._backend.prefix_out)
+        for source, end in zip(exported_files(self._prefix), ends, strict=True):
+            os.replace(source, end)
+        return sha1_of(ends[0])

@@ -48,7 +48,8 @@ LOG = "library.log"
 def require_library() -> None:
     """Raise EnvironmentProblem when the extra is missing."""
     try:
-        with _without_warnings():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             import neural_compressor.strategy  # noqa: F401
     except ImportError as error:
         raise EnvironmentProblem(
@@ -58,15 +59,8 @@ def require_library() -> None:
 
 
 @contextmanager
-def _without_warnings() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-@contextmanager
 def library_log(path: Path) -> Iterator[None]:
-    """Let the library write into a file what it would write on the terminal.
+    """Send to a file what the library would write on the terminal.
 
     Raises:
         EnvironmentProblem: the file cannot be written.
@@ -178,7 +172,7 @@ class Quantiser:
         try:
             return self._adaptor.quantize(recipe, self.model, self.loader)
         finally:
-            end_own_team()  # kl reads the values of every layer; the trial is timed after it
+            end_own_team()  # else the threads of the kl calibration slow the timing after it
 
     def inspect_tensor(self, model: Any, loader: Any, *args: Any, **kwargs: Any) -> Any:
         """Values inside a model; a stand-in's is made for it."""
@@ -318,8 +312,8 @@ def _strategy(settings: SearchSettings, quantiser: Quantiser) -> Any:
 
 
 def _objective(name: str, cost: Callable[[], float]) -> Any:
-    """What the library compares trials by: what was measured, in place of the clock it would set
-    to the whole evaluation."""
+    """What the library compares trials by: the measured cost. Its own objective would time the
+    whole evaluation."""
     from neural_compressor.objective import Objective
 
     class Measured(Objective):

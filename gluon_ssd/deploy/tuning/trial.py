@@ -14,10 +14,10 @@ BASELINE = "fp32"
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """How the search goes about.
+    """What to search for, and how.
 
     Attributes:
-        strategy: of the library: basic, mse, mse_v2, bayesian or exhaustive.
+        strategy: basic, mse, mse_v2, bayesian or exhaustive.
         sampling_sizes: numbers of calibration images to try.
         algorithms: of "minmax" and "kl", those to try.
         per_channel: a scale of its own for every output channel of a convolution.
@@ -98,7 +98,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one model was found to be.
+    """What was measured of one model.
 
     Attributes:
         accuracy: score of the data set, a fraction.
