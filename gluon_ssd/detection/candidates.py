@@ -55,17 +55,16 @@ def most_ranks(score_thresh: float) -> int:
 
 
 def run_length(num_anchors: int, num_classes: int, count: int) -> int:
-    """Anchors per run: the cheapest divisor of their number that leaves at least `count` runs."""
-    fitting = [
-        length
-        for length in range(1, _LONGEST_RUN + 1)
-        if num_anchors % length == 0 and num_anchors // length * num_classes >= count
-    ]
+    """Anchors per run: the cheapest divisor of their number.
+
+    A member of a chosen run costs more than a run, so at least `count` runs are left.
+    """
 
     def cost(length: int) -> float:
         return num_anchors * num_classes / length + _MEMBER_COST * count * length
 
-    return min(fitting, key=cost, default=1)
+    lengths = range(1, _LONGEST_RUN + 1)
+    return min((length for length in lengths if num_anchors % length == 0), key=cost)
 
 
 def select_best(

@@ -124,6 +124,14 @@ def test_a_floor_is_reached_by_an_equal_overlap() -> None:
     assert crop_of(half, (9, 0, 5, 5)) == WINDOWS[0]
 
 
+@pytest.mark.parametrize(
+    ("left", "window"), [(35, WINDOWS[1]), (36, WINDOWS[2])], ids=["half", "less than half"]
+)
+def test_overlaps_are_relative_to_both_areas(left: int, window: tuple[int, ...]) -> None:
+    # The right part of window 1; with windows 0 and 2 the IoU is less than 1/2.
+    assert crop_of(boxes_of((left, 10, 60, 110)), (9, 0, 5, 5)) == window
+
+
 def test_a_window_without_success_is_no_candidate() -> None:
     # No window reaches a quarter of it, so there are two candidates and two draws that count.
     small = boxes_of((45, 45, 55, 55))
