@@ -97,6 +97,56 @@ def test_the_import_table_has_no_cycle():
     assert placed == rules.MAY_IMPORT.keys()
 
 
+def test_no_files_import_one_another_in_a_circle():
+    files = {_dotted(path): path for path in modules()}
+    waiting = {
+        name: {
+            other
+            for _, imported in rules.imported_modules(parse(path), _package_of(path))
+            if (other := _file_of(imported, files)) not in ("", name)
+        }
+        for name, path in files.items()
+    }
+    while ready := {name for name, others in waiting.items() if not others & waiting.keys()}:
+        waiting = {name: others for name, others in waiting.items() if name not in ready}
+    assert not waiting
+
+
+def _package_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).parent.parts)
+
+
+def _file_of(imported: str, files: dict[str, Path]) -> str:
+    """The file that an imported name is of: itself, or what it is a name in."""
+    return next((n for n in (imported, imported.rpartition(".")[0]) if n in files), "")
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *sorted(PLAIN),
+        "deploy.runtime",
+        "evaluation.coco_map",
+        "evaluation.voc_map",
+        "evaluation.predict",
+        "detection.matching",
+        "families.zoo.spec",
+        "deploy.tuning.search",
+    ],
+)
+def test_what_says_what_there_is_needs_no_framework(unit: str):
+    names = [_dotted(path) for path in modules() if _dotted(path).startswith(f"{PACKAGE}.{unit}")]
+    names = [n for n in names if f"{n}.".startswith(f"{PACKAGE}.{unit}.")]
+    code = (
+        "import importlib, sys\n"
+        "absent = ('mxnet', 'gluoncv', 'cv2', 'onnxruntime', 'openvino', 'neural_compressor')\n"
+        "sys.modules.update(dict.fromkeys(absent))\n"
+        f"for name in {names}: importlib.import_module(name)"
+    )
+    run = _run("-c", code)
+    assert names and run.returncode == 0, run.stderr
+
+
 def test_importing_the_package_and_the_data_side_loads_no_framework():
     light = {"", *PLAIN, "system", "detection", "data", "doctor"}
     names = [_dotted(path) for path in modules() if unit_of(path) in light]
