@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {*_LOW, "detection.mxnet", "compat", "models"},
     "evaluation": _LOW,
     "deploy": {*_MODEL, "models.spec", "families", "families.catalog", "deploy.int8_modes"},
-    "report": {*_LOW, "compat"},
+    "report": _LOW,
     "options": {
         "errors",
         "detection",
@@ -92,7 +92,7 @@ MAY_USE: dict[str, set[str]] = {
     "deploy": {"numpy", "neural_compressor"},
     "report": {"numpy", "cv2", "matplotlib"},
     # GluonCV is the other side of a benchmark.
-    "benchmarks": {"numpy", "gluoncv", "matplotlib", "psutil"},
+    "benchmarks": {"numpy", "cv2", "gluoncv", "matplotlib", "psutil"},
     "commands.wiring": {"numpy", "cv2"},
     "commands": {"numpy", "cv2"},
     "developer": {"tests"},

@@ -112,9 +112,9 @@ def test_int8_model_is_benchmarked_with_its_parts(calibrated, data, real):
 
 def test_classes_and_suppression_travel_with_the_int8_model(calibrated):
     model = load_deployed(str(calibrated[1] / NAIVE))
-    assert model.is_quantised
-    assert model.saved.classes == ("cat", "dog")
-    assert model.saved.decoding.post_nms == PER_IMAGE
+    assert model.precision == "int8"
+    assert model.record.classes == ("cat", "dog")
+    assert model.record.decoding.post_nms == PER_IMAGE
 
 
 def test_exported_model_keeps_its_own_name_and_goes_beside_the_script(data, prefix, tmp_path):

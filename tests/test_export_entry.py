@@ -71,7 +71,7 @@ def test_plain_mxnet_runs_the_files(exported):
 
 
 def test_symbol_carries_name_classes_size_and_normalisation(exported):
-    saved = load_deployed(str(exported[0])).saved
+    saved = load_deployed(str(exported[0])).record
     assert (saved.name, saved.classes, saved.input_size_hw) == (NETWORK, CLASSES, (300, 300))
     assert saved.mean == (0.485, 0.456, 0.406)
     assert saved.std == (0.229, 0.224, 0.225)
@@ -119,7 +119,7 @@ def test_suppression_is_baked_in(weights, data, tmp_path):
     deployed = ("--deploy", "--model-prefix", tmp_path / "few")
     _, found = detections(data, "unused", tmp_path, *deployed)
     assert len(found) == 5 * 3
-    saved = load_deployed(str(tmp_path / "few")).saved
+    saved = load_deployed(str(tmp_path / "few")).record
     assert saved.decoding == Decoding(nms_thresh=0.45, nms_topk=400, post_nms=3)
 
 
@@ -128,7 +128,7 @@ def test_earlier_export_is_replaced(weights, tmp_path):
     for name in ("model-symbol.json", "model-0000.params"):
         (tmp_path / name).write_text("earlier")
     assert export(weights, prefix).code == 0
-    assert load_deployed(str(prefix)).saved.classes == CLASSES
+    assert load_deployed(str(prefix)).record.classes == CLASSES
     assert leftovers(tmp_path) == []
 
 
@@ -142,7 +142,7 @@ def test_weights_without_record_need_the_classes_file(weights, tmp_path):
     )
     (tmp_path / "names.txt").write_text("ant\nbee\n")
     assert export(bare, tmp_path / "model", "--classes", tmp_path / "names.txt").code == 0
-    assert load_deployed(str(tmp_path / "model")).saved.classes == ("ant", "bee")
+    assert load_deployed(str(tmp_path / "model")).record.classes == ("ant", "bee")
 
 
 def test_output_is_needed():

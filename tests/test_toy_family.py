@@ -15,6 +15,7 @@ import pytest
 from gluon_ssd.commands.wiring.data import augmentation
 from gluon_ssd.compat import mx
 from gluon_ssd.data.augment.policies import POLICIES
+from gluon_ssd.deploy.runtime import load_detector
 from gluon_ssd.detection.matching import TargetMaker
 from gluon_ssd.families.build import FAMILIES, build_network
 from gluon_ssd.families.catalog import SPECS, find_spec

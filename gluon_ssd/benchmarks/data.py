@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import cv2
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.report.timing import one_thread
+from gluon_ssd.system.threads import compute_threads
 
 MakeSample = Callable[[int], Any]
 """Makes the training sample of one image, from the file on disk to arrays that are ready."""
@@ -35,7 +38,7 @@ def measure_data_pipelines(
     """
     random.seed(0)
     np.random.seed(0)
-    with one_thread():
+    with _one_thread():
         for pipeline in (ours, original):
             pipeline(0)
         times = np.array(
@@ -55,6 +58,20 @@ def measure_data_pipelines(
         "ratio_low": float(ratios.min()),
         "ratio_high": float(ratios.max()),
     }
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep OpenCV and MXNet's operators to one thread: waiting threads spin and burn CPU time."""
+    before = cv2.getNumThreads()
+    set_threads = mx.base._LIB.MXSetNumOMPThreads
+    cv2.setNumThreads(1)
+    mx.base.check_call(set_threads(ctypes.c_int(1)))
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+        mx.base.check_call(set_threads(ctypes.c_int(compute_threads())))
 
 
 def original_pipeline(

@@ -10,12 +10,13 @@ import numpy as np
 
 from gluon_ssd.commands.wiring.models import network_model
 from gluon_ssd.compat import mx
-from gluon_ssd.deploy.mxnet.low_precision import in_low_precision
+from gluon_ssd.deploy.mxnet.compiled import device_of
 from gluon_ssd.families.build import build_network, family_of
 from gluon_ssd.models.first_weights import initialize
 from gluon_ssd.models.interface import Network
 from gluon_ssd.options.benchmarks import AmpBenchmark
-from gluon_ssd.report.timing import Comparison, compare, compute_threads
+from gluon_ssd.report.timing import Comparison, compare
+from gluon_ssd.system.threads import compute_threads
 from gluon_ssd.training.devices import Devices
 from gluon_ssd.training.optimizer import Optimizer
 from gluon_ssd.training.precision.amp import FullPrecision, MixedPrecision, Precision, low_precision
@@ -103,8 +104,8 @@ def _batch(
 
 def _inference(network: Network, dtype: str, batch: int, rounds: int, context: Any) -> Comparison:
     """The exported network, folded and fused, decoding included."""
-    size = network.input_size_hw[0]
-    plain = network_model(network, decoding=network.spec.decoding, size=size, ctx=context).deployed
-    lowered = in_low_precision(plain, dtype)
+    size, device = network.input_size_hw[0], device_of(context)
+    plain = network_model(network, decoding=network.spec.decoding, size=size, device=device)
+    lowered = plain.in_precision(dtype)
     images = mx.nd.random.uniform(-1, 1, (batch, 3, size, size), ctx=context)
     return compare(plain.run, lowered.run, [images], iterations=rounds)

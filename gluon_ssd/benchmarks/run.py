@@ -26,9 +26,9 @@ from gluon_ssd.data.dataset import ListedDataset, Selection
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples, TrainSamples
 from gluon_ssd.data.sources.catalog import open_dataset
-from gluon_ssd.deploy.mxnet.compiled_block import compile_block
 from gluon_ssd.deploy.mxnet.files import plain_prefix
 from gluon_ssd.deploy.mxnet.model import load_deployed
+from gluon_ssd.deploy.mxnet.prepare import compile_block
 from gluon_ssd.detection.matching import TargetMaker
 from gluon_ssd.errors import DataError
 from gluon_ssd.evaluation.detections import collect_ground_truth
@@ -174,8 +174,8 @@ def _eval(options: EvalBenchmark) -> str:
 def _our_evaluation(options: EvalBenchmark, dataset: ListedDataset) -> float:
     """All that eval_ssd.py does after start-up: load, compile, start workers, predict, score."""
     size = options.data_shape
-    model = deployed_model(options.model_prefix, size, fuse=True, ctx=mx.cpu())
-    samples = EvalSamples((size, size), model.mean, model.std)
+    model = deployed_model(options.model_prefix, size, device="cpu")
+    samples = EvalSamples((size, size), *model.normalization)
     truth = collect_ground_truth(dataset.annotation(i) for i in range(len(dataset)))
     with Loader(
         dataset,
@@ -186,7 +186,7 @@ def _our_evaluation(options: EvalBenchmark, dataset: ListedDataset) -> float:
         num_workers=options.num_workers,
         last_batch="keep",
     ) as loader:
-        found = predict(model.deployed.run, loader.epoch(0), num_images=len(dataset))
+        found = predict(model.run, loader.epoch(0), num_images=len(dataset))
     return evaluate_voc(found, truth, dataset.classes).score
 
 

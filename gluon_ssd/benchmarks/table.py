@@ -29,10 +29,10 @@ from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.voc_map import evaluate_voc
 from gluon_ssd.options.benchmarks import TableBenchmark
 from gluon_ssd.options.shared import DataOptions
-from gluon_ssd.report.timing import compute_threads, measure_latency
+from gluon_ssd.report.timing import measure_latency
 from gluon_ssd.system.files import atomic_write, ensure_directory, ensure_writable
 from gluon_ssd.system.progress import progress_bar
-from gluon_ssd.system.threads import instruction_set
+from gluon_ssd.system.threads import compute_threads, instruction_set
 
 _log = logging.getLogger(__name__)
 

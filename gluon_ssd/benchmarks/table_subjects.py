@@ -17,16 +17,15 @@ from gluon_ssd.benchmarks.table_rows import FORMS, Run
 from gluon_ssd.commands.wiring.models import export_network_as
 from gluon_ssd.compat import mx
 from gluon_ssd.data.class_names import VOC_CLASSES
-from gluon_ssd.deploy.mxnet.export import write_pair
-from gluon_ssd.deploy.mxnet.files import exported_files, plain_prefix, read_exported
+from gluon_ssd.deploy.mxnet.files import read_exported
 from gluon_ssd.deploy.mxnet.int8.quantize import prepare_detector, quantize_prepared
-from gluon_ssd.deploy.mxnet.model import DeployedModel, load_deployed
+from gluon_ssd.deploy.mxnet.model import deploy, load_deployed
+from gluon_ssd.deploy.runtime import RuntimeModel
 from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 from gluon_ssd.errors import ModelError
 from gluon_ssd.families.build import build_network
 from gluon_ssd.models.first_weights import initialize
 from gluon_ssd.models.interface import Network
-from gluon_ssd.models.record import read_symbol_metadata
 from gluon_ssd.models.weights import load_parameters
 
 Normalization = tuple[tuple[float, ...], tuple[float, ...]]
@@ -65,7 +64,7 @@ class Subject:
 
     source: Source
     runs: dict[str, Run]
-    int8: DeployedModel
+    int8: RuntimeModel
 
 
 def network_source(name: str, weights: str) -> Source:
@@ -102,10 +101,11 @@ def exported_source(prefix: str) -> Source:
     Raises:
         ModelError, WeightsError: it cannot be used, is int8, or its size is unknown.
     """
-    prefix = plain_prefix(prefix)
-    if read_exported(prefix).is_quantised:
+    exported = read_exported(prefix)
+    prefix, saved = exported.name, exported.record
+    if exported.is_quantised:
         raise ModelError(f"{prefix} is quantised already; the table wants the fp32 model")
-    saved, name = read_symbol_metadata(exported_files(prefix)[0]), Path(prefix).name
+    name = Path(prefix).name
     if saved is not None and tuple(saved.classes) != VOC_CLASSES:
         raise ModelError(f"{prefix} has other classes than VOC; the table scores on VOC alone")
     named = re.match(r"ssd_(\d+)_", name)
@@ -114,9 +114,7 @@ def exported_source(prefix: str) -> Source:
             f"{prefix} does not carry its input size; call its files ssd_<size>_<anything>"
         )
     size = saved.input_size_hw if saved else (int(named[1]), int(named[1])) if named else (0, 0)
-    normalization = (
-        (tuple(saved.mean), tuple(saved.std)) if saved else (IMAGENET_MEAN, IMAGENET_STD)
-    )
+    normalization = (saved.mean, saved.std) if saved else (IMAGENET_MEAN, IMAGENET_STD)
 
     def write(folder: str) -> tuple[str, Any]:
         return prefix, original_exported(prefix)
@@ -141,9 +139,8 @@ def subject_of(
         float32 = load_deployed(plain, input_size_hw=source.size_hw)
         step("int8 forms")
         prepared = prepare_detector(plain, source.size_hw)
-        small = str(Path(folder) / "s8")
-        write_pair(*quantize_prepared(prepared, [images], mode="naive"), small, prepared.saved)
-        int8 = load_deployed(small, input_size_hw=source.size_hw)
+        quantised = quantize_prepared(prepared, [images], mode="naive")
+        int8 = deploy(quantised, input_size_hw=source.size_hw)
         runs = (original, float32.run, original_int8(original, images), int8.run)
         # Quantising hybridises anew, without static memory.
         original.hybridize(static_alloc=True, static_shape=True)

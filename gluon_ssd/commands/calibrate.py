@@ -14,21 +14,20 @@ import numpy as np
 
 from gluon_ssd.commands.wiring.data import evaluation_loader, evaluation_set
 from gluon_ssd.commands.wiring.models import (
-    Model,
-    deployed_model,
     export_network_as,
+    model_to_quantise,
     trained_network,
 )
-from gluon_ssd.compat import mx
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.deploy.agreement import Agreement
-from gluon_ssd.deploy.mxnet.files import exported_files, plain_prefix
+from gluon_ssd.deploy.mxnet.files import exported_files
 from gluon_ssd.deploy.mxnet.int8.child import quantize_in_child, rank_layers_in_child
 from gluon_ssd.deploy.mxnet.int8.layer_errors import NUM_IMAGES as LAYER_IMAGES
 from gluon_ssd.deploy.mxnet.int8.layer_errors import RANKING
-from gluon_ssd.deploy.mxnet.int8.quantize import check_images, check_pair, prepare_detector
+from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, check_images, check_pair
 from gluon_ssd.deploy.mxnet.int8.quantize_graph import check_layers
 from gluon_ssd.deploy.mxnet.int8.stored_batches import StoredBatches
+from gluon_ssd.deploy.runtime import DetectorFacts
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.report.layer_report import REPORT_SUFFIXES, layer_table, write_layer_report
 from gluon_ssd.system.files import ensure_writable
@@ -53,32 +52,30 @@ def calibrate(command: EvalCommand, script_folder: Path) -> Iterator[str]:
     options = command.deploy
     check_pair(options.calib_mode, options.quantized_dtype)
     folder = Path(options.calib_output or script_folder / _FOLDER)
-    with fp32_model(command) as (prefix, model):
-        target = str(folder / f"{Path(prefix).name}-quantized-{options.calib_mode}")
-        prepared = prepare_detector(prefix, (model.size, model.size))
+    with fp32_model(command) as prepared:
+        target = str(folder / f"{Path(prepared.prefix).name}-quantized-{options.calib_mode}")
         check_layers(prepared.network, options.excluded_layers)
         report = [Path(f"{target}-layers{end}") for end in REPORT_SUFFIXES if options.layer_report]
         for path in [*exported_files(target), *report]:
             ensure_writable(path)
-        dataset = calibration_set(command, model)
-        agreement, table = _quantize(command, prefix, target, model, dataset)
+        dataset = calibration_set(command, prepared)
+        agreement, table = _quantize(command, prepared, target, dataset)
     yield f"Saving quantized model at {folder}"
     yield f"{Path(target).name}: {agreement}"
     if table:
         yield f"layers, the worst first ({target}-layers.png):\n{table}"
     yield (
         f"run it with: python eval_ssd.py --deploy --model-prefix {target} "
-        f"--data-shape {model.size}"
+        f"--data-shape {prepared.input_size_hw[0]}"
     )
 
 
 @contextmanager
-def fp32_model(command: EvalCommand) -> Iterator[tuple[str, Model]]:
-    """The prefix of the fp32 model, named as the result starts; a network is exported for it."""
+def fp32_model(command: EvalCommand) -> Iterator[Prepared]:
+    """The fp32 model, whose files are named as the result starts; a network is exported for it."""
+    size = command.model.data_shape
     if command.deploy.deploy:
-        prefix = plain_prefix(command.deploy.model_prefix or "")
-        size = command.model.data_shape
-        yield prefix, deployed_model(prefix, size, fuse=False, ctx=mx.cpu())
+        yield model_to_quantise(command.deploy.model_prefix or "", size)
         return
     network = trained_network(
         command.network,
@@ -87,12 +84,12 @@ def fp32_model(command: EvalCommand) -> Iterator[tuple[str, Model]]:
         options=command.model,
     )
     with tempfile.TemporaryDirectory(prefix="gluon_ssd-") as folder:
-        prefix, size = str(Path(folder) / network.name), command.model.data_shape
+        prefix = str(Path(folder) / network.name)
         export_network_as(network, prefix, decoding=command.decoding, size=size, fused=False)
-        yield prefix, deployed_model(prefix, size, fuse=False, ctx=mx.cpu())
+        yield model_to_quantise(prefix, size)
 
 
-def calibration_set(command: EvalCommand, model: Model) -> ListedDataset:
+def calibration_set(command: EvalCommand, model: DetectorFacts) -> ListedDataset:
     """The images to calibrate with, the first ones first.
 
     Without ``--calib-split`` they are those of the evaluation set in the order of its files, as
@@ -101,8 +98,7 @@ def calibration_set(command: EvalCommand, model: Model) -> ListedDataset:
     Raises:
         DataError: the data is not there, or its classes are not the model's.
     """
-    split, classes = command.deploy.calib_split, model.classes
-    num_classes = model.deployed.num_classes
+    split, classes, num_classes = command.deploy.calib_split, model.classes, model.num_classes
     if not split:
         return evaluation_set(command.data, classes, num_classes)
     is_usual = split == "train"
@@ -113,7 +109,7 @@ def calibration_set(command: EvalCommand, model: Model) -> ListedDataset:
 
 
 def _quantize(
-    command: EvalCommand, prefix: str, target: str, model: Model, dataset: ListedDataset
+    command: EvalCommand, prepared: Prepared, target: str, dataset: ListedDataset
 ) -> tuple[Agreement, str]:
     """How well the written model agrees, and the table of its layers if one was asked for."""
     options, batch_size = command.deploy, command.batch_size(on_gpus=False)
@@ -128,11 +124,11 @@ def _quantize(
         command.data,
         dataset.subset(range(count)),
         batch_size=batch_size,
-        input_size_hw=(model.size, model.size),
-        normalization=(model.mean, model.std),
+        input_size_hw=prepared.input_size_hw,
+        normalization=prepared.normalization,
     )
     with (
-        StoredBatches.create((3, model.size, model.size), count) as batches,
+        StoredBatches.create(prepared.image_shape, count) as batches,
         closing(_Bars()) as show,
     ):
         with loader:
@@ -140,7 +136,7 @@ def _quantize(
                 batches.append(batch.arrays["image"])
                 show("reading images", batches.num_images, count)
         agreement = quantize_in_child(
-            prefix,
+            prepared.prefix,
             target,
             batches,
             mode=options.calib_mode,
@@ -151,7 +147,7 @@ def _quantize(
         if not options.layer_report:
             return agreement, ""
         errors = rank_layers_in_child(
-            prefix,
+            prepared.prefix,
             batches,
             mode=options.calib_mode,
             dtype=options.quantized_dtype,

@@ -12,11 +12,16 @@ from typing import Any
 import cv2
 import numpy as np
 
-from gluon_ssd.commands.wiring.devices import devices
-from gluon_ssd.commands.wiring.models import Model, deployed_model, network_model, trained_network
+from gluon_ssd.commands.wiring.models import (
+    deployed_model,
+    inference_device,
+    network_model,
+    trained_network,
+)
 from gluon_ssd.commands.wiring.pictures import Picture, count_pictures, list_sources, read_pictures
 from gluon_ssd.data.augment.transforms import eval_transform
 from gluon_ssd.data.classes import read_classes_file
+from gluon_ssd.deploy.runtime import RuntimeModel, as_numpy
 from gluon_ssd.detection.boxes import clip_boxes
 from gluon_ssd.errors import DataError
 from gluon_ssd.families.catalog import spec_of
@@ -68,7 +73,12 @@ def detect_pictures(command: DemoCommand) -> Iterator[str]:
 
 
 def _annotate(
-    command: DemoCommand, model: Model, names: Sequence[str], *, picture: Picture, folder: Path
+    command: DemoCommand,
+    model: RuntimeModel,
+    names: Sequence[str],
+    *,
+    picture: Picture,
+    folder: Path,
 ) -> dict[str, Any]:
     """Detect in one picture and write it with its boxes; returns its entry for the JSON file."""
     labels, scores, boxes_px = detect(model, picture.image)
@@ -89,7 +99,7 @@ def _annotate(
     return _row(picture, path, names, labels[shown], scores[shown], boxes_px[shown])
 
 
-def detect(model: Model, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def detect(model: RuntimeModel, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Objects in one picture of any size.
 
     Args:
@@ -100,35 +110,30 @@ def detect(model: Model, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
         labels int (K,), scores float32 (K,), boxes float32 (K, 4) as corners in pixels of the
         picture, cut at its edges; empty rows are left out, the best score comes first.
     """
-    size = model.size
-    network_input = eval_transform(
-        image, input_size_hw=(size, size), mean=model.mean, std=model.std
-    )
-    outputs = model.deployed.run(network_input[np.newaxis])
-    ids, scores, boxes = (output.asnumpy()[0] for output in outputs)
+    size_hw, (mean, std) = model.input_size_hw, model.normalization
+    network_input = eval_transform(image, input_size_hw=size_hw, mean=mean, std=std)
+    ids, scores, boxes = (as_numpy(o)[0] for o in model.run(network_input[np.newaxis]))
     kept = ids[:, 0] >= 0
     height, width = image.shape[:2]
-    scale = np.array([width, height, width, height], np.float32) / size
+    scale = np.array([width, height] * 2, np.float32) / np.array(size_hw[::-1] * 2, np.float32)
     boxes_px = clip_boxes(boxes[kept] * scale, (height, width))
     return ids[kept, 0].astype(int), scores[kept, 0], boxes_px
 
 
-def _model(command: DemoCommand) -> Model:
-    flag = f"--gpus {command.gpus}"
-    context = devices(command.device_ids[:1], flag)[0]
+def _model(command: DemoCommand) -> RuntimeModel:
+    device = inference_device(command.device_ids[:1], f"--gpus {command.gpus}")
     if command.model_prefix:
-        asked = command.data_shape or None
-        return deployed_model(command.model_prefix, asked, fuse=True, ctx=context)
+        return deployed_model(command.model_prefix, command.data_shape or None, device=device)
     options = ModelOptions(model_root=command.model_root, mirror=command.mirror)
     network = trained_network(
         spec_of(command.network), command.pretrained, classes_file=command.classes, options=options
     )
     size = command.data_shape or network.input_size_hw[0]
     decoding = replace(network.spec.decoding, nms_topk=_CANDIDATES)
-    return network_model(network, decoding=decoding, size=size, ctx=context)
+    return network_model(network, decoding=decoding, size=size, device=device)
 
 
-def _class_names(command: DemoCommand, model: Model) -> Sequence[str]:
+def _class_names(command: DemoCommand, model: RuntimeModel) -> Sequence[str]:
     if command.classes:
         return read_classes_file(command.classes)
     if model.classes is None:

@@ -5,23 +5,22 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from gluon_ssd.commands.wiring.data import evaluation_loader, evaluation_set
-from gluon_ssd.commands.wiring.devices import check_dtype, devices
+from gluon_ssd.commands.wiring.devices import check_dtype
 from gluon_ssd.commands.wiring.metrics import make_score
 from gluon_ssd.commands.wiring.models import (
-    Model,
     deployed_model,
+    inference_device,
     int8_network_model,
     network_model,
     trained_network,
     untrained_network,
 )
-from gluon_ssd.deploy.mxnet.low_precision import in_low_precision
+from gluon_ssd.deploy.runtime import RuntimeModel
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.evaluation.detections import Detections
 from gluon_ssd.evaluation.predict import predict
@@ -34,7 +33,7 @@ from gluon_ssd.system.files import atomic_write, ensure_writable
 _log = logging.getLogger(__name__)
 
 
-def evaluation_model(command: EvalCommand) -> Model:
+def evaluation_model(command: EvalCommand) -> RuntimeModel:
     """Load the exported model, or build the network with its weights and compile it.
 
     Raises:
@@ -42,23 +41,19 @@ def evaluation_model(command: EvalCommand) -> Model:
         EnvironmentProblem: the device does not have the type of --dtype.
     """
     count = command.eval.num_gpus
-    context = devices(range(count), f"--num-gpus {count}")[0]
+    device = inference_device(range(count), f"--num-gpus {count}")
     dtype = command.eval.dtype
-    check_dtype(dtype, context.device_type)
-    model = _float32_model(command, context)
-    return (
-        model
-        if dtype == "float32"
-        else replace(model, deployed=in_low_precision(model.deployed, dtype))
-    )
+    check_dtype(dtype, device.partition(":")[0])
+    model = _float32_model(command, device)
+    return model if dtype == "float32" else model.in_precision(dtype)
 
 
-def _float32_model(command: EvalCommand, context: Any) -> Model:
+def _float32_model(command: EvalCommand, device: str) -> RuntimeModel:
     size = command.model.data_shape
     if command.deploy.deploy:
         prefix = command.deploy.model_prefix or ""
         _note_fixed_nms(command.eval, prefix)
-        return deployed_model(prefix, size, fuse=not command.deploy.no_fuse, ctx=context)
+        return deployed_model(prefix, size, fuse=not command.deploy.no_fuse, device=device)
     spec = spec_of(command.network.int8_of or command.network.name)
     if means_no_weights(command.eval.pretrained):
         network = untrained_network(spec, command.data.classes)
@@ -71,8 +66,8 @@ def _float32_model(command: EvalCommand, context: Any) -> Model:
         )
     if command.deploy.quantized:
         _note_fixed_nms(command.eval, command.network.name)
-        return int8_network_model(network, ctx=context)
-    return network_model(network, decoding=command.decoding, size=size, ctx=context)
+        return int8_network_model(network, device=device)
+    return network_model(network, decoding=command.decoding, size=size, device=device)
 
 
 def _note_fixed_nms(given: EvalOptions, prefix: str) -> None:
@@ -83,7 +78,12 @@ def _note_fixed_nms(given: EvalOptions, prefix: str) -> None:
             _log.warning("%s keeps the suppression it was made with; %s is not used", prefix, flag)
 
 
-def evaluate(command: EvalCommand, model: Model) -> Iterator[str]:
+def model_name(command: EvalCommand) -> str:
+    """What the model is called in lines and file names; legacy calls every exported one so."""
+    return "deploy" if command.deploy.deploy else command.network.name
+
+
+def evaluate(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
     """Score the model on every image of the data set; yields the lines to print.
 
     The files come after the lines, so that a disk that is full by then costs no result.
@@ -95,23 +95,18 @@ def evaluate(command: EvalCommand, model: Model) -> Iterator[str]:
     for path in (command.eval.results, command.eval.save_detections):
         if path:
             ensure_writable(path)
-    dataset = evaluation_set(command.data, model.classes, model.deployed.num_classes)
-    name = "deploy" if command.deploy.deploy else command.network.name
-    score = make_score(dataset, command.eval.metric, save_prefix=command.eval.save_prefix + name)
+    dataset = evaluation_set(command.data, model.classes, model.num_classes)
+    save_prefix = command.eval.save_prefix + model_name(command)
+    score = make_score(dataset, command.eval.metric, save_prefix=save_prefix)
     loader = evaluation_loader(
         command.data,
         dataset,
-        batch_size=command.batch_size(on_gpus=model.on_gpu),
-        input_size_hw=(model.size, model.size),
-        normalization=(model.mean, model.std),
+        batch_size=command.batch_size(on_gpus=model.device != "cpu"),
+        input_size_hw=model.input_size_hw,
+        normalization=model.normalization,
     )
     with loader:
-        found = predict(
-            model.deployed.run,
-            loader.epoch(0),
-            num_images=len(dataset),
-            progress=True,
-        )
+        found = predict(model.run, loader.epoch(0), num_images=len(dataset), progress=True)
     outcome = score(found)
     yield f"Throughput is {found.images_per_second:f} img/sec."
     yield from (f"{key} {value}" for key, value in outcome.lines)

@@ -19,7 +19,7 @@ from gluon_ssd.commands.wiring.data import evaluation_set
 from gluon_ssd.commands.wiring.metrics import Score, make_score
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.deploy.mxnet.files import exported_files
-from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, prepare_detector
+from gluon_ssd.deploy.mxnet.int8.quantize import Prepared
 from gluon_ssd.deploy.mxnet.model import DeployedModel
 from gluon_ssd.deploy.tuning.backend import Backend
 from gluon_ssd.deploy.tuning.graph_edits import bytes_per_image
@@ -61,12 +61,11 @@ def tune(command: EvalCommand, script_folder: Path) -> Iterator[str]:
     in_workspace = f"{path}: [strategy] workspace", OptionError, EnvironmentProblem
     with _naming(*in_workspace):
         ensure_writable(workspace / LOG)
-    with fp32_model(command) as (prefix, model):
-        target = _target(command, script_folder, prefix)
-        prepared = prepare_detector(prefix, (model.size, model.size))
+    with fp32_model(command) as prepared:
+        target = _target(command, script_folder, prepared.prefix)
         settings = search_settings(config, operator_names(prepared), path)
-        dataset = evaluation_set(command.data, model.classes, model.deployed.num_classes)
-        source = calibration_set(command, model) if command.deploy.calib_split else dataset
+        dataset = evaluation_set(command.data, prepared.classes, prepared.num_classes)
+        source = calibration_set(command, prepared) if command.deploy.calib_split else dataset
         drawn = _calibration_images(source, settings, path)
         with _naming(*in_workspace):
             history = History(workspace, _facts(command, settings, prepared, (dataset, drawn)))
@@ -76,10 +75,10 @@ def tune(command: EvalCommand, script_folder: Path) -> Iterator[str]:
         score = make_score(dataset, command.eval.metric)
         need = bytes_per_image(prepared.network, prepared.params, prepared.image_shape)
         batch_size = batch_that_fits(command.batch_size(on_gpus=False), need, len(dataset))
-        calibration = images_of(command.data, drawn, model)
+        calibration = images_of(command.data, drawn, prepared)
         with (
             listening() as request,
-            tuning_images(command.data, dataset, model, batch_size) as images,
+            tuning_images(command.data, dataset, prepared, batch_size) as images,
         ):
             opened = mxnet_backend(
                 prepared,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
-from gluon_ssd.deploy.mxnet.model import DeployedModel
+from gluon_ssd.deploy.runtime import RuntimeModel, as_numpy
 from gluon_ssd.detection.boxes import iou_matrix
 from gluon_ssd.errors import ModelError
 
@@ -52,8 +51,8 @@ class Agreement:
 
 
 def compare_detectors(
-    reference: DeployedModel,
-    other: DeployedModel,
+    reference: RuntimeModel,
+    other: RuntimeModel,
     batches: Sequence[np.ndarray],
     *,
     name: str,
@@ -72,12 +71,12 @@ def compare_detectors(
         ModelError: one of the two gives values that are not finite, or the other one no detection
             where the reference has some, or predictions that have nothing to do with its.
     """
-    chosen = _first_images(batches)
+    chosen = first_images(batches, _IMAGES)
     total, done, likeness = sum(map(len, chosen)), 0, Likeness()
     found, matched, given, difference = 0, 0, 0, 0.0
     for images in chosen:
         for one, two in zip(reference.run_heads(images), other.run_heads(images), strict=True):
-            likeness.add(one.asnumpy(), two.asnumpy())
+            likeness.add(as_numpy(one), as_numpy(two))
         rows = zip(_detections(reference, images), _detections(other, images), strict=True)
         for ours, theirs in rows:
             if not np.isfinite(ours).all():
@@ -133,27 +132,24 @@ def _refuse_nonsense(likeness: Likeness, found: int, given: int, name: str) -> N
         reason = f"finds nothing, where the fp32 model finds {found} objects"
     if reason:
         raise ModelError(
-            f"{name} was not written: quantised, the model {reason}; try another --calib-mode or "
-            "more calibration images"
+            f"{name} was not written: quantised, the model {reason}; try another way to "
+            "calibrate, or more calibration images",
+            settings=("calib_mode", "num_calib_batches"),
         )
 
 
-def _first_images(batches: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The first images in parts that need little memory."""
+def first_images(batches: Sequence[np.ndarray], count: int) -> list[np.ndarray]:
+    """The first so many images of some batches, in parts that need little memory."""
     chosen: list[np.ndarray] = []
-    left = _IMAGES
     for batch in batches:
-        images = batch[:left]
+        images = batch[: count - sum(map(len, chosen))]
         chosen += [images[start : start + _SHARE] for start in range(0, len(images), _SHARE)]
-        left -= len(images)
-        if left == 0:
-            break
     return chosen
 
 
-def _detections(model: DeployedModel, images: Any) -> list[np.ndarray]:
+def _detections(model: RuntimeModel, images: np.ndarray) -> list[np.ndarray]:
     """Rows (class, score, box) of each image, best first."""
-    outputs = [output.asnumpy() for output in model.run(images)]
+    outputs = [as_numpy(output) for output in model.run(images)]
     rows = np.concatenate(outputs, axis=2)
     return [image[image[:, 0] >= 0] for image in rows]
 

@@ -169,35 +169,6 @@ def record_of_symbol(graph: Mapping[str, Any], source: str) -> ModelRecord | Non
     return ModelRecord.from_json(entry[1], source)
 
 
-def read_symbol_metadata(symbol_path: str | os.PathLike[str]) -> ModelRecord | None:
-    """The record inside an exported symbol file; see `record_of_symbol`.
-
-    Raises:
-        WeightsError: the file is missing, no symbol, or its record is damaged.
-    """
-    return record_of_symbol(_read_graph(symbol_path), os.fspath(symbol_path))
-
-
-def write_symbol_metadata(symbol_path: str | os.PathLike[str], record: ModelRecord) -> None:
-    """Put the record into an exported symbol file, which is rewritten.
-
-    Raises:
-        WeightsError: the file is no symbol.
-        EnvironmentProblem: it cannot be written.
-    """
-    graph = _read_graph(symbol_path)
-    graph.setdefault("attrs", {})[SYMBOL_ATTRIBUTE] = symbol_attribute(record)
-    with atomic_write(symbol_path, "w") as file:
-        json.dump(graph, file, indent=2)
-
-
-def _read_graph(symbol_path: str | os.PathLike[str]) -> dict[str, Any]:
-    graph = _read(symbol_path)
-    if not isinstance(graph, dict) or "nodes" not in graph:
-        raise WeightsError(f"{os.fspath(symbol_path)} is no MXNet symbol; give a -symbol.json file")
-    return graph
-
-
 def _read(path: str | os.PathLike[str]) -> Any:
     try:
         return read_json(path)

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-
-from gluon_ssd.compat import mx
 
 DRY_RUNS = 5
 """Calls before the clock counts, as in the legacy benchmark."""
@@ -141,32 +135,7 @@ def peak_memory_mib() -> float:
     return int(found.group(1)) / 1024 if found else float("nan")
 
 
-def compute_threads() -> int:
-    """Threads that MXNet's operators use: OMP_NUM_THREADS, or half of this process's processors.
-
-    MXNet takes the other half for hyperthreads, whether they are or not.
-    """
-    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    if wanted.isdigit() and int(wanted) > 0:
-        return int(wanted)
-    return max(1, len(os.sched_getaffinity(0)) // 2)
-
-
 def _seconds(run: Callable[[Any], Any], argument: Any) -> float:
     start = time.perf_counter()
     finish(run(argument))
     return time.perf_counter() - start
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep OpenCV and MXNet's operators to one thread: waiting threads spin and burn CPU time."""
-    before = cv2.getNumThreads()
-    set_threads = mx.base._LIB.MXSetNumOMPThreads
-    cv2.setNumThreads(1)
-    mx.base.check_call(set_threads(ctypes.c_int(1)))
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
-        mx.base.check_call(set_threads(ctypes.c_int(compute_threads())))

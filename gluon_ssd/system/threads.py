@@ -91,6 +91,17 @@ def end_own_team() -> None:
     end(_SOFT_PAUSE)
 
 
+def compute_threads(environment: Environment = os.environ) -> int:
+    """Threads that MXNet's operators use: OMP_NUM_THREADS, or half of this process's processors.
+
+    MXNet takes the other half for hyperthreads, whether they are or not.
+    """
+    wanted = environment.get("OMP_NUM_THREADS", "").split(",")[0]
+    if wanted.isdigit() and int(wanted) > 0:
+        return int(wanted)
+    return max(1, len(os.sched_getaffinity(0)) // 2)
+
+
 def _processes_beside(environment: Environment) -> int:
     """Processes that a launcher has started on this machine for the same work, this one too."""
     for name in _LAUNCHERS:

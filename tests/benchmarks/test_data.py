@@ -9,7 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_ssd.benchmarks.data import measure_data_pipelines, measure_loader, original_pipeline
+from gluon_ssd.benchmarks.data import (
+    _one_thread,
+    measure_data_pipelines,
+    measure_loader,
+    original_pipeline,
+)
 
 
 def busy_for(milliseconds, seen):
@@ -70,3 +75,15 @@ def test_loader_throughput_leaves_out_the_first_batch():
     # At most 8 images each 10 ms.
     assert 400 < result["images/s with 0 workers"] <= 800
     assert 800 < result["images/s with 1 workers"] <= 1600
+
+
+def test_one_thread_is_given_back_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        with _one_thread():
+            assert cv2.getNumThreads() == 1
+        assert cv2.getNumThreads() == 2
+    finally:
+        cv2.setNumThreads(before)

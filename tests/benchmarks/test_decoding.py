@@ -7,7 +7,7 @@ import gluon_ssd.compat  # noqa: F401  MXNet before GluonCV
 from gluon_ssd.benchmarks import decoding as decode_benchmark
 from gluon_ssd.benchmarks.decoding import measure_decode, realistic_outputs
 from gluon_ssd.benchmarks.gluoncv.decoder import layers_to_compare
-from gluon_ssd.deploy.mxnet.compiled_block import compile_block
+from gluon_ssd.deploy.mxnet.prepare import compile_block
 from gluon_ssd.families.build import build_network
 from gluon_ssd.report.timing import LatencyStatistics
 

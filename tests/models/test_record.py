@@ -2,30 +2,19 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pytest
 
-from gluon_ssd.compat import mx
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import WeightsError
-from gluon_ssd.models.detector import Detector
-from gluon_ssd.models.first_weights import quiet_symbol_blocks
-from gluon_ssd.models.record import ModelRecord, read_symbol_metadata, write_symbol_metadata
-from tests.models.builders import small_network
+from gluon_ssd.models.record import (
+    SYMBOL_ATTRIBUTE,
+    ModelRecord,
+    record_of_symbol,
+    symbol_attribute,
+)
 
 DECODING = Decoding(nms_topk=200, score_thresh=0.05, score_activation="sigmoid", per_class=False)
 MODEL = ModelRecord("ssd_x", ("a", "b"), (300, 512), family="toy", decoding=DECODING)
-
-
-@pytest.fixture
-def exported(tmp_path):
-    """(symbol path, parameter path, image, detections) of a small detector."""
-    detector = Detector(small_network())
-    detector.hybridize()
-    image = mx.nd.random.normal(shape=(1, 3, 128, 128))
-    detections = detector(image)
-    detector.export(str(tmp_path / "net"))
-    return tmp_path / "net-symbol.json", tmp_path / "net-0000.params", image, detections
 
 
 def test_record_survives_json():
@@ -65,44 +54,21 @@ def test_later_keys_are_ignored():
     assert ModelRecord.from_json(json.dumps(found), "here") == MODEL
 
 
-def test_symbol_with_a_record_still_loads_and_computes_the_same(exported):
-    symbol_path, params_path, image, detections = exported
-    write_symbol_metadata(symbol_path, MODEL)
-    assert read_symbol_metadata(symbol_path) == MODEL
-    assert len(mx.sym.load(str(symbol_path)).list_outputs()) == 3
-    with quiet_symbol_blocks():
-        block = mx.gluon.SymbolBlock.imports(str(symbol_path), ["data"], str(params_path))
-    for found, expected in zip(block(image), detections, strict=True):
-        np.testing.assert_array_equal(found.asnumpy(), expected.asnumpy())
-
-
-def test_symbol_without_a_record_has_none(exported):
-    assert read_symbol_metadata(exported[0]) is None
-
-
-def test_real_symbol_has_none(shared_dir):
-    path = shared_dir / "weights" / "ssd_300_mobilenet0.75_voc-symbol.json"
-    if not path.is_file():
-        pytest.skip(f"no {path}")
-    assert read_symbol_metadata(path) is None
+def test_record_in_a_symbol_is_read_without_a_framework():
+    symbol = {"nodes": [], "attrs": {SYMBOL_ATTRIBUTE: symbol_attribute(MODEL)}}
+    assert record_of_symbol(symbol, "here") == MODEL
+    assert record_of_symbol({"nodes": []}, "here") is None
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("entry", "message"),
     [
-        ("{", "not valid JSON"),
-        ('{"a": 1}', "is no MXNet symbol"),
-        ("[1]", "is no MXNet symbol"),
-        ('{"nodes": [], "attrs": {"gluon_ssd_model": 3}}', "gluon_ssd_model is damaged"),
-        ('{"nodes": [], "attrs": {"gluon_ssd_model": ["str", "{"]}}', "holds no valid JSON"),
+        (3, "gluon_ssd_model is damaged"),
+        (["str"], "gluon_ssd_model is damaged"),
+        (["str", "{"], "holds no valid JSON"),
+        (["str", "[]"], "must hold one JSON object"),
     ],
 )
-def test_damaged_symbol_is_named(tmp_path, content, message):
-    (tmp_path / "bad-symbol.json").write_text(content)
-    with pytest.raises(WeightsError, match=rf"bad-symbol\.json.*{message}"):
-        read_symbol_metadata(tmp_path / "bad-symbol.json")
-
-
-def test_missing_symbol_is_named(tmp_path):
-    with pytest.raises(WeightsError, match=r"none-symbol\.json: No such file"):
-        read_symbol_metadata(tmp_path / "none-symbol.json")
+def test_damaged_record_in_a_symbol_names_the_file(entry, message):
+    with pytest.raises(WeightsError, match=rf"^here.*{message}"):
+        record_of_symbol({"attrs": {SYMBOL_ATTRIBUTE: entry}}, "here")

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import os
 import re
 import time
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -81,19 +79,6 @@ def test_peak_memory_grows_with_what_is_held():
     assert held[-1] == 1
 
 
-@pytest.mark.parametrize(("value", "expected"), [("3", 3), ("5,2", 5)])
-def test_threads_follow_the_environment(value, expected, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", value)
-    assert benchmark.compute_threads() == expected
-
-
-@pytest.mark.parametrize("value", ["", "0", "many"])
-def test_threads_without_a_wish_are_half_of_the_processors(value, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", value)
-    monkeypatch.setattr(benchmark.os, "sched_getaffinity", lambda _: {0, 3, 5, 7})
-    assert benchmark.compute_threads() == 2
-
-
 def test_statistics_by_hand() -> None:
     statistics = benchmark.latency_statistics([0.003, 0.001])
     # Percentiles lie between the two: 1 + 0.9 * 2 and 1 + 0.99 * 2.
@@ -162,37 +147,3 @@ def test_peak_memory_is_unknown_where_the_system_does_not_say(
 
     monkeypatch.setattr(Path, "read_text", read_text)
     assert np.isnan(benchmark.peak_memory_mib())
-
-
-@pytest.mark.parametrize(("processors", "threads"), [(1, 1), (2, 1), (3, 1), (4, 2), (9, 4)])
-def test_threads_are_half_of_the_processors_and_one_at_least(
-    processors: int, threads: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(benchmark.os, "sched_getaffinity", lambda _: set(range(processors)))
-    assert benchmark.compute_threads() == threads
-
-
-def test_the_environment_may_ask_for_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setattr(benchmark.os, "sched_getaffinity", lambda _: set(range(8)))
-    assert benchmark.compute_threads() == 1
-
-
-def test_only_this_process_is_asked_for_its_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    asked = {0: {1, 2, 3, 4}}
-    monkeypatch.setattr(os, "sched_getaffinity", asked.__getitem__)
-    assert benchmark.compute_threads() == 2
-
-
-def test_one_thread_is_given_back_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(2)
-    try:
-        with benchmark.one_thread():
-            assert cv2.getNumThreads() == 1
-        assert cv2.getNumThreads() == 2
-    finally:
-        cv2.setNumThreads(before)

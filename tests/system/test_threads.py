@@ -200,3 +200,36 @@ def test_another_openmp_is_left_alone(monkeypatch):
     threads.end_own_team()
     monkeypatch.setattr(threads.ctypes, "CDLL", lambda name: object())
     threads.end_own_team()
+
+
+@pytest.mark.parametrize(("value", "expected"), [("3", 3), ("5,2", 5)])
+def test_compute_threads_follow_the_environment(value, expected):
+    assert threads.compute_threads({"OMP_NUM_THREADS": value}) == expected
+
+
+@pytest.mark.parametrize("value", ["", "0", "many"])
+def test_compute_threads_without_a_wish_are_half_of_the_processors(value, monkeypatch):
+    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: {0, 3, 5, 7})
+    assert threads.compute_threads({"OMP_NUM_THREADS": value}) == 2
+
+
+@pytest.mark.parametrize(("processors", "count"), [(1, 1), (2, 1), (3, 1), (4, 2), (9, 4)])
+def test_threads_are_half_of_the_processors_and_one_at_least(
+    processors: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: set(range(processors)))
+    assert threads.compute_threads() == count
+
+
+def test_the_environment_may_ask_for_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: set(range(8)))
+    assert threads.compute_threads() == 1
+
+
+def test_only_this_process_is_asked_for_its_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    asked = {0: {1, 2, 3, 4}}
+    monkeypatch.setattr(os, "sched_getaffinity", asked.__getitem__)
+    assert threads.compute_threads() == 2

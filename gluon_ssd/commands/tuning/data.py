@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from gluon_ssd.commands.wiring.data import evaluation_loader
-from gluon_ssd.commands.wiring.models import Model
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.deploy.mxnet.int8.stored_batches import StoredBatches
+from gluon_ssd.deploy.runtime import DetectorFacts
 from gluon_ssd.options.shared import DataOptions
 from gluon_ssd.system.memory import available_bytes
 
@@ -67,10 +67,10 @@ class TuningImages:
 
 @contextmanager
 def tuning_images(
-    options: DataOptions, dataset: ListedDataset, model: Model, batch_size: int
+    options: DataOptions, dataset: ListedDataset, model: DetectorFacts, batch_size: int
 ) -> Iterator[TuningImages]:
     """Open the images of a data set for many passes."""
-    shape = (3, model.size, model.size)
+    shape = (3, *model.input_size_hw)
     needed, room = 4 * len(dataset) * int(np.prod(shape)), shutil.disk_usage(tempfile.gettempdir())
     keep = needed * _SHARE_OF_DISK <= room.free
     if not keep:
@@ -86,8 +86,8 @@ def tuning_images(
         options,
         dataset,
         batch_size=batch_size,
-        input_size_hw=(model.size, model.size),
-        normalization=(model.mean, model.std),
+        input_size_hw=model.input_size_hw,
+        normalization=model.normalization,
     )
     with loader:
         if not keep:
@@ -97,14 +97,14 @@ def tuning_images(
             yield TuningImages(loader, len(dataset), kept)
 
 
-def images_of(options: DataOptions, dataset: ListedDataset, model: Model) -> np.ndarray:
+def images_of(options: DataOptions, dataset: ListedDataset, model: DetectorFacts) -> np.ndarray:
     """All images of a small data set, float32 (N, 3, H, W), normalised."""
     loader = evaluation_loader(
         options,
         dataset,
         batch_size=16,
-        input_size_hw=(model.size, model.size),
-        normalization=(model.mean, model.std),
+        input_size_hw=model.input_size_hw,
+        normalization=model.normalization,
     )
     with loader:
         return np.concatenate([batch.arrays["image"].copy() for batch in loader.epoch(0)])

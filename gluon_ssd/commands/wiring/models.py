@@ -1,25 +1,24 @@
-"""Options -> a model that detects: a zoo network or an exported symbol, run the same way."""
+"""Options -> a detector that is ready to run: exported files, or a network in memory."""
 
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
+from gluon_ssd.commands.wiring.devices import devices
 from gluon_ssd.commands.wiring.published_weights import zoo_weights
 from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.data.classes import read_classes_file
-from gluon_ssd.deploy.mxnet.export import export_detector
-from gluon_ssd.deploy.mxnet.int8.shipped_graphs import export_zoo_int8
-from gluon_ssd.deploy.mxnet.model import DeployedModel, load_deployed
+from gluon_ssd.deploy.mxnet.compiled import device_of
+from gluon_ssd.deploy.mxnet.export import export_detector, trace_detector
+from gluon_ssd.deploy.mxnet.files import read_exported
+from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, prepare_exported
+from gluon_ssd.deploy.mxnet.int8.shipped_graphs import shipped_int8
+from gluon_ssd.deploy.mxnet.model import deploy
+from gluon_ssd.deploy.runtime import DetectorFacts, RuntimeModel, load_detector
 from gluon_ssd.detection.decoding import Decoding
-from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.build import build_network
-from gluon_ssd.families.catalog import int8_form
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.first_weights import initialize
 from gluon_ssd.models.interface import Network
@@ -31,30 +30,7 @@ from gluon_ssd.options.shared import ModelOptions
 
 _log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Model:
-    """A detector ready to run.
-
-    Attributes:
-        name: as printed by the legacy benchmark: the network's name, or "deploy".
-        deployed: the compiled graph.
-        classes: foreground names, or None for a symbol that does not carry them.
-        size: side of the square input, px.
-        mean, std: normalisation of RGB in [0, 1].
-    """
-
-    name: str
-    deployed: DeployedModel
-    classes: tuple[str, ...] | None
-    size: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    @property
-    def on_gpu(self) -> bool:
-        """Whether it runs on a GPU."""
-        return bool(self.deployed.ctx.device_type == "gpu")
+_USUAL_SIZE = 300  # the default of --data-shape
 
 
 def wants_zoo_weights(pretrained: str) -> bool:
@@ -62,32 +38,37 @@ def wants_zoo_weights(pretrained: str) -> bool:
     return pretrained.lower() in ("true", "1", "yes", "t")
 
 
-_USUAL_SIZE = 300  # the default of --data-shape
+def inference_device(gpu_ids: Sequence[int], flag: str) -> str:
+    """The first GPU of those numbers as "gpu:" and its number, or "cpu"; see `devices`."""
+    return device_of(devices(gpu_ids, flag)[0])
 
 
-def deployed_model(prefix: str, size: int | None, *, fuse: bool, ctx: Any) -> Model:
+def deployed_model(
+    prefix: str, size: int | None, *, device: str, fuse: bool = True
+) -> RuntimeModel:
     """Load an exported model. A size it carries wins over `size`, with a notice."""
-    deployed = load_deployed(prefix, ctx=ctx, input_size_hw=None, fuse=False)
-    saved = deployed.saved
-    if size is None:
-        size = saved.input_size_hw[0] if saved else _USUAL_SIZE
-    elif saved is not None and saved.input_size_hw != (size, size):
+    asked = size or _USUAL_SIZE
+    model = load_detector(prefix, input_size_hw=(asked, asked), device=device, fuse=fuse)
+    _note_size(prefix, model, size)
+    return model
+
+
+def model_to_quantise(prefix: str, size: int) -> Prepared:
+    """Read an exported fp32 model. A size it carries wins over `size`, with a notice."""
+    exported = read_exported(prefix)
+    prepared = prepare_exported(exported, None if exported.record else (size, size))
+    _note_size(prefix, prepared, size)
+    return prepared
+
+
+def _note_size(prefix: str, model: DetectorFacts, size: int | None) -> None:
+    if size is not None and model.input_size_hw != (size, size):
         _log.warning(
             "%s was exported for %d pixels; --data-shape %d is not used",
             prefix,
-            saved.input_size_hw[0],
+            model.input_size_hw[0],
             size,
         )
-        size = saved.input_size_hw[0]
-    deployed = load_deployed(prefix, ctx=ctx, input_size_hw=(size, size), fuse=fuse)
-    return Model(
-        name="deploy",
-        deployed=deployed,
-        classes=saved.classes if saved else None,
-        size=size,
-        mean=saved.mean if saved else IMAGENET_MEAN,
-        std=saved.std if saved else IMAGENET_STD,
-    )
 
 
 def trained_network(
@@ -142,22 +123,15 @@ def _classes_of(path: str) -> Sequence[str]:
     return sidecar.classes
 
 
-def network_model(network: Network, *, decoding: Decoding, size: int, ctx: Any) -> Model:
-    """Compile a network as a deployed one, through an export that is thrown away."""
-    with tempfile.TemporaryDirectory(prefix="gluon_ssd-") as folder:
-        prefix = str(Path(folder) / network.name)
-        export_network_as(network, prefix, decoding=decoding, size=size, fused=False)
-        deployed = load_deployed(prefix, ctx=ctx, input_size_hw=(size, size))
-    return Model(network.name, deployed, network.classes, size, network.mean, network.std)
+def network_model(network: Network, *, decoding: Decoding, size: int, device: str) -> RuntimeModel:
+    """Compile a network as a deployed model is, in memory."""
+    record = network.record(input_size_hw=(size, size), decoding=decoding)
+    return deploy(trace_detector(Detector(network, decoding), record), device=device)
 
 
-def int8_network_model(network: Network, *, ctx: Any) -> Model:
-    """The zoo's int8 form of a network, compiled as a deployed one; its suppression is fixed."""
-    with tempfile.TemporaryDirectory(prefix="gluon_ssd-") as folder:
-        prefix = str(Path(folder) / network.name)
-        export_zoo_int8(network, prefix)
-        model = deployed_model(prefix, None, fuse=True, ctx=ctx)
-    return replace(model, name=int8_form(network.name).name)
+def int8_network_model(network: Network, *, device: str) -> RuntimeModel:
+    """The zoo's int8 form of a network, compiled in memory; its suppression is fixed."""
+    return deploy(shipped_int8(network), device=device)
 
 
 def export_network_as(

@@ -1,51 +1,43 @@
-"""How many candidates enter suppression: what the load of a detection layer depends on."""
+"""How many candidates enter suppression: what the time of a detection layer depends on."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
-from gluon_ssd.deploy.mxnet.files import INPUT
 from gluon_ssd.deploy.mxnet.graph import Graph
-from gluon_ssd.deploy.mxnet.model import DeployedModel
 from gluon_ssd.deploy.mxnet.output_pattern import BOX_NMS
 
-_USUAL_THRESHOLD = 0.0
+Count = Callable[[Any], NDArray[np.int64]]
 
 
-class CandidateCounter:
-    """Counts, for each image, the rows that enter suppression with a score above its threshold.
+def candidate_counter(
+    graph: Graph, compiled: Callable[[Graph], Callable[..., list[Any]]]
+) -> Count | None:
+    """A function that counts the rows that enter suppression with a score above its threshold.
 
     Args:
-        model: a loaded detector.
+        graph: of a detector.
+        compiled: makes a callable of images from a part of the graph.
+
+    Returns:
+        From images float32 (B, 3, H, W), normalised, to counts int64 (B,). None where the graph
+        does not show where suppression starts.
     """
+    nodes = list(graph.find(BOX_NMS))
+    if len(nodes) != 1:
+        return None
+    (node,) = nodes
+    threshold, most = node.number("valid_thresh", 0), int(node.number("topk", -1))
+    column = int(node.number("score_index", 1))
+    rows_of = compiled(Graph([node.inputs[0]]))
 
-    def __init__(self, model: DeployedModel) -> None:
-        nodes = list(model.graph.find(BOX_NMS))
-        self.knows = len(nodes) == 1
-        """Whether the graph shows where suppression starts."""
-        if not self.knows:
-            return
-        (node,) = nodes
-        self._threshold = node.number("valid_thresh", _USUAL_THRESHOLD)
-        self._column = int(node.number("score_index", 1))
-        self._most = int(node.number("topk", -1))
-        self._rows = CompiledGraph(
-            Graph([node.inputs[0]]),
-            model.params,
-            ctx=model.ctx,
-            inputs=(INPUT,),
-            onednn=model.onednn,
-        )
+    def count(images: Any) -> NDArray[np.int64]:
+        rows = rows_of(images)[0].asnumpy()  # (B, candidates, 6)
+        found = (rows[:, :, column] > threshold).sum(axis=1)
+        return np.minimum(found, most) if most > 0 else found
 
-    def count(self, images: Any) -> np.ndarray:
-        """Candidates of each image, int64 (B,).
-
-        Args:
-            images: float32 (B, 3, H, W), normalised.
-        """
-        rows = self._rows(images)[0].asnumpy()  # (B, candidates, 6)
-        found = (rows[:, :, self._column] > self._threshold).sum(axis=1)
-        return np.minimum(found, self._most) if self._most > 0 else found
+    return count

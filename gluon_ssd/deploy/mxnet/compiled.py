@@ -65,6 +65,17 @@ class CompiledGraph:
         return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
 
 
+def context_of(device: str) -> Any:
+    """MXNet's context of "cpu", or of "gpu:" and a number."""
+    kind, _, number = device.partition(":")
+    return mx.Context(kind, int(number or 0))
+
+
+def device_of(ctx: Any) -> str:
+    """The device of an MXNet context: "cpu", or "gpu:" and its number."""
+    return f"gpu:{ctx.device_id}" if ctx.device_type == "gpu" else "cpu"
+
+
 def on_device(array: Any, ctx: Any) -> Any:
     """An MXNet array on the device, of the same type; MXNet arrays already there stay as is."""
     if isinstance(array, mx.nd.NDArray):

@@ -1,36 +1,60 @@
-"""Read the two files of an exported model, <prefix>-symbol.json and <prefix>-0000.params."""
+"""Read and write a detector as MXNet keeps it: <prefix>-symbol.json and <prefix>-0000.params.
+
+The record of the detector is part of the symbol file, among the attributes of the graph, where
+MXNet's own loader passes over it.
+"""
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.deploy.mxnet.graph import Graph, Params, output_shapes, parse_graph, to_symbol
+from gluon_ssd.deploy.mxnet.graph import (
+    Graph,
+    Params,
+    format_graph,
+    output_shapes,
+    parse_graph,
+    to_symbol,
+)
 from gluon_ssd.deploy.mxnet.halves import split_at_predictions
 from gluon_ssd.errors import ModelError, WeightsError
+from gluon_ssd.models.record import (
+    SYMBOL_ATTRIBUTE,
+    ModelRecord,
+    record_of_symbol,
+    symbol_attribute,
+)
+from gluon_ssd.system.files import atomic_write, ensure_directory, write_problem
 
 INPUT = "data"
 _QUANTISED_OPS = ("_contrib_quantize", "_contrib_dequantize", "_contrib_requantize", "quantized_")
-_FUSED_OPS = "_sg_mkldnn"
+_ONEDNN_OPS = "_sg_mkldnn"
 
 
 @dataclass(frozen=True)
 class Exported:
-    """A model as its files hold it.
+    """A detector as graph, arrays and record, from two files or from a network in memory.
 
     Attributes:
-        symbol_file: the JSON file, for messages.
+        name: prefix of the files, or name of the network; for messages.
         graph: the symbol; its input is called "data".
         params: every array the symbol needs beside its input.
+        record: class names, input size and so on; None for a symbol that carries none.
     """
 
-    symbol_file: Path
+    name: str
     graph: Graph
     params: Params
+    record: ModelRecord | None
 
     @property
     def is_quantised(self) -> bool:
@@ -41,9 +65,30 @@ class Exported:
         )
 
     @property
-    def is_fused(self) -> bool:
+    def has_onednn(self) -> bool:
         """Whether the symbol already went through the oneDNN backend."""
-        return any(node.op.startswith(_FUSED_OPS) for node in self.graph.nodes())
+        return any(node.op.startswith(_ONEDNN_OPS) for node in self.graph.nodes())
+
+    def size(self, input_size_hw: tuple[int, int] | None) -> tuple[int, int]:
+        """The input size asked for, or that of the record.
+
+        Raises:
+            ModelError: there is neither.
+        """
+        if input_size_hw is None and self.record is None:
+            raise ModelError(
+                f"{self.name} does not carry its input size; give it", settings=("data_shape",)
+            )
+        return input_size_hw or self.record.input_size_hw  # type: ignore[union-attr]
+
+    def check_finite(self, advice: str) -> None:
+        """Raise WeightsError, which ends with the advice, unless every array is finite."""
+        broken = [name for name, value in self.params.items() if not np.isfinite(value).all()]
+        if broken:
+            raise WeightsError(
+                f"{self.name}: {len(broken)} weights are not finite, the first is {broken[0]}; "
+                f"{advice}"
+            )
 
 
 def plain_prefix(text: str) -> str:
@@ -51,19 +96,24 @@ def plain_prefix(text: str) -> str:
     return re.sub(r"(-symbol\.json|-\d{4}\.params)$", "", text)
 
 
-def exported_files(prefix: str, epoch: int = 0) -> tuple[Path, Path]:
+def exported_files(prefix: str) -> tuple[Path, Path]:
     """The two files of a prefix: symbol and parameters."""
-    return Path(f"{prefix}-symbol.json"), Path(f"{prefix}-{epoch:04d}.params")
+    return Path(f"{prefix}-symbol.json"), Path(f"{prefix}-0000.params")
 
 
-def read_exported(prefix: str, epoch: int = 0) -> Exported:
+def read_exported(prefix: str) -> Exported:
     """Read and check both files.
+
+    Args:
+        prefix: path without "-symbol.json"; the name of either file will do too.
 
     Raises:
         ModelError: the symbol is missing, no symbol, or has another input than "data".
-        WeightsError: the parameter file is missing, damaged, or lacks arrays of the symbol.
+        WeightsError: the parameter file is missing, damaged, or lacks arrays of the symbol; or the
+            record in the symbol is damaged.
     """
-    symbol_file, params_file = exported_files(prefix, epoch)
+    prefix = plain_prefix(prefix)
+    symbol_file, params_file = exported_files(prefix)
     for path, kind in ((symbol_file, ModelError), (params_file, WeightsError)):
         if not path.is_file():
             raise kind(
@@ -75,13 +125,14 @@ def read_exported(prefix: str, epoch: int = 0) -> Exported:
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"cannot read {symbol_file}: {error}; export the model anew") from error
     graph = parse_graph(text, str(symbol_file))
+    record = record_of_symbol(graph.extra, str(symbol_file))
     try:
         to_symbol(graph)
     except mx.MXNetError as error:
         raise ModelError(
             f"MXNet {mx.__version__} cannot load {symbol_file}: {last_line(error)}; export it anew"
         ) from error
-    params = read_params(params_file)
+    params = _read_params(params_file)
     variables = graph.variables()
     if INPUT not in variables:
         raise ModelError(
@@ -94,15 +145,11 @@ def read_exported(prefix: str, epoch: int = 0) -> Exported:
             f"arrays are missing ({_some(missing)}); the two files must be of one export"
         )
     used = {name: params[name] for name in variables if name != INPUT}
-    return Exported(symbol_file, graph, used)
+    return Exported(prefix, graph, used, record)
 
 
-def read_params(path: Path) -> Params:
-    """Read a parameter file; the prefixes "arg:" and "aux:" are taken off the names.
-
-    Raises:
-        WeightsError: the file cannot be read or is damaged.
-    """
+def _read_params(path: Path) -> Params:
+    """The arrays of a file; the prefixes "arg:" and "aux:" are taken off the names."""
     try:
         arrays = mx.nd.load(str(path))
         if isinstance(arrays, list):
@@ -115,6 +162,51 @@ def read_params(path: Path) -> Params:
             f"cannot read parameters from {path} ({last_line(error)}); the file is damaged or cut "
             "off, or is no MXNet parameter file"
         ) from error
+
+
+def write_exported(model: Exported, prefix: str) -> None:
+    """Write symbol and parameters, one after the other: into a folder that nobody looks into yet.
+
+    Args:
+        model: what to write; its record goes into the symbol.
+        prefix: path without "-symbol.json".
+    """
+    symbol_file, params_file = exported_files(prefix)
+    extra = dict(model.graph.extra)
+    if model.record is not None:
+        record = symbol_attribute(model.record)
+        extra["attrs"] = {**extra.get("attrs", {}), SYMBOL_ATTRIBUTE: record}
+    with atomic_write(symbol_file, "w") as file:
+        file.write(format_graph(Graph(model.graph.heads, extra)))
+    statistics = set(to_symbol(model.graph).list_auxiliary_states())
+    arrays = {
+        f"{'aux' if name in statistics else 'arg'}:{name}": mx.nd.array(value, dtype=value.dtype)
+        for name, value in model.params.items()
+    }
+    mx.nd.save(str(params_file), arrays)
+    with open(params_file, "rb") as written:
+        os.fsync(written.fileno())
+
+
+@contextmanager
+def replaced_files(prefix: str) -> Iterator[str]:
+    """A prefix in a hidden folder, whose two files take the place of those of `prefix` at the end.
+
+    Where the block raises, nothing is written. The folder of `prefix` is made.
+
+    Raises:
+        EnvironmentProblem: the files cannot be written.
+    """
+    target = Path(prefix)
+    ensure_directory(target.parent)
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
+            staged = str(Path(folder) / target.name)
+            yield staged
+            for source, end in zip(exported_files(staged), exported_files(prefix), strict=True):
+                os.replace(source, end)
+    except OSError as error:
+        raise write_problem(target, error) from error
 
 
 def check_shapes(exported: Exported, input_size_hw: tuple[int, int]) -> None:
@@ -131,16 +223,17 @@ def check_shapes(exported: Exported, input_size_hw: tuple[int, int]) -> None:
         wrong = _wrong_shapes(exported, shapes)
         if wrong:
             raise WeightsError(
-                f"the parameters of {exported.symbol_file} have the wrong shape for it: "
+                f"the parameters of {exported.name} have the wrong shape for it: "
                 f"{_some(wrong)}; the two files must be of one export"
             ) from error
         raise ModelError(
-            f"{exported.symbol_file} cannot take images of shape {shapes[INPUT]} "
-            f"({last_line(error)}); use the input size it was exported for, --data-shape"
+            f"{exported.name} cannot take images of shape {shapes[INPUT]} ({last_line(error)}); "
+            "use the input size it was exported for",
+            settings=("data_shape",),
         ) from error
     if len(outputs) != 3:
         raise ModelError(
-            f"{exported.symbol_file} has {len(outputs)} outputs; a detector has three: ids, scores "
+            f"{exported.name} has {len(outputs)} outputs; a detector has three: ids, scores "
             "and bboxes"
         )
 

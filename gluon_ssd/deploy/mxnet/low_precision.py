@@ -1,4 +1,4 @@
-"""Let the network half of a deployed fp32 model compute in bfloat16 or float16.
+"""Let the network part of a fp32 detector compute in bfloat16 or float16.
 
 Convolutions take the lower type, and what follows them keeps it as far as it can; the predictions
 return to float32 before they are joined, so the decoding stays as it is. Weights are rounded once,
@@ -7,7 +7,8 @@ when the model is prepared.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,6 @@ from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.files import INPUT
 from gluon_ssd.deploy.mxnet.graph import VARIABLE, Graph, Node, Output
 from gluon_ssd.deploy.mxnet.halves import split_at_predictions
-from gluon_ssd.deploy.mxnet.model import DeployedModel
 from gluon_ssd.errors import ModelError
 from gluon_ssd.models.low_precision import gains
 
@@ -29,36 +29,39 @@ _COMPUTING = ("Convolution", "FullyConnected")
 _KEEPING = ("Activation", "Pooling", "relu", "elemwise_add", "_plus", "broadcast_add", "add_n")
 
 
-def in_low_precision(model: DeployedModel, dtype: str) -> DeployedModel:
-    """The same model with its network in another type; its name, classes and decoding stay.
+def lower_network(
+    graph: Graph, params: Mapping[str, Any], dtype: str, name: str
+) -> tuple[Graph, dict[str, Any]]:
+    """A detector whose network computes in another type, as a new graph and its arrays.
 
     Args:
-        model: an fp32 model as loaded; not changed.
-        dtype: "float16" or "bfloat16", which the model's device must have.
+        graph: fp32; not changed.
+        params: its arrays, of MXNet, on a device that has the type.
+        dtype: "float16" or "bfloat16".
+        name: of the detector, for messages.
 
     Raises:
-        ModelError: the model is quantised, or does not show where its network ends.
+        ModelError: the graph does not show where its network ends, or nothing in it can change.
     """
-    if model.is_quantised:
-        raise ModelError(f"{model.name} computes in int8 already; run it with --dtype float32")
-    graph = model.graph.copy()
+    graph = graph.copy()
     halves = split_at_predictions(graph, INPUT)
     if halves is None:
         raise ModelError(
-            f"{model.name} does not show where its network ends and decoding starts, so it cannot "
-            f"run in {dtype}; use --dtype float32"
+            f"{name} does not show where its network ends and decoding starts, so it cannot "
+            f"run in {dtype}; use float32",
+            settings=("dtype",),
         )
-    lowered = _Lowering(dtype, {name: array.shape for name, array in model.params.items()})
+    lowered = _Lowering(dtype, {key: array.shape for key, array in params.items()})
     lowered.convert(halves.network)
     if not lowered.weights:
         raise ModelError(
-            f"{model.name} has no convolution that can run in {dtype}; use --dtype float32"
+            f"{name} has no convolution that can run in {dtype}; use float32", settings=("dtype",)
         )
-    params = {
-        name: mx.nd.amp_cast(array, dtype=LOW_TYPES[dtype]) if name in lowered.weights else array
-        for name, array in model.params.items()
+    cast = {
+        key: mx.nd.amp_cast(array, dtype=LOW_TYPES[dtype]) if key in lowered.weights else array
+        for key, array in params.items()
     }
-    return replace(model, graph=graph, params=params)
+    return graph, cast
 
 
 @dataclass

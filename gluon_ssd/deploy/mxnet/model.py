@@ -1,40 +1,38 @@
-"""Run an exported detector: prepared once for speed, then called on batches of any length."""
+"""MXNet as a runtime: a detector prepared once for speed, then run on batches of any length."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from gluon_ssd.compat import mx
-from gluon_ssd.deploy.mxnet.compiled import CompiledGraph, on_device
+import numpy as np
+from numpy.typing import NDArray
+
+from gluon_ssd.deploy.mxnet.candidate_count import Count, candidate_counter
+from gluon_ssd.deploy.mxnet.compiled import CompiledGraph, context_of, device_of, on_device
 from gluon_ssd.deploy.mxnet.compiled_suppression import compile_detector
-from gluon_ssd.deploy.mxnet.files import INPUT, check_shapes, plain_prefix, read_exported
+from gluon_ssd.deploy.mxnet.files import INPUT, Exported, check_shapes, read_exported
 from gluon_ssd.deploy.mxnet.graph import Graph
 from gluon_ssd.deploy.mxnet.halves import Halves, split_at_predictions
-from gluon_ssd.deploy.mxnet.passes.fold_batch_norm import fuse as fuse_graph
-from gluon_ssd.deploy.mxnet.passes.fold_constants import fold_constants
-from gluon_ssd.deploy.mxnet.passes.join_levels import join_as_rows
-from gluon_ssd.deploy.mxnet.passes.replace_decoder import count_classes, graft_decoder
-from gluon_ssd.deploy.mxnet.passes.select_scores_early import choose_before_activation
+from gluon_ssd.deploy.mxnet.low_precision import lower_network
+from gluon_ssd.deploy.mxnet.passes.replace_decoder import count_classes
+from gluon_ssd.deploy.mxnet.prepare import prepare
+from gluon_ssd.deploy.runtime import RuntimeModel
 from gluon_ssd.errors import ModelError
-from gluon_ssd.models.record import ModelRecord, read_symbol_metadata
+from gluon_ssd.models.record import ModelRecord
+from gluon_ssd.system.threads import compute_threads
 
 
 @dataclass(frozen=True)
-class DeployedModel:
-    """An exported detector that is ready to run.
+class DeployedModel(RuntimeModel):
+    """A detector as a compiled graph; see `RuntimeModel`.
 
     Attributes:
-        name: the prefix it was loaded from.
         graph: the prepared symbol.
         params: its arrays on the device.
         ctx: the device.
-        input_size_hw: height and width of the images it takes, or None when any size will do.
-        saved: class names, normalisation and so on, or None for a symbol that carries none.
-        num_classes: foreground classes, or None when the graph does not tell.
-        is_quantised: whether some operators compute with 8-bit integers.
         is_fused: whether it was prepared for speed.
         onednn: whether oneDNN fuses operators of the graph.
     """
@@ -43,35 +41,45 @@ class DeployedModel:
     graph: Graph
     params: dict[str, Any]
     ctx: Any
-    input_size_hw: tuple[int, int] | None
-    saved: ModelRecord | None
+    input_size_hw: tuple[int, int]
+    record: ModelRecord | None
     num_classes: int | None
-    is_quantised: bool
+    precision: str
     is_fused: bool
     onednn: bool
 
+    @property
+    def device(self) -> str:
+        """Where it runs: "cpu", or "gpu:" and a number."""
+        return device_of(self.ctx)
+
+    @property
+    def threads(self) -> int:
+        """Threads of MXNet's operators."""
+        return compute_threads()
+
+    def place(self, images: NDArray[np.float32]) -> Any:
+        """An MXNet array on the device."""
+        return on_device(images, self.ctx)
+
     def run(self, images: Any) -> tuple[Any, Any, Any]:
-        """Detect objects.
-
-        Args:
-            images: float32 (B, 3, H, W), normalised, as NumPy or MXNet array.
-
-        Returns:
-            ids (B, K, 1), scores (B, K, 1), bboxes (B, K, 4); boxes are corners in input pixels,
-            empty rows are -1. They may still be in work when this returns: `asnumpy()` of each
-            waits for it, as with any MXNet array. On the CPU a prepared model gives
-            `PendingOutput`s instead of those.
-
-        Raises:
-            ModelError: the images have another size than the model takes.
-        """
+        """Detect objects; outputs are MXNet arrays, or `PendingOutput`s of a prepared model."""
         self._check_size(images)
         ids, scores, bboxes = self._whole(images)
         return ids, scores, bboxes
 
+    def in_precision(self, dtype: str) -> DeployedModel:
+        """The same model with its network in another type; its classes and decoding stay."""
+        if self.precision == "int8":
+            raise ModelError(
+                f"{self.name} computes in int8 already; run it in float32", settings=("dtype",)
+            )
+        graph, params = lower_network(self.graph, self.params, dtype, self.name)
+        return replace(self, graph=graph, params=params, precision=dtype)
+
     @property
     def can_split(self) -> bool:
-        """Whether network and decoding can be run apart, for timing."""
+        """Whether network and decoding can be run apart."""
         return self._halves is not None and self._halves.decoding is not None
 
     def run_heads(self, images: Any) -> list[Any]:
@@ -80,34 +88,34 @@ class DeployedModel:
         Returns:
             Of both (B, anchors, columns), or (B, anchors * columns) where the model was not
             prepared; the numbers come in the same order.
-
-        Raises:
-            ModelError: the images have the wrong size, or the symbol does not show where the
-                network ends.
         """
         self._check_size(images)
         return self._network(images)
 
     def run_decode(self, predictions: list[Any]) -> tuple[Any, Any, Any]:
-        """Turn what `run_heads` returned into detections; both together equal `run`.
-
-        Raises:
-            ModelError: `can_split` is not true.
-        """
+        """Turn what `run_heads` returned into detections; both together equal `run`."""
         ids, scores, bboxes = self._decoding(*predictions)
         return ids, scores, bboxes
 
+    def count_candidates(self, images: Any) -> NDArray[np.int64] | None:
+        """Candidates of each image that enter suppression; None where the graph hides them."""
+        return self._count(images) if self._count else None
+
     def _check_size(self, images: Any) -> None:
         size_hw = tuple(images.shape[2:])
-        if self.input_size_hw is not None and size_hw != self.input_size_hw:
+        if size_hw != self.input_size_hw:
             raise ModelError(
-                f"{self.name} takes images of {self.input_size_hw} (height, width), got {size_hw}; "
-                "choose the matching --data-shape"
+                f"{self.name} takes images of {self.input_size_hw} (height, width), got {size_hw}",
+                settings=("data_shape",),
             )
 
     @cached_property
     def _whole(self) -> Callable[..., list[Any]]:
         return self._compile(self.graph, (INPUT,))
+
+    @cached_property
+    def _count(self) -> Count | None:
+        return candidate_counter(self.graph, lambda rows: self._compile(rows, (INPUT,)))
 
     @cached_property
     def _halves(self) -> Halves | None:
@@ -139,56 +147,61 @@ class DeployedModel:
 def load_deployed(
     prefix: str,
     *,
-    ctx: Any = None,
     input_size_hw: tuple[int, int] | None = None,
+    device: str = "cpu",
     fuse: bool = True,
-    epoch: int = 0,
 ) -> DeployedModel:
-    """Load <prefix>-symbol.json and <prefix>-<epoch>.params for running.
+    """Read <prefix>-symbol.json and <prefix>-0000.params and make them ready to run.
 
     Args:
         prefix: path without "-symbol.json"; the name of either file will do too.
-        ctx: device, CPU by default.
-        input_size_hw: height and width of the images to come; without it, the size the model was
-            exported for is taken if the symbol says it.
-        fuse: prepare the graph for speed. The decoder is replaced by the fast one, bit for bit the
-            same. In fp32 graphs batch norm and padding move into the convolutions and oneDNN
-            fuses the rest, which rounds differently; quantised arithmetic is left alone.
-        epoch: number in the name of the parameter file.
+        input_size_hw, device, fuse: as of `deploy`.
 
     Raises:
         ModelError, WeightsError: one line about the file that cannot be used.
     """
-    prefix = plain_prefix(prefix)
-    exported = read_exported(prefix, epoch)
-    saved = read_symbol_metadata(exported.symbol_file)
-    if input_size_hw is None and saved is not None:
-        input_size_hw = saved.input_size_hw
-    if input_size_hw is not None:
-        check_shapes(exported, input_size_hw)
-    ctx = mx.cpu() if ctx is None else ctx
-    graph, params = exported.graph, exported.params
-    num_classes = len(saved.classes) if saved is not None else None
-    is_fp32 = not exported.is_quantised and not exported.is_fused
-    shapes = {INPUT: (1, 3, *input_size_hw)} if input_size_hw is not None else None
-    if shapes is not None and num_classes is None:
-        num_classes = count_classes(graph, params, shapes)
-    if fuse and shapes is not None:
-        graft_decoder(graph, params, shapes)
-        params = fold_constants(graph, params, shapes)
-        join_as_rows(graph, params, shapes)
-        choose_before_activation(graph)
-    if fuse and is_fp32:
-        params = fuse_graph(graph, params)
+    return deploy(read_exported(prefix), input_size_hw=input_size_hw, device=device, fuse=fuse)
+
+
+def deploy(
+    exported: Exported,
+    *,
+    input_size_hw: tuple[int, int] | None = None,
+    device: str = "cpu",
+    fuse: bool = True,
+) -> DeployedModel:
+    """Make a detector ready to run.
+
+    Args:
+        exported: graph, arrays and record; its graph belongs to the model from now on.
+        input_size_hw: height and width of the images to come; None takes that of the record.
+        device: "cpu", or "gpu:" and a number.
+        fuse: prepare the graph for speed. The decoder is replaced by the fast one, bit for bit the
+            same. In fp32 graphs batch norm and padding move into the convolutions and oneDNN
+            fuses the rest, which rounds differently; quantised arithmetic is left alone.
+
+    Raises:
+        ModelError: no size is known, or the graph cannot take it.
+        WeightsError: an array has the wrong shape.
+    """
+    size_hw, ctx = exported.size(input_size_hw), context_of(device)
+    check_shapes(exported, size_hw)
+    shapes = {INPUT: (1, 3, *size_hw)}
+    graph, params, record = exported.graph, exported.params, exported.record
+    num_classes = len(record.classes) if record else count_classes(graph, params, shapes)
+    is_fp32 = not exported.is_quantised and not exported.has_onednn
+    precision = "int8" if exported.is_quantised else "float32"
+    if fuse:
+        params = prepare(graph, params, shapes, may_round=is_fp32)
     return DeployedModel(
-        name=prefix,
+        name=exported.name,
         graph=graph,
         params={name: on_device(params[name], ctx) for name in graph.variables() if name != INPUT},
         ctx=ctx,
-        input_size_hw=input_size_hw,
-        saved=saved,
+        input_size_hw=size_hw,
+        record=record,
         num_classes=num_classes,
-        is_quantised=exported.is_quantised,
+        precision=precision,
         is_fused=fuse,
-        onednn=fuse and is_fp32 and ctx.device_type == "cpu",
+        onednn=fuse and is_fp32 and device == "cpu",
     )

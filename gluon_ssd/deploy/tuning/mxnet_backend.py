@@ -17,8 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.deploy.mxnet.export import write_pair
-from gluon_ssd.deploy.mxnet.files import exported_files, last_line
+from gluon_ssd.deploy.mxnet.files import exported_files, last_line, write_exported
 from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, join_halves
 from gluon_ssd.deploy.mxnet.int8.quantize_graph import layer_names, with_onednn
 from gluon_ssd.deploy.mxnet.model import DeployedModel, load_deployed
@@ -154,8 +153,8 @@ class _Backend:
                 params = on_one_grid(network, params)
             network = in_bfloat16(network, choice.names("bf16"))
             whole = replace(self._prepared, params={**self._prepared.params, **params})
-            graph, used = join_halves(network, whole)  # the decoding comes behind the network
-            write_pair(graph, used, self._candidate, self._prepared.saved)
+            # The decoding comes behind the network.
+            write_exported(join_halves(network, whole), self._candidate)
         return _Model(self, self._candidate, weight_bytes(network, params))
 
     def kept(self) -> str | None:

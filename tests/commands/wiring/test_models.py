@@ -1,22 +1,35 @@
 from __future__ import annotations
 
+import os
+import tempfile
+
 import numpy as np
 import pytest
 
 from gluon_ssd.commands.wiring.models import (
     deployed_model,
     export_network_as,
+    int8_network_model,
     network_model,
     trained_network,
     wants_zoo_weights,
 )
 from gluon_ssd.compat import mx
+from gluon_ssd.deploy.mxnet.files import write_exported
+from gluon_ssd.deploy.mxnet.int8.shipped_graphs import shipped_int8
+from gluon_ssd.deploy.mxnet.model import load_deployed
+from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import WeightsError
+from gluon_ssd.families.build import build_network
+from gluon_ssd.families.catalog import spec_of
 from gluon_ssd.models.detector import Detector
+from gluon_ssd.models.first_weights import initialize
 from gluon_ssd.options.shared import ModelOptions
+from gluon_ssd.system.cpu import cpu_flags, has_bfloat16
 from tests.entry_builders import NETWORK, sure_network, sure_weights
 
-NMS = (0.45, 400, 100)
+DECODING = Decoding()
+SPEC = spec_of(NETWORK)
 
 
 @pytest.mark.parametrize(
@@ -36,10 +49,11 @@ def images():
 
 def test_compiled_network_detects_what_the_live_one_does(images):
     network = sure_network()
-    model = network_model(network, nms=NMS, size=300, ctx=mx.cpu())
-    assert (model.name, model.classes, model.size) == (NETWORK, ("cat", "dog"), 300)
+    model = network_model(network, decoding=DECODING, size=300, device="cpu")
+    assert (model.name, model.classes) == (NETWORK, ("cat", "dog"))
+    assert model.input_size_hw == (300, 300)
     live = [output.asnumpy() for output in Detector(network)(mx.nd.array(images))]
-    found = [output.asnumpy() for output in model.deployed.run(images)]
+    found = [output.asnumpy() for output in model.run(images)]
     assert found[0].shape == (2, 100, 1)
     strong = live[1][..., 0] > 0.6
     assert strong.sum() > 20
@@ -48,17 +62,72 @@ def test_compiled_network_detects_what_the_live_one_does(images):
     np.testing.assert_allclose(found[2][strong], live[2][strong], atol=0.05)
 
 
+def same_bits(one, other, images):
+    """Both models give the same predictions and detections, to the last bit."""
+    for method in ("run", "run_heads"):
+        pairs = zip(getattr(one, method)(images), getattr(other, method)(images), strict=True)
+        for found, expected in pairs:
+            np.testing.assert_array_equal(found.asnumpy(), expected.asnumpy())
+
+
+@pytest.mark.parametrize("size", [300, 256])
+def test_model_made_in_memory_is_that_of_an_export(size, tmp_path):
+    network, prefix = sure_network(), str(tmp_path / "model")
+    export_network_as(network, prefix, decoding=DECODING, size=size, fused=False)
+    images = np.random.default_rng(1).normal(0, 1, (2, 3, size, size)).astype(np.float32)
+    written = load_deployed(prefix)
+    made = network_model(network, decoding=DECODING, size=size, device="cpu")
+    assert made.record == written.record
+    same_bits(made, written, images)
+    if has_bfloat16(cpu_flags()):
+        same_bits(made.in_precision("bfloat16"), written.in_precision("bfloat16"), images)
+
+
+def test_int8_model_made_in_memory_is_that_of_files(tmp_path):
+    network = build_network("ssd_512_mobilenet1.0_voc")
+    initialize(network, seed=5)
+    write_exported(shipped_int8(network), str(tmp_path / "int8"))
+    made = int8_network_model(network, device="cpu")
+    written = load_deployed(str(tmp_path / "int8"))
+    assert (made.precision, made.name) == ("int8", "ssd_512_mobilenet1.0_voc_int8")
+    assert made.record == written.record
+    images = np.random.default_rng(0).normal(0, 1, (1, 3, 512, 512)).astype(np.float32)
+    same_bits(made, written, images)
+
+
+def test_model_made_in_memory_writes_nothing(tmp_path, monkeypatch):
+    network = sure_network()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+    def refuse(*_, **__):
+        raise AssertionError("something is written to disk")
+
+    for owner, name in (
+        (tempfile, "mkdtemp"),
+        (tempfile, "TemporaryFile"),
+        (mx.nd, "save"),
+        (mx.sym.Symbol, "save"),
+        (mx.gluon.HybridBlock, "export"),
+        (os, "replace"),
+    ):
+        monkeypatch.setattr(owner, name, refuse)
+    model = network_model(network, decoding=DECODING, size=300, device="cpu")
+    model.run(np.zeros((1, 3, 300, 300), np.float32))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_classes_come_from_the_record_or_from_the_file(tmp_path):
     weights = str(sure_weights(tmp_path / "w.params", ("ant", "bee", "cow")))
     options = ModelOptions()
-    assert trained_network(NETWORK, weights, classes_file="", options=options).classes == (
+    assert trained_network(SPEC, weights, classes_file="", options=options).classes == (
         "ant",
         "bee",
         "cow",
     )
     (tmp_path / "names.txt").write_text("cow\n")
     network = trained_network(
-        NETWORK, weights, classes_file=str(tmp_path / "names.txt"), options=options
+        SPEC, weights, classes_file=str(tmp_path / "names.txt"), options=options
     )
     assert network.classes == ("cow",)
     old = sure_network(("ant", "bee", "cow")).class_predictors[0].predictor.bias.data().asnumpy()
@@ -70,7 +139,7 @@ def test_classes_the_weights_do_not_know_are_said_to_score_nothing(tmp_path, cap
     weights = str(sure_weights(tmp_path / "w.params", ("ant", "bee")))
     (tmp_path / "names.txt").write_text("bee\nfly\n")
     names = str(tmp_path / "names.txt")
-    trained_network(NETWORK, weights, classes_file=names, options=ModelOptions())
+    trained_network(SPEC, weights, classes_file=names, options=ModelOptions())
     assert f"fly: these classes score about 0, since {weights} does not know them" in (
         caplog.messages
     )
@@ -78,9 +147,10 @@ def test_classes_the_weights_do_not_know_are_said_to_score_nothing(tmp_path, cap
 
 def test_exported_size_wins_over_the_asked_one(tmp_path, caplog):
     prefix = str(tmp_path / "model")
-    export_network_as(sure_network(), prefix, nms=NMS, size=300, fused=True)
-    model = deployed_model(prefix, 512, fuse=True, ctx=mx.cpu())
-    assert (model.name, model.size, model.classes) == ("deploy", 300, ("cat", "dog"))
+    export_network_as(sure_network(), prefix, decoding=DECODING, size=300, fused=True)
+    model = deployed_model(prefix, 512, device="cpu")
+    assert (model.name, model.classes) == (prefix, ("cat", "dog"))
+    assert model.input_size_hw == (300, 300)
     expected = f"{prefix} was exported for 300 pixels; --data-shape 512 is not used"
     assert expected in caplog.messages
 
@@ -89,4 +159,6 @@ def test_network_without_published_weights_says_so(tmp_path):
     message = r"no weights are published for ssd_300_mobilenet0.25_voc; give the path of a .params"
     with pytest.raises(WeightsError, match=message):
         options = ModelOptions(model_root=str(tmp_path))
-        trained_network("ssd_300_mobilenet0.25_voc", "True", classes_file="", options=options)
+        trained_network(
+            spec_of("ssd_300_mobilenet0.25_voc"), "True", classes_file="", options=options
+        )

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from gluon_ssd.compat import mx
-from gluon_ssd.deploy.mxnet.candidate_count import CandidateCounter
 from gluon_ssd.deploy.mxnet.model import load_deployed
 from tests.deploy.conftest import CLASSES, INPUT_HW, random_images
 
@@ -20,13 +19,11 @@ def test_candidates_are_the_scores_above_the_threshold_up_to_topk(zoo_prefix, fu
     logits = load_deployed(zoo_prefix, input_size_hw=INPUT_HW).run_heads(images)[0]
     scores = mx.nd.softmax(logits.reshape((3, -1, len(CLASSES) + 1)), axis=-1).asnumpy()
     above = (scores[:, :, 1:] > 0.01).sum(axis=(1, 2))
-    counter = CandidateCounter(model)
-    assert counter.knows
-    assert counter.count(images) == pytest.approx(np.minimum(above, 400), abs=1)
+    assert model.count_candidates(images) == pytest.approx(np.minimum(above, 400), abs=1)
     assert len(set(above)) > 1
 
 
 def test_a_graph_without_suppression_does_not_tell(zoo_prefix):
     model = load_deployed(zoo_prefix, input_size_hw=INPUT_HW)
     model.graph.heads = model._halves.network.heads
-    assert not CandidateCounter(model).knows
+    assert model.count_candidates(random_images(1)) is None

@@ -98,7 +98,7 @@ def test_classes_size_and_normalisation_travel_with_the_symbol(detector, tmp_pat
     prefix = str(tmp_path / "model")
     export_detector(detector, prefix, fused=True, saved=SAVED)
     model = load_deployed(prefix)
-    assert model.saved == SAVED
+    assert model.record == SAVED
     assert model.input_size_hw == INPUT_HW
 
 

@@ -11,7 +11,7 @@ from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
 from gluon_ssd.deploy.mxnet.files import INPUT
 from gluon_ssd.deploy.mxnet.graph import Graph, Node, to_symbol
-from gluon_ssd.deploy.mxnet.low_precision import LOW_TYPES, in_low_precision
+from gluon_ssd.deploy.mxnet.low_precision import LOW_TYPES
 from gluon_ssd.deploy.mxnet.model import load_deployed
 from gluon_ssd.errors import ModelError
 from gluon_ssd.system.cpu import cpu_flags, has_bfloat16
@@ -36,7 +36,7 @@ def convolutions_of(graph):
 
 @needs_bfloat16
 def test_convolutions_compute_in_bfloat16(model):
-    low = in_low_precision(model, "bfloat16")
+    low = model.in_precision("bfloat16")
     heads = convolutions_of(low.graph)
     run = CompiledGraph(heads, low.params, ctx=mx.cpu(), inputs=(INPUT,))
     outputs = run(mx.nd.zeros((1, 3, *SIZE)))
@@ -50,7 +50,7 @@ def test_convolutions_compute_in_bfloat16(model):
 
 
 def test_every_convolution_is_in_float16_on_gpus(model):
-    low = in_low_precision(model, "float16")
+    low = model.in_precision("float16")
     symbol = to_symbol(convolutions_of(low.graph))
     types = {n: a.dtype for n, a in low.params.items() if n in symbol.list_inputs()}
     assert set(symbol.infer_type(**{INPUT: np.float32}, **types)[1]) == {np.float16}
@@ -59,7 +59,7 @@ def test_every_convolution_is_in_float16_on_gpus(model):
 @needs_bfloat16
 def test_detections_agree_with_float32(model):
     images = mx.nd.array(np.random.default_rng(0).normal(size=(2, 3, *SIZE)))
-    low = in_low_precision(model, "bfloat16")
+    low = model.in_precision("bfloat16")
     for found, expected in zip(low.run_heads(images), model.run_heads(images), strict=True):
         found, expected = found.asnumpy(), expected.asnumpy()
         assert found.dtype == np.float32
@@ -76,12 +76,12 @@ def test_detections_agree_with_float32(model):
 
 
 def test_int8_models_keep_their_type(model):
-    with pytest.raises(ModelError, match="computes in int8 already; run it with --dtype float32"):
-        in_low_precision(replace(model, is_quantised=True), "bfloat16")
+    with pytest.raises(ModelError, match="computes in int8 already; run it in float32"):
+        replace(model, precision="int8").in_precision("bfloat16")
 
 
 def test_a_graph_without_a_visible_end_is_refused(model):
     data = Node("null", INPUT)
     bare = replace(model, graph=Graph([(Node("relu", "r", {}, [(data, 0)]), 0)]))
     with pytest.raises(ModelError, match="does not show where its network ends"):
-        in_low_precision(bare, "bfloat16")
+        bare.in_precision("bfloat16")

@@ -13,7 +13,7 @@ from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.files import read_exported
 from gluon_ssd.deploy.mxnet.graph import VARIABLE
 from gluon_ssd.deploy.mxnet.model import load_deployed
-from gluon_ssd.deploy.mxnet.passes.replace_decoder import count_classes, graft_decoder
+from gluon_ssd.deploy.mxnet.passes.replace_decoder import count_classes, replace_decoder
 from gluon_ssd.errors import ModelError, WeightsError
 from tests.deploy.conftest import INPUT_HW, random_images
 
@@ -47,12 +47,12 @@ def test_unfused_model_equals_mxnet_bit_for_bit(prefix):
     assert (expected[0] >= 0).sum() > 100
     for one, other in zip(arrays(model.run(IMAGES)), expected, strict=True):
         np.testing.assert_array_equal(one, other)
-    assert not model.is_fused and not model.is_quantised and model.saved is None
+    assert not model.is_fused and model.precision == "float32" and model.record is None
 
 
-def test_grafted_decoder_changes_no_bit(prefix):
+def test_replaced_decoder_changes_no_bit(prefix):
     exported = read_exported(prefix)
-    assert graft_decoder(exported.graph, exported.params, {"data": (1, 3, *INPUT_HW)})
+    assert replace_decoder(exported.graph, exported.params, {"data": (1, 3, *INPUT_HW)})
     operators = [node.op for node in exported.graph.nodes()]
     assert "topk" in operators and operators.count("_contrib_box_nms") == 1
     from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
@@ -68,7 +68,7 @@ def test_unknown_detection_layer_stays_and_is_logged(zoo_prefix, caplog):
     nms.attrs["force_suppress"] = "True"
     count = len(graph.nodes())
     with caplog.at_level(logging.INFO):
-        assert not graft_decoder(graph, {}, {})
+        assert not replace_decoder(graph, {}, {})
     assert "stays as it is: classes suppress one another" in caplog.text
     assert len(graph.nodes()) == count
 
@@ -124,7 +124,7 @@ def test_unfused_decoding_cannot_be_run_apart_but_its_network_can(prefix):
 
 def test_quantised_model_keeps_its_arithmetic_and_gets_the_fast_decoder(int8_prefix):
     model = load_deployed(int8_prefix, input_size_hw=INPUT_HW)
-    assert model.is_quantised and not model.onednn and model.can_split
+    assert model.precision == "int8" and not model.onednn and model.can_split
     operators = [node.op for node in model.graph.nodes()]
     assert "topk" in operators and "_sg_mkldnn_conv" in operators
     for one, other in zip(arrays(model.run(IMAGES)), by_mxnet(int8_prefix, IMAGES), strict=True):
@@ -134,7 +134,6 @@ def test_quantised_model_keeps_its_arithmetic_and_gets_the_fast_decoder(int8_pre
 @pytest.mark.parametrize("kind", ["zoo_prefix", "plain_zoo_prefix", "int8_prefix"])
 def test_class_count_is_read_from_the_detection_layer_or_from_the_heads(kind, request):
     prefix = request.getfixturevalue(kind)
-    assert load_deployed(prefix).num_classes is None  # without a size nothing is known
     assert load_deployed(prefix, input_size_hw=INPUT_HW).num_classes == 4
     exported = read_exported(prefix)
     for node in exported.graph.find("_contrib_box_nms"):
@@ -166,9 +165,15 @@ def test_images_of_another_size_are_refused(zoo_prefix):
 
 
 def test_size_that_the_symbol_cannot_take_is_one_line_and_prints_nothing(zoo_prefix, capfd):
-    with pytest.raises(ModelError, match=r"cannot take images of shape .*--data-shape$"):
+    with pytest.raises(ModelError, match=r"cannot take images of shape .*exported for$") as caught:
         load_deployed(zoo_prefix, input_size_hw=(INPUT_HW[0], 4096))  # beyond its anchors
+    assert caught.value.settings == ("data_shape",)
     assert capfd.readouterr().out == ""
+
+
+def test_size_that_nobody_tells_is_refused(zoo_prefix):
+    with pytest.raises(ModelError, match="does not carry its input size; give it"):
+        load_deployed(zoo_prefix)
 
 
 def test_missing_files_are_named(tmp_path, zoo_prefix):

@@ -10,7 +10,7 @@ import numpy as np
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
 from gluon_ssd.deploy.mxnet.files import INPUT
-from gluon_ssd.deploy.mxnet.graph import Graph, Output, Params, parse_graph
+from gluon_ssd.deploy.mxnet.graph import Graph, Output, Params, splice
 from gluon_ssd.deploy.mxnet.int8.entropy import best_cut
 from gluon_ssd.deploy.mxnet.int8.histogram import Histogram
 from gluon_ssd.errors import ModelError
@@ -33,9 +33,8 @@ def collect_thresholds(
     batches: Sequence[np.ndarray],
     *,
     mode: str,
-    ctx: Any,
     progress: Progress | None = None,
-) -> dict[str, Range]:
+) -> dict[str, Range] | None:
     """Ranges over all calibration images; the order of the images does not matter.
 
     Memory does not grow with their number: extremes or histograms are kept, never the values.
@@ -47,22 +46,26 @@ def collect_thresholds(
         batches: float32 (B, 3, H, W), normalised.
         mode: "naive" takes the least and the largest value, "entropy" cuts rare large values off
             where `best_cut` finds the rounded distribution likest to the real one.
-        ctx: device.
         progress: told how many images of how many are done.
 
     Returns:
         Tensor name -> (least, largest) value. Of "entropy" these are (0, t) where no value is
-        negative and (-t, t) elsewhere.
+        negative and (-t, t) elsewhere. None for the mode "none", where each range is measured at
+        run time.
 
     Raises:
         ModelError: some value of a tensor is not finite.
     """
+    if mode == "none":
+        return None
+    known = tensor_outputs(graph)
+    outputs = [known[name] for name in tensors]
     if mode == "naive":
-        ranges = _extremes(graph, params, tensors, batches, ctx, progress)
-    else:
-        histograms = _histograms(graph, params, tensors, batches, ctx, progress)
-        ranges = {name: entropy_range(histogram) for name, histogram in histograms.items()}
-    return {name: _usable(name, *extremes) for name, extremes in ranges.items()}
+        outputs = splice(graph, _least_and_largest, outputs)
+    network = CompiledGraph(Graph(outputs), params, ctx=mx.cpu(), inputs=(INPUT,))
+    collect = _extremes if mode == "naive" else _entropy_ranges
+    ranges = zip(tensors, collect(network, tensors, batches, progress), strict=True)
+    return {name: _usable(name, *extremes) for name, extremes in ranges}
 
 
 def entropy_range(histogram: Histogram) -> Range:
@@ -97,55 +100,37 @@ def _passes(
                 progress("calibrate", done, total)
 
 
+def _least_and_largest(*tensors: Any) -> list[Any]:
+    return [extreme for tensor in tensors for extreme in (tensor.min(), tensor.max())]
+
+
 def _extremes(
-    graph: Graph,
-    params: Params,
+    network: CompiledGraph,
     tensors: Sequence[str],
     batches: Sequence[np.ndarray],
-    ctx: Any,
     progress: Progress | None,
-) -> dict[str, Range]:
-    network = CompiledGraph(_with_extremes(graph, tensors), params, ctx=ctx, inputs=(INPUT,))
-    lowest = np.full(len(tensors), np.inf)
-    highest = np.full(len(tensors), -np.inf)
+) -> list[Range]:
+    lowest, highest = np.full(len(tensors), np.inf), np.full(len(tensors), -np.inf)
     for images in _passes(batches, _NAIVE_SHARE, progress):
         values = np.array([value.asscalar() for value in network(images)])
         lowest = np.minimum(lowest, values[0::2])
         highest = np.maximum(highest, values[1::2])
-    found = zip(tensors, lowest.tolist(), highest.tolist(), strict=True)
-    return {name: (low, high) for name, low, high in found}
+    return list(zip(lowest.tolist(), highest.tolist(), strict=True))
 
 
-def _histograms(
-    graph: Graph,
-    params: Params,
+def _entropy_ranges(
+    network: CompiledGraph,
     tensors: Sequence[str],
     batches: Sequence[np.ndarray],
-    ctx: Any,
     progress: Progress | None,
-) -> dict[str, Histogram]:
-    outputs = tensor_outputs(graph)
-    watched = Graph([outputs[name] for name in tensors])
-    network = CompiledGraph(watched, params, ctx=ctx, inputs=(INPUT,))
-    histograms = {name: Histogram() for name in tensors}
+) -> list[Range]:
+    histograms = [Histogram() for _ in tensors]
     for images in _passes(batches, _ENTROPY_SHARE, progress):
-        for name, output in zip(tensors, network(images), strict=True):
+        for name, histogram, output in zip(tensors, histograms, network(images), strict=True):
             values = output.asnumpy()
             _usable(name, float(values.min()), float(values.max()))
-            histograms[name].add(values)
-    return histograms
-
-
-def _with_extremes(graph: Graph, tensors: Sequence[str]) -> Graph:
-    """A graph that returns least and largest value of each tensor, two heads a tensor."""
-    variables = [mx.sym.var(f"_tensor{number}") for number in range(len(tensors))]
-    pairs = [symbol for variable in variables for symbol in (variable.min(), variable.max())]
-    extremes = parse_graph(mx.sym.Group(pairs).tojson())
-    outputs = tensor_outputs(graph)
-    for node in list(extremes.nodes()):
-        if node.name.startswith("_tensor"):
-            extremes.replace((node, 0), outputs[tensors[int(node.name.removeprefix("_tensor"))]])
-    return extremes
+            histogram.add(values)
+    return [entropy_range(histogram) for histogram in histograms]
 
 
 def tensor_outputs(graph: Graph) -> dict[str, Output]:

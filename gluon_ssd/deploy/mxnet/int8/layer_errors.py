@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gluon_ssd.compat import mx
+from gluon_ssd.deploy.agreement import first_images
 from gluon_ssd.deploy.mxnet.compiled import CompiledGraph, on_device
 from gluon_ssd.deploy.mxnet.files import INPUT
 from gluon_ssd.deploy.mxnet.graph import Graph
@@ -31,8 +32,6 @@ NUM_IMAGES = 16
 ALL_LAYERS = "all layers"
 RANKING = "rank layers"
 """The stage that progress is told."""
-
-_SHARE = 4
 
 
 @dataclass(frozen=True)
@@ -87,23 +86,15 @@ def layer_errors(
     names = list(layer_names(fused))
     # All others stay in float; nothing left out comes first.
     kept_in_float = [[], *([other for other in names if other != name] for name in names)]
-    thresholds = None
-    if mode != "none":
-        tensors = {
-            tensor: None
-            for excluded in kept_in_float
-            for tensor in quantized_tensors(fused, dtype=dtype, excluded=excluded)
-        }
-        thresholds = collect_thresholds(
-            fused,
-            prepared.params,
-            list(tensors),
-            batches,
-            mode=mode,
-            ctx=mx.cpu(),
-            progress=progress,
-        )
-    probe = _Probe(prepared, fused, thresholds, dtype, _first_images(batches, num_images))
+    tensors = {
+        tensor: None
+        for excluded in kept_in_float
+        for tensor in quantized_tensors(fused, dtype=dtype, excluded=excluded)
+    }
+    thresholds = collect_thresholds(
+        fused, prepared.params, list(tensors), batches, mode=mode, progress=progress
+    )
+    probe = _Probe(prepared, fused, thresholds, dtype, first_images(batches, num_images))
     found = []
     for name, excluded in zip([ALL_LAYERS, *names], kept_in_float, strict=True):
         found.append(probe.error(name, excluded))
@@ -174,15 +165,6 @@ def _decibels(noise_share: float) -> float:
     return -10 * float(np.log10(noise_share)) if noise_share > 0 else float("inf")
 
 
-def _first_images(batches: Sequence[np.ndarray], count: int) -> list[np.ndarray]:
-    """Shares of the first images of the batches."""
-    shares: list[np.ndarray] = []
-    for batch in batches:
-        left = count - sum(map(len, shares))
-        shares += [batch[i : i + _SHARE] for i in range(0, min(left, len(batch)), _SHARE)]
-    return shares
-
-
 def _score_function(prepared: Prepared) -> tuple[CompiledGraph, int]:
     """What makes class scores of the class predictions, and which output of the network these are.
 
@@ -202,5 +184,6 @@ def _score_function(prepared: Prepared) -> tuple[CompiledGraph, int]:
             return function, prepared.names.index(read[0])
     raise ModelError(
         f"{prepared.prefix} does not show which predictions are class scores and which are boxes, "
-        "so its layers cannot be ranked; leave --layer-report out"
+        "so its layers cannot be ranked",
+        settings=("layer_report",),
     )

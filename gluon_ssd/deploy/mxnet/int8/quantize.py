@@ -6,24 +6,21 @@ stays in float: it is a hundredth of the work, and integers there would move eve
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from gluon_ssd.compat import mx
 from gluon_ssd.deploy.agreement import Agreement, compare_detectors
 from gluon_ssd.deploy.int8_modes import DTYPES, MIN_ENTROPY_IMAGES, MODES
-from gluon_ssd.deploy.mxnet.export import write_pair
 from gluon_ssd.deploy.mxnet.files import (
     INPUT,
+    Exported,
     check_shapes,
-    exported_files,
-    plain_prefix,
     read_exported,
+    replaced_files,
+    write_exported,
 )
 from gluon_ssd.deploy.mxnet.graph import Graph, Params
 from gluon_ssd.deploy.mxnet.halves import split_at_predictions
@@ -33,22 +30,21 @@ from gluon_ssd.deploy.mxnet.int8.quantize_graph import (
     quantized_tensors,
     with_onednn,
 )
-from gluon_ssd.deploy.mxnet.model import load_deployed
-from gluon_ssd.deploy.mxnet.passes.fold_batch_norm import fuse
-from gluon_ssd.deploy.mxnet.passes.fold_constants import fold_constants
-from gluon_ssd.deploy.mxnet.passes.join_levels import join_as_rows
-from gluon_ssd.deploy.mxnet.passes.replace_decoder import graft_decoder
-from gluon_ssd.errors import ModelError, OptionError, WeightsError
-from gluon_ssd.models.record import ModelRecord, read_symbol_metadata
-from gluon_ssd.system.files import ensure_directory, write_problem
+from gluon_ssd.deploy.mxnet.model import deploy, load_deployed
+from gluon_ssd.deploy.mxnet.passes.replace_decoder import count_classes
+from gluon_ssd.deploy.mxnet.prepare import prepare
+from gluon_ssd.deploy.runtime import DetectorFacts
+from gluon_ssd.errors import ModelError, OptionError
+from gluon_ssd.models.record import ModelRecord
+from gluon_ssd.system.files import ensure_directory
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """An fp32 detector in two halves, batch norm and constants folded.
+class Prepared(DetectorFacts):
+    """An fp32 detector in two halves, batch norm and constants folded; see `DetectorFacts`.
 
     Attributes:
         prefix: the files it came from.
@@ -56,8 +52,6 @@ class Prepared:
         decoding: those predictions to ids, scores and boxes.
         names: names of the inputs of `decoding`, in the order of the outputs of `network`.
         params: the arrays of both.
-        input_size_hw: height and width of the images.
-        saved: the record the files carry, or None.
     """
 
     prefix: str
@@ -66,7 +60,8 @@ class Prepared:
     names: tuple[str, ...]
     params: Params
     input_size_hw: tuple[int, int]
-    saved: ModelRecord | None
+    record: ModelRecord | None
+    num_classes: int | None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -75,53 +70,52 @@ class Prepared:
 
 
 def prepare_detector(prefix: str, input_size_hw: tuple[int, int] | None = None) -> Prepared:
-    """Read an fp32 detector and make it ready to be quantised.
+    """Read an fp32 detector and make it ready to be quantised; see `prepare_exported`."""
+    return prepare_exported(read_exported(prefix), input_size_hw)
+
+
+def prepare_exported(exported: Exported, input_size_hw: tuple[int, int] | None = None) -> Prepared:
+    """Make an fp32 detector ready to be quantised.
 
     Args:
-        prefix: of the two files.
-        input_size_hw: height and width of the images; None takes the size the files carry.
+        exported: the detector; its graph is changed.
+        input_size_hw: height and width of the images; None takes the size of the record.
 
     Raises:
         ModelError: it is int8 already, went through oneDNN, or does not show where its network
             ends; or no size is known.
-        WeightsError: a file is missing or damaged, they do not fit, or a weight is not finite.
+        WeightsError: an array has the wrong shape, or a weight is not finite.
     """
-    prefix = plain_prefix(prefix)
-    exported = read_exported(prefix)
+    prefix, graph, record = exported.name, exported.graph, exported.record
     if exported.is_quantised:
         raise ModelError(f"{prefix} is quantised already; give the fp32 model it was made from")
-    if exported.is_fused:
+    if exported.has_onednn:
         raise ModelError(
             f"{prefix} went through oneDNN's fusing, after which nothing can be quantised; give "
             "the model as it was exported"
         )
-    saved = read_symbol_metadata(exported.symbol_file)
-    size = input_size_hw or (saved.input_size_hw if saved else None)
-    if size is None:
-        raise ModelError(f"{prefix} does not carry its input size; give it")
+    size = exported.size(input_size_hw)
     check_shapes(exported, size)
-    _check_finite(exported.params, prefix)
-    graph, params = exported.graph, exported.params
+    exported.check_finite("quantise an earlier checkpoint")
     shapes = {INPUT: (1, 3, *size)}
-    graft_decoder(graph, params, shapes)
-    params = fuse(graph, fold_constants(graph, params, shapes))
-    join_as_rows(graph, params, shapes)
+    num_classes = len(record.classes) if record else count_classes(graph, exported.params, shapes)
+    params = prepare(graph, exported.params, shapes)
     halves = split_at_predictions(graph, INPUT)
     if halves is None or halves.decoding is None:
         raise ModelError(
             f"{prefix} does not show where its network ends and decoding starts, so that the "
-            "decoding would be quantised too; export the model with scripts/export_ssd.py"
+            "decoding would be quantised too; export the model again with this package"
         )
-    return Prepared(prefix, halves.network, halves.decoding, halves.names, params, size, saved)
-
-
-def _check_finite(params: Params, prefix: str) -> None:
-    broken = [name for name, value in params.items() if not np.isfinite(value).all()]
-    if broken:
-        raise WeightsError(
-            f"{prefix}: {len(broken)} weights are not finite, the first is {broken[0]}; quantise "
-            "an earlier checkpoint"
-        )
+    return Prepared(
+        prefix,
+        halves.network,
+        halves.decoding,
+        halves.names,
+        params,
+        size,
+        record,
+        num_classes,
+    )
 
 
 def check_pair(mode: str, dtype: str) -> None:
@@ -135,8 +129,9 @@ def check_pair(mode: str, dtype: str) -> None:
             raise OptionError(f"the {what} must be one of {', '.join(words)}; got {word!r}")
     if dtype == "uint8":
         raise OptionError(
-            "--quantized-dtype uint8 cannot be had: normalised images hold negative values, for "
-            "which MXNet's uint8 has no place; use auto, which takes uint8 where values allow it"
+            "the integer type cannot be uint8: normalised images hold negative values, for which "
+            "MXNet's uint8 has no place; use auto, which takes uint8 where values allow it",
+            settings=("quantized_dtype",),
         )
 
 
@@ -145,8 +140,9 @@ def check_images(mode: str, num_images: int) -> None:
     least = MIN_ENTROPY_IMAGES if mode == "entropy" else 1
     if num_images < least:
         raise OptionError(
-            f"--calib-mode {mode} needs at least {least} calibration images, got {num_images}; "
-            "raise --num-calib-batches or --batch-size, or name a larger data set"
+            f"the calibration mode {mode} needs at least {least} calibration images, got "
+            f"{num_images}; use more or larger batches, or a larger data set",
+            settings=("calib_mode", "num_calib_batches", "batch_size"),
         )
 
 
@@ -189,27 +185,20 @@ def quantize_detector(
     check_pair(mode, dtype)
     check_images(mode, sum(len(batch) for batch in batches))
     prepared = prepare_detector(prefix_in, input_size_hw)
-    target = Path(prefix_out)
-    ensure_directory(target.parent)
-    graph, params = quantize_prepared(
+    ensure_directory(Path(prefix_out).parent)
+    quantised = quantize_prepared(
         prepared, batches, mode=mode, dtype=dtype, excluded=excluded, progress=progress
     )
-    try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
-            staged = str(Path(folder) / target.name)
-            write_pair(graph, params, staged, prepared.saved)
-            agreement = compare_detectors(
-                load_deployed(prepared.prefix, input_size_hw=prepared.input_size_hw),
-                load_deployed(staged, input_size_hw=prepared.input_size_hw),
-                batches,
-                name=target.name,
-                progress=progress,
-            )
-            for source, end in zip(exported_files(staged), exported_files(prefix_out), strict=True):
-                os.replace(source, end)
-    except OSError as error:
-        raise write_problem(target, error) from error
-    return agreement
+    reference = join_halves(prepared.network, prepared)
+    with replaced_files(prefix_out) as staged:
+        write_exported(quantised, staged)
+        return compare_detectors(
+            deploy(reference, input_size_hw=prepared.input_size_hw),
+            load_deployed(staged, input_size_hw=prepared.input_size_hw),
+            batches,
+            name=Path(prefix_out).name,
+            progress=progress,
+        )
 
 
 def quantize_prepared(
@@ -220,28 +209,22 @@ def quantize_prepared(
     dtype: str = "auto",
     excluded: Iterable[str] = (),
     progress: Progress | None = None,
-) -> tuple[Graph, Params]:
-    """The quantised detector as graph and arrays; arguments as of `quantize_detector`."""
+) -> Exported:
+    """The quantised detector; arguments as of `quantize_detector`."""
     fused = with_onednn(prepared.network, calibrated=mode != "none")
-    thresholds = None
-    if mode != "none":
-        thresholds = collect_thresholds(
-            fused,
-            prepared.params,
-            quantized_tensors(fused, dtype=dtype, excluded=excluded),
-            batches,
-            mode=mode,
-            ctx=mx.cpu(),
-            progress=progress,
-        )
+    tensors = quantized_tensors(fused, dtype=dtype, excluded=excluded)
+    thresholds = collect_thresholds(
+        fused, prepared.params, tensors, batches, mode=mode, progress=progress
+    )
     network = quantize_network(fused, thresholds, dtype=dtype, excluded=excluded)
     return join_halves(network, prepared)
 
 
-def join_halves(network: Graph, prepared: Prepared) -> tuple[Graph, Params]:
+def join_halves(network: Graph, prepared: Prepared) -> Exported:
     """Put the decoding of a prepared detector behind a network of the same outputs."""
     decoding = prepared.decoding.copy()
     for node in list(decoding.nodes()):
         if node.name in prepared.names:
             decoding.replace((node, 0), network.heads[prepared.names.index(node.name)])
-    return decoding, {n: prepared.params[n] for n in decoding.variables() if n != INPUT}
+    params = {name: prepared.params[name] for name in decoding.variables() if name != INPUT}
+    return Exported(prepared.prefix, decoding, params, prepared.record)

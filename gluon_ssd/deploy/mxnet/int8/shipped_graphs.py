@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gluon_ssd.deploy.mxnet.export import write_pair
+from gluon_ssd.deploy.mxnet.files import Exported
 from gluon_ssd.deploy.mxnet.graph import Graph, parse_graph
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.build import family_of
@@ -16,12 +16,11 @@ from gluon_ssd.families.catalog import int8_form
 from gluon_ssd.models.interface import Network
 
 
-def export_zoo_int8(network: Network, prefix: str) -> None:
-    """Write the published int8 form of a network, to be read by `load_deployed`.
+def shipped_int8(network: Network) -> Exported:
+    """The published int8 form of a network.
 
     Args:
         network: the fp32 network, with its weights and the published classes.
-        prefix: path without "-symbol.json"; its folder exists.
 
     Raises:
         WeightsError: the graph is of other classes than the network.
@@ -30,7 +29,7 @@ def export_zoo_int8(network: Network, prefix: str) -> None:
     assert published_form is not None, "the catalog lists an int8 form of this network"
     source, params = published_form(network)
     graph = parse_graph(source.read_text(encoding="utf-8"), str(source))
-    # Written as of this MXNet, whose loader would tell at length that it converts an older file.
+    # As of this MXNet, whose loader would tell at length that it converts an older graph.
     graph.extra.pop("attrs", None)
     _modernise(graph)
     wrong = _wrong_shape(graph, {name: array.shape for name, array in params.items()})
@@ -47,7 +46,8 @@ def export_zoo_int8(network: Network, prefix: str) -> None:
         score_thresh=nms.number("valid_thresh", 0.0),
     )
     record = network.record(name=int8_form(network.name).name, decoding=decoding)
-    write_pair(graph, params, prefix, record)
+    used = {name: params[name] for name in graph.variables() if name in params}
+    return Exported(record.name, graph, used, record)
 
 
 def _modernise(graph: Graph) -> None:

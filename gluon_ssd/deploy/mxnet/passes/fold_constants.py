@@ -1,4 +1,4 @@
-"""Compute once, at load time, what a graph would compute anew for every batch."""
+"""Compute once, when a model is loaded, what its graph would compute again for every batch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NO_ARRAY = "_no_array"
 _RANDOM = ("_random", "_sample", "Dropout")
 
 
-def fold_constants(graph: Graph, params: Params, input_shapes: Mapping[str, tuple]) -> Params:
+def fold_constants(graph: Graph, params: Params, input_shapes: Mapping[str, tuple]) -> None:
     """Replace every part of the graph that is the same for all images by a stored array.
 
     These are mainly the anchors: a stored grid, cropped to the size of a feature map. For one
@@ -22,17 +22,13 @@ def fold_constants(graph: Graph, params: Params, input_shapes: Mapping[str, tupl
 
     Args:
         graph: changed in place; right for images of the given size only, for any batch length.
-        params: its arrays.
+        params: its arrays; computed ones are added.
         input_shapes: name -> shape of every input, such as (1, 3, 300, 300).
-
-    Returns:
-        The arrays of the changed graph.
     """
     _fix_crops(graph, params, input_shapes)
     ends = _constant_ends(graph, params)
     if not ends:
-        return dict(params)
-    params = dict(params)
+        return
     # MXNet compiles no graph without an array, and tables of numbers start from none.
     constants = Graph([*ends, (Node(VARIABLE, _NO_ARRAY), 0)])
     arrays = {**params, _NO_ARRAY: np.zeros(1, np.float32)}
@@ -44,7 +40,6 @@ def fold_constants(graph: Graph, params: Params, input_shapes: Mapping[str, tupl
             name += "_"
         params[name] = value.asnumpy()
         graph.replace((node, index), (Node(VARIABLE, name), 0))
-    return {name: params[name] for name in graph.variables() if name in params}
 
 
 def _fix_crops(graph: Graph, params: Params, input_shapes: Mapping[str, tuple]) -> None:

@@ -9,7 +9,7 @@ from gluon_ssd.deploy.mxnet.graph import Graph, Node, Params, output_shapes
 _WHOLE_BATCH = (0, -1)
 
 
-def join_as_rows(graph: Graph, params: Params, input_shapes: Mapping[str, tuple]) -> int:
+def join_levels(graph: Graph, params: Params, input_shapes: Mapping[str, tuple]) -> int:
     """Reshape the predictions of each level before they are joined instead of all of them after.
 
     Networks flatten each level to (B, numbers), join those, and give the long row its shape

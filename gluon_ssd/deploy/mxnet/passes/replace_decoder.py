@@ -1,4 +1,4 @@
-"""Give imported graphs our decoder: recognise GluonCV's detection layer and replace it.
+"""Recognise GluonCV's detection layer at the end of a graph and replace it by ours.
 
 That layer makes one block of rows per class, joins them all and sorts everything. Taking the best
 scores first gives the same bits in a fraction of the time; see gluon_ssd/detection/decoder.py.
@@ -52,7 +52,7 @@ ACTIVATIONS = ("softmax", "sigmoid")
 """What turns class predictions into scores."""
 
 
-def graft_decoder(graph: Graph, params: Params, input_shapes: Mapping[str, tuple]) -> bool:
+def replace_decoder(graph: Graph, params: Params, input_shapes: Mapping[str, tuple]) -> bool:
     """Replace GluonCV's detection layer at the end of a graph by ours; results keep every bit.
 
     Args:

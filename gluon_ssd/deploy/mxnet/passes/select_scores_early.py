@@ -23,7 +23,7 @@ def chosen_scores(graph: Graph, scores: Node) -> Node:
     return scores
 
 
-def choose_before_activation(graph: Graph) -> int:
+def select_scores_early(graph: Graph) -> int:
     """Let a choice of columns come before the sigmoid it follows; a detector may drop most.
 
     One that was trained on 90 classes and detects 20 of them, say: the other 71 scores of every

@@ -38,9 +38,7 @@ def batches():
 
 
 def collect(graph, batches, mode, progress=None):
-    return collect_thresholds(
-        graph, PARAMS, TENSORS, batches, mode=mode, ctx=mx.cpu(), progress=progress
-    )
+    return collect_thresholds(graph, PARAMS, TENSORS, batches, mode=mode, progress=progress)
 
 
 @pytest.fixture(scope="module")

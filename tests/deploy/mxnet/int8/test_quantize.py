@@ -108,8 +108,8 @@ def test_naive_range_of_the_image_is_its_least_and_largest_value(written, batche
 
 def test_the_record_of_the_model_is_kept(plain_export, batches, tmp_path):
     quantize_detector(plain_export, str(tmp_path / "m"), batches, mode="naive")
-    saved = load_deployed(str(tmp_path / "m")).saved
-    assert saved == load_deployed(plain_export).saved
+    saved = read_exported(str(tmp_path / "m")).record
+    assert saved == read_exported(plain_export).record
     assert saved.classes == CLASSES
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.data.class_names import VOC_CLASSES
-from gluon_ssd.deploy.mxnet.int8.shipped_graphs import export_zoo_int8
-from gluon_ssd.deploy.mxnet.model import load_deployed
+from gluon_ssd.deploy.mxnet.int8.shipped_graphs import shipped_int8
+from gluon_ssd.deploy.mxnet.model import deploy
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.build import build_network
@@ -30,13 +30,11 @@ def network():
 
 
 @pytest.fixture(scope="module")
-def prefix(network, tmp_path_factory) -> str:
-    prefix = str(tmp_path_factory.mktemp("int8") / "m")
-    export_zoo_int8(network, prefix)
-    return prefix
+def deployed(network):
+    return deploy(shipped_int8(network))
 
 
-def test_detections_are_bit_for_bit_those_of_gluoncv(network, prefix):
+def test_detections_are_bit_for_bit_those_of_gluoncv(network, deployed):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         original = mx.gluon.SymbolBlock.imports(str(int8_form(network)[0]), ["data"])
@@ -46,15 +44,14 @@ def test_detections_are_bit_for_bit_those_of_gluoncv(network, prefix):
             ours.data(), mx.cpu()
         )
     images = np.random.default_rng(0).normal(0, 1, (1, 3, 512, 512)).astype(np.float32)
-    deployed = load_deployed(prefix)
     for ours, theirs in zip(deployed.run(images), original(mx.nd.array(images)), strict=True):
         np.testing.assert_array_equal(ours.asnumpy(), theirs.asnumpy())
     # 200 candidates of which the fast decoder, not the joined classes, picks 100.
     assert not any(deployed.graph.find("_greater_scalar"))
 
 
-def test_record_tells_classes_size_and_suppression(prefix):
-    saved = load_deployed(prefix).saved
+def test_record_tells_classes_size_and_suppression(deployed):
+    saved = deployed.record
     assert saved.name == f"{NAME}_int8"
     assert saved.classes == VOC_CLASSES
     assert saved.input_size_hw == (512, 512)
@@ -72,9 +69,8 @@ def test_every_array_of_a_shipped_graph_is_one_of_the_network(name):
     assert {node["name"] for node in nodes if node["op"] == "null"} - {"data"} == set(arrays)
 
 
-def test_weights_of_other_classes_are_refused(tmp_path):
+def test_weights_of_other_classes_are_refused():
     network = build_network(NAME, classes=("ant", "bee"))
     initialize(network, seed=5)
     with pytest.raises(WeightsError, match="do not fit its int8 graph .*made for the voc classes"):
-        export_zoo_int8(network, str(tmp_path / "m"))
-    assert list(tmp_path.iterdir()) == []
+        shipped_int8(network)

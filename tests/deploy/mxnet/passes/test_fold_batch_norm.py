@@ -7,8 +7,15 @@ import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
-from gluon_ssd.deploy.mxnet.graph import VARIABLE, parse_graph
-from gluon_ssd.deploy.mxnet.passes.fold_batch_norm import fuse
+from gluon_ssd.deploy.mxnet.graph import VARIABLE, Graph, Params, parse_graph
+from gluon_ssd.deploy.mxnet.passes.fold_batch_norm import fold_batch_norm
+
+
+def fuse(graph: Graph, params: Params) -> Params:
+    """The arrays of the changed graph."""
+    params = dict(params)
+    fold_batch_norm(graph, params)
+    return {name: params[name] for name in graph.variables() if name in params}
 
 
 def outputs(graph, params, image):

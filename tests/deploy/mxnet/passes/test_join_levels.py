@@ -6,7 +6,7 @@ import pytest
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
 from gluon_ssd.deploy.mxnet.graph import Graph, parse_graph
-from gluon_ssd.deploy.mxnet.passes.join_levels import join_as_rows
+from gluon_ssd.deploy.mxnet.passes.join_levels import join_levels
 
 SHAPES = {"a": (2, 4, 5, 6), "b": (2, 2, 3, 6)}
 
@@ -30,7 +30,7 @@ def test_levels_are_joined_as_rows_with_the_same_values():
     joint, shape = joined()
     before = graph_of(mx.sym.reshape(joint, shape=shape))
     after = before.copy()
-    assert join_as_rows(after, {}, SHAPES) == 1
+    assert join_levels(after, {}, SHAPES) == 1
     assert not list(after.find("Flatten"))
     assert after.heads[0][0].op == "Concat"
     np.testing.assert_array_equal(run(after)[0], run(before)[0])
@@ -43,26 +43,26 @@ def test_other_shapes_stay(shape):
     if shape == (0, -2, 3):
         joint = mx.sym.expand_dims(joint, 2)
     graph = graph_of(mx.sym.reshape(joint, shape=shape))
-    assert join_as_rows(graph, {}, SHAPES) == 0
+    assert join_levels(graph, {}, SHAPES) == 0
 
 
 def test_rows_across_levels_stay():
     joint, _ = joined(shape=(0, -1, 13))
     graph = graph_of(mx.sym.reshape(joint, shape=(0, -1, 13)))  # 156 = 12 * 13, 120 is not
     before = run(graph)[0]
-    assert join_as_rows(graph, {}, SHAPES) == 0
+    assert join_levels(graph, {}, SHAPES) == 0
     np.testing.assert_array_equal(run(graph)[0], before)
 
 
 def test_a_joint_that_something_else_reads_stays():
     joint, shape = joined()
     graph = graph_of(mx.sym.reshape(joint, shape=shape), joint)
-    assert join_as_rows(graph, {}, SHAPES) == 0
+    assert join_levels(graph, {}, SHAPES) == 0
     graph = graph_of(mx.sym.reshape(joint, shape=shape), mx.sym.exp(joint))
-    assert join_as_rows(graph, {}, SHAPES) == 0
+    assert join_levels(graph, {}, SHAPES) == 0
 
 
 def test_what_is_not_flattened_stays():
     joint, shape = joined(flatten=lambda level: mx.sym.reshape(level, shape=(0, -1)))
     graph = graph_of(mx.sym.reshape(joint, shape=shape))
-    assert join_as_rows(graph, {}, SHAPES) == 0
+    assert join_levels(graph, {}, SHAPES) == 0

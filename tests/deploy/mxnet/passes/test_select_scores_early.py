@@ -6,7 +6,7 @@ import pytest
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
 from gluon_ssd.deploy.mxnet.graph import Graph, parse_graph
-from gluon_ssd.deploy.mxnet.passes.select_scores_early import choose_before_activation
+from gluon_ssd.deploy.mxnet.passes.select_scores_early import select_scores_early
 
 X = np.random.default_rng(0).normal(0, 3, (2, 5, 9)).astype(np.float32)
 COLUMNS = np.array([7, 0, 3], np.float32)
@@ -41,7 +41,7 @@ def run(graph: Graph):
 def test_the_choice_comes_first_and_every_bit_stays(choose, moved):
     graph = graph_of(choose(scores()) + 1)
     before = run(graph)[0]
-    assert choose_before_activation(graph) == moved
+    assert select_scores_early(graph) == moved
     (activation,) = graph.find("sigmoid")
     assert graph.users()[id(activation)][0][0].op == "_plus_scalar"
     np.testing.assert_array_equal(run(graph)[0], before)
@@ -50,7 +50,7 @@ def test_the_choice_comes_first_and_every_bit_stays(choose, moved):
 def test_the_choice_may_be_an_output():
     graph = graph_of(take(scores()))
     before = run(graph)[0]
-    assert choose_before_activation(graph) == 1
+    assert select_scores_early(graph) == 1
     assert graph.heads[0][0].op == "sigmoid"
     np.testing.assert_array_equal(run(graph)[0], before)
 
@@ -68,12 +68,12 @@ def test_the_choice_may_be_an_output():
 def test_anything_else_stays(symbols):
     graph = graph_of(*symbols())
     before = run(graph)
-    assert choose_before_activation(graph) == 0
+    assert select_scores_early(graph) == 0
     for one, other in zip(run(graph), before, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_an_activation_that_two_read_stays():
     shared = scores()
-    assert choose_before_activation(graph_of(take(shared), mx.sym.exp(shared))) == 0
-    assert choose_before_activation(graph_of(take(shared), shared)) == 0
+    assert select_scores_early(graph_of(take(shared), mx.sym.exp(shared))) == 0
+    assert select_scores_early(graph_of(take(shared), shared)) == 0

@@ -1,0 +1,93 @@
+"""The one reader and writer of a detector's two files, and the record among them."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gluon_ssd.compat import mx
+from gluon_ssd.deploy.mxnet.files import (
+    exported_files,
+    read_exported,
+    replaced_files,
+    write_exported,
+)
+from gluon_ssd.deploy.mxnet.graph import format_graph
+from gluon_ssd.errors import EnvironmentProblem, WeightsError
+from gluon_ssd.models.first_weights import quiet_symbol_blocks
+from gluon_ssd.models.record import SYMBOL_ATTRIBUTE, ModelRecord
+from tests.deploy.conftest import CLASSES, INPUT_HW, random_images
+
+RECORD = ModelRecord("ssd_x", CLASSES, INPUT_HW, family="toy")
+
+
+@pytest.fixture
+def prefix(zoo_prefix, tmp_path) -> str:
+    """A detector of GluonCV, written again with a record."""
+    write_exported(replace(read_exported(zoo_prefix), record=RECORD), str(tmp_path / "m"))
+    return str(tmp_path / "m")
+
+
+def test_what_was_written_is_read(zoo_prefix, prefix):
+    before, after = read_exported(zoo_prefix), read_exported(prefix)
+    assert (before.record, after.record) == (None, RECORD)
+    assert (before.name, after.name) == (zoo_prefix, prefix)
+    assert before.params.keys() == after.params.keys()
+    for name, array in before.params.items():
+        np.testing.assert_array_equal(after.params[name], array)
+    after.graph.extra["attrs"].pop(SYMBOL_ATTRIBUTE)
+    assert format_graph(after.graph) == format_graph(before.graph)
+
+
+def test_plain_mxnet_runs_a_symbol_with_a_record(zoo_prefix, prefix):
+    images = mx.nd.array(random_images(1))
+    outputs = []
+    for path in (zoo_prefix, prefix):
+        symbol, params = map(str, exported_files(path))
+        with quiet_symbol_blocks():
+            block = mx.gluon.SymbolBlock.imports(symbol, ["data"], params)
+        outputs.append([output.asnumpy() for output in block(images)])
+    for one, other in zip(*outputs, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_damaged_record_is_one_line_that_names_the_file(prefix):
+    path = Path(f"{prefix}-symbol.json")
+    symbol = json.loads(path.read_text())
+    symbol["attrs"][SYMBOL_ATTRIBUTE] = 3
+    path.write_text(json.dumps(symbol))
+    with pytest.raises(WeightsError, match=f"^{path}: its attribute .* is damaged"):
+        read_exported(prefix)
+
+
+def test_files_take_their_names_together(prefix, tmp_path):
+    target = tmp_path / "new" / "x"
+    with replaced_files(str(target)) as staged:
+        write_exported(read_exported(prefix), staged)
+        assert not [path for path in exported_files(str(target)) if path.exists()]
+    assert sorted(os.listdir(target.parent)) == ["x-0000.params", "x-symbol.json"]
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"), [(ValueError(), ValueError), (OSError(28, ""), EnvironmentProblem)]
+)
+def test_files_stay_as_they_were_after_an_error(prefix, tmp_path, error, raised):
+    before = [path.read_bytes() for path in exported_files(prefix)]
+    with pytest.raises(raised), replaced_files(prefix) as staged:
+        Path(f"{staged}-symbol.json").write_text("new")
+        raise error
+    assert [path.read_bytes() for path in exported_files(prefix)] == before
+    assert sorted(os.listdir(tmp_path)) == ["m-0000.params", "m-symbol.json"]
+
+
+def test_weights_that_are_not_finite_are_named(prefix):
+    exported = read_exported(prefix)
+    name = next(iter(exported.params))
+    exported.params[name] = exported.params[name] * np.nan
+    with pytest.raises(WeightsError, match=f"1 weights are not finite, the first is {name}; go"):
+        exported.check_finite("go on")

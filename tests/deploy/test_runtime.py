@@ -1,0 +1,145 @@
+"""The table of runtimes, and a runtime of NumPy alone behind evaluation, benchmark and demo."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from gluon_ssd.deploy.agreement import compare_detectors
+from gluon_ssd.deploy.runtime import RUNTIMES, as_numpy, load_detector
+from gluon_ssd.errors import ModelError
+from tests.conftest import ROOT
+from tests.data.builders import voc_object, voc_xml, write_voc
+from tests.entry_builders import one_error, run_script
+from tests.toy_runtime import TOY, write_toy
+
+CLASSES = ("red", "green", "blue")
+SIZE_HW = (120, 120)
+PHOTO_HW = (60, 80)
+BOXES = {"red": (8, 10, 40, 50), "green": (20, 4, 70, 30), "blue": (30, 30, 50, 58)}
+
+
+@pytest.fixture(autouse=True)
+def toy(monkeypatch):
+    monkeypatch.setitem(RUNTIMES, "toy", TOY)
+
+
+@pytest.fixture
+def prefix(tmp_path):
+    write_toy(tmp_path / "m", CLASSES, SIZE_HW)
+    return tmp_path / "m"
+
+
+@pytest.fixture
+def data(tmp_path):
+    """An image of a bright rectangle for each class, in VOC layout."""
+    texts = {
+        name: voc_xml([voc_object(name, (x + 1, y + 1, right, bottom))], PHOTO_HW)
+        for name, (x, y, right, bottom) in BOXES.items()
+    }
+    root = write_voc(tmp_path / "set", texts, {"val": list(BOXES)})
+    (root / "classes.txt").write_text("\n".join(CLASSES) + "\n")
+    for label, (name, (x, y, right, bottom)) in enumerate(BOXES.items()):
+        image = np.full((*PHOTO_HW, 3), 40, np.uint8)
+        image[y:bottom, x:right, 2 - label] = 255  # OpenCV's order is blue, green, red
+        assert cv2.imwrite(str(root / "JPEGImages" / f"{name}.png"), image)
+        (root / "JPEGImages" / f"{name}.png").rename(root / "JPEGImages" / f"{name}.jpg")
+    return root
+
+
+def evaluated(prefix, data, *argv):
+    model = ("--deploy", "--model-prefix", prefix, "--data-shape", SIZE_HW[0])
+    options = ("--dataset", "custom", "--dataset-root", data, "-j", 0, "--batch-size", 2)
+    return run_script("eval_ssd.py", *model, *options, *argv)
+
+
+def test_evaluation_runs_through_it(prefix, data, tmp_path):
+    ended = evaluated(prefix, data, "--save-detections", tmp_path / "d.json")
+    assert (ended.code, ended.err) == (0, "")
+    lines = [f"{name} 1.0000" for name in (*CLASSES, "mAP")]
+    assert ended.out.splitlines()[2:] == lines
+    for row in json.loads((tmp_path / "d.json").read_text()):
+        assert row["box_px"] == pytest.approx(BOXES[row["class"]], abs=1)
+
+
+@pytest.mark.parametrize("real", [False, True], ids=["noise", "images"])
+def test_the_benchmark_tells_what_it_can(prefix, data, real):
+    ended = evaluated(
+        *(prefix, data, "--benchmark", "--num-iterations", 2),
+        *(["--benchmark-data"] if real else []),
+    )
+    assert ended.code == 0, ended.err
+    starts = [
+        "-----benchmarking on deploy -----",
+        "Inference speed on deploy, with batchsize 2 is ",
+        "latency of a batch of 2: median ",
+        *(["2 images of the data set: 1.0 detections an image"] if real else []),
+        "pre-processing of one 640x480 picture (resize, normalise): median ",
+        "network and decoding cannot be told apart in this symbol",
+        "peak memory ",
+    ]
+    lines = ended.out.splitlines()[1:]
+    assert [line[: len(start)] for line, start in zip(lines, starts, strict=True)] == starts
+    assert re.fullmatch(r"peak memory \d+ MiB, 1 compute threads", lines[-1])
+
+
+def test_the_demo_draws_what_it_finds(prefix, data, tmp_path):
+    images = ("--images", data / "JPEGImages", "--output", tmp_path / "out")
+    ended = run_script("scripts/demo_ssd.py", "--model-prefix", prefix, *images)
+    assert ended.code == 0, ended.err
+    for row in json.loads((tmp_path / "out" / "detections.json").read_text()):
+        (found,) = row["detections"]
+        assert found["box_px"] == pytest.approx(BOXES[found["class"]], abs=1)
+
+
+def test_what_it_cannot_do_is_one_line(prefix, data, monkeypatch):
+    monkeypatch.setattr("gluon_ssd.commands.evaluate.check_dtype", lambda *_: None)
+    message = one_error(evaluated(prefix, data, "--dtype", "bfloat16"))
+    assert message.startswith(f"error: {prefix} cannot run in bfloat16")
+    model = load_detector(str(prefix), input_size_hw=SIZE_HW)
+    assert (model.can_split, model.device) == (False, "cpu")
+    images = np.zeros((1, 3, *SIZE_HW), np.float32)
+    assert model.count_candidates(images) is None
+    for method in (model.run_heads, model.run_decode):
+        with pytest.raises(ModelError, match="cannot be run"):
+            method(images)
+
+
+def test_agreement_needs_the_predictions_of_both(prefix):
+    model = load_detector(str(prefix), input_size_hw=SIZE_HW)
+    with pytest.raises(ModelError, match="cannot be run by itself"):
+        compare_detectors(model, model, [np.zeros((1, 3, *SIZE_HW), np.float32)], name="m")
+
+
+def test_files_of_no_other_runtime_are_for_mxnet(tmp_path):
+    with pytest.raises(ModelError, match="there is no file .*/none-symbol.json"):
+        load_detector(str(tmp_path / "none"), input_size_hw=SIZE_HW)
+
+
+def test_a_runtime_can_be_named(prefix):
+    with pytest.raises(ModelError, match="there is no file .*/m-symbol.json"):
+        load_detector(str(prefix), input_size_hw=SIZE_HW, backend="mxnet")
+    assert load_detector(str(prefix), input_size_hw=SIZE_HW, backend="toy").classes == CLASSES
+
+
+def test_outputs_of_numpy_are_read_as_they_are():
+    array = np.arange(3.0)
+    assert as_numpy(array) is array
+
+
+def test_the_table_needs_no_framework():
+    code = (
+        "import sys\n"
+        "import gluon_ssd.deploy.runtime, gluon_ssd.deploy.agreement\n"
+        "print(sorted({'mxnet', 'gluoncv', 'cv2'} & set(sys.modules)))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert ended.stdout.strip() == "[]"
