@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gluon_ssd.deploy.runtime import Runtime, RuntimeModel
+from gluon_ssd.deploy.runtime import Runtime
+from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.models.record import ModelRecord
 
 ENDING = ".toy.json"

@@ -20,7 +20,7 @@ from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.deploy.mxnet.files import read_exported
 from gluon_ssd.deploy.mxnet.int8.quantize import prepare_detector, quantize_prepared
 from gluon_ssd.deploy.mxnet.model import deploy, load_deployed
-from gluon_ssd.deploy.runtime import RuntimeModel
+from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 from gluon_ssd.errors import ModelError
 from gluon_ssd.families.build import build_network

@@ -27,7 +27,7 @@ from gluon_ssd.deploy.mxnet.int8.layer_errors import RANKING
 from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, check_images, check_pair
 from gluon_ssd.deploy.mxnet.int8.quantize_graph import check_layers
 from gluon_ssd.deploy.mxnet.int8.stored_batches import StoredBatches
-from gluon_ssd.deploy.runtime import DetectorFacts
+from gluon_ssd.deploy.runtime_model import DetectorFacts
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.report.layer_report import REPORT_SUFFIXES, layer_table, write_layer_report
 from gluon_ssd.system.files import ensure_writable

@@ -20,7 +20,7 @@ from gluon_ssd.commands.wiring.models import (
     trained_network,
     untrained_network,
 )
-from gluon_ssd.deploy.runtime import RuntimeModel
+from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.evaluation.detections import Detections
 from gluon_ssd.evaluation.predict import predict

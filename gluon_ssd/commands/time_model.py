@@ -10,7 +10,7 @@ import numpy as np
 from gluon_ssd.commands.evaluate import model_name
 from gluon_ssd.commands.wiring.data import evaluation_loader, evaluation_set
 from gluon_ssd.data.augment.transforms import eval_transform
-from gluon_ssd.deploy.runtime import RuntimeModel, as_numpy
+from gluon_ssd.deploy.runtime_model import RuntimeModel, as_numpy
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.report.timing import DRY_RUNS, measure_latency, peak_memory_mib
 from gluon_ssd.system.progress import progress_bar

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from gluon_ssd.deploy.runtime import RuntimeModel, as_numpy
+from gluon_ssd.deploy.runtime_model import RuntimeModel, as_numpy
 from gluon_ssd.detection.boxes import iou_matrix
 from gluon_ssd.errors import ModelError
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from gluon_ssd.deploy.agreement import compare_detectors
-from gluon_ssd.deploy.runtime import RUNTIMES, as_numpy, load_detector
+from gluon_ssd.deploy.runtime import RUNTIMES, load_detector
+from gluon_ssd.deploy.runtime_model import as_numpy
 from gluon_ssd.errors import ModelError
 from tests.conftest import ROOT
 from tests.data.builders import voc_object, voc_xml, write_voc

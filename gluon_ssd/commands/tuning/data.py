@@ -15,7 +15,7 @@ from gluon_ssd.commands.wiring.data import evaluation_loader
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.deploy.mxnet.int8.stored_batches import StoredBatches
-from gluon_ssd.deploy.runtime import DetectorFacts
+from gluon_ssd.deploy.runtime_model import DetectorFacts
 from gluon_ssd.options.shared import DataOptions
 from gluon_ssd.system.memory import available_bytes
 

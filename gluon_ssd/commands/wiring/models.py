@@ -15,7 +15,8 @@ from gluon_ssd.deploy.mxnet.files import read_exported
 from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, prepare_exported
 from gluon_ssd.deploy.mxnet.int8.shipped_graphs import shipped_int8
 from gluon_ssd.deploy.mxnet.model import deploy
-from gluon_ssd.deploy.runtime import DetectorFacts, RuntimeModel, load_detector
+from gluon_ssd.deploy.runtime import load_detector
+from gluon_ssd.deploy.runtime_model import DetectorFacts, RuntimeModel
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.build import build_network

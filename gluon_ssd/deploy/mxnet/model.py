@@ -19,7 +19,7 @@ from gluon_ssd.deploy.mxnet.halves import Halves, split_at_predictions
 from gluon_ssd.deploy.mxnet.low_precision import lower_network
 from gluon_ssd.deploy.mxnet.passes.replace_decoder import count_classes
 from gluon_ssd.deploy.mxnet.prepare import prepare
-from gluon_ssd.deploy.runtime import RuntimeModel
+from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.errors import ModelError
 from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.system.threads import compute_threads
