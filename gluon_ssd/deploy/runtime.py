@@ -1,7 +1,7 @@
 """The table of runtimes, and how the files of a detector find theirs.
 
 A runtime lives in a folder beside this file: a class of `runtime_model.RuntimeModel`, and a function
-that loads one. An entry of `RUNTIMES` makes it known. No framework is imported here.
+that loads one; an entry of `RUNTIMES` makes it known. No framework is imported here.
 """
 
 from __future__ import annotations
