@@ -1,6 +1,6 @@
 """The table of runtimes, and how the files of a detector find theirs.
 
-A runtime lives in a folder beside this file: a class of `runtime_model.RuntimeModel`, and a function
+A runtime lives in a folder beside this file: a class of `runtime_model.RuntimeModel` and a function
 that loads one; an entry of `RUNTIMES` makes it known. No framework is imported here.
 """
 
