@@ -19,7 +19,7 @@ from gluon_ssd.report.timing import Comparison, compare
 from gluon_ssd.system.threads import compute_threads
 from gluon_ssd.training.devices import Devices
 from gluon_ssd.training.optimizer import Optimizer
-from gluon_ssd.training.precision.amp import FullPrecision, MixedPrecision, Precision, low_precision
+from gluon_ssd.training.precision.amp import MixedPrecision, Precision, low_precision
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def _training(network: Network, dtype: str, batch: int, rounds: int, context: An
     mixed = MixedPrecision(dtype)
     mixed.convert(network, (3, height, width))
     arrays = _batch(batch, (height, width), network.num_anchors(), len(network.classes))
-    plain, lowered = (_step(network, precision, context) for precision in (FullPrecision(), mixed))
+    plain, lowered = (_step(network, precision, context) for precision in (Precision(), mixed))
     return compare(plain, lowered, [arrays], iterations=rounds, warmup=_WARMUP)
 
 

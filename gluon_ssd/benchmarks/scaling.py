@@ -27,7 +27,7 @@ from gluon_ssd.training.devices import Devices
 from gluon_ssd.training.loop import Learner, train_one_epoch
 from gluon_ssd.training.optimizer import Optimizer
 from gluon_ssd.training.team.horovod import HorovodTeam
-from gluon_ssd.training.team.team import Alone, Team
+from gluon_ssd.training.team.team import Team
 from gluon_ssd.training.weight_watch import WeightWatch
 
 _log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def scaling(options: ScalingBenchmark) -> tuple[str, list[dict[str, Any]]]:
     initialize(network, [context], 0)
     network.hybridize(static_alloc=True, static_shape=True)
     batch = _random_batch(network, options.batch_size, seed=team.rank)
-    alone, together = (_learner(network, context, t) for t in (Alone(), team))
+    alone, together = (_learner(network, context, t) for t in (Team(), team))
     seconds = _measure(options, team, alone, together, batch)
     if team.rank != 0:
         return "", []

@@ -43,7 +43,7 @@ from gluon_ssd.training.loop import Batch
 from gluon_ssd.training.plan import Batches, Hooks, Plan
 from gluon_ssd.training.precision.amp import MixedPrecision, low_precision
 from gluon_ssd.training.team.horovod import HorovodTeam
-from gluon_ssd.training.team.team import Alone, Team
+from gluon_ssd.training.team.team import Team
 
 _NO_BASE = ("false", "0", "no", "f")
 
@@ -65,7 +65,7 @@ def start_team(command: TrainCommand) -> Team:
         OptionError: the global batch cannot be shared evenly.
     """
     if not command.train.horovod:
-        return Alone()
+        return Team()
     team = HorovodTeam(fp16_gradients=command.train.fp16_allreduce)
     batch_size = command.optimizer.batch_size
     if batch_size % team.size:

@@ -13,11 +13,11 @@ from gluon_ssd.training.devices import Devices, Loss
 from gluon_ssd.training.loop import Learner
 from gluon_ssd.training.optimizer import Optimizer
 from gluon_ssd.training.plan import Batches, Hooks, Plan
-from gluon_ssd.training.precision.amp import FullPrecision, Precision
+from gluon_ssd.training.precision.amp import Precision
 from gluon_ssd.training.resume import begin
 from gluon_ssd.training.run import Run
 from gluon_ssd.training.run_files import RunFiles, logging_to, recording
-from gluon_ssd.training.team.team import Alone, Team
+from gluon_ssd.training.team.team import Team
 from gluon_ssd.training.weight_watch import WeightWatch
 
 _logger = logging.getLogger(__name__)
@@ -75,10 +75,10 @@ def fit(
         DataError: the loader ended an epoch early.
         TeamLost: another process is gone; the last checkpoint is kept.
     """
-    team = team or Alone()
+    team = team or Team()
     leads = team.rank == 0
     files = RunFiles(plan.prefix, make_folder=leads)
-    learner = _learner(network, Devices(contexts), loss, plan, team, precision or FullPrecision())
+    learner = _learner(network, Devices(contexts), loss, plan, team, precision or Precision())
     # What to resume from is read and checked first: a refused run leaves no log behind.
     with recording() as begun, team.guard():
         if plan.first_line:

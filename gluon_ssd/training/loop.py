@@ -18,8 +18,8 @@ import numpy as np
 from gluon_ssd.errors import DivergedError
 from gluon_ssd.training.devices import Devices, Loss, Losses
 from gluon_ssd.training.optimizer import Optimizer
-from gluon_ssd.training.precision.amp import FullPrecision, Precision
-from gluon_ssd.training.team.team import Alone, Team
+from gluon_ssd.training.precision.amp import Precision
+from gluon_ssd.training.team.team import Team
 from gluon_ssd.training.weight_watch import WeightWatch
 
 _MAX_NAMES = 32  # the usual batch; a message has to end somewhere
@@ -57,8 +57,8 @@ class Learner:
     optimizer: Optimizer
     watch: WeightWatch
     accumulate: int = 1
-    team: Team = field(default_factory=Alone)
-    precision: Precision = field(default_factory=FullPrecision)
+    team: Team = field(default_factory=Team)
+    precision: Precision = field(default_factory=Precision)
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def diverged(
 
     With a team every process must call it; the images of all are named.
     """
-    team = team or Alone()
+    team = team or Team()
     broken = team.gather(np.array(step.broken_images(), np.int64))
     indices = broken if len(broken) else team.gather(step.indices)
     names = image_names([int(index) for index in indices])
@@ -227,7 +227,7 @@ class _Finished(NamedTuple):
 class _Parts:
     """The batches of one process in one step, forward and backward pass started.
 
-    Alone with one batch, the loss can divide by its positives. Else nobody knows the positives of
+    Team with one batch, the loss can divide by its positives. Else nobody knows the positives of
     the global batch yet: the gradients are divided by its images, to keep them in the range of
     numbers that float16 has, and the optimiser does the rest.
     """

@@ -9,7 +9,7 @@ import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
-from gluon_ssd.training.team.team import Alone, Team
+from gluon_ssd.training.team.team import Team
 
 
 def named_parameters(network: Any) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class Optimizer:
             for parameter in self._parameters.values():
                 parameter.grad_req = "add"
         self._clip_gradient_norm = clip_gradient_norm
-        self._team = team or Alone()
+        self._team = team or Team()
         self.trainer = self._team.make_trainer(self._parameters, {"momentum": momentum, "wd": wd})
 
     def clear(self) -> None:

@@ -15,7 +15,7 @@ from gluon_ssd.detection.multibox_loss import multibox_loss
 from gluon_ssd.training.devices import Devices
 from gluon_ssd.training.loop import Learner, train_one_epoch
 from gluon_ssd.training.optimizer import Optimizer
-from gluon_ssd.training.team.team import Alone
+from gluon_ssd.training.team.team import Team
 from gluon_ssd.training.weight_watch import WeightWatch
 from tests.training.builders import NUM_ANCHORS, NUM_CLASSES, Batch, arrays_of
 
@@ -92,7 +92,7 @@ class Pieces:
 
 def train_plain(team=None, *, parts=1, clip=None, network=None):
     """Three steps with momentum and decay; returns the weights and the losses of each step."""
-    team, network = team or Alone(), network or make_plain()
+    team, network = team or Team(), network or make_plain()
     optimizer = Optimizer(
         network,
         momentum=0.9,

@@ -15,7 +15,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import EnvironmentProblem
@@ -32,57 +32,35 @@ _LEAST_SCALE = 2.0**-14
 """Gradients that overflow even when scaled down this far are broken, not just large."""
 
 
-class Precision(Protocol):
-    """How training computes: in float32, or in mixed precision."""
+class Precision:
+    """How training computes; this class is float32 throughout."""
 
     def attach(self, trainer: Any) -> None:
         """Take charge of the trainer's loss scale; before the first step."""
 
     def forward(self, network: Any) -> Any:
         """The callable that gives the network's outputs in training."""
+        return network
 
     def scaled(self, totals: list[Any]) -> list[Any]:
         """The losses to start the backward pass from."""
+        return totals
 
     @property
     def gave_up(self) -> bool:
         """Whether gradients overflow whatever the loss scale."""
+        return False
 
     def facts(self) -> dict[str, Any]:
         """Numbers for the journal; empty without AMP."""
+        return {}
 
     def state(self) -> dict[str, Any] | None:
         """What a checkpoint holds, as JSON; None without AMP."""
+        return None
 
     def restore(self, state: Mapping[str, Any] | None) -> None:
         """Go on from a saved state; None, from a run without AMP, changes nothing."""
-
-
-class FullPrecision:
-    """Float32 throughout."""
-
-    gave_up = False
-
-    def attach(self, trainer: Any) -> None:
-        """Leave the trainer as it is."""
-
-    def forward(self, network: Any) -> Any:
-        """The network itself."""
-        return network
-
-    def scaled(self, totals: list[Any]) -> list[Any]:
-        """The losses as they are."""
-        return totals
-
-    def facts(self) -> dict[str, Any]:
-        """No numbers."""
-        return {}
-
-    def state(self) -> None:
-        """There is no state."""
-
-    def restore(self, state: Mapping[str, Any] | None) -> None:
-        """Ignore the state: a run may go on without AMP."""
 
 
 class _DynamicScale(amp.loss_scaler.LossScaler):
@@ -114,7 +92,7 @@ class _UnitScale(_DynamicScale):
         return False
 
 
-class MixedPrecision:
+class MixedPrecision(Precision):
     """Convolutions in float16 or bfloat16, everything else in float32.
 
     MXNet asks for this order: make it before the network, attach it after the trainer.

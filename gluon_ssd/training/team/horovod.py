@@ -15,24 +15,13 @@ import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import EnvironmentProblem, TeamLost
+from gluon_ssd.training.team.team import Team
 
 # How Horovod's messages begin or read once a process is gone.
 _LOST = ("Horovod has been shut down", "HorovodInternalError", "Connection closed by peer")
 
 
-def _import_horovod() -> Any:
-    try:
-        hvd = importlib.import_module("horovod.mxnet")
-    except ImportError as error:
-        raise EnvironmentProblem(
-            f"training on several processes needs Horovod with MXNet, which is not installed here "
-            f"({error}); install it with: bash scripts/setup.sh --extras horovod",
-            settings=("horovod",),
-        ) from error
-    return hvd
-
-
-class HorovodTeam:
+class HorovodTeam(Team):
     """The processes of one launch; making it waits until all of them are there.
 
     Args:
@@ -43,11 +32,17 @@ class HorovodTeam:
     """
 
     def __init__(self, *, fp16_gradients: bool = False) -> None:
-        self._hvd = _import_horovod()
+        try:
+            self._hvd: Any = importlib.import_module("horovod.mxnet")
+        except ImportError as error:
+            raise EnvironmentProblem(
+                "training on several processes needs Horovod with MXNet, which is not installed "
+                f"here ({error}); install it with: bash scripts/setup.sh --extras horovod",
+                settings=("horovod",),
+            ) from error
         self._hvd.init()
-        self._compression = (
-            self._hvd.Compression.fp16 if fp16_gradients else self._hvd.Compression.none
-        )
+        types = self._hvd.Compression
+        self._compression = types.fp16 if fp16_gradients else types.none
 
     @property
     def rank(self) -> int:
@@ -65,16 +60,13 @@ class HorovodTeam:
         return int(self._hvd.local_rank())
 
     def total(self, values: np.ndarray) -> np.ndarray:
-        """float64 (N,) of this process -> float64 (N,), the sums over all; waits for all."""
+        """See `Team.total`."""
         array = mx.nd.array(values, dtype=np.float64)
         with self.guard():
             return self._hvd.allreduce(array, average=False, name="total").asnumpy()
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
-        """(n, ...) of this process, n may be 0 -> the rows of all, in the order of the ranks.
-
-        All processes have the same number of columns and the same dtype.
-        """
+        """See `Team.gather`."""
         counts = np.zeros(self.size)
         counts[self.rank] = len(rows)
         counts = self.total(counts).astype(np.int64)
@@ -91,14 +83,14 @@ class HorovodTeam:
         return joined.reshape(-1, *rows.shape[1:])
 
     def copy_from_leader(self, arrays: Mapping[str, Any]) -> None:
-        """Overwrite MXNet arrays, by the same names everywhere, with those of process 0."""
+        """See `Team.copy_from_leader`."""
         with self.guard():
             for name, array in arrays.items():
                 self._hvd.broadcast_(array, root_rank=0, name=f"leader.{name}")
             mx.nd.waitall()
 
     def average(self, arrays: Mapping[str, Any]) -> None:
-        """Overwrite MXNet arrays, by the same names everywhere, with their mean."""
+        """See `Team.average`."""
         with self.guard():
             for name, array in arrays.items():
                 self._hvd.allreduce_(array, average=True, name=f"mean.{name}")

@@ -1,36 +1,44 @@
-"""The processes that train one network together: one interface for one process and for many."""
+"""The processes that train one network together: one process, or many."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from gluon_ssd.compat import mx
 
 
-class Team(Protocol):
+class Team:
     """What one process does together with all others; every one of them must call the same.
 
-    The processes are numbered; number 0 leads: it alone writes files and log lines.
+    The processes are numbered; number 0 leads: it alone writes files and log lines. This class is
+    a team of one process, which may have many devices.
     """
 
     @property
     def rank(self) -> int:
         """Number of this process, from 0."""
+        return 0
 
     @property
     def size(self) -> int:
         """Number of processes."""
+        return 1
 
     def total(self, values: np.ndarray) -> np.ndarray:
         """float64 (N,) of this process -> float64 (N,), the sums over all; waits for all."""
+        return np.asarray(values, np.float64)
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
-        """(n, ...) of this process, n may be 0 -> the rows of all, in the order of the ranks."""
+        """(n, ...) of this process, n may be 0 -> the rows of all, in the order of the ranks.
+
+        All processes have the same number of columns and the same dtype.
+        """
+        return rows
 
     def copy_from_leader(self, arrays: Mapping[str, Any]) -> None:
         """Overwrite MXNet arrays with those of process 0; all processes use the same names."""
@@ -40,36 +48,7 @@ class Team(Protocol):
 
     def make_trainer(self, parameters: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
         """A Gluon trainer with SGD that sums the gradients of all processes."""
-
-    def guard(self) -> AbstractContextManager[None]:
-        """Within this block the end of another process is a TeamLost error of one line."""
-
-
-class Alone:
-    """One process, which may have many devices."""
-
-    rank = 0
-    size = 1
-
-    def total(self, values: np.ndarray) -> np.ndarray:
-        """The values themselves."""
-        return np.asarray(values, np.float64)
-
-    def gather(self, rows: np.ndarray) -> np.ndarray:
-        """The rows themselves."""
-        return rows
-
-    def copy_from_leader(self, arrays: Mapping[str, Any]) -> None:
-        """Leave the arrays as they are: this is the leader."""
-
-    def average(self, arrays: Mapping[str, Any]) -> None:
-        """Leave the arrays as they are: they are their own mean."""
-
-    def make_trainer(self, parameters: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
-        """Gluon's own trainer over the devices of this process.
-
-        It updates outside of the kvstore: only then can the momentum be read, and AMP needs it.
-        """
+        # It updates outside of the kvstore: only then can the momentum be read, and AMP needs it.
         return mx.gluon.Trainer(
             list(parameters.values()),
             "sgd",
@@ -79,7 +58,7 @@ class Alone:
         )
 
     def guard(self) -> AbstractContextManager[None]:
-        """An empty context: there is no other process."""
+        """Within this block the end of another process is a TeamLost error of one line."""
         return nullcontext()
 
 
