@@ -8,21 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from gluon_ssd.models.interface import Network
-
-FloatArray = NDArray[np.float32]
-IntArray = NDArray[np.int32]
+from gluon_ssd.detection.boxes import FloatArray
+from gluon_ssd.detection.matching import IntArray
+from gluon_ssd.models.interface import Loss, Network
 
 TargetMaker = Callable[[FloatArray, IntArray], tuple[IntArray, FloatArray]]
 """(boxes_px (M, 4), labels (M,)) -> (class targets (A,), box targets (A, 4)) of one image; above 0
 is label + 1, 0 is background and below 0 is ignored. Runs in data workers, without MXNet."""
-
-Loss = Callable[..., dict[str, Any]]
-"""(class_logits, box_offsets, class_targets, box_targets, num_positive) -> named parts, each
-float32 (B,); training minimises their sum. See `detection.multibox_loss.multibox_loss`."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,11 @@ from gluon_ssd.models.first_weights import convolution_value
 from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.models.spec import Spec
 
+Loss = Callable[..., dict[str, Any]]
+"""(class_logits, box_offsets, class_targets, box_targets, num_positive) -> parts by name, each
+float32 (B,) and divided by num_positive. Training minimises their sum. Their names and order are
+the same in every step; logs and journal show them. `detection.multibox_loss` is one."""
+
 
 class Network:
     """The interface of a network; a family's class derives from it and from a Gluon HybridBlock.

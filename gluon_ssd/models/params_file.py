@@ -11,7 +11,6 @@ from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
 
 _ZIP_MAGIC = b"PK\x03\x04"  # a checkpoint of a training run is an .npz
-_SHOWN = 3  # names listed before "and n more"
 
 
 def read_params(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -52,11 +51,11 @@ def read_params(path: str | os.PathLike[str]) -> dict[str, Any]:
     return {name.removeprefix("arg:").removeprefix("aux:"): a for name, a in arrays.items()}
 
 
-def some_of(entries: Iterable[str]) -> str:
-    """The first few entries, and how many more there are."""
+def some_of(entries: Iterable[str], *, most: int = 3, separator: str = ", ") -> str:
+    """The first entries, at most `most` of them, and how many more there are."""
     listed = list(entries)
-    more = len(listed) - _SHOWN
-    return ", ".join(listed[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return separator.join(listed[:most]) + more
 
 
 def mismatch(

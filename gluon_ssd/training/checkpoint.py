@@ -19,18 +19,19 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
+from gluon_ssd.models.params_file import some_of
 from gluon_ssd.system.files import atomic_write
 from gluon_ssd.training.optimizer import Optimizer, named_parameters
 
 _FORMAT = 1
 _ZIP_MAGIC = b"PK\x03\x04"
-_MAX_LISTED = 5
+_DAMAGED = (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -127,14 +128,9 @@ def save_checkpoint(
         }
     )
     extra: dict[str, Any] = {"random/numpy": keys, "facts": np.frombuffer(text.encode(), np.uint8)}
-    with atomic_write(path) as file:
-        _write_npz(file, {**arrays, **extra})
-
-
-def _write_npz(file: IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
     # numpy.savez would leave its zip open when the disk is full, and that complains on stderr.
-    with zipfile.ZipFile(file, "w") as archive:
-        for key, array in arrays.items():
+    with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for key, array in {**arrays, **extra}.items():
             with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
@@ -152,15 +148,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         version = facts["format"]
     except FileNotFoundError as error:
         raise WeightsError(f"there is no checkpoint {os.fspath(path)}") from error
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        KeyError,
-        EOFError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except _DAMAGED as error:
         raise WeightsError(
             f"{os.fspath(path)} is damaged or no checkpoint of this program; "
             "resume from another checkpoint or from a .params file"
@@ -198,10 +186,8 @@ def _check_network(checkpoint: Checkpoint, network: Any, facts: Mapping[str, Any
         if shapes.get(name) != found.get(name)
     ]
     if wrong:
-        rest = f" and {len(wrong) - _MAX_LISTED} more" if len(wrong) > _MAX_LISTED else ""
-        raise WeightsError(
-            f"{checkpoint.path} does not fit this network: {'; '.join(wrong[:_MAX_LISTED])}{rest}"
-        )
+        shown = some_of(wrong, most=5, separator="; ")
+        raise WeightsError(f"{checkpoint.path} does not fit this network: {shown}")
 
 
 def plain_json(values: Mapping[str, Any]) -> dict[str, Any]:

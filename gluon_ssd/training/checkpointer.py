@@ -16,37 +16,29 @@ from gluon_ssd.training.checkpoint import (
     save_checkpoint,
     statistics,
 )
-from gluon_ssd.training.learning_rate import EpochClock
-from gluon_ssd.training.loop import Learner, diverged
-from gluon_ssd.training.plan import Evaluation, Hooks, Plan
+from gluon_ssd.training.loop import diverged
+from gluon_ssd.training.plan import Evaluation, Job
 from gluon_ssd.training.resume import State, shown_score
-from gluon_ssd.training.run_files import RunFiles, add_best
+from gluon_ssd.training.run_files import add_best
 
 
 class Checkpointer:
     """Writes checkpoints and weights, on the leading process; every process must call it.
 
     Args:
-        learner: whose network and optimiser are saved.
-        plan, hooks: what the run is told.
-        files: names of the outputs.
-        clock: the steps of the whole run.
+        job: what the run works with; its network and optimiser are saved.
     """
 
-    def __init__(
-        self, learner: Learner, plan: Plan, hooks: Hooks, files: RunFiles, clock: EpochClock
-    ) -> None:
-        self._learner, self._plan, self._hooks = learner, plan, hooks
-        self._files, self._clock = files, clock
-        self._leads = learner.team.rank == 0
+    def __init__(self, job: Job) -> None:
+        self._job, self._learner, self._files = job, job.learner, job.files
         self._saved_s = time.monotonic()
 
     @property
     def is_due(self) -> bool:
         """Whether the time between two checkpoints is over; False on all but the leader."""
-        interval_s = self._plan.checkpoint_interval_s
+        interval_s = self._job.plan.checkpoint_interval_s
         over = interval_s and time.monotonic() - self._saved_s >= interval_s
-        return self._leads and bool(over)
+        return self._job.leads and bool(over)
 
     def save(self, state: State) -> float:
         """Write a checkpoint of a state; returns the seconds that it took.
@@ -60,13 +52,13 @@ class Checkpointer:
         arrays = run_arrays(self._learner.network, self._learner.optimizer)
         self._check_finite(arrays, state)
         self._saved_s = time.monotonic()
-        if self._leads:
+        if self._job.leads:
             facts = {
                 **state.facts(),
-                "step": self._clock.step(*state.position),
+                "step": self._job.clock.step(*state.position),
                 "num_updates": self._learner.optimizer.num_updates,
-                "options": plain_json(self._plan.options),
-                "network": plain_json(self._plan.network),
+                "options": plain_json(self._job.plan.options),
+                "network": plain_json(self._job.plan.network),
                 "amp": self._learner.precision.state(),
             }
             save_checkpoint(self._files.checkpoint, arrays, facts)
@@ -92,20 +84,20 @@ class Checkpointer:
             f"{what} is not finite after",
             state.last_step,
             state.epoch,
-            self._hooks.image_names,
+            self._job.hooks.image_names,
             self._learner.team,
         )
 
     def keep_weights(self, epoch: int, evaluation: Evaluation | None, improved: bool) -> None:
         """Write the weights of an epoch where it is the best, and where the plan keeps them."""
-        if not self._leads:
+        if not self._job.leads:
             return
         shown = 0.0 if evaluation is None else shown_score(evaluation)
         if improved:
-            self._hooks.save_weights(str(self._files.best_weights))
+            self._job.hooks.save_weights(str(self._files.best_weights))
             add_best(self._files.best_log, epoch, shown)
-        if self._plan.saves(epoch):
-            self._hooks.save_weights(str(self._files.periodic_weights(epoch, shown)))
+        if self._job.plan.saves(epoch):
+            self._job.hooks.save_weights(str(self._files.periodic_weights(epoch, shown)))
 
     def outlook(self) -> str:
         """What is left after a divergence, for its message."""

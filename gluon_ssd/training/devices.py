@@ -5,38 +5,33 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import OptionError
-
-Loss = Callable[..., dict[str, Any]]
-"""(class_logits, box_offsets, class_targets, box_targets, num_positive) -> parts by name, each (B,)
-and divided by num_positive. The sum of the parts is what training minimises. Their names and order
-are the same in every step; logs and journal show them. `detection.multibox_loss` is one."""
+from gluon_ssd.models.interface import Loss
 
 
+@dataclass(frozen=True)
 class Losses:
     """The losses of one batch, still on their devices until they are read.
 
-    Args:
+    Attributes:
         parts: for every device, in batch order, each part of the loss by name, (B_d,).
         num_positive: positive anchors of these images, which the parts are divided by.
     """
 
-    def __init__(self, parts: Sequence[Mapping[str, Any]], num_positive: float) -> None:
-        self._parts = parts
-        self.num_positive = num_positive
+    parts: Sequence[Mapping[str, Any]]
+    num_positive: float
 
     def read(self) -> dict[str, np.ndarray]:
         """Wait for the forward pass; return each part of the loss, float64 (B,)."""
         return {
-            name: np.concatenate([parts[name].asnumpy() for parts in self._parts]).astype(
-                np.float64
-            )
-            for name in self._parts[0]
+            name: np.concatenate([parts[name].asnumpy() for parts in self.parts], dtype=np.float64)
+            for name in self.parts[0]
         }
 
 
@@ -68,17 +63,12 @@ class Devices:
                 "give every device at least one image, or use fewer devices",
                 settings=("batch_size", "gpus"),
             )
+        rows = np.array_split(np.arange(len(array)), len(self.contexts))
+        parts = (array[int(each[0]) : int(each[-1]) + 1] for each in rows)
+        placed = zip(parts, self.contexts, strict=True)
         if isinstance(array, mx.nd.NDArray):
-            rows = np.array_split(np.arange(len(array)), len(self.contexts))
-            return [
-                array[int(part[0]) : int(part[-1]) + 1].as_in_context(context)
-                for part, context in zip(rows, self.contexts, strict=True)
-            ]
-        parts = np.array_split(array, len(self.contexts))
-        return [
-            mx.nd.array(part, ctx=context, dtype=part.dtype)
-            for part, context in zip(parts, self.contexts, strict=True)
-        ]
+            return [part.as_in_context(context) for part, context in placed]
+        return [mx.nd.array(part, ctx=context, dtype=part.dtype) for part, context in placed]
 
     def forward_backward(
         self,
@@ -92,7 +82,7 @@ class Devices:
 
         Args:
             network: x (B, 3, H, W) -> (class_logits, box_offsets, ...).
-            loss: see `Loss`.
+            loss: see `models.interface.Loss`.
             arrays: "image" float32 (B, 3, H, W); "class_targets" (B, A), above 0 foreground, 0
                 background, below 0 ignored; "box_targets" (B, A, 4).
             normaliser: what the gradients are divided by instead of the positives of this batch,

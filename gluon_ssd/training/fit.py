@@ -8,11 +8,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from gluon_ssd.models.interface import Loss
 from gluon_ssd.system.signals import listening
-from gluon_ssd.training.devices import Devices, Loss
+from gluon_ssd.training.devices import Devices
 from gluon_ssd.training.loop import Learner
 from gluon_ssd.training.optimizer import Optimizer
-from gluon_ssd.training.plan import Batches, Hooks, Plan
+from gluon_ssd.training.plan import Batches, Hooks, Job, Plan
 from gluon_ssd.training.precision.amp import Precision
 from gluon_ssd.training.resume import begin
 from gluon_ssd.training.run import Run
@@ -76,21 +77,21 @@ def fit(
         TeamLost: another process is gone; the last checkpoint is kept.
     """
     team = team or Team()
-    leads = team.rank == 0
-    files = RunFiles(plan.prefix, make_folder=leads)
+    files = RunFiles(plan.prefix, make_folder=team.rank == 0)
     learner = _learner(network, Devices(contexts), loss, plan, team, precision or Precision())
+    job = Job(learner, batches, plan, hooks, files)
     # What to resume from is read and checked first: a refused run leaves no log behind.
     with recording() as begun, team.guard():
         if plan.first_line:
             _logger.info(plan.first_line)
-        state = begin(plan, hooks, files, learner)
+        state = begin(job)
     with ExitStack() as stack:
         stack.enter_context(team.guard())
-        if leads:
+        if job.leads:
             stack.enter_context(logging_to(files.log, first=begun))
             files.sweep()
         stop = hooks.stop or stack.enter_context(listening())
-        run = Run(learner, batches, state, plan=plan, hooks=hooks, files=files, stop=stop)
+        run = Run(job, state, stop)
         stack.enter_context(run.reporter)
         run.epochs()
     return Outcome(run.state.best.score, run.state.best.epoch, files)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,39 +47,34 @@ class Schedule:
 
 def learning_rate(
     step: int,
+    schedule: Schedule,
     *,
-    base: float,
-    decay: float = 0.1,
     decay_steps: Sequence[int] = (),
     warmup_steps: int = 0,
-    warmup_factor: float = 0.0,
-    kind: str = "step",
     total_steps: int = 0,
 ) -> float:
     """Rate of one step.
 
     Args:
         step: counted from 0 over the whole run.
-        base: rate after warm-up and before any decay.
-        decay: factor of each drop (kind "step").
+        schedule: its epochs and steps are not read: the next three arguments replace them.
         decay_steps: first steps that run at the dropped rate.
-        warmup_steps: steps of linear rise; the step after them is the first at the full rate.
-        warmup_factor: share of the rate that the rise starts from; that of step 0 lies one step's
-            rise above it.
-        kind: "step" or "cosine".
+        warmup_steps: steps of linear rise, the first of which already lies one step's rise above
+            its start; the step after them is the first at the full rate.
         total_steps: length of the run, where the cosine reaches zero.
     """
-    if kind == "cosine":
+    if schedule.kind == "cosine":
         span = max(1, total_steps - warmup_steps)
         progress = min(1.0, max(0, step - warmup_steps) / span)
-        rate = base * 0.5 * (1 + math.cos(math.pi * progress))
+        rate = schedule.base * 0.5 * (1 + math.cos(math.pi * progress))
     else:
-        rate = base
+        rate = schedule.base
         # Multiplied one by one, so that the printed rates keep their short legacy form (1e-05).
         for _ in range(sum(step >= first for first in decay_steps)):
-            rate *= decay
+            rate *= schedule.decay
     if step < warmup_steps:
-        rate *= warmup_factor + (1 - warmup_factor) * (step + 1) / warmup_steps
+        start = schedule.warmup_factor
+        rate *= start + (1 - start) * (step + 1) / warmup_steps
     return rate
 
 
@@ -92,10 +88,7 @@ class EpochClock:
 
     def __init__(self, batches_per_epoch: Sequence[int]) -> None:
         self.batches_per_epoch = tuple(batches_per_epoch)
-        first_steps = [0]
-        for count in self.batches_per_epoch:
-            first_steps.append(first_steps[-1] + count)
-        self.first_steps = tuple(first_steps)
+        self.first_steps = tuple(itertools.accumulate(batches_per_epoch, initial=0))
 
     @property
     def total_steps(self) -> int:
@@ -118,12 +111,9 @@ class EpochClock:
         last = len(self.batches_per_epoch)
         return learning_rate(
             step,
-            base=schedule.base,
-            decay=schedule.decay,
+            schedule,
             # A drop planned beyond the last epoch never comes.
             decay_steps=[self.step_at(e) for e in schedule.decay_epochs if e < last],
             warmup_steps=max(schedule.warmup_steps, self.step_at(schedule.warmup_epochs)),
-            warmup_factor=schedule.warmup_factor,
-            kind=schedule.kind,
             total_steps=self.total_steps,
         )

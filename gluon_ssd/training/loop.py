@@ -11,12 +11,14 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from gluon_ssd.errors import DivergedError
-from gluon_ssd.training.devices import Devices, Loss, Losses
+from gluon_ssd.models.interface import Loss
+from gluon_ssd.models.params_file import some_of
+from gluon_ssd.training.devices import Devices, Losses
 from gluon_ssd.training.optimizer import Optimizer
 from gluon_ssd.training.precision.amp import Precision
 from gluon_ssd.training.team.team import Team
@@ -138,19 +140,17 @@ def losses_text(losses: Mapping[str, float]) -> str:
 
 
 def diverged(
-    what: str, step: Step, epoch: int, image_names: ImageNames, team: Team | None = None
+    what: str, step: Step, epoch: int, image_names: ImageNames, team: Team
 ) -> DivergedError:
     """The error for a step, with the images whose loss is broken, or else the whole batch.
 
     With a team every process must call it; the images of all are named.
     """
-    team = team or Team()
     broken = team.gather(np.array(step.broken_images(), np.int64))
     indices = broken if len(broken) else team.gather(step.indices)
     names = image_names([int(index) for index in indices])
-    rest = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
-    shown = ", ".join(names[:_MAX_NAMES])
-    return DivergedError(f"{what} {step.describe(epoch)}; images: {shown}{rest}")
+    shown = some_of(names, most=_MAX_NAMES)
+    return DivergedError(f"{what} {step.describe(epoch)}; images: {shown}")
 
 
 def train_one_epoch(
@@ -198,13 +198,13 @@ def train_one_epoch(
         if len(parts.losses) < learner.accumulate:
             return
         weights_broken = previous is not None and not learner.watch.is_finite()
-        step, divisor, loss_is_broken, weights_are_broken = parts.finish(
+        step, divisor, weights_broken = parts.finish(
             number, rate(number), weights_broken, notices()
         )
-        if weights_are_broken:
+        if weights_broken:
             assert previous is not None, "the weights are looked at after a step"
             raise broken("the weights are beyond 1e19 or not finite after", previous)
-        if loss_is_broken:
+        if not np.isfinite(list(step.losses.values())).all():
             raise broken("the loss is not finite at", step)
         learner.optimizer.step(step.rate, divisor)
         if learner.precision.gave_up:
@@ -214,88 +214,71 @@ def train_one_epoch(
         previous = step
 
 
-class _Finished(NamedTuple):
-    """A step, what the sum of its gradients is to be divided by, and whether on any process a
-    loss is not finite or the weights of before were not."""
-
-    step: Step
-    divisor: float
-    loss_is_broken: bool
-    weights_are_broken: bool
-
-
 class _Parts:
     """The batches of one process in one step, forward and backward pass started.
 
-    Team with one batch, the loss can divide by its positives. Else nobody knows the positives of
+    Alone with one batch, the loss can divide by its positives. Else nobody knows the positives of
     the global batch yet: the gradients are divided by its images, to keep them in the range of
     numbers that float16 has, and the optimiser does the rest.
     """
 
     def __init__(self, learner: Learner, waiting: Iterator[Batch]) -> None:
-        self._learner = learner
-        self._asked_s = time.perf_counter()
+        self._team = learner.team
         self._data_wait_s = 0.0
         self._indices: list[np.ndarray] = []
         self._normaliser: float | None = None
         self.losses: list[Losses] = []
+        num_parts = learner.accumulate * learner.team.size
+        asked_s = time.perf_counter()
         for batch in itertools.islice(waiting, learner.accumulate):
-            self._add(batch)
-
-    def _add(self, batch: Batch) -> None:
-        learner = self._learner
-        self._data_wait_s += time.perf_counter() - self._asked_s
-        self._indices.append(np.array(batch.indices))
-        if learner.accumulate * learner.team.size > 1:
-            self._normaliser = float(len(batch.indices) * learner.accumulate * learner.team.size)
-        self.losses.append(
-            learner.devices.forward_backward(
-                learner.precision.forward(learner.network),
-                learner.loss,
-                batch.arrays,
-                self._normaliser,
-                learner.precision.scaled,
+            self._data_wait_s += time.perf_counter() - asked_s
+            self._indices.append(np.array(batch.indices))
+            if num_parts > 1:
+                self._normaliser = float(len(batch.indices) * num_parts)
+            self.losses.append(
+                learner.devices.forward_backward(
+                    learner.precision.forward(learner.network),
+                    learner.loss,
+                    batch.arrays,
+                    self._normaliser,
+                    learner.precision.scaled,
+                )
             )
-        )
-        self._asked_s = time.perf_counter()
+            asked_s = time.perf_counter()
 
     def finish(
         self, number: int, rate: float, weights_broken: bool, notices: Sequence[float]
-    ) -> _Finished:
-        """Wait for the forward pass, of all processes."""
-        read = [losses.read() for losses in self.losses]
-        positives = [losses.num_positive for losses in self.losses]
+    ) -> tuple[Step, float, bool]:
+        """Wait for the forward pass, of all processes.
+
+        Returns:
+            The step, what the sum of its gradients is to be divided by, and whether the weights
+            of before were not finite on any process.
+        """
+        read = [(losses.num_positive, losses.read()) for losses in self.losses]
+        names = list(read[0][1])
         indices = np.concatenate(self._indices)
         own = Totals(
-            positives=sum(positives),
-            losses={
-                name: sum(p * parts[name].sum() for p, parts in zip(positives, read, strict=True))
-                for name in read[0]
-            },
+            positives=sum(positives for positives, _ in read),
+            losses={name: sum(p * parts[name].sum() for p, parts in read) for name in names},
             broken_weights=float(weights_broken),
             images=len(indices),
             notices=np.array(notices, np.float64),
         )
-        total = own.unpack(self._learner.team.total(own.pack()))
+        total = own.unpack(self._team.total(own.pack()))
         count = max(1.0, total.positives)
         step = Step(
             number,
             indices,
             rate,
             image_losses={
-                name: np.concatenate(
-                    [parts[name] * (p / count) for p, parts in zip(positives, read, strict=True)]
-                )
-                for name in read[0]
+                name: np.concatenate([parts[name] * (p / count) for p, parts in read])
+                for name in names
             },
             data_wait_s=self._data_wait_s,
             losses={name: value / count for name, value in total.losses.items()},
             num_images=int(total.images),
             notices=total.notices,
         )
-        return _Finished(
-            step,
-            divisor=1.0 if self._normaliser is None else count / self._normaliser,
-            loss_is_broken=not np.isfinite(list(total.losses.values())).all(),
-            weights_are_broken=total.broken_weights > 0,
-        )
+        divisor = 1.0 if self._normaliser is None else count / self._normaliser
+        return step, divisor, total.broken_weights > 0

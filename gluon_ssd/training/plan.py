@@ -1,17 +1,19 @@
-"""What a run is told: numbers in a Plan, callables in Hooks."""
+"""What a run is told, numbers in a Plan and callables in Hooks, and all that it works with."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.system.signals import StopRequest
 from gluon_ssd.training.journal import Event
-from gluon_ssd.training.learning_rate import Schedule
-from gluon_ssd.training.loop import Batch, ImageNames
+from gluon_ssd.training.learning_rate import EpochClock, Schedule
+from gluon_ssd.training.loop import Batch, ImageNames, Learner
+from gluon_ssd.training.run_files import RunFiles
 
 
 class Batches(Protocol):
@@ -132,3 +134,31 @@ class Hooks:
     load_weights: Callable[[str], None] | None = None
     draw_curves: Callable[[Sequence[Event], Path], None] | None = None
     stop: StopRequest | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything a run works with.
+
+    Attributes:
+        learner: network, loss, optimiser and team.
+        batches: of this process.
+        plan, hooks: what the run is told.
+        files: names of the outputs.
+    """
+
+    learner: Learner
+    batches: Batches
+    plan: Plan
+    hooks: Hooks
+    files: RunFiles
+
+    @cached_property
+    def clock(self) -> EpochClock:
+        """The steps of the whole run."""
+        return EpochClock([self.batches.num_batches(e) for e in range(self.plan.epochs)])
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process is the one that writes files."""
+        return self.learner.team.rank == 0

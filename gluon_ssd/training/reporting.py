@@ -9,12 +9,10 @@ from typing import Any
 from gluon_ssd.system.progress import progress_bar
 from gluon_ssd.training.checkpoint import is_checkpoint, plain_json
 from gluon_ssd.training.journal import Journal, Position, last_run, read_journal
-from gluon_ssd.training.learning_rate import EpochClock
-from gluon_ssd.training.loop import Learner, Step, losses_text
+from gluon_ssd.training.loop import Step, losses_text
 from gluon_ssd.training.meters import Meter
-from gluon_ssd.training.plan import Evaluation, Hooks, Plan
+from gluon_ssd.training.plan import Evaluation, Job
 from gluon_ssd.training.resume import State
-from gluon_ssd.training.run_files import RunFiles
 
 _logger = logging.getLogger(__name__)
 
@@ -26,38 +24,25 @@ class Reporter:
     the others decides what becomes of their lines.
 
     Args:
-        learner: its team and precision are asked.
-        plan, hooks: what the run is told.
-        files: names of the outputs.
-        clock: the steps of the whole run.
+        job: what the run works with.
         start: the next batch, where the run starts.
     """
 
-    def __init__(
-        self,
-        learner: Learner,
-        plan: Plan,
-        hooks: Hooks,
-        files: RunFiles,
-        clock: EpochClock,
-        start: Position,
-    ) -> None:
-        self._learner, self._plan, self._hooks = learner, plan, hooks
-        self._files, self._clock, self._start = files, clock, start
+    def __init__(self, job: Job, start: Position) -> None:
+        self._job, self._plan, self._clock, self._start = job, job.plan, job.clock, start
         self._journal: Journal | None = None
         self._bar: Any = None
-        self._rate = plan.schedule.base
+        self._rate = job.plan.schedule.base
         self._interval = Meter()
 
     def __enter__(self) -> Reporter:
         """Open the outputs. Raises EnvironmentProblem when the journal cannot be written."""
         self._started_s = time.monotonic()
-        if self._learner.team.rank == 0:
+        if self._job.leads:
             resume = self._plan.resume
             continued = bool(resume) and is_checkpoint(resume)
-            self._journal = Journal(
-                self._files.journal, resume_at=self._start if continued else None
-            )
+            resume_at = self._start if continued else None
+            self._journal = Journal(self._job.files.journal, resume_at=resume_at)
             self.event(
                 "resume" if continued else "start",
                 self._start,
@@ -130,7 +115,7 @@ class Reporter:
             losses=list(losses),
             **losses,
             **meter.speed(),
-            **self._learner.precision.facts(),
+            **self._job.learner.precision.facts(),
         )
 
     def _remaining_s(self, step: int) -> float | None:
@@ -156,5 +141,6 @@ class Reporter:
 
     def draw_curves(self) -> None:
         """Draw the journal of this run anew, on the process that has one."""
-        if self._journal is not None and self._hooks.draw_curves is not None:
-            self._hooks.draw_curves(last_run(read_journal(self._files.journal)), self._files.curves)
+        draw, files = self._job.hooks.draw_curves, self._job.files
+        if self._journal is not None and draw is not None:
+            draw(last_run(read_journal(files.journal)), files.curves)

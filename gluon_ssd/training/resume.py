@@ -17,8 +17,8 @@ from gluon_ssd.training.journal import Position
 from gluon_ssd.training.loop import Learner, Step
 from gluon_ssd.training.meters import Meter
 from gluon_ssd.training.optimizer import named_parameters
-from gluon_ssd.training.plan import Evaluation, Hooks, Plan
-from gluon_ssd.training.run_files import RunFiles, read_best
+from gluon_ssd.training.plan import Evaluation, Job
+from gluon_ssd.training.run_files import read_best
 from gluon_ssd.training.team.team import facts_of_leader
 
 _logger = logging.getLogger(__name__)
@@ -105,7 +105,8 @@ def _from_facts(facts: Mapping[str, Any]) -> State:
     )
 
 
-def _from_checkpoint(plan: Plan, learner: Learner) -> State:
+def _from_checkpoint(job: Job) -> State:
+    plan, learner = job.plan, job.learner
     checkpoint = load_checkpoint(plan.resume)
     restore(checkpoint, learner.network, learner.optimizer, plan.network)
     learner.precision.restore(checkpoint.facts.get("amp"))
@@ -136,7 +137,7 @@ def _from_checkpoint(plan: Plan, learner: Learner) -> State:
     return _from_facts(facts)
 
 
-def begin(plan: Plan, hooks: Hooks, files: RunFiles, learner: Learner) -> State:
+def begin(job: Job) -> State:
     """Bring network and optimiser to where the run starts, on all processes of the team.
 
     The leading process alone reads files; the others get everything from it.
@@ -148,11 +149,9 @@ def begin(plan: Plan, hooks: Hooks, files: RunFiles, learner: Learner) -> State:
         WeightsError: the file is damaged or of another network.
         OptionError: the plan starts at or after its end.
     """
-    team = learner.team
-    if team.size == 1:
-        return _begin_here(plan, hooks, files, learner)
-    state = _begin_here(plan, hooks, files, learner) if team.rank == 0 else None
-    return _shared(state, learner)
+    if job.learner.team.size == 1:
+        return _begin_here(job)
+    return _shared(_begin_here(job) if job.leads else None, job.learner)
 
 
 def _shared(state: State | None, learner: Learner) -> State:
@@ -183,9 +182,10 @@ def _shared(state: State | None, learner: Learner) -> State:
     return _from_facts(facts) if state is None else state
 
 
-def _begin_here(plan: Plan, hooks: Hooks, files: RunFiles, learner: Learner) -> State:
+def _begin_here(job: Job) -> State:
+    plan, load_weights = job.plan, job.hooks.load_weights
     if plan.resume and is_checkpoint(plan.resume):
-        return _from_checkpoint(plan, learner)
+        return _from_checkpoint(job)
     if plan.start_epoch >= plan.epochs:
         raise OptionError(
             f"the start epoch {plan.start_epoch} leaves nothing to do before the end of the run, "
@@ -193,9 +193,9 @@ def _begin_here(plan: Plan, hooks: Hooks, files: RunFiles, learner: Learner) -> 
             settings=("start_epoch", "epochs"),
         )
     state = State(epoch=plan.start_epoch)
-    if plan.resume and hooks.load_weights is not None:
-        hooks.load_weights(plan.resume)
-        earlier = [entry for entry in read_best(files.best_log) if entry[0] < plan.start_epoch]
+    if plan.resume and load_weights is not None:
+        load_weights(plan.resume)
+        earlier = [entry for entry in read_best(job.files.best_log) if entry[0] < plan.start_epoch]
         if earlier:
             state.best.epoch, state.best.shown = max(earlier, key=lambda entry: entry[1])
     return state

@@ -12,44 +12,28 @@ from gluon_ssd.compat import mx
 from gluon_ssd.errors import DataError, DivergedError, Interrupted
 from gluon_ssd.system.signals import SIGNALS, StopRequest
 from gluon_ssd.training.checkpointer import Checkpointer
-from gluon_ssd.training.learning_rate import EpochClock
-from gluon_ssd.training.loop import Learner, Step, train_one_epoch
+from gluon_ssd.training.loop import Step, train_one_epoch
 from gluon_ssd.training.meters import Meter
-from gluon_ssd.training.plan import Batches, Evaluation, Hooks, Plan
+from gluon_ssd.training.plan import Evaluation, Job
 from gluon_ssd.training.reporting import Reporter
 from gluon_ssd.training.resume import State
-from gluon_ssd.training.run_files import RunFiles
 
 
 class Run:
     """The state of one call of `fit`, and what is done at each point of it.
 
     Args:
-        learner: network, loss, optimiser and team, where the run starts.
-        batches: of this process.
-        state: where the run starts.
-        plan, hooks: what the run is told.
-        files: names of the outputs.
+        job: what it works with.
+        state: where it starts.
         stop: remembers a signal.
     """
 
-    def __init__(
-        self,
-        learner: Learner,
-        batches: Batches,
-        state: State,
-        *,
-        plan: Plan,
-        hooks: Hooks,
-        files: RunFiles,
-        stop: StopRequest,
-    ) -> None:
-        self.learner, self.batches, self.state = learner, batches, state
-        self.plan, self.hooks, self.files, self.stop = plan, hooks, files, stop
-        self.team = learner.team
-        self.clock = EpochClock([batches.num_batches(e) for e in range(plan.epochs)])
-        self.reporter = Reporter(learner, plan, hooks, files, self.clock, state.position)
-        self.checkpointer = Checkpointer(learner, plan, hooks, files, self.clock)
+    def __init__(self, job: Job, state: State, stop: StopRequest) -> None:
+        self.job, self.state, self.stop = job, state, stop
+        self.plan, self.hooks, self.clock = job.plan, job.hooks, job.clock
+        self.team = job.learner.team
+        self.reporter = Reporter(job, state.position)
+        self.checkpointer = Checkpointer(job)
 
     def epochs(self) -> None:
         """Train from where the state stands to the last epoch; the reporter is open."""
@@ -69,8 +53,8 @@ class Run:
         if self.state.batch < expected:
             self.state.meter.restart()
             train_one_epoch(
-                self.learner,
-                self.batches.epoch(epoch, self.state.batch),
+                self.job.learner,
+                self.job.batches.epoch(epoch, self.state.batch),
                 epoch=epoch,
                 first_batch=self.state.batch,
                 rate=lambda batch: self.clock.rate(
@@ -152,7 +136,7 @@ class Run:
 
     def _checkpoint(self) -> None:
         seconds = round(self.checkpointer.save(self.state), 3)
-        file = str(self.files.checkpoint)
+        file = str(self.job.files.checkpoint)
         self.reporter.event("checkpoint", self.state.position, file=file, seconds=seconds)
 
     def _leave(self) -> None:
@@ -163,7 +147,7 @@ class Run:
         self.team.total(np.zeros(1))
         self.stop.leave(
             f"at [Epoch {self.state.epoch}][Batch {self.state.batch}]; "
-            f"go on from {self.files.checkpoint}",
+            f"go on from {self.job.files.checkpoint}",
             settings=("resume",),
         )
 

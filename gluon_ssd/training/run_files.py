@@ -6,8 +6,10 @@ import glob
 import logging
 import math
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from logging.handlers import MemoryHandler
 from pathlib import Path
 
 from gluon_ssd.system.files import atomic_write, ensure_directory, write_problem
@@ -98,21 +100,12 @@ def _package_logging(handler: logging.Handler) -> Iterator[None]:
         logger.setLevel(level)
 
 
-class _Recorder(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__()
-        self.records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
-
-
 @contextmanager
 def recording() -> Iterator[list[logging.LogRecord]]:
     """Collect the messages of the package within the block, for a log that is not there yet."""
-    recorder = _Recorder()
+    recorder = MemoryHandler(capacity=sys.maxsize, flushLevel=sys.maxsize)
     with _package_logging(recorder):
-        yield recorder.records
+        yield recorder.buffer
 
 
 @contextmanager

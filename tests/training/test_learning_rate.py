@@ -10,23 +10,23 @@ from gluon_ssd.training.learning_rate import EpochClock, Schedule, learning_rate
     ("step", "expected"), [(0, 0.001), (9, 0.001), (10, 0.0001), (19, 0.0001), (20, 1e-05)]
 )
 def test_step_schedule_prints_as_the_legacy_one(step, expected):
-    assert learning_rate(step, base=0.001, decay_steps=[10, 20]) == expected
+    assert learning_rate(step, Schedule(0.001), decay_steps=[10, 20]) == expected
 
 
 @pytest.mark.parametrize(("step", "expected"), [(0, 0.25), (1, 0.5), (3, 1.0), (4, 1.0)])
 def test_warmup_rises_linearly_to_the_base(step, expected):
-    assert learning_rate(step, base=1.0, warmup_steps=4) == expected
+    assert learning_rate(step, Schedule(1.0), warmup_steps=4) == expected
 
 
 @pytest.mark.parametrize(("step", "expected"), [(0, 0.4), (1, 0.6), (3, 1.0), (4, 1.0)])
 def test_warmup_may_start_above_zero(step, expected):
-    rate = learning_rate(step, base=1.0, warmup_steps=4, warmup_factor=0.2)
+    rate = learning_rate(step, Schedule(1.0, warmup_factor=0.2), warmup_steps=4)
     assert rate == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("step", "expected"), [(0, 0.5), (2, 1.0), (7, 0.5), (12, 0.0), (20, 0.0)])
 def test_cosine_falls_from_base_to_zero_after_warmup(step, expected):
-    rate = learning_rate(step, base=1.0, kind="cosine", warmup_steps=2, total_steps=12)
+    rate = learning_rate(step, Schedule(1.0, kind="cosine"), warmup_steps=2, total_steps=12)
     assert rate == pytest.approx(expected, abs=1e-12)
 
 
@@ -71,8 +71,8 @@ def test_a_schedule_of_a_base_alone_is_constant_and_drops_by_a_tenth() -> None:
     clock = EpochClock([2, 2])
     assert [clock.rate(Schedule(0.5), step) for step in range(4)] == [0.5] * 4
     assert clock.rate(Schedule(0.5, decay_epochs=(1,)), 2) == pytest.approx(0.05)
-    assert learning_rate(0, base=0.5) == learning_rate(99, base=0.5) == 0.5
-    assert learning_rate(3, base=0.5, decay_steps=[3]) == pytest.approx(0.05)
+    assert learning_rate(0, Schedule(0.5)) == learning_rate(99, Schedule(0.5)) == 0.5
+    assert learning_rate(3, Schedule(0.5), decay_steps=[3]) == pytest.approx(0.05)
 
 
 def test_several_drops_multiply() -> None:
@@ -86,7 +86,7 @@ def test_several_drops_multiply() -> None:
 )
 def test_cosine_without_warmup_by_hand(step: int, expected: float) -> None:
     # cos(60 deg) is 1/2: after a third of the run three quarters are left.
-    rate = learning_rate(step, base=1.0, kind="cosine", total_steps=9)
+    rate = learning_rate(step, Schedule(1.0, kind="cosine"), total_steps=9)
     assert rate == pytest.approx(expected, abs=1e-12)
 
 
@@ -99,7 +99,7 @@ def test_cosine_of_the_clock_ends_with_the_run() -> None:
 
 def test_cosine_of_a_run_that_is_all_warmup_stays_at_the_base() -> None:
     rates = [
-        learning_rate(step, base=1.0, kind="cosine", warmup_steps=2, total_steps=2)
+        learning_rate(step, Schedule(1.0, kind="cosine"), warmup_steps=2, total_steps=2)
         for step in range(2)
     ]
     assert rates == [0.5, 1.0]
