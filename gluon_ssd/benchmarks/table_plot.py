@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gluon_ssd.benchmarks.table_rows import FORMS, ModelTimes
-from gluon_ssd.system.files import atomic_path
+from gluon_ssd.report.figure import new_figure, save_figure
 
 # Light for the original and dark for ours, blue for fp32 and orange for int8.
 _COLOURS = dict(zip(FORMS, ("#9ECAE9", "#0072B2", "#F6C9A0", "#D55E00"), strict=True))
@@ -24,12 +24,7 @@ def draw_table(models: Sequence[ModelTimes], path: str | Path) -> None:
     Raises:
         EnvironmentProblem: the file cannot be written.
     """
-    # Imported here, for it takes a second; without pyplot, so no display is ever looked for.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(3 + 2.2 * len(models), 8), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(3 + 2.2 * len(models), 8)
     upper, lower = figure.subplots(2, 1)
     batch = models[0].throughput.batch
     _draw(
@@ -45,8 +40,7 @@ def draw_table(models: Sequence[ModelTimes], path: str | Path) -> None:
         f"images/s, batch {batch} (more is better)",
     )
     figure.legend(*upper.get_legend_handles_labels(), loc="outside upper center", ncols=len(FORMS))
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=100, format="png")
+    save_figure(figure, path)
 
 
 def _draw(

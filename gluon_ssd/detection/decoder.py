@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import Any
 
 from gluon_ssd.compat import mx
-from gluon_ssd.detection.candidates import select_best
+from gluon_ssd.detection.candidates import Best, select_best
 from gluon_ssd.detection.decoding import SCORE_ACTIVATIONS, Decoding
 from gluon_ssd.errors import ModelError
 
@@ -99,15 +99,11 @@ class DetectionDecoder(mx.gluon.HybridBlock):
 
     def _graph_for(self, num_anchors: int | None) -> tuple[Any, ...]:
         """What the number of anchors decides about the graph."""
-        post_nms = self.decoding.post_nms
         if num_anchors is None:
-            return False, None, post_nms
+            return None, self.decoding.post_nms
         selects_first = self.decoding.selects_first(self.num_classes, num_anchors)
-        return (
-            selects_first,
-            num_anchors if selects_first else None,
-            min(num_anchors * self.num_classes, post_nms),
-        )
+        num_rows = min(num_anchors * self.num_classes, self.decoding.post_nms)
+        return num_anchors if selects_first else None, num_rows
 
     def forward(self, class_logits: Any, *args: Any) -> Any:
         """Run the block; arrays of another size than the last ones need another graph."""
@@ -161,9 +157,19 @@ def decode_detections(
     """
     if F is mx.nd:
         num_anchors = scores.shape[1]
-    selects_first = decoding.selects_first(num_classes, num_anchors)
-    make_rows = _best_rows if selects_first else _all_rows
-    rows = make_rows(F, scores, box_offsets, anchors, decoding, num_classes, num_anchors)
+    if num_anchors is not None and decoding.selects_first(num_classes, num_anchors):
+        best = select_best(
+            F,
+            scores,
+            num_classes=num_classes,
+            count=decoding.nms_topk,
+            num_anchors=num_anchors,
+            score_thresh=decoding.score_thresh,
+            has_background=decoding.has_background,
+        )
+        rows = _best_rows(F, best, box_offsets, anchors, decoding)
+    else:
+        rows = _all_rows(F, scores, box_offsets, anchors, decoding, num_classes)
     if decoding.suppresses:
         rows = F.contrib.box_nms(
             rows,
@@ -178,33 +184,14 @@ def decode_detections(
         if decoding.post_nms > 0:
             most = decoding.post_nms if num_anchors is None else num_anchors * num_classes
             rows = F.slice_axis(rows, axis=1, begin=0, end=min(decoding.post_nms, most))
-    return (
-        F.slice_axis(rows, axis=2, begin=0, end=1),
-        F.slice_axis(rows, axis=2, begin=1, end=2),
-        F.slice_axis(rows, axis=2, begin=2, end=6),
+    ids, detection_scores, boxes = (
+        F.slice_axis(rows, axis=2, begin=begin, end=end) for begin, end in ((0, 1), (1, 2), (2, 6))
     )
+    return ids, detection_scores, boxes
 
 
-def _best_rows(
-    F: Any,
-    scores: Any,
-    box_offsets: Any,
-    anchors: Any,
-    decoding: Decoding,
-    num_classes: int,
-    num_anchors: int | None,
-) -> Any:
-    """The `nms_topk` best candidates as rows (B, T, 6), equal scores in the original's order."""
-    assert num_anchors is not None, "the best are chosen where their number is known"
-    best = select_best(
-        F,
-        scores,
-        num_classes=num_classes,
-        count=decoding.nms_topk,
-        num_anchors=num_anchors,
-        score_thresh=decoding.score_thresh,
-        has_background=decoding.has_background,
-    )
+def _best_rows(F: Any, best: Best, box_offsets: Any, anchors: Any, decoding: Decoding) -> Any:
+    """The best candidates as rows (B, T, 6), equal scores in the original's order."""
     # No reshaping of what may be an input of the graph: MXNet would copy all of it.
     offsets = F.gather_nd(box_offsets, F.stack(best.image, best.anchor, axis=0))
     own_anchors = F.take(anchors, best.anchor, axis=1)
@@ -224,13 +211,7 @@ def _best_rows(
 
 
 def _all_rows(
-    F: Any,
-    scores: Any,
-    box_offsets: Any,
-    anchors: Any,
-    decoding: Decoding,
-    num_classes: int,
-    num_anchors: int | None,
+    F: Any, scores: Any, box_offsets: Any, anchors: Any, decoding: Decoding, num_classes: int
 ) -> Any:
     """Every candidate as a row (B, C * A, 6), class by class."""
     if decoding.has_background:

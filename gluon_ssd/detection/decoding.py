@@ -62,15 +62,12 @@ class Decoding:
         (below,) = struct.unpack("<f", struct.pack("<I", bits - 1))
         return float(below)
 
-    def selects_first(self, num_classes: int, num_anchors: int | None) -> bool:
+    def selects_first(self, num_classes: int, num_anchors: int) -> bool:
         """Whether the best candidates alone give the same output as all of them would.
 
         Not so without suppression, which returns all of them, and where more rows come out than
-        enter it; nor where ranks of equal scores do not fit below the next score. Where the number
-        of anchors is not known, all of them enter.
+        enter it; nor where ranks of equal scores do not fit below the next score.
         """
-        if num_anchors is None:
-            return False
         enough_left = 0 < self.post_nms <= self.nms_topk
         enough_there = num_anchors * num_classes >= self.nms_topk
         length = run_length(num_anchors, num_classes, self.nms_topk)

@@ -124,11 +124,7 @@ class TargetMaker:
 
 
 def _bipartite(overlaps: FloatArray) -> dict[int, int]:
-    """Greedy one-to-one matching, highest overlap first: ground truth -> anchor.
-
-    Args:
-        overlaps: float32 (M, A).
-    """
+    """Greedy one-to-one matching of overlaps (M, A), highest first: ground truth -> anchor."""
     best_anchor = overlaps.argmax(axis=1)
     best = overlaps[np.arange(len(overlaps)), best_anchor]
     taken: dict[int, int] = {}

@@ -24,13 +24,8 @@ def _hard_negatives(negative_loss: NDArray, num_negatives: NDArray, max_negative
     Equal losses are taken in anchor order, as a stable sort would. (GluonCV takes them in the
     order its heap sort leaves them, which has no meaning and differs between CPU and GPU.)
 
-    Args:
-        negative_loss: float32 (B, A), 0 at every anchor that is no negative.
-        num_negatives: float32 (B, 1), how many to mark in each image.
-        max_negatives: no image marks more than this; at least 1.
-
-    Returns:
-        float32 (B, A), 1 where marked.
+    From float32 (B, A), 0 at every anchor that is no negative, and float32 (B, 1), how many to mark
+    in each image, `max_negatives` at most, to float32 (B, A), 1 where marked.
     """
     largest = mx.nd.topk(negative_loss, axis=1, k=max_negatives, ret_typ="value")  # (B, k)
     last = mx.nd.clip(num_negatives - 1, 0, max_negatives - 1)

@@ -42,12 +42,9 @@ def suppress(rows: Rows, *, iou_thresh: float, score_thresh: float, topk: int, c
     most = topk if topk > 0 else rows.shape[1]
     if not kernel(rows, iou_thresh, score_thresh, most, kept):
         order = np.argsort(-rows[..., 1], axis=1, kind="stable")
-        kernel(_taken(rows, order), iou_thresh, score_thresh, most, kept)
+        rows = np.take_along_axis(rows, order[..., None], axis=1)
+        kernel(rows, iou_thresh, score_thresh, most, kept)
     return kept
-
-
-def _taken(rows: Rows, order: NDArray[np.int64]) -> Rows:
-    return np.take_along_axis(rows, order[..., None], axis=1)
 
 
 @functools.cache

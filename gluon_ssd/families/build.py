@@ -10,7 +10,7 @@ from gluon_ssd.families.catalog import spec_of
 from gluon_ssd.families.family import Family
 from gluon_ssd.families.zoo.family import ZOO
 from gluon_ssd.models.interface import Network
-from gluon_ssd.models.sync_norm import synchronised_batch_norm
+from gluon_ssd.models.sync_norm import SyncBatchNorm
 
 FAMILIES: dict[str, Family] = {"zoo": ZOO}
 """`Spec.family` -> record of the family. A family adds itself with one line here."""
@@ -51,8 +51,8 @@ def build_network(
     repeated = sorted({label for label in chosen if chosen.count(label) > 1})
     if repeated:
         raise ModelError(f"class names must differ; {', '.join(repeated)} occurs more than once")
-    norm: dict[str, Any] = {}
+    build = FAMILIES[spec.family].build
     if sync_batch_norm_devices > 1:
-        norm["norm_layer"] = synchronised_batch_norm()
-        norm["norm_kwargs"] = {"num_devices": sync_batch_norm_devices}
-    return FAMILIES[spec.family].build(spec, chosen, **norm)
+        norm_kwargs = {"num_devices": sync_batch_norm_devices}
+        return build(spec, chosen, norm_layer=SyncBatchNorm, norm_kwargs=norm_kwargs)
+    return build(spec, chosen)

@@ -112,35 +112,28 @@ def adapt_heads(
         if array is not None and array.shape[0] % (len(classes) + background) == 0:
             rows = num_shapes * (len(network.classes) + background)
             first = network.first_value(name, (rows, *array.shape[1:]), seed)
-            adapted[name] = move_classes(
-                array.asnumpy(), first, classes, network.classes, background
-            )
+            values = array.asnumpy()
+            adapted[name] = _move_classes(values, first, classes, network.classes, background)
     return adapted, change
 
 
-def move_classes(
+def _move_classes(
     values: NDArray[np.float32],
     first: NDArray[np.float32],
     old: Sequence[str],
     new: Sequence[str],
     background: int,
 ) -> NDArray[np.float32]:
-    """One head weight or bias, its rows rearranged by class name; background stays background.
+    """`first`, (shapes * (background + len(new)), ...), with the rows that `values` has instead.
 
-    Args:
-        values: (shapes * (background + len(old)), ...), of a file.
-        first: (shapes * (background + len(new)), ...), what classes that `old` lacks start from.
-        old, new: class names of the file and of the network.
-        background: rows of the background for each shape, 1 or 0.
-
-    Returns:
-        float32 of the shape of `first`.
+    `values` is (shapes * (background + len(old)), ...); `background` counts its rows, 1 or 0.
     """
     moved = first.copy()
     source = values.reshape(-1, background + len(old), *values.shape[1:])
     target = moved.reshape(-1, background + len(new), *values.shape[1:])
     target[:, :background] = source[:, :background]
+    places = {label: place for place, label in enumerate(old, start=background)}
     for index, label in enumerate(new, start=background):
-        if label in old:
-            target[:, index] = source[:, list(old).index(label) + background]
+        if label in places:
+            target[:, index] = source[:, places[label]]
     return moved

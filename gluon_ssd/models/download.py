@@ -25,6 +25,8 @@ _LOG = logging.getLogger(__name__)
 
 DEFAULT_MIRROR: str = model_store.apache_repo_url
 _BLOCK_BYTES = 1 << 16
+# Of a refused connection, an incomplete answer, a lost connection, and an address that is none.
+_NO_ANSWER = (urllib.error.URLError, http.client.HTTPException, ConnectionError, ValueError)
 
 Progress = Callable[[int, int | None], None]
 
@@ -102,16 +104,12 @@ def _fetch(url: str, target: Path, path: Path, timeout_s: float, progress: Progr
     try:
         try:
             _download(url, archive, timeout_s, progress)
-        # Incomplete answers are HTTPExceptions, refused or silent hosts OSErrors, and an address
-        # that is none a ValueError.
-        except (urllib.error.URLError, http.client.HTTPException, ValueError) as error:
+        except _NO_ANSWER as error:
             if isinstance(error, urllib.error.HTTPError):
                 error.close()
             raise _unreachable(path, url, str(getattr(error, "reason", error))) from error
         except TimeoutError as error:
             raise _unreachable(path, url, f"no answer within {timeout_s:g} s") from error
-        except ConnectionError as error:
-            raise _unreachable(path, url, str(error)) from error
         except OSError as error:
             raise write_problem(archive, error) from error
         _unpack(archive, target, path, url)

@@ -20,15 +20,8 @@ from numpy.typing import NDArray
 
 from gluon_ssd.compat import mx
 
-_CONSTANT_BY_ENDING = {
-    "gamma": 1.0,
-    "beta": 0.0,
-    "bias": 0.0,
-    "running_mean": 0.0,
-    "running_var": 1.0,
-    "moving_mean": 0.0,
-    "moving_var": 1.0,
-}
+_ONES = ("gamma", "running_var", "moving_var")
+_ZEROS = ("beta", "bias", "running_mean", "moving_mean")
 
 
 @contextmanager
@@ -81,7 +74,7 @@ def convolution_value(
 
     Args:
         name: structural name, e.g. "class_predictors.0.predictor.weight".
-        shape: its full shape.
+        shape: its full shape; of a convolution (out, in per group, height, width).
         seed: any integer >= 0.
         is_head: whether it belongs to a head.
 
@@ -89,26 +82,11 @@ def convolution_value(
         float32 of that shape.
     """
     # "features.0.weight" and "features.expand_conv0_weight" both end in "weight".
-    for ending, value in _CONSTANT_BY_ENDING.items():
-        if name.endswith(ending):
-            return np.full(shape, value, np.float32)
+    if name.endswith(_ONES):
+        return np.ones(shape, np.float32)
+    if name.endswith(_ZEROS):
+        return np.zeros(shape, np.float32)
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
-    return xavier(shape, rng, is_head=is_head)
-
-
-def xavier(
-    shape: tuple[int, ...], rng: np.random.Generator, *, is_head: bool
-) -> NDArray[np.float32]:
-    """Values of one convolution weight.
-
-    Args:
-        shape: (out, in per group, height, width).
-        rng: source of the random numbers.
-        is_head: uniform by the average fan instead of Gaussian by fan-out.
-
-    Returns:
-        float32 of that shape.
-    """
     area = math.prod(shape[2:])
     fan_out, fan_in = shape[0] * area, shape[1] * area
     if is_head:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -70,17 +71,17 @@ class Network:
 
     def record(self, **changes: Any) -> ModelRecord:
         """What goes beside the weights; `changes` are fields that differ from the nominal ones."""
-        own: dict[str, Any] = {
-            "name": self.name,
-            "classes": self.classes,
-            "input_size_hw": self.input_size_hw,
-            "mean": self.mean,
-            "std": self.std,
-            "family": self.spec.family,
-            "weights_from": self.weights_from,
-            "decoding": self.spec.decoding,
-        }
-        return ModelRecord(**{**own, **changes})
+        own = ModelRecord(
+            self.name,
+            self.classes,
+            self.input_size_hw,
+            self.mean,
+            self.std,
+            self.spec.family,
+            weights_from=self.weights_from,
+            decoding=self.spec.decoding,
+        )
+        return replace(own, **changes)
 
     def anchors(self, input_size_hw: tuple[int, int] | None = None) -> NDArray[np.float32]:
         """The anchors of an input size (px, nominal by default), without running the network.
@@ -106,13 +107,7 @@ class Network:
         return ()
 
     def first_value(self, name: str, shape: tuple[int, ...], seed: int) -> NDArray[np.float32]:
-        """First value of one parameter.
-
-        Args:
-            name: structural name; with the seed it decides what is drawn.
-            shape: its full shape.
-            seed: any integer >= 0.
-        """
+        """First value of a parameter; its structural name and the seed decide what is drawn."""
         return convolution_value(name, shape, seed, is_head=name in self.class_heads())
 
     def structural_names(self, names: Sequence[str]) -> dict[str, str]:

@@ -61,27 +61,15 @@ def some_of(entries: Iterable[str], *, most: int = 3, separator: str = ", ") -> 
 def mismatch(
     wanted: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]
 ) -> str | None:
-    """Say where two sets of named shapes differ.
-
-    Args:
-        wanted: name to shape, as the network has it.
-        found: name to shape, as the file has it.
-
-    Returns:
-        One phrase with the first few names and shapes and counts, None when nothing differs.
-    """
-    parts = []
-    missing = [f"{name} {shape}" for name, shape in wanted.items() if name not in found]
-    extra = [f"{name} {shape}" for name, shape in found.items() if name not in wanted]
-    other = [
-        f"{name} {found[name]} for {shape}"
-        for name, shape in wanted.items()
-        if name in found and found[name] != shape
-    ]
-    if missing:
-        parts.append(f"{len(missing)} arrays missing ({some_of(missing)})")
-    if extra:
-        parts.append(f"{len(extra)} too many ({some_of(extra)})")
-    if other:
-        parts.append(f"{len(other)} of another shape ({some_of(other)})")
-    return ", ".join(parts) or None
+    """One phrase on where named shapes of a network and of a file differ; None when nowhere."""
+    differences = {
+        "arrays missing": [f"{name} {wanted[name]}" for name in wanted if name not in found],
+        "too many": [f"{name} {found[name]}" for name in found if name not in wanted],
+        "of another shape": [
+            f"{name} {found[name]} for {shape}"
+            for name, shape in wanted.items()
+            if name in found and found[name] != shape
+        ],
+    }
+    told = (f"{len(n)} {what} ({some_of(n)})" for what, n in differences.items() if n)
+    return ", ".join(told) or None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +16,15 @@ from gluon_ssd.models.class_heads import ClassChange, adapt_heads, classes_in_fi
 from gluon_ssd.models.first_weights import complete_shapes, device_list
 from gluon_ssd.models.interface import Network, parameters_of
 from gluon_ssd.models.params_file import mismatch, read_params
-from gluon_ssd.models.record import ModelRecord, read_sidecar, write_sidecar
+from gluon_ssd.models.record import read_sidecar, write_sidecar
 from gluon_ssd.system.files import atomic_path
 
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class LoadReport:
-    """What loading a file did.
-
-    Attributes:
-        num_arrays: arrays taken from the file.
-        record: the record beside the file, None where there is none.
-        change: what became of the classes.
-    """
-
-    num_arrays: int
-    record: ModelRecord | None
-    change: ClassChange
-
-
 def load_parameters(
     network: Network, path: str | os.PathLike[str], ctx: Any = None, *, seed: int = 0
-) -> LoadReport:
+) -> ClassChange:
     """Load a detector's weights; class heads are adapted by class name where classes differ.
 
     Args:
@@ -48,6 +32,9 @@ def load_parameters(
         path: from `save_parameters` here or in GluonCV (zoo files), or from an export.
         ctx: device or devices to load to; by default where the network is, CPU for a new one.
         seed: for the heads of classes that the file does not know.
+
+    Returns:
+        What became of the classes.
 
     Raises:
         WeightsError: the file is damaged or belongs to another network; names and shapes that
@@ -58,13 +45,14 @@ def load_parameters(
     found = read_params(path)
     names = network.structural_names(list(found))
     arrays = {names[name]: array for name, array in found.items()}
-    record = read_sidecar(path)
-    classes = classes_in_file(network, arrays, record, path)
+    classes = classes_in_file(network, arrays, read_sidecar(path), path)
     fitted, change = adapt_heads(network, arrays, classes, seed)
-    wanted = {name: tuple(parameter.shape) for name, parameter in parameters.items()}
-    # Anchors are constants; files made for deployment may lack them.
-    for name in [name for name in wanted if _is_constant(parameters[name]) and name not in fitted]:
-        del wanted[name]
+    wanted = {
+        name: tuple(parameter.shape)
+        for name, parameter in parameters.items()
+        # Anchors are constants; files made for deployment may lack them.
+        if name in fitted or not _is_constant(parameter)
+    }
     difference = mismatch(wanted, {name: tuple(a.shape) for name, a in fitted.items()})
     if difference:
         raise WeightsError(
@@ -77,7 +65,7 @@ def load_parameters(
     for name, parameter in parameters.items():
         assign(parameter, fitted.get(name), ctx)
     network.weights_from = f"the file {Path(path).name}"
-    return LoadReport(len(wanted), record, change)
+    return change
 
 
 def _is_constant(parameter: Any) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gluon_ssd.system.files import atomic_path
+from gluon_ssd.report.figure import new_figure, save_figure
 
 Points = tuple[list[float], list[float]]
 
@@ -101,13 +101,9 @@ def _draw_rates(
 
 def make_figure(events: Sequence[Mapping[str, Any]]) -> Any:
     """The curves of one run as a matplotlib figure of three panels; see `draw_curves`."""
-    # Imported here, for it takes a second; without pyplot, so no display is ever looked for.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import MaxNLocator  # matplotlib takes a second to import
 
-    figure = Figure(figsize=(8, 8), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(8, 8)
     panels = figure.subplots(3, 1, sharex=True, height_ratios=(3, 3, 1.5))
     shares = _epoch_share_of_a_batch(events)
     for axes, draw in zip(panels, (_draw_losses, _draw_scores, _draw_rates), strict=True):
@@ -133,6 +129,4 @@ def draw_curves(events: Sequence[Mapping[str, Any]], path: str | Path) -> None:
     Raises:
         EnvironmentProblem: the file cannot be written.
     """
-    figure = make_figure(events)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=100, format="png")
+    save_figure(make_figure(events), path)

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gluon_ssd.report.figure import new_figure, save_figure
 from gluon_ssd.report.tables import markdown_table
-from gluon_ssd.system.files import atomic_path, atomic_write
+from gluon_ssd.system.files import atomic_write
 
 # Blue and orange of the Okabe-Ito set, which colour-blind readers can tell apart.
 _CLASS, _BOX = "#0072B2", "#D55E00"
@@ -57,13 +58,12 @@ def write_layer_report(
         "absolute ones: of class scores after softmax or sigmoid, and of coded box offsets."
     )
     with atomic_write(f"{stem}.md", "w") as file:
-        file.write(
-            "\n".join(["# Error of each layer", "", *lines, "", note, "", layer_table(rows)])
-        )
+        parts = ["# Error of each layer", "", *lines, "", note, "", layer_table(rows)]
+        file.write("\n".join(parts))
     clean = [{key: _finite(value) for key, value in row.items()} for row in rows]
     with atomic_write(f"{stem}.json", "w") as file:
         json.dump({**facts, "layers": clean}, file, indent=1)
-    draw_layers(rows, str(facts["model"]), f"{stem}.png")
+    _draw(rows, str(facts["model"]), f"{stem}.png")
 
 
 def _finite(value: Any) -> Any:
@@ -71,23 +71,9 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def draw_layers(rows: Sequence[Mapping[str, Any]], title: str, path: str | Path) -> None:
-    """Draw two bars a layer: the share of class predictions and of box offsets that is error.
-
-    Args:
-        rows: as `layer_table` takes them; the first comes on top.
-        title: of the picture.
-        path: the PNG file to write, replaced as a whole.
-
-    Raises:
-        EnvironmentProblem: the file cannot be written.
-    """
-    # Imported here, for it takes a second; without pyplot, so no display is ever looked for.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 1.6 + 0.24 * len(rows)), layout="constrained")
-    FigureCanvasAgg(figure)
+def _draw(rows: Sequence[Mapping[str, Any]], title: str, path: str | Path) -> None:
+    """Draw two bars a layer: the share of class predictions and of box offsets that is error."""
+    figure = new_figure(9, 1.6 + 0.24 * len(rows))
     axes = figure.subplots()
     positions = range(len(rows))
     for offset, key, colour, label in (
@@ -109,8 +95,7 @@ def draw_layers(rows: Sequence[Mapping[str, Any]], title: str, path: str | Path)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="lower right")
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=100, format="png")
+    save_figure(figure, path)
 
 
 def _error_share(sqnr_db: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +32,6 @@ class LatencyStatistics:
 
     def __str__(self) -> str:
         return f"median {self.median_ms:.2f} ms, p90 {self.p90_ms:.2f} ms, p99 {self.p99_ms:.2f} ms"
-
-    def as_dict(self) -> dict[str, float]:
-        """For JSON."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -86,11 +82,7 @@ def measure_latency(
         iterations: timed calls.
         warmup: calls before, not timed.
     """
-    for number in range(warmup):
-        finish(run(inputs[number % len(inputs)]))
-    return latency_statistics(
-        [_seconds(run, inputs[number % len(inputs)]) for number in range(iterations)]
-    )
+    return latency_statistics(_times([run], inputs, iterations, warmup)[:, 0])
 
 
 def compare(
@@ -102,15 +94,7 @@ def compare(
     warmup: int = DRY_RUNS,
 ) -> Comparison:
     """Time two callables on the same inputs in turns, so that both meet the same disturbances."""
-    for number in range(warmup):
-        for run in (first, second):
-            finish(run(inputs[number % len(inputs)]))
-    times = np.array(
-        [
-            [_seconds(run, inputs[number % len(inputs)]) for run in (first, second)]
-            for number in range(iterations)
-        ]
-    )
+    times = _times([first, second], inputs, iterations, warmup)
     one, other = latency_statistics(times[:, 0]), latency_statistics(times[:, 1])
     low, ratio, high = np.percentile(times[:, 1] / times[:, 0], [10, 50, 90])
     return Comparison(one, other, float(ratio), float(low), float(high))
@@ -139,3 +123,12 @@ def _seconds(run: Callable[[Any], Any], argument: Any) -> float:
     start = time.perf_counter()
     finish(run(argument))
     return time.perf_counter() - start
+
+
+def _times(
+    runs: Sequence[Callable[[Any], Any]], inputs: Sequence[Any], iterations: int, warmup: int
+) -> np.ndarray:
+    """Times of the calls after the warm-up, float64 (iterations, len(runs))."""
+    numbers = (*range(warmup), *range(iterations))
+    times = [[_seconds(run, inputs[number % len(inputs)]) for run in runs] for number in numbers]
+    return np.array(times[warmup:])

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gluon_ssd.report.figure import new_figure, save_figure
 from gluon_ssd.report.tables import markdown_table
-from gluon_ssd.system.files import atomic_path, atomic_write
+from gluon_ssd.system.files import atomic_write
 
 # Blue, orange and green of the Okabe-Ito set, which colour-blind readers can tell apart.
 _PASSED, _MISSED, _CHOSEN, _FP32 = "#0072B2", "#D55E00", "#009E73", "#555555"
@@ -70,12 +71,7 @@ def _cells(row: TuningRow, goal: float, chosen: int | None) -> dict[str, Any]:
 
 def make_figure(rows: Sequence[TuningRow], goal: float, chosen: int | None) -> Any:
     """Accuracy against speed as a matplotlib figure; see `draw_tuning`."""
-    # Imported here, for it takes a second; without pyplot, so no display is ever looked for.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(8, 5)
     axes = figure.subplots()
     trials = [row for row in rows if row.number != 0]
     groups = (
@@ -136,7 +132,5 @@ def write_tuning_report(
     table, picture = folder / "tuning.md", folder / "tuning.png"
     with atomic_write(table, "w") as file:
         file.write(tuning_table(rows, goal, chosen))
-    figure = make_figure(rows, goal, chosen)
-    with atomic_path(picture) as temporary:
-        figure.savefig(temporary, dpi=100, format="png")
+    save_figure(make_figure(rows, goal, chosen), picture)
     return table, picture

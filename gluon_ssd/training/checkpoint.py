@@ -93,10 +93,8 @@ def statistics(network: Any) -> dict[str, Any]:
 
 def first_non_finite(arrays: Mapping[str, np.ndarray]) -> str | None:
     """Key of the first array that holds a NaN or an infinity, if any."""
-    for key, array in arrays.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            return key
-    return None
+    floats = ((key, array) for key, array in arrays.items() if array.dtype.kind == "f")
+    return next((key for key, array in floats if not np.isfinite(array).all()), None)
 
 
 def run_arrays(network: Any, optimizer: Optimizer) -> dict[str, np.ndarray]:

@@ -85,19 +85,15 @@ class Plan:
     first_line: str = ""
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("epochs", 1),
-            ("start_epoch", 0),
-            ("log_interval", 0),
-            ("save_interval", 0),
-            ("val_interval", 1),
-            ("checkpoint_interval", 1),
-            ("accumulate", 1),
-        ):
-            if getattr(self, name) < least:
-                raise OptionError(
-                    f"{name} must be at least {least}; got {getattr(self, name)}", settings=(name,)
-                )
+        for name in ("epochs", "val_interval", "checkpoint_interval", "accumulate"):
+            self._check(name, least=1)
+        for name in ("start_epoch", "log_interval", "save_interval"):
+            self._check(name, least=0)
+
+    def _check(self, name: str, *, least: int) -> None:
+        value = getattr(self, name)
+        if value < least:
+            raise OptionError(f"{name} must be at least {least}; got {value}", settings=(name,))
 
     def saves(self, epoch: int) -> bool:
         """Whether the weights of this epoch are kept; the last epoch always counts."""

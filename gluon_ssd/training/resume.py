@@ -158,14 +158,12 @@ def _shared(state: State | None, learner: Learner) -> State:
     """Give everyone the state, the weights with their statistics and the momentum of the leader."""
     team, optimizer = learner.team, learner.optimizer
     momentum = optimizer.momentum_arrays()
-    own = None
-    if state is not None:
-        counters = {
-            "num_updates": optimizer.num_updates,
-            "momentum": sorted(momentum),
-            "amp": learner.precision.state(),
-        }
-        own = {**state.facts(), **counters}
+    own = {
+        **(State() if state is None else state).facts(),
+        "num_updates": optimizer.num_updates,
+        "momentum": sorted(momentum),
+        "amp": learner.precision.state(),
+    }
     facts = facts_of_leader(team, own)
     learner.precision.restore(facts["amp"])
     parameters = named_parameters(learner.network)

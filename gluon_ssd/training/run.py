@@ -43,7 +43,10 @@ class Run:
                 self._train(epoch)
                 self._finish(epoch)
         except DivergedError as error:
-            self._report_divergence(error)
+            message = f"{error}; {self.checkpointer.outlook()}; try a lower learning rate"
+            self.reporter.event("diverged", self.state.position, message=message)
+            self.team.total(np.zeros(1))  # as in _leave
+            raise DivergedError(message, settings=("lr",)) from error
         self.reporter.event("end", self.state.position, best_score=self.state.best.score)
 
     def _train(self, epoch: int) -> None:
@@ -62,7 +65,7 @@ class Run:
                 ),
                 on_step=self._after_step,
                 image_names=self.hooks.image_names,
-                notices=self._notices,
+                notices=lambda: self._notices(self.checkpointer.is_due),
             )
         if self.state.batch < expected:
             raise DataError(
@@ -78,17 +81,12 @@ class Run:
         self.reporter.step(step, self.state)
         self._follow(step.notices)
 
-    def _notices(self, checkpoint: bool | None = None) -> list[float]:
-        """What this process asks of all: to leave, one number a signal, and to write a checkpoint.
-
-        Args:
-            checkpoint: asked for or not; None asks when one is due.
-        """
-        wanted = self.checkpointer.is_due if checkpoint is None else checkpoint
+    def _notices(self, checkpoint: bool) -> list[float]:
+        """What this process asks of all: to leave, one number a signal, and a checkpoint."""
         leave = [self.stop.signal_number == number for number in SIGNALS]
-        return [float(asked) for asked in (*leave, wanted)]
+        return [float(asked) for asked in (*leave, checkpoint)]
 
-    def _consult(self, checkpoint: bool | None) -> None:
+    def _consult(self, checkpoint: bool) -> None:
         """Ask all processes, between two steps, and do what they ask for."""
         self._follow(self.team.total(np.array(self._notices(checkpoint))))
 
@@ -123,7 +121,7 @@ class Run:
         assert self.hooks.evaluate is not None, "the caller has checked it"
         started_s = time.perf_counter()
         # A team always writes one: a launcher gives it little time when a signal comes later.
-        self._consult(checkpoint=None if self.team.size == 1 else True)
+        self._consult(checkpoint=self.team.size > 1 or self.checkpointer.is_due)
         try:
             # The processes of a team stop together, where their evaluation asks for it.
             with self.stop.may_cut() if self.team.size == 1 else nullcontext():
@@ -150,10 +148,3 @@ class Run:
             f"go on from {self.job.files.checkpoint}",
             settings=("resume",),
         )
-
-    def _report_divergence(self, error: DivergedError) -> None:
-        """Raise the error again with what the user can do about it."""
-        message = f"{error}; {self.checkpointer.outlook()}; try a lower learning rate"
-        self.reporter.event("diverged", self.state.position, message=message)
-        self.team.total(np.zeros(1))  # as in _leave
-        raise DivergedError(message, settings=("lr",)) from error

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,7 @@ def test_peak_memory_grows_with_what_is_held():
 def test_statistics_by_hand() -> None:
     statistics = benchmark.latency_statistics([0.003, 0.001])
     # Percentiles lie between the two: 1 + 0.9 * 2 and 1 + 0.99 * 2.
-    assert statistics.as_dict() == pytest.approx(
+    assert asdict(statistics) == pytest.approx(
         {"median_ms": 2, "p90_ms": 2.8, "p99_ms": 2.98, "mean_ms": 2, "count": 2}
     )
 

@@ -91,7 +91,7 @@ def trained_network(
         classes = _classes_of(path)
     network = build_network(spec.name, classes=classes)
     initialize(network)
-    new = load_parameters(network, path).change.new
+    new = load_parameters(network, path).new
     if new:
         _log.warning(
             "%s: these classes score about 0, since %s does not know them", some_of(new), path

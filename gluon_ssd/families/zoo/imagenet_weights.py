@@ -14,6 +14,7 @@ from gluon_ssd.detection.normalization import IMAGENET_STD
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.zoo.network import SsdNetwork, classification_network
 from gluon_ssd.models.first_weights import complete_shapes
+from gluon_ssd.models.interface import parameters_of
 from gluon_ssd.models.params_file import mismatch, read_params, some_of
 from gluon_ssd.models.weights import assign
 
@@ -59,24 +60,20 @@ def load_base(network: Any, path: str | os.PathLike[str], ctx: Any = None) -> in
         start, taken = r"features\.stage", _from_resnet34(arrays)
     else:
         start, taken = _from_classifier(backbone, arrays)
-    parameters = network._collect_params_with_prefix()
-    wanted = {
-        name: tuple(parameter.shape)
-        for name, parameter in parameters.items()
-        if re.match(start, name)
-    }
+    parameters = {name: p for name, p in parameters_of(network).items() if re.match(start, name)}
     difference = mismatch(
-        wanted, {name: tuple(taken[name].shape) for name in wanted if name in taken}
+        {name: tuple(parameter.shape) for name, parameter in parameters.items()},
+        {name: tuple(taken[name].shape) for name in parameters if name in taken},
     )
     if difference:
         raise WeightsError(
             f"{os.fspath(path)} does not fit the backbone of {network.name}: {difference}; the "
             f"file starts with {some_of(arrays)}; give the weights of {backbone}"
         )
-    for name in wanted:
-        assign(parameters[name], taken[name], ctx)
+    for name, parameter in parameters.items():
+        assign(parameter, taken[name], ctx)
     network.weights_from = f"ImageNet weights {Path(path).name}, the rest {network.weights_from}"
-    return len(wanted)
+    return len(parameters)
 
 
 def _from_classifier(backbone: str, arrays: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -88,7 +85,7 @@ def _from_classifier(backbone: str, arrays: Mapping[str, Any]) -> tuple[str, dic
     classifier = classification_network(backbone)
     block_names = {
         place: parameter.name.removeprefix(classifier.prefix)
-        for place, parameter in classifier._collect_params_with_prefix().items()
+        for place, parameter in parameters_of(classifier).items()
     }
     alias = classifier._alias()
     named = {
@@ -114,7 +111,7 @@ def _from_vgg(network: SsdNetwork, arrays: Mapping[str, Any]) -> tuple[str, dict
         return r"features\.stages\.", {f"features.{name}": a for name, a in arrays.items()}
     # A classifier lists its convolutions and their biases in order, like our first five stages.
     start = r"features\.stages\.[0-4]\."
-    places = [name for name in network._collect_params_with_prefix() if re.match(start, name)]
+    places = [name for name in parameters_of(network) if re.match(start, name)]
     convolutions = [a for name, a in arrays.items() if name.startswith("features.")]
     taken = dict(zip(places, convolutions, strict=False))
     first = taken.get("features.stages.0.0.weight")

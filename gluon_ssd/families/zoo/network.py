@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.anchors import Shapes, anchor_grid, lite_shapes, ssd_shapes
 from gluon_ssd.families.zoo.spec import ZooSpec
-from gluon_ssd.families.zoo.tiny import tiny_features
+from gluon_ssd.families.zoo.tiny import TinyFeatures
 from gluon_ssd.models.first_weights import convolution_value, quiet_symbol_blocks
 from gluon_ssd.models.interface import Network, parameters_of
 
@@ -37,7 +37,7 @@ _EXTRACTORS = {
     ("vgg16_atrous", 300): vgg16_atrous_300,
     ("vgg16_atrous", 512): vgg16_atrous_512,
     ("resnet34_v1b", 300): resnet34_v1b_ssd,
-    ("tiny", 160): tiny_features,
+    ("tiny", 160): TinyFeatures,
 }
 
 

@@ -147,22 +147,21 @@ _R34_300 = replace(_SSD_300, backbone="resnet34_v1b")
 def _named(
     network: str, published: tuple[str, ...] = (), **prototypes: ZooSpec
 ) -> tuple[ZooSpec, ...]:
-    """The networks of one `--network` word at one size.
+    """The networks of one `--network` word, from data sets with weights in the zoo, and numbers."""
 
-    Args:
-        network: the word.
-        published: data sets with weights in the zoo.
-        prototypes: data set -> numbers of the network.
-    """
-    named = []
-    for dataset, prototype in prototypes.items():
+    def named(dataset: str, prototype: ZooSpec) -> ZooSpec:
         name = f"ssd_{prototype.input_size_hw[0]}_{network}_{dataset}"
-        # The tiny network has no ImageNet weights.
-        base = "" if prototype.backbone == "tiny" else prototype.backbone
-        spec = replace(prototype, name=name, network=network, dataset=dataset)
-        weights_name = name if dataset in published else ""
-        named.append(replace(spec, base_weights_name=base, weights_name=weights_name))
-    return tuple(named)
+        return replace(
+            prototype,
+            name=name,
+            network=network,
+            dataset=dataset,
+            weights_name=name if dataset in published else "",
+            # The tiny network has no ImageNet weights.
+            base_weights_name="" if prototype.backbone == "tiny" else prototype.backbone,
+        )
+
+    return tuple(named(*each) for each in prototypes.items())
 
 
 _VGG_300_VOC = replace(_VGG_300, sizes=_SIZES_300_VOC)

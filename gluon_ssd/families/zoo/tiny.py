@@ -24,9 +24,19 @@ _LEVELS: tuple[tuple[tuple[int, int], ...], ...] = (
 
 
 class TinyFeatures(mx.gluon.HybridBlock):
-    """Six feature maps from 3x3 convolutions, each with batch norm and ReLU."""
+    """Six feature maps from 3x3 convolutions, each with batch norm and ReLU.
 
-    def __init__(self, norm_layer: Any, norm_kwargs: dict[str, Any] | None) -> None:
+    GluonCV's SSD makes it, with these arguments and others that are not needed here; there are no
+    weights to fetch.
+    """
+
+    def __init__(
+        self,
+        *,
+        norm_layer: Any = mx.gluon.nn.BatchNorm,
+        norm_kwargs: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
         super().__init__()
         self.levels = mx.gluon.nn.HybridSequential()
         for layers in _LEVELS:
@@ -46,15 +56,3 @@ class TinyFeatures(mx.gluon.HybridBlock):
             x = level(x)
             maps.append(x)
         return maps
-
-
-def tiny_features(
-    *,
-    pretrained: bool,
-    norm_layer: Any = mx.gluon.nn.BatchNorm,
-    norm_kwargs: dict[str, Any] | None = None,
-    **_: Any,
-) -> TinyFeatures:
-    """The extractor, in the form GluonCV's SSD asks for; there are no weights to fetch."""
-    assert not pretrained, "build_network never asks for weights"
-    return TinyFeatures(norm_layer, norm_kwargs)

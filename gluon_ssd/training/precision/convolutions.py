@@ -104,8 +104,8 @@ class Split:
     def describe(self, dtype: str) -> str:
         """One line for the log."""
         total = len(self.low) + len(self.kept)
-        text = f"AMP: {len(self.low)} of {total} convolutions in {dtype}, losses and weights in "
-        text += "float32"
+        text = f"AMP: {len(self.low)} of {total} convolutions in {dtype}"
+        text += ", losses and weights in float32"
         if self.slow:
             text += f"; {len(self.slow)} stay float32 because they would not gain"
         if self.faulty:

@@ -62,8 +62,8 @@ class Team:
         return nullcontext()
 
 
-def facts_of_leader(team: Team, facts: Mapping[str, Any] | None) -> dict[str, Any]:
-    """JSON values of process 0, on every process; the others give None."""
-    text = b"" if facts is None else json.dumps(dict(facts)).encode()
+def facts_of_leader(team: Team, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON values of process 0, on every process; those of the others are not read."""
+    text = json.dumps(dict(facts)).encode() if team.rank == 0 else b""
     shared: dict[str, Any] = json.loads(team.gather(np.frombuffer(text, np.uint8)).tobytes())
     return shared
