@@ -132,8 +132,7 @@ def _move_classes(
     source = values.reshape(-1, background + len(old), *values.shape[1:])
     target = moved.reshape(-1, background + len(new), *values.shape[1:])
     target[:, :background] = source[:, :background]
-    places = {label: place for place, label in enumerate(old, start=background)}
     for index, label in enumerate(new, start=background):
-        if label in places:
-            target[:, index] = source[:, places[label]]
+        if label in old:
+            target[:, index] = source[:, old.index(label) + background]
     return moved

@@ -77,15 +77,12 @@ def _note_anchors(
 ) -> None:
     """Warn when a file brings other anchors: its boxes only make sense with them."""
     parameters = parameters_of(network)
-    for name in network.anchor_constants():
-        if name in arrays:
-            own = parameters[name].value.asnumpy()
-            if not np.allclose(own, _as_numpy(arrays[name]), rtol=1e-5):
-                _LOG.warning(
-                    "%s was trained with other anchors than this network has; the file's are used",
-                    os.fspath(path),
-                )
-                return
+    pairs = [(parameters[n].value, arrays[n]) for n in network.anchor_constants() if n in arrays]
+    if not all(np.allclose(own.asnumpy(), _as_numpy(new), rtol=1e-5) for own, new in pairs):
+        _LOG.warning(
+            "%s was trained with other anchors than this network has; the file's are used",
+            os.fspath(path),
+        )
 
 
 def _as_numpy(array: Any) -> np.ndarray:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gluon_ssd.report.figure import new_figure, save_figure
 
+Events = Sequence[Mapping[str, Any]]
+Shares = Mapping[int, float]  # epoch -> share of it that one batch is
 Points = tuple[list[float], list[float]]
 
 # Of the Okabe-Ito set, which colour-blind readers can tell apart; further losses begin anew.
@@ -18,23 +20,20 @@ _SCORE, _RATE = "#009E73", "#555555"
 _UNNAMED = ("CrossEntropy", "SmoothL1")  # of a journal whose events do not list their losses
 
 
-def _points(
-    events: Iterable[Mapping[str, Any]], kind: str, field: str, positions: Mapping[int, float]
-) -> Points:
+def _points(events: Events, kind: str, field: str, shares: Shares) -> Points:
     """Epochs and values of one field of one kind of event, without missing values."""
     xs, ys = [], []
     for event in events:
         if event["event"] == kind and event.get(field) is not None:
             epoch, batch = event["at"]
-            xs.append(epoch + (batch * positions.get(epoch, 0.0)))
+            xs.append(epoch + (batch * shares.get(epoch, 0.0)))
             ys.append(float(event[field]))
     return xs, ys
 
 
-def _epoch_share_of_a_batch(events: Sequence[Mapping[str, Any]]) -> dict[int, float]:
+def _epoch_share_of_a_batch(events: Events) -> dict[int, float]:
     """epoch -> 1 / batches; an epoch under way counts as long as the one before."""
-    ends = {0: 0}
-    ends.update({e["epoch"] + 1: e["step"] for e in events if e["event"] == "epoch"})
+    ends = {0: 0, **{e["epoch"] + 1: e["step"] for e in events if e["event"] == "epoch"}}
     shares = {
         epoch: 1 / (ends[epoch + 1] - ends[epoch])
         for epoch in ends
@@ -46,9 +45,7 @@ def _epoch_share_of_a_batch(events: Sequence[Mapping[str, Any]]) -> dict[int, fl
     return shares
 
 
-def _draw_losses(
-    axes: Any, events: Sequence[Mapping[str, Any]], shares: Mapping[int, float]
-) -> None:
+def _draw_losses(axes: Any, events: Events, shares: Shares) -> None:
     names = next((event["losses"] for event in events if "losses" in event), _UNNAMED)
     for field, colour in zip(names, itertools.cycle(_LOSSES), strict=False):
         axes.plot(*_points(events, "interval", field, shares), color=colour, alpha=0.3, linewidth=1)
@@ -60,9 +57,7 @@ def _draw_losses(
     axes.legend(frameon=False)
 
 
-def _draw_scores(
-    axes: Any, events: Sequence[Mapping[str, Any]], shares: Mapping[int, float]
-) -> None:
+def _draw_scores(axes: Any, events: Events, shares: Shares) -> None:
     epochs, scores = _points(events, "validation", "score", shares)
     axes.plot(epochs, scores, color=_SCORE, marker="o", markersize=3)
     axes.set_ylabel("mAP")
@@ -79,9 +74,7 @@ def _draw_scores(
         )
 
 
-def _draw_rates(
-    axes: Any, events: Sequence[Mapping[str, Any]], shares: Mapping[int, float]
-) -> None:
+def _draw_rates(axes: Any, events: Events, shares: Shares) -> None:
     both = [
         pair
         for kind in ("interval", "epoch")
@@ -99,7 +92,7 @@ def _draw_rates(
     axes.set_xlabel("epochs")
 
 
-def make_figure(events: Sequence[Mapping[str, Any]]) -> Any:
+def make_figure(events: Events) -> Any:
     """The curves of one run as a matplotlib figure of three panels; see `draw_curves`."""
     from matplotlib.ticker import MaxNLocator  # matplotlib takes a second to import
 
@@ -115,7 +108,7 @@ def make_figure(events: Sequence[Mapping[str, Any]]) -> Any:
     return figure
 
 
-def draw_curves(events: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+def draw_curves(events: Events, path: str | Path) -> None:
     """Draw the learning rate, the losses and the mean AP of one run.
 
     Thin lines are means between two log lines, thick ones means of an epoch, drawn at its middle.

@@ -40,7 +40,6 @@ class Batch(Protocol):
 
 
 ImageNames = Callable[[Sequence[int]], Sequence[str]]
-Notices = Callable[[], Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -162,7 +161,7 @@ def train_one_epoch(
     on_step: Callable[[Step], None],
     image_names: ImageNames,
     first_batch: int = 0,
-    notices: Notices = tuple,
+    notices: Callable[[], Sequence[float]] = tuple,
 ) -> None:
     """Train on every batch that comes.
 

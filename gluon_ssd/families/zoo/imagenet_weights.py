@@ -98,12 +98,12 @@ def _from_classifier(backbone: str, arrays: Mapping[str, Any]) -> tuple[str, dic
 
 
 def _from_resnet34(arrays: Mapping[str, Any]) -> dict[str, Any]:
-    taken = {}
-    for name, array in arrays.items():
-        child, _, rest = name.partition(".")
-        if child in _RESNET34_PLACES:
-            taken[f"features.{_RESNET34_PLACES[child]}.{rest}"] = array
-    return taken
+    parts = ((name.partition("."), array) for name, array in arrays.items())
+    return {
+        f"features.{_RESNET34_PLACES[child]}.{rest}": array
+        for (child, _, rest), array in parts
+        if child in _RESNET34_PLACES
+    }
 
 
 def _from_vgg(network: SsdNetwork, arrays: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -13,21 +13,6 @@ from gluon_ssd.models.spec import Spec
 
 _R3 = (1.0, 2.0, 0.5)
 _R5 = (1.0, 2.0, 0.5, 3.0, 1.0 / 3)
-_SIX_LEVELS = (_R3, _R5, _R5, _R5, _R3, _R3)
-_SEVEN_LEVELS = (_R3, _R5, _R5, _R5, _R5, _R3, _R3)
-
-_SIZES_300_VOC = (30.0, 60.0, 111.0, 162.0, 213.0, 264.0, 315.0)
-_SIZES_300_COCO = (21.0, 45.0, 99.0, 153.0, 207.0, 261.0, 315.0)
-_SIZES_300_LITE = (60.0, 105.0, 150.0, 195.0, 240.0, 285.0, 300.0)
-_SIZES_512_SEVEN = (51.2, 76.8, 153.6, 230.4, 307.2, 384.0, 460.8, 537.6)
-_SIZES_512_SIX = (51.2, 102.4, 189.4, 276.4, 363.52, 450.6, 492.0)
-_SIZES_512_R50_COCO = (51.2, 133.12, 215.04, 296.96, 378.88, 460.8, 542.72)
-
-_STEPS_300 = (8, 16, 32, 64, 100, 300)
-_STEPS_300_FROM_16 = (16, 32, 64, 100, 150, 300)
-_STEPS_300_LITE = (16, 30, 60, 100, 150, 300)
-_STEPS_512_SEVEN = (8, 16, 32, 64, 128, 256, 512)
-_STEPS_512_SIX = (16, 32, 64, 128, 256, 512)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,19 +53,22 @@ _SSD_300 = ZooSpec(
     dataset="",
     input_size_hw=(300, 300),
     backbone="",
-    sizes=_SIZES_300_COCO,
-    ratios=_SIX_LEVELS,
-    steps=_STEPS_300,
+    sizes=(21.0, 45.0, 99.0, 153.0, 207.0, 261.0, 315.0),
+    ratios=(_R3, _R5, _R5, _R5, _R3, _R3),
+    steps=(8, 16, 32, 64, 100, 300),
 )
 _SSD_512_SIX = replace(
     _SSD_300,
     input_size_hw=(512, 512),
     filters=(512, 512, 256, 256),
-    sizes=_SIZES_512_SIX,
-    steps=_STEPS_512_SIX,
+    sizes=(51.2, 102.4, 189.4, 276.4, 363.52, 450.6, 492.0),
+    steps=(16, 32, 64, 128, 256, 512),
 )
 _SSD_512_SEVEN = replace(
-    _SSD_512_SIX, sizes=_SIZES_512_SEVEN, ratios=_SEVEN_LEVELS, steps=_STEPS_512_SEVEN
+    _SSD_512_SIX,
+    sizes=(51.2, 76.8, 153.6, 230.4, 307.2, 384.0, 460.8, 537.6),
+    ratios=(_R3, _R5, _R5, _R5, _R5, _R3, _R3),
+    steps=(8, 16, 32, 64, 128, 256, 512),
 )
 
 _VGG_300 = replace(_SSD_300, backbone="vgg16_atrous")
@@ -91,7 +79,7 @@ _R18_512 = replace(
 _R50_512 = replace(
     _SSD_512_SIX, backbone="resnet50_v1", taps=("stage3_activation5", "stage4_activation2")
 )
-_R50_512_COCO = replace(_R50_512, sizes=_SIZES_512_R50_COCO)
+_R50_512_COCO = replace(_R50_512, sizes=(51.2, 133.12, 215.04, 296.96, 378.88, 460.8, 542.72))
 # The two v2 networks tap narrow tensors inside a block, since a v2 bottleneck has three
 # activations. Published weights need exactly these; `stage_end` has what was meant.
 _R101_512 = replace(
@@ -115,7 +103,7 @@ _MOBILENET_300 = replace(
     backbone="mobilenet1.0",
     taps=_MOBILENET_TAPS,
     filters=(512, 512, 256, 256),
-    steps=_STEPS_300_FROM_16,
+    steps=(16, 32, 64, 100, 150, 300),
 )
 # The zoo gives steps 8, 16, ... to maps of stride 16, 32, ..., so that its anchors cover a quarter
 # of the image. No weights were published, so the steps are those of the maps here.
@@ -133,9 +121,9 @@ _TINY_160 = replace(
 _MOBILENET_LITE_300 = replace(
     _MOBILENET_300,
     filters=(512, 256, 256, 128),
-    sizes=_SIZES_300_LITE,
+    sizes=(60.0, 105.0, 150.0, 195.0, 240.0, 285.0, 300.0),
     ratios=(_R3, _R5, _R5, _R5, _R5, _R5),
-    steps=_STEPS_300_LITE,
+    steps=(16, 30, 60, 100, 150, 300),
     reduce_ratio=0.5,
     min_depth=64,
     predictor_kernel=1,
@@ -164,7 +152,7 @@ def _named(
     return tuple(named(*each) for each in prototypes.items())
 
 
-_VGG_300_VOC = replace(_VGG_300, sizes=_SIZES_300_VOC)
+_VGG_300_VOC = replace(_VGG_300, sizes=(30.0, 60.0, 111.0, 162.0, 213.0, 264.0, 315.0))
 _VOC, _BOTH = ("voc",), ("voc", "coco")
 
 _FLOAT_SPECS: tuple[ZooSpec, ...] = (
@@ -202,8 +190,7 @@ SPECS: tuple[ZooSpec, ...] = (
     *_FLOAT_SPECS,
     *(
         replace(spec, name=f"{spec.name}_int8", int8_of=spec.name)
-        for name in _INT8_OF
         for spec in _FLOAT_SPECS
-        if spec.name == name
+        if spec.name in _INT8_OF
     ),
 )
