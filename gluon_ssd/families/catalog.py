@@ -56,8 +56,7 @@ def find_spec(network: str, input_size: int, dataset: str) -> Spec:
     if not own:
         words = sorted({spec.network for spec in trainable})
         raise OptionError(
-            f"the network must be one of {', '.join(words)}; got {network!r}",
-            settings=("network",),
+            f"the network must be one of {', '.join(words)}; got {network!r}", settings=("network",)
         )
     raise OptionError(
         f"there is no network ssd_{input_size}_{network}_{wanted}; of {network} there are "

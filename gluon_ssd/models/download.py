@@ -23,7 +23,6 @@ from gluon_ssd.system.files import atomic_path, ensure_directory, sha1_of, write
 
 _LOG = logging.getLogger(__name__)
 
-DEFAULT_MIRROR: str = model_store.apache_repo_url
 _BLOCK_BYTES = 1 << 16
 # Of a refused connection, an incomplete answer, a lost connection, and an address that is none.
 _NO_ANSWER = (urllib.error.URLError, http.client.HTTPException, ConnectionError, ValueError)
@@ -38,8 +37,7 @@ def published_hashes() -> Mapping[str, str]:
 
 def cache_folder() -> Path:
     """Where GluonCV keeps its files too: `$MXNET_HOME/models` or `~/.mxnet/models`."""
-    home = os.environ.get("MXNET_HOME")
-    return Path(home) / "models" if home else Path.home() / ".mxnet" / "models"
+    return Path(os.environ.get("MXNET_HOME") or Path.home() / ".mxnet") / "models"
 
 
 def fetch_zoo_file(
@@ -82,7 +80,7 @@ def fetch_zoo_file(
             return path
         _LOG.warning("%s is damaged (its hash is another one) and is fetched anew", path)
     ensure_directory(path.parent)
-    address = mirror or os.environ.get("MXNET_GLUON_REPO") or DEFAULT_MIRROR
+    address = mirror or os.environ.get("MXNET_GLUON_REPO") or model_store.apache_repo_url
     url = f"{address.rstrip('/')}/gluon/models/{stem}.zip"
     with atomic_path(path) as temporary:
         _fetch(url, temporary, path, timeout_s, progress)

@@ -48,19 +48,31 @@ def initialize(network: Any, ctx: Any = None, seed: int = 0) -> None:
     """
     complete_shapes(network)
     for name, parameter in network._collect_params_with_prefix().items():
-        if isinstance(parameter, mx.gluon.Constant):
-            parameter.initialize(ctx=device_list(ctx), force_reinit=True)
-            continue
-        parameter.initialize(init=mx.init.Zero(), ctx=device_list(ctx), force_reinit=True)
-        parameter.set_data(mx.nd.array(network.first_value(name, parameter.shape, seed)))
+        own = is_constant(parameter)
+        values = None if own else network.first_value(name, parameter.shape, seed)
+        assign(parameter, values, mx.cpu() if ctx is None else ctx)
     network.weights_from = f"random values, seed {seed}"
 
 
-def device_list(ctx: Any) -> list[Any]:
-    """The devices as a list; CPU when None."""
-    if ctx is None:
-        return [mx.cpu()]
-    return list(ctx) if isinstance(ctx, Sequence) else [ctx]
+def is_constant(parameter: Any) -> bool:
+    """Whether a Gluon parameter is a constant, which has values of its own."""
+    return isinstance(parameter, mx.gluon.Constant)
+
+
+def assign(parameter: Any, values: Any, ctx: Any = None) -> None:
+    """Give a parameter its values, and its devices where it has none or `ctx` asks for some.
+
+    Args:
+        parameter: a Gluon parameter of known shape.
+        values: NumPy or MXNet array of that shape, any float type; None keeps a constant's own.
+        ctx: device or devices; None keeps those it has, CPU for a new one.
+    """
+    if parameter._data is None or ctx is not None:
+        devices = list(ctx) if isinstance(ctx, Sequence) else [ctx or mx.cpu()]
+        init = None if is_constant(parameter) else mx.init.Zero()
+        parameter.initialize(init=init, ctx=devices, force_reinit=True)
+    if values is not None:
+        parameter.set_data(mx.nd.array(values, dtype=parameter.dtype))
 
 
 def convolution_value(

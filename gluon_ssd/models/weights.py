@@ -13,7 +13,7 @@ import numpy as np
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import EnvironmentProblem, WeightsError
 from gluon_ssd.models.class_heads import ClassChange, adapt_heads, classes_in_file
-from gluon_ssd.models.first_weights import complete_shapes, device_list
+from gluon_ssd.models.first_weights import assign, complete_shapes, is_constant
 from gluon_ssd.models.interface import Network, parameters_of
 from gluon_ssd.models.params_file import mismatch, read_params
 from gluon_ssd.models.record import read_sidecar, write_sidecar
@@ -51,7 +51,7 @@ def load_parameters(
         name: tuple(parameter.shape)
         for name, parameter in parameters.items()
         # Anchors are constants; files made for deployment may lack them.
-        if name in fitted or not _is_constant(parameter)
+        if name in fitted or not is_constant(parameter)
     }
     difference = mismatch(wanted, {name: tuple(a.shape) for name, a in fitted.items()})
     if difference:
@@ -68,52 +68,24 @@ def load_parameters(
     return change
 
 
-def _is_constant(parameter: Any) -> bool:
-    return isinstance(parameter, mx.gluon.Constant)
-
-
 def _note_anchors(
     network: Network, arrays: Mapping[str, Any], path: str | os.PathLike[str]
 ) -> None:
     """Warn when a file brings other anchors: its boxes only make sense with them."""
     parameters = parameters_of(network)
     pairs = [(parameters[n].value, arrays[n]) for n in network.anchor_constants() if n in arrays]
-    if not all(np.allclose(own.asnumpy(), _as_numpy(new), rtol=1e-5) for own, new in pairs):
+    if not all(np.allclose(own.asnumpy(), new.asnumpy(), rtol=1e-5) for own, new in pairs):
         _LOG.warning(
             "%s was trained with other anchors than this network has; the file's are used",
             os.fspath(path),
         )
 
 
-def _as_numpy(array: Any) -> np.ndarray:
-    return array if isinstance(array, np.ndarray) else array.asnumpy()
-
-
-def assign(parameter: Any, values: Any, ctx: Any = None) -> None:
-    """Give a parameter its values, and its devices where it has none or `ctx` asks for some.
-
-    Args:
-        parameter: a Gluon parameter of known shape.
-        values: array of that shape, any float type; None keeps a constant's own.
-        ctx: device or devices; None keeps those it has, CPU for a new one.
-    """
-    is_new = parameter._data is None
-    if is_new or ctx is not None:
-        init = None if _is_constant(parameter) else mx.init.Zero()
-        parameter.initialize(init=init, ctx=device_list(ctx), force_reinit=True)
-    if values is not None:
-        parameter.set_data(mx.nd.array(_as_numpy(values), dtype=parameter.dtype))
-
-
 def save_parameters(network: Network, path: str | os.PathLike[str]) -> None:
-    """Write the weights, and the record of the model beside them as `<stem>.json`.
+    """Write the weights to `X.params`, and the record of the model beside them, to `X.json`.
 
-    Args:
-        network: initialised.
-        path: `X.params`; an earlier file stays as it was unless everything is written.
-
-    Raises:
-        EnvironmentProblem: the files cannot be written.
+    Earlier weights stay as they were unless all is written. Raises EnvironmentProblem when the
+    files cannot be written.
     """
     parameters = parameters_of(network)
     num_bytes = 4 * sum(int(np.prod(parameter.shape)) for parameter in parameters.values())

@@ -29,9 +29,8 @@ _HEADINGS = {
 def layer_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """A Markdown table, one line a layer in the order given.
 
-    Args:
-        rows: with "layer", "sqnr_db", "class_sqnr_db", "box_sqnr_db" in dB, and "score_error" and
-            "offset_error", mean absolute errors.
+    A row has "layer", "sqnr_db", "class_sqnr_db" and "box_sqnr_db" in dB, and "score_error" and
+    "offset_error", mean absolute errors.
     """
     return markdown_table(
         [{heading: row[key] for key, heading in _HEADINGS.items()} for row in rows]

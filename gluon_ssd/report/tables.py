@@ -16,11 +16,8 @@ def markdown_table(rows: Sequence[Row]) -> str:
     columns = list(dict.fromkeys(key for row in rows for key in row))
     if not columns:
         return ""
-    cells = [[_cell(row.get(column, "")) for column in columns] for row in rows]
-    widths = [
-        max(len(column), 3, *(len(line[number]) for line in cells))
-        for number, column in enumerate(columns)
-    ]
+    cells = [columns, *([_cell(row.get(column, "")) for column in columns] for row in rows)]
+    widths = [max(3, *map(len, column)) for column in zip(*cells, strict=True)]
     right = [
         all(isinstance(row.get(column, 0), (int, float)) for row in rows) for column in columns
     ]
@@ -36,7 +33,7 @@ def markdown_table(rows: Sequence[Row]) -> str:
         "-" * (width - 1) + ":" if is_right else "-" * width
         for width, is_right in zip(widths, right, strict=True)
     ]
-    return "\n".join([line(columns), line(rule), *map(line, cells)]) + "\n"
+    return "\n".join([line(columns), line(rule), *map(line, cells[1:])]) + "\n"
 
 
 def _cell(value: Any) -> str:

@@ -61,18 +61,12 @@ class Comparison:
 def latency_statistics(seconds: Sequence[float] | np.ndarray) -> LatencyStatistics:
     """Statistics of single call times given in seconds; at least one is needed."""
     times_ms = 1000.0 * np.asarray(seconds, np.float64)
-    median, p90, p99 = np.percentile(times_ms, [50, 90, 99])
-    return LatencyStatistics(
-        float(median), float(p90), float(p99), float(times_ms.mean()), len(times_ms)
-    )
+    median, p90, p99 = map(float, np.percentile(times_ms, [50, 90, 99]))
+    return LatencyStatistics(median, p90, p99, float(times_ms.mean()), len(times_ms))
 
 
 def measure_latency(
-    run: Callable[[Any], Any],
-    inputs: Sequence[Any],
-    *,
-    iterations: int,
-    warmup: int = DRY_RUNS,
+    run: Callable[[Any], Any], inputs: Sequence[Any], *, iterations: int, warmup: int = DRY_RUNS
 ) -> LatencyStatistics:
     """Time single calls, each until its results are there.
 

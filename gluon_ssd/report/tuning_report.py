@@ -41,12 +41,9 @@ class TuningRow:
 
 
 def tuning_table(rows: Sequence[TuningRow], goal: float, chosen: int | None) -> str:
-    """The trials as a Markdown table.
+    """The trials as a Markdown table, the fp32 model first.
 
-    Args:
-        rows: the trials, the fp32 model first.
-        goal: least accuracy that will do.
-        chosen: number of the trial whose model was kept, or None.
+    `goal` is the least accuracy that will do, `chosen` the number of the trial that was kept.
     """
     return markdown_table([_cells(row, goal, chosen) for row in rows])
 
@@ -70,7 +67,7 @@ def _cells(row: TuningRow, goal: float, chosen: int | None) -> dict[str, Any]:
 
 
 def make_figure(rows: Sequence[TuningRow], goal: float, chosen: int | None) -> Any:
-    """Accuracy against speed as a matplotlib figure; see `draw_tuning`."""
+    """Accuracy against speed as a matplotlib figure."""
     figure = new_figure(8, 5)
     axes = figure.subplots()
     trials = [row for row in rows if row.number != 0]
@@ -122,12 +119,7 @@ def write_tuning_report(
 ) -> tuple[Path, Path]:
     """Write the table as tuning.md and the picture as tuning.png, each replaced as a whole.
 
-    Args:
-        folder: where to.
-        rows, goal, chosen: as of `tuning_table`.
-
-    Raises:
-        EnvironmentProblem: a file cannot be written.
+    Raises EnvironmentProblem when a file cannot be written.
     """
     table, picture = folder / "tuning.md", folder / "tuning.png"
     with atomic_write(table, "w") as file:

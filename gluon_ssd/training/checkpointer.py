@@ -23,11 +23,7 @@ from gluon_ssd.training.run_files import add_best
 
 
 class Checkpointer:
-    """Writes checkpoints and weights, on the leading process; every process must call it.
-
-    Args:
-        job: what the run works with; its network and optimiser are saved.
-    """
+    """Writes checkpoints and weights, on the leading process; every process must call it."""
 
     def __init__(self, job: Job) -> None:
         self._job, self._learner, self._files = job, job.learner, job.files
@@ -80,13 +76,8 @@ class Checkpointer:
         what = broken or "a weight of another process"
         if state.last_step is None:
             raise DivergedError(f"{what} is not finite in the weights that were loaded")
-        raise diverged(
-            f"{what} is not finite after",
-            state.last_step,
-            state.epoch,
-            self._job.hooks.image_names,
-            self._learner.team,
-        )
+        what, names = f"{what} is not finite after", self._job.hooks.image_names
+        raise diverged(what, state.last_step, state.epoch, names, self._learner.team)
 
     def keep_weights(self, epoch: int, evaluation: Evaluation | None, improved: bool) -> None:
         """Write the weights of an epoch where it is the best, and where the plan keeps them."""

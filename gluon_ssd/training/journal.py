@@ -27,6 +27,7 @@ import math
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Any
 
@@ -86,7 +87,7 @@ def up_to(events: Sequence[Event], position: Position) -> list[Event]:
     ]
 
 
-class Journal:
+class Journal(AbstractContextManager["Journal"]):
     """Appends events to a file and flushes each, so that a killed run keeps its history.
 
     Args:
@@ -128,9 +129,6 @@ class Journal:
             self._file.close()
         except OSError as error:
             raise write_problem(self.path, error) from error
-
-    def __enter__(self) -> Journal:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

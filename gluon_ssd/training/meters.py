@@ -72,7 +72,8 @@ class Meter:
         """A meter that goes on from `state`, also from one of a version that knew two losses."""
         sums = dict(state)
         if "class_sum" in sums:
-            losses = {"CrossEntropy": sums.pop("class_sum"), "SmoothL1": sums.pop("box_sum")}
-        else:
-            losses = dict(sums.pop("losses"))
-        return cls(**sums, losses=losses)
+            sums["losses"] = {
+                "CrossEntropy": sums.pop("class_sum"),
+                "SmoothL1": sums.pop("box_sum"),
+            }
+        return cls(**{**sums, "losses": dict(sums["losses"])})

@@ -97,9 +97,8 @@ class Plan:
 
     def saves(self, epoch: int) -> bool:
         """Whether the weights of this epoch are kept; the last epoch always counts."""
-        if not self.save_interval:
-            return False
-        return epoch % self.save_interval == 0 or epoch == self.epochs - 1
+        last = epoch == self.epochs - 1
+        return self.save_interval > 0 and (epoch % self.save_interval == 0 or last)
 
     def validates(self, epoch: int) -> bool:
         """Whether this epoch ends with a validation; kept weights carry their score."""

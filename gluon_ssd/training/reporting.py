@@ -21,11 +21,7 @@ class Reporter:
     """Reports on a run; a context that holds its journal and progress bar open.
 
     The leading process alone has a journal, a bar and curves. Every process logs; whoever starts
-    the others decides what becomes of their lines.
-
-    Args:
-        job: what the run works with.
-        start: the next batch, where the run starts.
+    the others decides what becomes of their lines. `start` is the batch where the run starts.
     """
 
     def __init__(self, job: Job, start: Position) -> None:
@@ -43,12 +39,8 @@ class Reporter:
             continued = bool(resume) and is_checkpoint(resume)
             resume_at = self._start if continued else None
             self._journal = Journal(self._job.files.journal, resume_at=resume_at)
-            self.event(
-                "resume" if continued else "start",
-                self._start,
-                options=plain_json(self._plan.options),
-                file=resume or None,
-            )
+            name, options = "resume" if continued else "start", plain_json(self._plan.options)
+            self.event(name, self._start, options=options, file=resume or None)
             self._bar = progress_bar(
                 total=self._clock.total_steps,  # of the whole run, as the time left that it shows
                 initial=self._clock.step(*self._start),

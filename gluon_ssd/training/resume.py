@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from collections.abc import Mapping
@@ -19,7 +20,6 @@ from gluon_ssd.training.meters import Meter
 from gluon_ssd.training.optimizer import named_parameters
 from gluon_ssd.training.plan import Evaluation, Job
 from gluon_ssd.training.run_files import read_best
-from gluon_ssd.training.team.team import facts_of_leader
 
 _logger = logging.getLogger(__name__)
 
@@ -164,7 +164,8 @@ def _shared(state: State | None, learner: Learner) -> State:
         "momentum": sorted(momentum),
         "amp": learner.precision.state(),
     }
-    facts = facts_of_leader(team, own)
+    text = json.dumps(own).encode() if team.rank == 0 else b""
+    facts = json.loads(team.gather(np.frombuffer(text, np.uint8)).tobytes())
     learner.precision.restore(facts["amp"])
     parameters = named_parameters(learner.network)
     team.copy_from_leader({name: p.list_data()[0] for name, p in parameters.items()})

@@ -20,12 +20,9 @@ from gluon_ssd.training.resume import State
 
 
 class Run:
-    """The state of one call of `fit`, and what is done at each point of it.
+    """One call of `fit` from `state` on, and what is done at each point of it.
 
-    Args:
-        job: what it works with.
-        state: where it starts.
-        stop: remembers a signal.
+    `stop` remembers a signal.
     """
 
     def __init__(self, job: Job, state: State, stop: StopRequest) -> None:

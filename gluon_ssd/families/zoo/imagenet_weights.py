@@ -13,10 +13,9 @@ import numpy as np
 from gluon_ssd.detection.normalization import IMAGENET_STD
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.zoo.network import SsdNetwork, classification_network
-from gluon_ssd.models.first_weights import complete_shapes
+from gluon_ssd.models.first_weights import assign, complete_shapes
 from gluon_ssd.models.interface import parameters_of
 from gluon_ssd.models.params_file import mismatch, read_params, some_of
-from gluon_ssd.models.weights import assign
 
 # Children of the resnet34_v1b classifier and where the extractor keeps them.
 _RESNET34_PLACES = {
@@ -29,7 +28,7 @@ _RESNET34_PLACES = {
 }
 
 
-def load_base(network: Any, path: str | os.PathLike[str], ctx: Any = None) -> int:
+def load_base(network: Any, path: str | os.PathLike[str]) -> int:
     """Load the backbone from an ImageNet classifier's parameters.
 
     VGG networks take GluonCV's `vgg16_atrous` file, or a plain `vgg16` classifier, whose
@@ -38,7 +37,6 @@ def load_base(network: Any, path: str | os.PathLike[str], ctx: Any = None) -> in
     Args:
         network: initialised, since extra layers and heads keep their values.
         path: a `.params` file of `gluoncv.model_zoo.get_model(network.spec.backbone)`.
-        ctx: device or devices; by default where the network is.
 
     Returns:
         How many arrays were taken, at least 1.
@@ -71,7 +69,7 @@ def load_base(network: Any, path: str | os.PathLike[str], ctx: Any = None) -> in
             f"file starts with {some_of(arrays)}; give the weights of {backbone}"
         )
     for name, parameter in parameters.items():
-        assign(parameter, taken[name], ctx)
+        assign(parameter, taken[name])
     network.weights_from = f"ImageNet weights {Path(path).name}, the rest {network.weights_from}"
     return len(parameters)
 

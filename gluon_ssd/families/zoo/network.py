@@ -145,19 +145,15 @@ class SsdNetwork(Network, SSD):
         height, width = input_size_hw or self.input_size_hw
         size = (height, width)
         if size not in self._num_anchors:
-            depths = [generator.num_depth for generator in self.anchor_generators]
-            sizes = self.feature_sizes(size)
-            self._num_anchors[size] = sum(
-                height * width * depth for (height, width), depth in zip(sizes, depths, strict=True)
-            )
+            levels = zip(self.feature_sizes(size), self.anchor_generators, strict=True)
+            self._num_anchors[size] = sum(h * w * each.num_depth for (h, w), each in levels)
         return self._num_anchors[size]
 
     def anchors(self, input_size_hw: tuple[int, int] | None = None) -> NDArray[np.float32]:
         """See `Network.anchors`; they come from the constants, which a file may have replaced."""
         levels = []
-        for (height, width), generator in zip(
-            self.feature_sizes(input_size_hw), self.anchor_generators, strict=True
-        ):
+        sizes = self.feature_sizes(input_size_hw)
+        for (height, width), generator in zip(sizes, self.anchor_generators, strict=True):
             constant = generator.anchors
             grid = (constant.value if constant._data is None else constant.data()).asnumpy()
             # (1, 1, rows, columns, shapes * 4) -> (anchors, 4)
@@ -166,9 +162,8 @@ class SsdNetwork(Network, SSD):
 
     def class_heads(self) -> dict[str, int]:
         """See `Network.class_heads`."""
-        depths = [generator.num_depth for generator in self.anchor_generators]
         return {
-            name: depths[int(name.split(".")[1])]
+            name: self.anchor_generators[int(name.split(".")[1])].num_depth
             for name in parameters_of(self)
             if name.startswith(_HEADS)
         }

@@ -107,9 +107,7 @@ _MOBILENET_300 = replace(
 )
 # The zoo gives steps 8, 16, ... to maps of stride 16, 32, ..., so that its anchors cover a quarter
 # of the image. No weights were published, so the steps are those of the maps here.
-_MOBILENET_QUARTER_300 = replace(
-    _MOBILENET_300, backbone="mobilenet0.25", filters=(256, 256, 128, 128)
-)
+_QUARTER_300 = replace(_MOBILENET_300, backbone="mobilenet0.25", filters=(256, 256, 128, 128))
 # Not in the zoo: for quick tries from random weights; see tiny.py.
 _TINY_160 = replace(
     _SSD_300,
@@ -168,12 +166,7 @@ _FLOAT_SPECS: tuple[ZooSpec, ...] = (
     *_named("resnet152_v2_stage_end", voc=_R152_512_STAGE_END),
     *_named("mobilenet1.0_lite", coco=_MOBILENET_LITE_300),
     *_named("mobilenet1.0", voc=_MOBILENET_300, coco=_MOBILENET_300, custom=_MOBILENET_300),
-    *_named(
-        "mobilenet0.25",
-        voc=_MOBILENET_QUARTER_300,
-        coco=_MOBILENET_QUARTER_300,
-        custom=_MOBILENET_QUARTER_300,
-    ),
+    *_named("mobilenet0.25", voc=_QUARTER_300, coco=_QUARTER_300, custom=_QUARTER_300),
     *_named("tiny", custom=_TINY_160),
     *_named("resnet34_v1b", ("coco",), voc=_R34_300, coco=_R34_300, custom=_R34_300),
 )

@@ -63,33 +63,28 @@ class Precision:
         """Go on from a saved state; None, from a run without AMP, changes nothing."""
 
 
-class _DynamicScale(amp.loss_scaler.LossScaler):
-    """MXNet's scaler, which also counts the steps it has skipped."""
+class _Scale(amp.loss_scaler.LossScaler):
+    """MXNet's scaler, which also counts the steps it has skipped.
 
-    def __init__(self) -> None:
+    bfloat16 has the range of float32: nothing is scaled and no step skipped. A gradient that is
+    not finite is found as in float32: by the watch over the weights, without waiting for the
+    backward pass.
+    """
+
+    def __init__(self, dtype: str) -> None:
         super().__init__()
         self.skipped = 0
+        self._is_needed = dtype == "float16"
+        if not self._is_needed:
+            self._loss_scale = self._next_loss_scale = 1.0
 
     def has_overflow(self, params: Sequence[Any]) -> bool:
+        if not self._is_needed:
+            return False
         with _root_logger_left_alone():
             overflow = bool(super().has_overflow(params))
         self.skipped += overflow
         return overflow
-
-
-class _UnitScale(_DynamicScale):
-    """For bfloat16, which has the range of float32: nothing is scaled and no step skipped.
-
-    A gradient that is not finite is found as in float32: by the watch over the weights, without
-    waiting for the backward pass.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._loss_scale = self._next_loss_scale = 1.0
-
-    def has_overflow(self, params: Sequence[Any]) -> bool:
-        return False
 
 
 class MixedPrecision(Precision):
@@ -105,7 +100,7 @@ class MixedPrecision(Precision):
         self.dtype = dtype
         self._trainer: Any = None
         self._block: Any = None
-        self._scaler = _DynamicScale() if dtype == "float16" else _UnitScale()
+        self._scaler = _Scale(dtype)
         with _root_logger_left_alone():
             amp.init(dtype, target_precision_ops=[], conditional_fp32_ops=[], fp32_ops=[])
 

@@ -54,12 +54,7 @@ class Convolution:
 
 
 def convolutions(symbol: Any, image_shape: tuple[int, int, int]) -> Iterator[Convolution]:
-    """Every two-dimensional convolution of a symbol with the shape of its input.
-
-    Args:
-        symbol: of a network; its input is called "data".
-        image_shape: (3, H, W) of one image.
-    """
+    """Every two-dimensional convolution of a symbol, whose input "data" holds such images."""
     internals = symbol.get_internals()
     for node in json.loads(symbol.tojson())["nodes"]:
         if node["op"] != "Convolution":

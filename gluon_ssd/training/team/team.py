@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -60,10 +59,3 @@ class Team:
     def guard(self) -> AbstractContextManager[None]:
         """Within this block the end of another process is a TeamLost error of one line."""
         return nullcontext()
-
-
-def facts_of_leader(team: Team, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON values of process 0, on every process; those of the others are not read."""
-    text = json.dumps(dict(facts)).encode() if team.rank == 0 else b""
-    shared: dict[str, Any] = json.loads(team.gather(np.frombuffer(text, np.uint8)).tobytes())
-    return shared
