@@ -25,6 +25,7 @@ from gluon_ssd.data.images import IMAGE_SUFFIXES, size_of_file
 from gluon_ssd.data.problems import Problem, log_lost_labels
 from gluon_ssd.data.sources.voc_xml import read_annotation
 from gluon_ssd.errors import DataError, OptionError
+from gluon_ssd.system.files import read_lines
 
 # An image set may carry -1, 0 or 1 behind the id: the per-class lists of VOC do.
 _LIST_LINE = re.compile(r"(?P<id>.*?)(?:\s+-?[01])?\s*")
@@ -190,11 +191,7 @@ def _list_images(
 
 def read_image_set(path: Path) -> list[str]:
     """Image ids of an ImageSets/Main file, in its order. Raises DataError naming the file."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise DataError(f"cannot read the image list {path}: {reason}") from error
+    lines = read_lines(path, "image list")
     matches = (_LIST_LINE.fullmatch(line.strip()) for line in lines if line.strip())
     return [_without_suffix(match["id"]) for match in matches if match]
 
