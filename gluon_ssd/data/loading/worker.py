@@ -56,22 +56,18 @@ class Job:
         """
 
         def make(candidate: int) -> dict[str, np.ndarray]:
-            return self._make(candidate, np.random.default_rng((self.seed, epoch, index)))
+            rng = np.random.default_rng((self.seed, epoch, index))
+            try:
+                return self.make_sample(self.dataset, candidate, rng)
+            except Interrupted:
+                raise  # by a signal that has nothing to do with the image
+            except SsdError as error:
+                path = self.dataset.image_path(candidate)
+                if path not in str(error):
+                    error.args = (f"{path}: {error}", *error.args[1:])
+                raise
 
-        if self.skip_bad:
-            return use_first_good(make, index, num_images=len(self.dataset))
-        return make(index), Used(index, ())
-
-    def _make(self, index: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        try:
-            return self.make_sample(self.dataset, index, rng)
-        except Interrupted:
-            raise  # by a signal that has nothing to do with the image
-        except SsdError as error:
-            path = self.dataset.image_path(index)
-            if path not in str(error):
-                error.args = (f"{path}: {error}", *error.args[1:])
-            raise
+        return use_first_good(make, index, num_images=len(self.dataset), skip_bad=self.skip_bad)
 
 
 @dataclass(frozen=True)
@@ -167,16 +163,10 @@ def _serve(
         if ticket >= cancelled_below[0]:
             status[1], status[0] = time.monotonic_ns(), index
             try:
-                used = _fill(slots[slot], row, job, epoch, index)
+                sample, used = job.make(epoch, index)
+                for name, array in slots[slot].items():
+                    array[row] = sample[name]
             except SsdError as error:
                 problem = to_message(error)
             status[0] = IDLE
         connection.send((ticket, row, used, problem))
-
-
-def _fill(arrays: dict[str, np.ndarray], row: int, job: Job, epoch: int, index: int) -> Used:
-    """Put one sample in its row, and tell which image it is of."""
-    sample, used = job.make(epoch, index)
-    for name, array in arrays.items():
-        array[row] = sample[name]
-    return used
