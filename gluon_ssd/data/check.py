@@ -65,8 +65,7 @@ class Report:
     def lines(self, examples: int | None = _EXAMPLES) -> list[str]:
         """The report as text: one line in all, then one line a reason with its first files.
 
-        Args:
-            examples: files named for each reason; None gives every find a line of its own.
+        `examples` is how many; None gives every find a line of its own.
         """
         summary = (
             f"{self.name}: {self.num_images} images, {self.num_labels} labels, "

@@ -99,15 +99,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str], mode: str = "wb") -> Iterator[IO[Any]]:
-    """Open a temporary file beside `path` and rename it to `path` when the block ends well.
-
-    Args:
-        path: the file to write; its folder must exist.
-        mode: "wb" or "w" (text is UTF-8).
-
-    Raises:
-        EnvironmentProblem: the folder cannot be written, or the disk is full.
-    """
+    """As atomic_path, with the temporary file opened in mode "wb" or "w" (text is UTF-8)."""
     encoding = None if "b" in mode else "utf-8"
     with atomic_path(path) as temporary, open(temporary, mode, encoding=encoding) as file:
         yield file

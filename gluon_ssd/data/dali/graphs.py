@@ -52,12 +52,8 @@ def load_dali() -> Dali:
 class DrawGraph:
     """Draws the random numbers of one batch after the other.
 
-    They depend on (settings, seed, boxes of all batches so far) alone.
-
-    Args:
-        settings: ranges and probabilities.
-        batch_size: largest number of images a batch.
-        seed: below 2**31.
+    They depend on (settings, seed, boxes of all batches so far) alone. A batch has `batch_size`
+    images at most, and the seed is below 2**31.
     """
 
     def __init__(self, settings: DaliAugmentation, *, batch_size: int, seed: int) -> None:

@@ -32,17 +32,13 @@ class DaliLoader(EpochByEpoch):
     on the number of threads or processes, or on what was read before.
 
     Args:
-        dataset: the images and their annotations.
-        samples: what is made of them.
-        batch_size: B, of all processes and parts together.
-        seed: of order and augmentation; 0 or more.
+        dataset, batch_size, seed, share, skip_bad: as of Loader.
+        samples: what is made of the images and their annotations.
         num_threads: of DALI; less than 1 counts as 1.
         device_id: GPU that decodes and augments; None for the CPU.
-        share: what this process gets of a batch, and in how many parts.
-        skip_bad: the next image stands in for one that cannot be used, which is else an error.
 
     Attributes:
-        skips: how often that happened.
+        skips: how often another image stood in for one that cannot be used.
 
     Raises:
         DataError: the data set has no images.

@@ -53,8 +53,7 @@ class Loader(EpochByEpoch):
         last_batch: "rollover" carries what does not fill a batch over to the next epoch, "keep"
             yields it as a smaller batch; see BatchPlan.
         timeout_s: a worker at one image for longer is an error.
-        share: what this process gets; with "rollover" every batch comes in `share.parts` smaller
-            ones, in a row.
+        share: what this process gets; with "rollover" the `share.parts` of a batch come in a row.
         skip_bad: the next image stands in for one that cannot be used, which is else an error.
 
     Attributes:

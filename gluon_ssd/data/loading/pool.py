@@ -98,8 +98,7 @@ class WorkerPool:
     def submit(self, slot: int, places: Sequence[Place]) -> int:
         """Queue the samples of one batch for a slot; any worker takes any of them.
 
-        Returns:
-            The batch's ticket, which `collect` gives back once for each sample.
+        Returns the batch's ticket, which `collect` gives back once for each sample.
         """
         ticket = self._next_ticket
         self._next_ticket += 1

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 import cv2
 import numpy as np
@@ -150,7 +149,7 @@ def _write_list(path: Path, names: Sequence[str]) -> None:
 def _to_xml(file_name: str, size: int, objects: Sequence[DrawnObject]) -> str:
     parts = [
         "<annotation>",
-        f"\t<filename>{escape(file_name)}</filename>",
+        f"\t<filename>{file_name}</filename>",
         f"\t<size><width>{size}</width><height>{size}</height><depth>3</depth></size>",
     ]
     for item in objects:

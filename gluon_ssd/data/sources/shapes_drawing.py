@@ -30,11 +30,7 @@ class DrawnObject:
 
 
 def draw_image(size: int, rng: np.random.Generator) -> tuple[np.ndarray, list[DrawnObject]]:
-    """Draw one image.
-
-    Args:
-        size: side of the square image in pixels.
-        rng: decides everything.
+    """Draw one image; `rng` decides everything.
 
     Returns:
         uint8 (size, size, 3) RGB, and its objects, from back to front; a few images have none.
@@ -159,16 +155,14 @@ def _overlap(a: tuple[int, ...], b: tuple[int, ...]) -> float:
 def visible_shares(masks: list[np.ndarray]) -> list[float]:
     """Share of each object's pixels that no later object covers.
 
-    Args:
-        masks: uint8 (H, W) coverage 0-255 of each object, from back to front; none empty.
+    The masks, uint8 (H, W), are coverages 0-255 from back to front; none is empty.
     """
     shares = []
-    covered = None
+    covered = np.zeros(masks[0].shape if masks else 0, dtype=bool)
     for mask in reversed(masks):
         solid = mask >= 128
-        free = solid if covered is None else solid & ~covered
-        shares.append(np.count_nonzero(free) / np.count_nonzero(solid))
-        covered = solid if covered is None else covered | solid
+        shares.append(np.count_nonzero(solid & ~covered) / np.count_nonzero(solid))
+        covered |= solid
     return shares[::-1]
 
 
