@@ -169,14 +169,14 @@ class _Collector:
             )
         if self._input_size_hw is None:
             raise DataError("there is no image to evaluate; the data set is empty")
-        index, labels, scores, boxes = self._columns()
-        order = np.argsort(index, kind="stable")
-        index, boxes = index[order], boxes[order]
+        columns = self._columns()
+        order = np.argsort(columns[0], kind="stable")
+        index, labels, scores, boxes = (column[order] for column in columns)
         factors_hw = self._sizes_hw / np.asarray(self._input_size_hw, np.float64)  # (I, 2)
         return Detections(
             image_index=index,
-            labels=labels[order],
-            scores=scores[order],
+            labels=labels,
+            scores=scores,
             boxes_px=(boxes * factors_hw[index][:, [1, 0, 1, 0]]).astype(np.float32),
             input_boxes_px=boxes,
             sizes_hw=self._sizes_hw,

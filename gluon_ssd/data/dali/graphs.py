@@ -136,8 +136,7 @@ class PixelGraph:
         next_inputs: gives the inputs of the next batch; StopIteration ends it, any other error
             comes out of `next_images`.
         batch_size: largest number of images a batch.
-        input_size_hw: height and width of the result.
-        mean, std: of the normalisation, RGB, for values in [0, 1].
+        input_size_hw, mean, std: of the result; the normalisation is of RGB values in [0, 1].
         num_threads: of DALI.
         device_id: GPU to work on; None works on the CPU.
     """

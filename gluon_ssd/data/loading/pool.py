@@ -71,9 +71,8 @@ class WorkerPool:
         self._connections: list[Connection] = []
         self._children: list[Child] = []
         tasks = self._tasks_read, self._tasks_write
-        self._finalizer = weakref.finalize(
-            self, _shut_down, tasks, self._connections, self._children
-        )
+        parts = tasks, self._connections, self._children
+        self._finalizer = weakref.finalize(self, _shut_down, *parts)
         try:
             # All of them first, so that their imports overlap.
             for worker in range(layout.num_workers):
