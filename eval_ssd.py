@@ -16,7 +16,8 @@ from pathlib import Path
 
 from gluon_ssd.options.declare import as_namespace, parse
 from gluon_ssd.options.evaluate import EvalCommand
-from gluon_ssd.system.guard import is_guarded, join_guard, run_guarded
+from gluon_ssd.system.guard import join_guard, run_guarded
+from gluon_ssd.system.processes import is_child
 from gluon_ssd.system.script import run_main
 from gluon_ssd.system.threads import use_whole_cpu
 
@@ -31,7 +32,7 @@ def evaluate(argv: Sequence[str] | None) -> int:
     command = parse(EvalCommand, argv, prog="eval_ssd.py", description=__doc__ or "")
     # Another library drives hundreds of runs of native code there. Called from Python, main stays
     # in its process.
-    if command.deploy.auto_tuning and argv is None and not is_guarded():
+    if command.deploy.auto_tuning and argv is None and not is_child():
         return run_guarded("the search", "the same command goes on from its history")
     use_whole_cpu()
     # Only now, so that --help and option errors need neither MXNet nor NumPy.

@@ -8,6 +8,7 @@ image and compares contents.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -57,28 +58,20 @@ class Report:
 
     def _count_bad(self, about: str) -> int:
         # A label or image with two problems is one bad label or image.
-        return len(
-            {
-                _place(problem)
-                for problem in self.problems
-                if REASONS[problem.reason].is_bad and REASONS[problem.reason].about == about
-            }
-        )
+        found = [(REASONS[problem.reason], problem) for problem in self.problems]
+        bad = {_place(problem) for why, problem in found if why.is_bad and why.about == about}
+        return len(bad)
 
     def lines(self, examples: int | None = _EXAMPLES) -> list[str]:
         """The report as text: one line in all, then one line a reason with its first files.
 
-        Args:
-            examples: files named for each reason; None gives every find a line of its own.
+        `examples` is how many; None gives every find a line of its own.
         """
         summary = (
             f"{self.name}: {self.num_images} images, {self.num_labels} labels, "
             f"{len(self.unusable)} images unusable, worst share {self.share_bad:.2%}"
         )
-        return [
-            summary,
-            *(line for reason in self.counts for line in self._about(reason, examples)),
-        ]
+        return [summary, *(line for why in self.counts for line in self._about(why, examples))]
 
     def _about(self, reason: str, examples: int | None) -> Iterator[str]:
         found = [problem for problem in self.problems if problem.reason == reason]
@@ -112,15 +105,14 @@ class Report:
 def check_dataset(
     dataset: ListedDataset, *, read_images: bool = False, progress: Progress | None = None
 ) -> Report:
-    """Check the image files of a data set, and collect what its annotations showed.
+    """Check the image files of a data set, and add the problems of its annotations.
+
+    Broken images are counted, not raised.
 
     Args:
-        dataset: its `problems` are included.
+        dataset: the data set.
         read_images: decode every image and compare contents, instead of headers and end markers.
         progress: wraps the iterator over the images, to show a bar; called in this thread.
-
-    Returns:
-        A Report. Broken images are counted, not raised.
     """
     problems = list(dataset.problems)
     lost = {_place(problem) for problem in problems if problem.reason in LABELS_LOST}
@@ -138,13 +130,7 @@ def check_dataset(
         if first != index:
             detail = f"same as {dataset.image_path(first)}"
             problems.append(Problem("same picture again", path, detail))
-    return Report(
-        name=dataset.name,
-        num_images=len(dataset),
-        num_labels=num_labels,
-        problems=tuple(problems),
-        unusable=tuple(unusable),
-    )
+    return Report(dataset.name, len(dataset), num_labels, tuple(problems), tuple(unusable))
 
 
 class _Look(NamedTuple):
@@ -161,28 +147,20 @@ def _look_at_images(
     paths = [dataset.image_path(index) for index in range(len(dataset))]
     # OpenCV decodes outside Python's lock, so threads use all cores; headers are too quick for it.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        looks = pool.map(_look_inside, paths) if read_images else map(_look_at_header, paths)
+        look = functools.partial(_look_at, read=read_images)
+        looks = pool.map(look, paths) if read_images else map(look, paths)
         yield from (progress(looks) if progress else looks)
 
 
-def _look_at_header(path: str) -> _Look:
+def _look_at(path: str, read: bool) -> _Look:
     try:
-        return _Look(size_hw=measure_image(path))
-    except DataError as error:
-        return _Look(problem=_image_problem(path, error))
-
-
-def _look_inside(path: str) -> _Look:
-    try:
+        if not read:
+            return _Look(measure_image(path))
         height, width = read_image(path).shape[:2]
-        return _Look(size_hw=(height, width), digest=sha1_of(path))
+        return _Look((height, width), sha1_of(path))
     except DataError as error:
-        return _Look(problem=_image_problem(path, error))
-
-
-def _image_problem(path: str, error: DataError) -> Problem:
-    reason = "unreadable image" if os.path.exists(path) else "missing image"
-    return Problem(reason, path, str(error))
+        reason = "unreadable image" if os.path.exists(path) else "missing image"
+        return _Look(problem=Problem(reason, path, str(error)))
 
 
 def _compare_sizes(

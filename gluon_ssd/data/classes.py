@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from gluon_ssd.errors import DataError
+from gluon_ssd.system.files import read_lines
 
 
 def read_classes_file(path: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -16,14 +16,8 @@ def read_classes_file(path: str | os.PathLike[str]) -> tuple[str, ...]:
     Raises:
         DataError: the file cannot be read, holds no name, or holds a name twice.
     """
-    try:
-        lines = Path(path).expanduser().read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise DataError(
-            f"cannot read the class file {os.fspath(path)}: {reason}; give a text file with one "
-            "class name a line"
-        ) from error
+    advice = "; give a text file with one class name a line"
+    lines = read_lines(path, "class file", advice)
     first_line: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
         name = line.strip()

@@ -18,7 +18,13 @@ import numpy as np
 
 from gluon_ssd.data.problems import Problem
 
-_NO_SIZE = -1
+# The arrays of an annotation without objects.
+_EMPTY: dict[str, np.ndarray] = {
+    "boxes_px": np.zeros((0, 4), np.float32),
+    "labels": np.zeros(0, np.int32),
+    "difficult": np.zeros(0, np.bool_),
+    "crowd": np.zeros(0, np.bool_),
+}
 
 
 @dataclass(frozen=True)
@@ -98,11 +104,14 @@ class CocoFile(NamedTuple):
     category_ids: tuple[int, ...]
 
 
+Box = tuple[float, float, float, float]
+
+
 class RawObject(NamedTuple):
     """One object as the file has it, its box already in the project's corner convention."""
 
     name: str
-    box: tuple[float, float, float, float]
+    box: Box
     difficult: bool = False
     crowd: bool = False
 
@@ -152,12 +161,13 @@ class ListedDataset:
         # A few flat arrays instead of one object an image: 118,287 COCO images pickle in 0.1 s.
         counts = [len(annotation.labels) for annotation in annotations]
         self._starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
-        self._boxes_px = _joined([a.boxes_px for a in annotations], (0, 4), np.float32)
-        self._labels = _joined([a.labels for a in annotations], (0,), np.int32)
-        self._difficult = _joined([a.difficult for a in annotations], (0,), np.bool_)
-        self._crowd = _joined([a.crowd for a in annotations], (0,), np.bool_)
-        sizes = [a.size_hw or (_NO_SIZE, _NO_SIZE) for a in annotations]
-        self._sizes_hw = np.array(sizes, dtype=np.int32).reshape(-1, 2)
+        self._rows = {
+            name: np.concatenate(
+                [empty, *(getattr(item, name) for item in annotations)], dtype=empty.dtype
+            )
+            for name, empty in _EMPTY.items()
+        }
+        self._sizes_hw = tuple(annotation.size_hw for annotation in annotations)
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -179,14 +189,8 @@ class ListedDataset:
         """Objects of image `index`, as copies the caller may change."""
         index = range(len(self))[index]
         rows = slice(self._starts[index], self._starts[index + 1])
-        height, width = (int(value) for value in self._sizes_hw[index])
-        return Annotation(
-            boxes_px=self._boxes_px[rows].copy(),
-            labels=self._labels[rows].copy(),
-            difficult=self._difficult[rows].copy(),
-            crowd=self._crowd[rows].copy(),
-            size_hw=None if height == _NO_SIZE else (height, width),
-        )
+        arrays = {name: array[rows].copy() for name, array in self._rows.items()}
+        return Annotation(**arrays, size_hw=self._sizes_hw[index])
 
     def subset(self, indices: Iterable[int]) -> ListedDataset:
         """The same kind of data set with the images at `indices` only, in that order.
@@ -206,10 +210,6 @@ class ListedDataset:
         """The same data set less the images at `indices`."""
         left_out = set(indices)
         return self.subset(index for index in range(len(self)) if index not in left_out)
-
-
-def _joined(arrays: list[np.ndarray], empty_shape: tuple[int, ...], dtype: type) -> np.ndarray:
-    return np.concatenate([np.zeros(empty_shape, dtype), *arrays]).astype(dtype, copy=False)
 
 
 def class_index(classes: Sequence[str]) -> dict[str, int]:
@@ -244,27 +244,36 @@ def clean_objects(
         a problem's detail are counted from 1.
     """
     problems: list[Problem] = []
-    kept: list[tuple[tuple[float, ...], int, bool, bool]] = []
-    seen: set[tuple[str, tuple[float, ...]]] = set()
+    kept: list[RawObject] = []
+    labels: list[int] = []
+    seen: set[tuple[str, Box]] = set()
     for number, item in enumerate(objects, start=1):
         label = labels_by_name.get(item.name, labels_by_name.get(item.name.lower()))
         box = _clip(item.box, size_hw, edge)
         reason, lost = _judge(item, label, box)
+        detail = f"object {number}: {item.name!r}"
+        place = f"{detail} at ({', '.join(f'{value:g}' for value in item.box)})"
         if item.name not in labels_by_name and label is not None:
-            problems.append(Problem("letter case", file, f"object {number}: {item.name!r}"))
+            problems.append(Problem("letter case", file, detail))
         if (item.name, item.box) in seen:
-            problems.append(Problem("duplicate box", file, f"object {number}: {_text(item)}"))
+            problems.append(Problem("duplicate box", file, place))
         if reason:
-            problems.append(Problem(reason, file, f"object {number}: {_text(item)}"))
+            problems.append(Problem(reason, file, place))
         if not lost and label is not None:
-            kept.append((box, label, item.difficult, item.crowd))
+            kept.append(item._replace(box=box))
+            labels.append(label)
             seen.add((item.name, item.box))
-    return _to_annotation(kept, size_hw), problems
+    annotation = Annotation(
+        boxes_px=np.array([item.box for item in kept], dtype=np.float32).reshape(-1, 4),
+        labels=np.array(labels, dtype=np.int32),
+        difficult=np.array([item.difficult for item in kept], dtype=np.bool_),
+        crowd=np.array([item.crowd for item in kept], dtype=np.bool_),
+        size_hw=size_hw,
+    )
+    return annotation, problems
 
 
-def _judge(
-    item: RawObject, label: int | None, clipped: tuple[float, ...]
-) -> tuple[str | None, bool]:
+def _judge(item: RawObject, label: int | None, clipped: Box) -> tuple[str | None, bool]:
     """The reason why a label is bad, if any, and whether it is lost by it."""
     if label is None:
         return "unknown class", True
@@ -278,24 +287,8 @@ def _judge(
     return ("box over the edge by a pixel" if overhang > 0 else None), False
 
 
-def _clip(box: tuple[float, ...], size_hw: tuple[int, int] | None, edge: int) -> tuple[float, ...]:
+def _clip(box: Box, size_hw: tuple[int, int] | None, edge: int) -> Box:
     height, width = size_hw or (float("inf"), float("inf"))
-    bounds = (width - edge, height - edge)
-    return tuple(min(max(value, 0.0), bound) for value, bound in zip(box, bounds * 2, strict=True))
-
-
-def _text(item: RawObject) -> str:
-    return f"{item.name!r} at ({', '.join(f'{value:g}' for value in item.box)})"
-
-
-def _to_annotation(
-    kept: list[tuple[tuple[float, ...], int, bool, bool]], size_hw: tuple[int, int] | None
-) -> Annotation:
-    boxes = list(itertools.chain.from_iterable(box for box, _, _, _ in kept))
-    return Annotation(
-        boxes_px=np.array(boxes, dtype=np.float32).reshape(-1, 4),
-        labels=np.array([label for _, label, _, _ in kept], dtype=np.int32),
-        difficult=np.array([difficult for _, _, difficult, _ in kept], dtype=np.bool_),
-        crowd=np.array([crowd for _, _, _, crowd in kept], dtype=np.bool_),
-        size_hw=size_hw,
-    )
+    x_min, y_min, x_max, y_max = (max(value, 0.0) for value in box)
+    right, bottom = width - edge, height - edge
+    return min(x_min, right), min(y_min, bottom), min(x_max, right), min(y_max, bottom)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 import cv2
@@ -47,12 +49,13 @@ def read_image(path: str | os.PathLike[str], *, upright: bool = False) -> np.nda
     """
     data, _ = _read_measured(path)
     flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
-    except cv2.error as error:
-        raise _unusable(path, f"OpenCV: {error.err}") from error
-    if image is None:
-        raise _unusable(path, "it cannot be decoded")
+    with _naming(path):
+        try:
+            image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
+        except cv2.error as error:
+            raise _Damaged(f"OpenCV: {error.err}") from error
+        if image is None:
+            raise _Damaged("it cannot be decoded")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
@@ -79,13 +82,8 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int] | None:
     Raises:
         DataError: naming the file when it is missing, empty, or cut off.
     """
-    try:
-        with open(path, "rb") as file:
-            return _measure(file)
-    except OSError as error:
-        raise _cannot_read(path, error) from error
-    except _Damaged as problem:
-        raise _unusable(path, str(problem)) from None
+    with _naming(path), open(path, "rb") as file:
+        return _measure(file)
 
 
 def measure_image(path: str | os.PathLike[str]) -> tuple[int, int]:
@@ -104,28 +102,26 @@ def size_of_file(path: str | os.PathLike[str]) -> tuple[int, int] | None:
 
 def _read_measured(path: str | os.PathLike[str]) -> tuple[bytes, tuple[int, int] | None]:
     """The bytes of an image file that is whole, and its size as from image_size."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
+    with _naming(path), open(path, "rb") as file:
+        data = file.read()
         return data, _measure(io.BytesIO(data))
+
+
+@contextmanager
+def _naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn what goes wrong with an image file into a DataError that names it."""
+    try:
+        yield
     except OSError as error:
-        raise _cannot_read(path, error) from error
+        raise DataError(
+            f"cannot read the image {os.fspath(path)}: {error.strerror or error}; "
+            "put the file there or take it out of the data set"
+        ) from error
     except _Damaged as problem:
-        raise _unusable(path, str(problem)) from None
-
-
-def _cannot_read(path: str | os.PathLike[str], error: OSError) -> DataError:
-    return DataError(
-        f"cannot read the image {os.fspath(path)}: {error.strerror or error}; "
-        "put the file there or take it out of the data set"
-    )
-
-
-def _unusable(path: str | os.PathLike[str], reason: str) -> DataError:
-    return DataError(
-        f"cannot use the image {os.fspath(path)}: {reason}; "
-        "replace the file or take it out of the data set"
-    )
+        raise DataError(
+            f"cannot use the image {os.fspath(path)}: {problem}; "
+            "replace the file or take it out of the data set"
+        ) from problem.__cause__
 
 
 def _measure(file: BinaryIO) -> tuple[int, int] | None:

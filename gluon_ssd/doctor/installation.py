@@ -83,8 +83,8 @@ class Probe:
     """A piece of Python under way in its own process."""
 
     def __init__(self, code: str) -> None:
-        watched = f"{_WATCH}{code}"
-        self._child = Child([sys.executable, "-c", watched], cwd=ROOT, stdout=PIPE, stderr=PIPE)
+        command = [sys.executable, "-c", _WATCH + code]
+        self._child = Child(command, cwd=ROOT, stdout=PIPE, stderr=PIPE)
 
     def result(self) -> tuple[dict[str, Any] | None, str]:
         """What it printed as JSON, or None and the reason in one line."""

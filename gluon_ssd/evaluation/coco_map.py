@@ -58,10 +58,10 @@ def coco_truth_from_file(
     Raises:
         DataError: the file cannot be read, is not COCO JSON, or lacks one of the images.
     """
-    coco_class = _pycocotools("coco", "COCO")
+    coco, _ = _pycocotools()
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            api = coco_class(os.fspath(annotation_file))
+            api = coco(os.fspath(annotation_file))
     except (OSError, ValueError, KeyError, TypeError, AssertionError) as error:
         raise DataError(
             f"cannot read COCO annotations from {os.fspath(annotation_file)}: {error!r}; "
@@ -89,7 +89,8 @@ def coco_truth_from_arrays(
         sizes_hw: int (I, 2), original sizes of all images, with or without boxes.
         classes: foreground names; category ids start at 1.
     """
-    api = _pycocotools("coco", "COCO")()
+    coco, _ = _pycocotools()
+    api = coco()
     bboxes = _to_xywh(truth.boxes_px)
     api.dataset = {
         "images": [
@@ -153,16 +154,14 @@ def evaluate_coco(
         for name, category in zip(classes, truth.category_ids, strict=True)
     }
     score = _mean_known(precision)
-    lines = [(SUMMARY_NAME, summary)]
-    lines += [(name, f"{100 * value:.1f}") for name, value in class_scores.items()]
-    lines.append((MEAN_NAME, f"{100 * score:.1f}"))
-    return Evaluation(lines, score, class_scores)
+    scores = {**class_scores, MEAN_NAME: score}
+    lines = [(name, f"{100 * value:.1f}") for name, value in scores.items()]
+    return Evaluation([(SUMMARY_NAME, summary), *lines], score, class_scores)
 
 
 def coco_results(detections: Detections, truth: CocoTruth) -> list[dict[str, Any]]:
     """Detections as the list of objects that COCO's result files hold, without weak ones."""
     strong = detections.scores >= SCORE_FLOOR
-    bboxes = _to_xywh(detections.boxes_px[strong]).tolist()
     return [
         {
             "image_id": truth.image_ids[image],
@@ -173,22 +172,24 @@ def coco_results(detections: Detections, truth: CocoTruth) -> list[dict[str, Any
         for image, label, bbox, score in zip(
             detections.image_index[strong].tolist(),
             detections.labels[strong].tolist(),
-            bboxes,
+            _to_xywh(detections.boxes_px[strong]).tolist(),
             detections.scores[strong].astype(np.float64).tolist(),
             strict=True,
         )
     ]
 
 
-def _pycocotools(module: str, name: str) -> Any:
+def _pycocotools() -> tuple[Any, Any]:
+    """The classes COCO and COCOeval."""
     try:
         # Imported late: only this metric needs it, and importing it is not free.
-        from pycocotools import coco, cocoeval
+        from pycocotools.coco import COCO
+        from pycocotools.cocoeval import COCOeval
     except ImportError as error:
         raise EnvironmentProblem(
             f"the COCO metric needs pycocotools ({error}); run scripts/setup.sh again"
         ) from error
-    return getattr({"coco": coco, "cocoeval": cocoeval}[module], name)
+    return COCO, COCOeval
 
 
 def _to_xywh(boxes_px: NDArray[Any]) -> NDArray[Any]:
@@ -202,14 +203,15 @@ def _mean_known(precision: NDArray[Any]) -> float:
 
 
 def _run_pycocotools(truth: CocoTruth, results: list[dict[str, Any]]) -> tuple[Any, str]:
+    coco, coco_eval = _pycocotools()
     with contextlib.redirect_stdout(io.StringIO()) as output:
         if results:
             found = truth.api.loadRes(results)
         else:  # loadRes looks at the first result to learn the kind
-            found = _pycocotools("coco", "COCO")()
+            found = coco()
             found.dataset = {**truth.api.dataset, "annotations": []}
             found.createIndex()
-        evaluator = _pycocotools("cocoeval", "COCOeval")(truth.api, found, "bbox")
+        evaluator = coco_eval(truth.api, found, "bbox")
         evaluator.params.imgIds = list(truth.image_ids)
         evaluator.params.catIds = list(truth.category_ids)
         evaluator.evaluate()

@@ -117,10 +117,9 @@ def scale_to_input(
     """Original pixels to pixels of the network input, which each image is stretched to.
 
     Args:
-        boxes_px: float (N, 4), corners in original pixels.
-        image_index: int (N,), the image of each box.
+        boxes_px, image_index: float (N, 4) and int (N,), corners and the image of each box.
         sizes_hw: int (I, 2), original sizes.
-        input_size_hw: size of the network input.
+        input_size_hw: height and width of the network input.
 
     Returns:
         float32 (N, 4); (0, 4) for no boxes.

@@ -143,8 +143,7 @@ class _Collector:
 
     def join(self, gather: Gather) -> None:
         """Add what the other processes have collected; all of them do the same."""
-        every = [gather(column) for column in self._columns()]
-        self._parts = [tuple(every)]
+        self._parts = [tuple(gather(column) for column in self._columns())]
         # Images that no process had yet have no size; each of the others has one of them.
         self._seen = gather(self._seen[None]).sum(axis=0)
         self._sizes_hw = gather(self._sizes_hw[None]).max(axis=0)
@@ -153,12 +152,8 @@ class _Collector:
 
     def _columns(self) -> list[NDArray[Any]]:
         """Image index int64, label int64, score float32 and box float32 (N, 4) of what is kept."""
-        nothing = (
-            np.zeros(0, np.int64),
-            np.zeros(0, np.int64),
-            np.zeros(0, np.float32),
-            np.zeros((0, 4), np.float32),
-        )
+        no_numbers, no_boxes = np.zeros(0, np.int64), np.zeros((0, 4), np.float32)
+        nothing = (no_numbers, no_numbers, no_boxes[:, 0], no_boxes)
         return [
             np.concatenate(parts).astype(parts[0].dtype)
             for parts in zip(nothing, *self._parts, strict=True)
@@ -174,17 +169,16 @@ class _Collector:
             )
         if self._input_size_hw is None:
             raise DataError("there is no image to evaluate; the data set is empty")
-        index, labels, scores, boxes = self._columns()
-        order = np.argsort(index, kind="stable")
-        index, boxes = index[order], boxes[order]
+        columns = self._columns()
+        order = np.argsort(columns[0], kind="stable")
+        index, labels, scores, boxes = (column[order] for column in columns)
         factors_hw = self._sizes_hw / np.asarray(self._input_size_hw, np.float64)  # (I, 2)
-        original = (boxes * factors_hw[index][:, [1, 0, 1, 0]]).astype(np.float32)
         return Detections(
             image_index=index,
-            labels=labels[order],
-            scores=scores[order].astype(np.float32),
-            boxes_px=original,
-            input_boxes_px=boxes.astype(np.float32),
+            labels=labels,
+            scores=scores,
+            boxes_px=(boxes * factors_hw[index][:, [1, 0, 1, 0]]).astype(np.float32),
+            input_boxes_px=boxes,
             sizes_hw=self._sizes_hw,
             input_size_hw=self._input_size_hw,
             seconds=seconds,

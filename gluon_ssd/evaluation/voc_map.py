@@ -16,6 +16,7 @@ from gluon_ssd.evaluation.detections import Detections, GroundTruth, check_label
 from gluon_ssd.evaluation.result import Evaluation
 
 _IGNORED = -1
+_ADDED_PX = np.array([0, 0, 1, 1], np.float32)  # to x_max and y_max
 
 
 def evaluate_voc(
@@ -53,50 +54,38 @@ def evaluate_voc(
         annotated = scale_to_input(
             annotated, truth.image_index, detections.sizes_hw, detections.input_size_hw
         )
-    precisions = np.array(
-        [
-            _class_average_precision(
-                _select(detections, found, detections.labels == label),
-                _select(truth, annotated, truth.labels == label),
-                truth.difficult[truth.labels == label],
-                iou_threshold=iou_threshold,
-                eleven_points=year == 2007,
-            )
-            for label in range(len(classes))
-        ]
-    )
-    known = precisions[~np.isnan(precisions)]
-    score = float(known.mean()) if len(known) else float("nan")
-    named = dict(zip(classes, precisions.tolist(), strict=True))
+    found, annotated = found + _ADDED_PX, annotated + _ADDED_PX
+    named = {}
+    for label, name in enumerate(classes):
+        ours, theirs = detections.labels == label, truth.labels == label
+        named[name] = _class_average_precision(
+            (detections.image_index[ours], found[ours], detections.scores[ours]),
+            (truth.image_index[theirs], annotated[theirs], truth.difficult[theirs]),
+            iou_threshold=iou_threshold,
+            eleven_points=year == 2007,
+        )
+    known = [value for value in named.values() if not np.isnan(value)]
+    score = float(np.mean(known)) if known else float("nan")
     lines = [(name, f"{value:.4f}") for name, value in named.items()]
     return Evaluation([*lines, ("mAP", f"{score:.4f}")], score, named)
-
-
-def _select(
-    boxes: Detections | GroundTruth, boxes_px: NDArray[Any], mask: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """(image_index, boxes_px with the added pixel, scores or nothing) of one class."""
-    shifted = boxes_px[mask].copy()
-    shifted[:, 2:] += 1
-    scores = boxes.scores[mask] if isinstance(boxes, Detections) else np.zeros(0, np.float32)
-    return boxes.image_index[mask], shifted, scores
 
 
 def _class_average_precision(
     found: tuple[NDArray[Any], NDArray[Any], NDArray[Any]],
     annotated: tuple[NDArray[Any], NDArray[Any], NDArray[Any]],
-    difficult: NDArray[Any],
     *,
     iou_threshold: float,
     eleven_points: bool,
 ) -> float:
+    """`found`: images, boxes and scores; `annotated`: images, boxes and difficult flags."""
+    truth_images, truth_boxes, difficult = annotated
     num_positive = int(np.count_nonzero(~difficult))
     if num_positive == 0:
         return float("nan")
     image_index, boxes, scores = found
     order = _order_within_images(image_index, scores)
     image_index, boxes, scores = image_index[order], boxes[order], scores[order]
-    owner = _best_truth(image_index, boxes, annotated[0], annotated[1], iou_threshold)
+    owner = _best_truth(image_index, boxes, truth_images, truth_boxes, iou_threshold)
     outcome = _outcomes(owner, difficult)
     # The same unstable sort as the reference, so that equal scores end up in the same order.
     outcome = outcome[scores.argsort()[::-1]]

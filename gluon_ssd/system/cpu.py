@@ -12,7 +12,7 @@ import math
 import os
 import platform
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 _ISA_VARIABLE = "DNNL_MAX_CPU_ISA"
@@ -20,7 +20,6 @@ _AMX = "AVX512_CORE_AMX"
 
 # arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA), Documentation/arch/x86/xstate.rst.
 _ARCH_PRCTL, _REQUEST_PERMISSION, _TILE_DATA = 158, 0x1023, 18
-
 
 _CPUINFO = Path("/proc/cpuinfo")
 
@@ -46,11 +45,7 @@ def _first(key: str, cpuinfo: Path) -> str:
 
 
 def container_share(system: Path = Path("/sys")) -> float:
-    """Processors' worth of time that the control group allows; infinite without a limit.
-
-    Args:
-        system: where the kernel shows its devices.
-    """
+    """Processors' worth of time that the control group allows; infinite without a limit."""
     group = system / "fs/cgroup"
     for files in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):
         try:
@@ -77,4 +72,10 @@ def use_amx() -> bool:
     libc = ctypes.CDLL(None)
     if libc.syscall(_ARCH_PRCTL, _REQUEST_PERMISSION, _TILE_DATA) != 0:
         return False
-    return os.environ.setdefault(_ISA_VARIABLE, _AMX).upper() == _AMX
+    os.environ.setdefault(_ISA_VARIABLE, _AMX)
+    return asks_for_amx(os.environ)
+
+
+def asks_for_amx(environment: Mapping[str, str]) -> bool:
+    """Whether oneDNN is told to compute with AMX tiles."""
+    return environment.get(_ISA_VARIABLE, "").upper() == _AMX

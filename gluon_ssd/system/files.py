@@ -99,15 +99,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str], mode: str = "wb") -> Iterator[IO[Any]]:
-    """Open a temporary file beside `path` and rename it to `path` when the block ends well.
-
-    Args:
-        path: the file to write; its folder must exist.
-        mode: "wb" or "w" (text is UTF-8).
-
-    Raises:
-        EnvironmentProblem: the folder cannot be written, or the disk is full.
-    """
+    """As atomic_path, with the temporary file opened in mode "wb" or "w" (text is UTF-8)."""
     encoding = None if "b" in mode else "utf-8"
     with atomic_path(path) as temporary, open(temporary, mode, encoding=encoding) as file:
         yield file
@@ -120,6 +112,15 @@ def sha1_of(path: str | os.PathLike[str]) -> str:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
+
+
+def read_lines(path: str | os.PathLike[str], what: str, advice: str = "") -> list[str]:
+    """Lines of a text file in UTF-8. Raises DataError naming the file as `what` it should be."""
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise DataError(f"cannot read the {what} {os.fspath(path)}: {reason}{advice}") from error
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:

@@ -18,17 +18,10 @@ from gluon_ssd.system.signals import SIGNALS, handling, not_ignored
 _GRACE_S = 60.0
 
 
-def is_guarded() -> bool:
-    """Whether this process is the child."""
-    return is_child()
-
-
 def run_guarded(what: str, advice: str) -> int:
     """Run the command line of this process in a child; it shares input, output and errors.
 
-    Args:
-        what: is running, for the message.
-        advice: what to do after a crash.
+    After a crash the message says `what` was running, and gives the `advice`.
 
     Returns:
         The child's exit code, or 128 + number where a signal ended it that came to this process.

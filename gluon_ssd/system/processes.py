@@ -113,9 +113,7 @@ class Child:
 def call_of(function: Callable[..., object], *arguments: str | int) -> list[str]:
     """The command that calls a function in a fresh interpreter, which imports its module alone.
 
-    Args:
-        function: of a module's top level; it calls `end_with_parent`.
-        arguments: its arguments.
+    The function is of a module's top level, and calls `end_with_parent`.
     """
     path = [str(entry) for entry in sys.path]
     call = json.dumps([path, function.__module__, function.__name__, arguments])
@@ -130,10 +128,7 @@ def is_child() -> bool:
 def end_with_parent(end: Callable[[], object] | None = None) -> None:
     """In a child: end when the parent does or lets go, whatever the main thread is doing.
 
-    Elsewhere nothing happens.
-
-    Args:
-        end: called then, in a thread of its own, before the process exits.
+    `end` is called then, in a thread of its own. Elsewhere nothing happens.
     """
     descriptor = os.environ.pop(_PARENT, None)
     if descriptor is not None:

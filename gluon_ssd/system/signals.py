@@ -55,10 +55,9 @@ class StopRequest:
         self._may_cut = False
 
     def _receive(self, signal_number: int, frame: FrameType | None) -> None:
-        now_s = time.monotonic()
-        impatient = self.signal_number is not None and now_s - self._first_s > _REPEAT_S
-        if self.signal_number is None:
-            self._first_s = now_s
+        waited_s = time.monotonic() - self._first_s
+        impatient = self.signal_number is not None and waited_s > _REPEAT_S
+        self.ask(signal_number)
         self.signal_number = signal_number
         if self._may_cut or impatient:
             self._may_cut = False

@@ -12,11 +12,10 @@ import sys
 from collections.abc import MutableMapping
 from pathlib import Path
 
-from gluon_ssd.system.cpu import container_share, cpu_flags, use_amx
+from gluon_ssd.system.cpu import asks_for_amx, container_share, cpu_flags, use_amx
 
 _VNNI = frozenset({"avx512_vnni", "avx_vnni"})
 _AMX = frozenset({"amx_tile", "amx_int8"})
-_INSTRUCTIONS = "DNNL_MAX_CPU_ISA"
 
 _TEAM_SETTINGS = {
     # Copies of large arrays would start threads of their own besides those of the operators.
@@ -34,11 +33,7 @@ Environment = MutableMapping[str, str]
 
 
 def physical_cores(system: Path = Path("/sys")) -> int:
-    """Cores that this process may use: hyperthreads count once, a container's share is a limit.
-
-    Args:
-        system: where the kernel shows its devices.
-    """
+    """Cores that this process may use: hyperthreads count once, a container's share is a limit."""
     processors = os.sched_getaffinity(0)
     cores = set()
     for number in processors:
@@ -58,7 +53,7 @@ def set_thread_waiting(environment: Environment = os.environ) -> None:
     for name, value in _TEAM_SETTINGS.items():
         if name != "GOMP_SPINCOUNT" or _WAIT_POLICY not in environment:
             environment.setdefault(name, value)
-    if environment.get(_INSTRUCTIONS, "").upper() == "AVX512_CORE_AMX":
+    if asks_for_amx(environment):
         use_amx()  # a child process inherits the variable, and not the permission
 
 
@@ -113,6 +108,6 @@ def _processes_beside(environment: Environment) -> int:
 def instruction_set(environment: Environment = os.environ) -> str:
     """The most that MXNet's integer operators may use: "AMX", "VNNI" or "no VNNI"."""
     flags = cpu_flags()
-    if _AMX <= flags and environment.get(_INSTRUCTIONS, "").upper() == "AVX512_CORE_AMX":
+    if _AMX <= flags and asks_for_amx(environment):
         return "AMX"
     return "VNNI" if _VNNI & flags else "no VNNI"

@@ -18,14 +18,15 @@ SCRIPT = """
 import os, signal, sys, time
 sys.path.insert(0, {root!r})
 from gluon_ssd.errors import Interrupted
-from gluon_ssd.system.guard import is_guarded, join_guard, run_guarded
+from gluon_ssd.system.guard import join_guard, run_guarded
+from gluon_ssd.system.processes import is_child
 from gluon_ssd.system.script import run_main
 
 def main():
-    if not is_guarded():
+    if not is_child():
         return run_guarded("the search", "try again")
     join_guard()
-    assert not is_guarded()
+    assert not is_child()
     try:
         print("working", os.getpid(), sys.argv[1:], flush=True)
         {action}

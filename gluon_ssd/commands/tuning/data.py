@@ -7,13 +7,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 
 from gluon_ssd.commands.wiring.data import evaluation_loader
 from gluon_ssd.data.dataset import ListedDataset
-from gluon_ssd.data.loading.loader import Loader
+from gluon_ssd.data.loading.loader import Batch, Loader
 from gluon_ssd.deploy.mxnet.int8.stored_batches import StoredBatches
 from gluon_ssd.deploy.runtime_model import DetectorFacts
 from gluon_ssd.options.shared import DataOptions
@@ -24,14 +23,6 @@ _log = logging.getLogger(__name__)
 _SHARE_OF_MEMORY = 3
 """A batch may take a third of what is free: images, network and what is on its way at once."""
 _SHARE_OF_DISK = 2
-
-
-@dataclass(frozen=True)
-class KeptBatch:
-    """A batch as `predict` wants it."""
-
-    arrays: dict[str, np.ndarray]
-    indices: np.ndarray
 
 
 class TuningImages:
@@ -49,11 +40,11 @@ class TuningImages:
         self._facts: list[tuple[np.ndarray, np.ndarray]] = []
         self.count = count
 
-    def batches(self) -> Iterator[KeptBatch]:
+    def batches(self) -> Iterator[Batch]:
         """All batches, in order; arrays stay until the next one is asked for."""
         if self._kept is not None and self._kept.num_images == self.count:
             for images, (sizes_hw, indices) in zip(self._kept, self._facts, strict=True):
-                yield KeptBatch({"image": images, "size_hw": sizes_hw}, indices)
+                yield Batch({"image": images, "size_hw": sizes_hw}, indices)
             return
         if self._facts:
             self._kept = None  # a pass was broken off: what it left is of no use
@@ -62,7 +53,7 @@ class TuningImages:
             if self._kept is not None:
                 self._kept.append(arrays["image"])
                 self._facts.append((arrays["size_hw"].copy(), np.array(batch.indices)))
-            yield KeptBatch(arrays, np.array(batch.indices))
+            yield Batch(arrays, np.array(batch.indices))
 
 
 @contextmanager
@@ -82,14 +73,7 @@ def tuning_images(
             tempfile.gettempdir(),
             room.free / 2**30,
         )
-    loader = evaluation_loader(
-        options,
-        dataset,
-        batch_size=batch_size,
-        input_size_hw=model.input_size_hw,
-        normalization=model.normalization,
-    )
-    with loader:
+    with _loader(options, dataset, model, batch_size) as loader:
         if not keep:
             yield TuningImages(loader, len(dataset), None)
             return
@@ -99,15 +83,20 @@ def tuning_images(
 
 def images_of(options: DataOptions, dataset: ListedDataset, model: DetectorFacts) -> np.ndarray:
     """All images of a small data set, float32 (N, 3, H, W), normalised."""
-    loader = evaluation_loader(
+    with _loader(options, dataset, model, batch_size=16) as loader:
+        return np.concatenate([batch.arrays["image"].copy() for batch in loader.epoch(0)])
+
+
+def _loader(
+    options: DataOptions, dataset: ListedDataset, model: DetectorFacts, batch_size: int
+) -> Loader:
+    return evaluation_loader(
         options,
         dataset,
-        batch_size=16,
+        batch_size=batch_size,
         input_size_hw=model.input_size_hw,
         normalization=model.normalization,
     )
-    with loader:
-        return np.concatenate([batch.arrays["image"].copy() for batch in loader.epoch(0)])
 
 
 def batch_that_fits(wanted: int, bytes_an_image: int, count: int) -> int:

@@ -8,23 +8,18 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from gluon_ssd.deploy.tuning.history import History
-from gluon_ssd.deploy.tuning.trial import BASELINE, SearchSettings, Trial, best_trial
+from gluon_ssd.deploy.tuning.trial import BASELINE, Measurement, SearchSettings, Trial, best_trial
 from gluon_ssd.report.tuning_report import TuningRow, tuning_table, write_tuning_report
 
 _log = logging.getLogger(__name__)
 
 
 class Narrator:
-    """Logs each trial as it ends.
-
-    Args:
-        settings: of the search.
-    """
+    """Logs each trial as it ends."""
 
     def __init__(self, settings: SearchSettings) -> None:
         self._settings = settings
         self._started = time.monotonic()
-        self._baseline: float | None = None
         self._seconds: list[float] = []
 
     def __call__(self, trial: Trial, best: Trial | None) -> None:
@@ -72,12 +67,8 @@ def report_lines(
 ) -> Iterator[str]:
     """The table, and what was kept; writes tuning.md and tuning.png into the workspace.
 
-    Args:
-        history: with all trials.
-        settings: of the search.
-        target: prefix of the result.
-        reason: why the search ended.
-        seconds: how long it took this time.
+    `target` is the prefix of the result, `reason` why the search ended, and `seconds` how long it
+    took this time.
     """
     trials = sorted(history.trials.values(), key=lambda trial: trial.number)
     baseline = history.trials.get(BASELINE)
@@ -87,7 +78,7 @@ def report_lines(
     goal = settings.goal(baseline.measured.accuracy)
     best = best_trial(trials, settings)
     chosen = best.number if best is not None else None
-    rows = [row for trial in trials if (row := _row(trial)) is not None]
+    rows = [_row(trial, trial.measured) for trial in trials if trial.measured is not None]
     written = write_tuning_report(history.path.parent, rows, goal, chosen)
     yield tuning_table(rows, goal, chosen).rstrip("\n")
     yield f"{len(trials) - 1} trials, {seconds:.0f} s this time; the search ended: {reason}"
@@ -103,16 +94,14 @@ def report_lines(
     yield f"wrote {written[0]} and {written[1]}"
 
 
-def _row(trial: Trial) -> TuningRow | None:
-    if trial.measured is None:
-        return None
+def _row(trial: Trial, found: Measurement) -> TuningRow:
     return TuningRow(
-        number=trial.number,
-        choice=trial.choice,
-        accuracy=trial.measured.accuracy,
-        latency_ms=trial.measured.latency_ms,
-        speedup=trial.measured.speedup,
-        weights_mib=trial.measured.weights_mib,
-        footprint_mib=trial.measured.footprint_mib,
-        seconds=trial.seconds,
+        trial.number,
+        trial.choice,
+        found.accuracy,
+        found.latency_ms,
+        found.speedup,
+        found.weights_mib,
+        found.footprint_mib,
+        trial.seconds,
     )

@@ -14,12 +14,9 @@ _BF16_FLAG = "avx512_bf16"
 
 
 def search_settings(config: TuningConfig, names: OperatorNames, path: str) -> SearchSettings:
-    """Translate the sections of the configuration for one detector.
+    """Translate the sections of the configuration, read from `path`, for one detector.
 
-    Args:
-        config: as read.
-        names: the layers and operators that the configuration may name.
-        path: the configuration file, for messages.
+    `names` are the layers and operators that the configuration may name.
 
     Raises:
         OptionError: naming file, section and key of a layer or operator that does not exist, or

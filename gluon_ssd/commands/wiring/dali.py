@@ -23,25 +23,16 @@ def dali_loader(
     normalization: Normalization,
     share: Share = Share(),  # noqa: B008  (immutable)
 ) -> DaliLoader:
-    """As gluon_ssd.commands.wiring.data.training_loader, on the first of the devices.
-
-    Args:
-        command: the options.
-        dataset: the training set.
-        contexts: devices to train on; DALI works on the first when that is a GPU.
-        target_maker: (boxes, labels) -> (class targets, box targets), as for DaliSamples.
-        normalization: (mean, std) of the network, RGB, for values in [0, 1].
-        share: what this process gets of a step, and in how many batches.
+    """As commands.wiring.data.training_loader; DALI works on the first device if it is a GPU.
 
     Raises:
         EnvironmentProblem: DALI is not installed.
     """
     size = command.model.data_shape
-    policy = augmentation(command)
     on_gpu = contexts[0].device_type == "gpu"
     return DaliLoader(
         dataset,
-        DaliSamples((size, size), policy.dali, target_maker, *normalization),
+        DaliSamples((size, size), augmentation(command).dali, target_maker, *normalization),
         batch_size=command.optimizer.batch_size * share.parts,
         seed=command.train.seed,
         num_threads=command.data.num_workers,

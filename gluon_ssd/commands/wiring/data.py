@@ -26,6 +26,7 @@ _log = logging.getLogger(__name__)
 Normalization = tuple[Sequence[float], Sequence[float]]  # mean and std of RGB in [0, 1]
 
 _QUIET_S = 1.0  # a check that takes no longer shows no bar
+_MATCH = "choose --dataset to match the model, or name the classes of a custom set with --classes"
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,8 @@ def training_data(command: TrainCommand) -> TrainingData:
     )
     train = _open(options, wanted)
     # The training classes decide, so that labels mean the same in both sets.
-    val = _open(
-        options,
-        replace(wanted, train=False, splits=options.val_splits, classes=train.classes),
-    )
+    wanted = replace(wanted, train=False, splits=options.val_splits, classes=train.classes)
+    val = _open(options, wanted)
     train = _checked(train, options, "training")
     val = _checked(val, options, "validation")
     if options.on_bad_image and not options.keep_empty:
@@ -109,13 +108,7 @@ def evaluation_set(
     if classes is None:
         _check_count(dataset, num_classes)
     else:
-        _refuse_other_classes(dataset, classes)
-    if classes is not None and tuple(dataset.classes) != tuple(classes):
-        raise DataError(
-            f"the model knows {len(classes)} classes ({_some(classes)}), the data set has "
-            f"{len(dataset.classes)} ({_some(dataset.classes)}); choose --dataset to match the "
-            "model, or name the classes of a custom set with --classes"
-        )
+        _check_names(dataset, classes)
     return dataset
 
 
@@ -125,8 +118,7 @@ def _check_count(dataset: ListedDataset, num_classes: int | None) -> None:
     if num_classes not in (None, known):
         raise DataError(
             f"the model has {num_classes} classes, the data set has {known} "
-            f"({_some(dataset.classes)}); choose --dataset to match the model, or name the "
-            "classes of a custom set with --classes"
+            f"({_some(dataset.classes)}); {_MATCH}"
         )
     _log.warning(
         "the model does not carry class names: its class k is taken as class k of the data set "
@@ -135,14 +127,18 @@ def _check_count(dataset: ListedDataset, num_classes: int | None) -> None:
     )
 
 
-def _refuse_other_classes(dataset: ListedDataset, classes: Sequence[str]) -> None:
-    """Raise DataError when every label of the data set is of a class the model does not know."""
+def _check_names(dataset: ListedDataset, classes: Sequence[str]) -> None:
+    knows = f"the model knows {len(classes)} classes ({_some(classes)})"
     unknown = [problem for problem in dataset.problems if problem.reason == "unknown class"]
     if unknown and not _has_labels(dataset):
         raise DataError(
-            f"the model knows {len(classes)} classes ({_some(classes)}), none of which the data "
-            f"set has; the first is {unknown[0].detail} in {unknown[0].file}; choose the data set "
-            "the model was trained for, or name its classes with --classes"
+            f"{knows}, none of which the data set has; the first is {unknown[0].detail} in "
+            f"{unknown[0].file}; choose the data set the model was trained for, or name its "
+            "classes with --classes"
+        )
+    if tuple(dataset.classes) != tuple(classes):
+        raise DataError(
+            f"{knows}, the data set has {len(dataset.classes)} ({_some(dataset.classes)}); {_MATCH}"
         )
 
 
@@ -189,10 +185,7 @@ def _checked(dataset: ListedDataset, options: TrainDataOptions, purpose: str) ->
     report = check_dataset(dataset, progress=bar)
     for line in report.lines():
         _log.info("%s set %s", purpose, line.strip())
-    if not report.unusable:
-        report.stop_above(options.max_bad_share)
-        return dataset
-    if options.on_bad_image == "error":
+    if report.unusable and options.on_bad_image == "error":
         bad = set(map(dataset.image_path, report.unusable))
         first = next(problem for problem in report.problems if problem.file in bad)
         raise DataError(
@@ -200,6 +193,8 @@ def _checked(dataset: ListedDataset, options: TrainDataOptions, purpose: str) ->
             f"{first.reason}, {first.detail}; mend the files, or use --on-bad-image skip"
         )
     report.stop_above(options.max_bad_share)
+    if not report.unusable:
+        return dataset
     _log.warning("%s set: %d unusable images left out", purpose, len(report.unusable))
     return dataset.without(report.unusable)
 
@@ -231,23 +226,13 @@ def training_loader(
 ) -> Loader:
     """Batches of augmented images with their targets.
 
-    Args:
-        command: the options.
-        dataset: the training set.
-        target_maker: (boxes, labels) -> (class targets, box targets), as for TrainSamples.
-        normalization: (mean, std) of the network, RGB, for values in [0, 1].
-        share: what this process gets of a step, and in how many batches.
+    `share` is what this process gets of a step, and in how many batches.
     """
     size = command.model.data_shape
-    native = augmentation(command).native
+    native = replace(augmentation(command).native, crop_tries=command.data.crop_tries)
     return Loader(
         dataset,
-        TrainSamples(
-            (size, size),
-            replace(native, crop_tries=command.data.crop_tries),
-            target_maker,
-            *normalization,
-        ),
+        TrainSamples((size, size), native, target_maker, *normalization),
         batch_size=command.optimizer.batch_size * share.parts,
         shuffle=True,
         seed=command.train.seed,

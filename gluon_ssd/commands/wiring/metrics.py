@@ -27,19 +27,14 @@ def make_score(dataset: ListedDataset, metric: str, *, save_prefix: str | None =
         save_prefix: start of the name of the COCO result file; None writes none.
     """
     chosen = {"voc": "voc07", "coco": "coco"}[dataset.metric] if metric == "auto" else metric
-    if chosen == "coco":
-        return _coco_score(dataset, save_prefix)
-    year: Literal[2007, 2012] = 2007 if chosen == "voc07" else 2012
-    truth = collect_ground_truth(dataset.annotation(i) for i in range(len(dataset)))
-    return lambda detections: evaluate_voc(detections, truth, dataset.classes, year=year)
-
-
-def _coco_score(dataset: ListedDataset, save_prefix: str | None) -> Score:
-    if dataset.coco_file is not None:
+    if chosen == "coco" and dataset.coco_file is not None:
         ids = [dataset.image_id(i) for i in range(len(dataset))]
         known = coco_truth_from_file(dataset.coco_file.path, ids, dataset.coco_file.category_ids)
         return lambda found: evaluate_coco(found, known, dataset.classes, save_prefix=save_prefix)
     truth = collect_ground_truth(dataset.annotation(i) for i in range(len(dataset)))
+    if chosen != "coco":
+        year: Literal[2007, 2012] = 2007 if chosen == "voc07" else 2012
+        return lambda found: evaluate_voc(found, truth, dataset.classes, year=year)
 
     def score(found: Detections) -> Evaluation:
         # An annotation need not say the size of its image; the detections always do.

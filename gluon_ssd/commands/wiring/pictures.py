@@ -13,6 +13,7 @@ from gluon_ssd.data.images import IMAGE_SUFFIXES, read_image
 from gluon_ssd.errors import DataError
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
+_SUFFIXES = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
 
 
 class Picture(NamedTuple):
@@ -37,8 +38,7 @@ def list_sources(text: str) -> list[Path]:
             inside = [child for child in sorted(path.iterdir()) if _is_known(child)]
             if not inside:
                 raise DataError(
-                    f"the folder {path} holds no picture; looked for "
-                    f"{', '.join((*IMAGE_SUFFIXES, *VIDEO_SUFFIXES))}"
+                    f"the folder {path} holds no picture; looked for {', '.join(_SUFFIXES)}"
                 )
             sources += inside
         elif not path.exists():
@@ -46,7 +46,7 @@ def list_sources(text: str) -> list[Path]:
         elif not _is_known(path):
             raise DataError(
                 f"{path} is neither an image nor a video by its ending; allowed are "
-                f"{', '.join((*IMAGE_SUFFIXES, *VIDEO_SUFFIXES))}"
+                f"{', '.join(_SUFFIXES)}"
             )
         else:
             sources.append(path)
@@ -56,7 +56,7 @@ def list_sources(text: str) -> list[Path]:
 
 
 def _is_known(path: Path) -> bool:
-    return path.suffix.lower() in (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
+    return path.suffix.lower() in _SUFFIXES
 
 
 def read_pictures(
@@ -64,10 +64,7 @@ def read_pictures(
 ) -> Iterator[Picture]:
     """Decode one picture after the other, photos upright; of a video every `every`-th frame.
 
-    Args:
-        sources: files, from `list_sources`.
-        on_bad: told of every image or video that cannot be decoded; the next one follows.
-        every: step between two frames of a video.
+    `on_bad` is told of every image or video that cannot be decoded; the next one follows.
     """
     taken: set[str] = set()
     for path in sources:
@@ -115,13 +112,10 @@ def _read_video(path: Path, name: str, every: int) -> Iterator[Picture]:
     video = cv2.VideoCapture(str(path))
     try:
         number = -1
-        while True:
-            is_there, frame = video.read()
-            if not is_there:
-                break
+        while (read := video.read())[0]:
             number += 1
             if number % every == 0:
-                image = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+                image = cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB)
                 yield Picture(f"{name}_{number:06d}", str(path), number, image)
     finally:
         video.release()

@@ -12,9 +12,7 @@ from gluon_ssd.system.progress import progress_bar
 def zoo_weights(name: str, options: ModelOptions) -> str:
     """Path of a published parameter file; fetched, checked by hash and kept if not there yet.
 
-    Args:
-        name: a detector such as "ssd_512_mobilenet1.0_voc", or a backbone such as "mobilenet1.0".
-        options: folder and mirror.
+    The name is of a detector, "ssd_512_mobilenet1.0_voc", or of a backbone, "mobilenet1.0".
 
     Raises:
         WeightsError: not published, or the host cannot be reached; says which file to put where.

@@ -57,13 +57,13 @@ def draw_crop(
 
     Args:
         rng: the image's own generator.
-        boxes_px: (M, 4) corners in pixels of the canvas; without boxes the window is the
-            unconstrained one.
+        boxes_px: (M, 4) corners in pixels of the canvas.
         size_hw: the canvas.
         augmentation: ranges, floors and number of tries.
 
     Returns:
-        The window; the full canvas when every candidate loses every box.
+        The window: the unconstrained one without boxes, the full canvas when every candidate loses
+        every box.
     """
     num_floors = len(augmentation.crop_floors)
     windows = _draw_windows(rng, num_floors * augmentation.crop_tries + 1, size_hw, augmentation)
@@ -107,8 +107,7 @@ def _draw_windows(
 
 def _smallest_overlaps(boxes_px: np.ndarray, windows: np.ndarray) -> np.ndarray:
     """(N,): for each window the least IoU it has with any of the boxes (M, 4), M >= 1."""
-    corners = windows.astype(np.float64).T
-    x_min, y_min, width, height = corners
+    x_min, y_min, width, height = windows.astype(np.float64).T
     boxes = np.asarray(boxes_px, dtype=np.float64)[:, :, None]
     overlap_width = np.minimum(boxes[:, 2], x_min + width) - np.maximum(boxes[:, 0], x_min)
     overlap_height = np.minimum(boxes[:, 3], y_min + height) - np.maximum(boxes[:, 1], y_min)

@@ -73,14 +73,10 @@ def train_transform(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Augment one training image the SSD way.
 
-    | name | shape | dtype | meaning |
-    |---|---|---|---|
-    | image | (H, W, 3) | uint8 | RGB |
-    | boxes_px | (M, 4) | float32 | corners in pixels of the image; M may be 0 |
-    | labels | (M,) | int32 | class numbers, carried along |
-
     Args:
-        image, boxes_px, labels: see the table.
+        image: uint8 (H, W, 3), RGB.
+        boxes_px: float32 (M, 4), corners in pixels of the image; M may be 0.
+        labels: int32 (M,), class numbers, carried along.
         input_size_hw: height and width of the result.
         rng: the image's own generator; everything random comes from it.
         augmentation: ranges and probabilities.
@@ -141,13 +137,7 @@ def apply_train(
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
 ) -> np.ndarray:
-    """Do to the pixels what was drawn.
-
-    Args:
-        image: uint8 (H, W, 3), RGB.
-        draw: from draw_train for an image of this size.
-        input_size_hw: height and width of the result.
-        mean, std: of the normalisation.
+    """Do to the pixels of an image, uint8 (H, W, 3) RGB, what draw_train drew for its size.
 
     Returns:
         float32 (3, height, width). The canvas around the image has the mean colour, so it is 0.
@@ -156,10 +146,11 @@ def apply_train(
     visible, borders = _visible_part(image, draw)
     if visible.size == 0:
         return np.zeros((3, *input_size_hw), dtype=np.float32)
+    planes: Sequence[np.ndarray] = cv2.split(cv2.transform(visible.astype(np.float32), matrix))
     result = np.empty((3, *input_size_hw), dtype=np.float32)
     interpolation = INTERPOLATIONS[draw.interpolation]
     canvas: np.ndarray | None = None
-    for plane, target in zip(_affine_planes(visible, matrix), result, strict=True):
+    for plane, target in zip(planes, result, strict=True):
         if any(borders):
             # The second and third channel reuse the memory of the first.
             canvas = cv2.copyMakeBorder(plane, *borders, cv2.BORDER_CONSTANT, canvas, (0.0,))
@@ -185,12 +176,6 @@ def _visible_part(
     return image[top:bottom, left:right], (top - y, y_end - bottom, left - x, x_end - right)
 
 
-def _affine_planes(image: np.ndarray, matrix: np.ndarray) -> Sequence[np.ndarray]:
-    """Three float32 (H, W) planes of an image uint8 (H, W, 3) mapped by a (3, 4) matrix."""
-    mapped: Sequence[np.ndarray] = cv2.split(cv2.transform(image.astype(np.float32), matrix))
-    return mapped
-
-
 def eval_transform(
     image: np.ndarray,
     *,
@@ -198,12 +183,7 @@ def eval_transform(
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
 ) -> np.ndarray:
-    """Resize and normalise one image for evaluation or use.
-
-    Args:
-        image: uint8 (H, W, 3), RGB.
-        input_size_hw: height and width of the result; the aspect is not kept.
-        mean, std: of the normalisation.
+    """Resize and normalise one image, uint8 (H, W, 3) RGB; its aspect is not kept.
 
     Returns:
         float32 (3, height, width). Cubic when both sides grow, area when both shrink, else linear,

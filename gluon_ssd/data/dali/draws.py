@@ -74,10 +74,7 @@ def geometry(
 ) -> Geometry:
     """Take the part of the image out of a crop of its canvas, so that no canvas is ever made.
 
-    Args:
-        draw: from `Draws.train_draw` for an image of this size; its crop shows some of the image.
-        image_hw: of the image.
-        input_size_hw: of the result.
+    The draw is for an image of this size, and its crop shows some of the image.
     """
     crop_low = (draw.crop.y, draw.crop.x)
     crop_size = (draw.crop.height, draw.crop.width)

@@ -18,12 +18,6 @@ from gluon_ssd.data.augment.settings import DaliAugmentation
 from gluon_ssd.data.dali.draws import Draws
 from gluon_ssd.errors import EnvironmentProblem
 
-_MISSING = (
-    "training through DALI needs NVIDIA DALI with its MXNet plugin, which is not installed here "
-    "({}); "
-    "install it with: bash scripts/setup.sh --extras dali"
-)
-
 
 class Dali(NamedTuple):
     """The parts of DALI that are used."""
@@ -48,19 +42,18 @@ def load_dali() -> Dali:
             from nvidia.dali import Pipeline, fn, types
             from nvidia.dali.plugin.mxnet import DALIGenericIterator
     except ImportError as error:
-        raise EnvironmentProblem(_MISSING.format(error)) from error
+        raise EnvironmentProblem(
+            "training through DALI needs NVIDIA DALI with its MXNet plugin, which is not installed "
+            f"here ({error}); install it with: bash scripts/setup.sh --extras dali"
+        ) from error
     return Dali(Pipeline, fn, types, DALIGenericIterator)
 
 
 class DrawGraph:
     """Draws the random numbers of one batch after the other.
 
-    What comes depends on (settings, seed, boxes of all batches so far) alone.
-
-    Args:
-        settings: ranges and probabilities.
-        batch_size: largest number of images a batch.
-        seed: below 2**31.
+    They depend on (settings, seed, boxes of all batches so far) alone. A batch has `batch_size`
+    images at most, and the seed is below 2**31.
     """
 
     def __init__(self, settings: DaliAugmentation, *, batch_size: int, seed: int) -> None:
@@ -143,8 +136,7 @@ class PixelGraph:
         next_inputs: gives the inputs of the next batch; StopIteration ends it, any other error
             comes out of `next_images`.
         batch_size: largest number of images a batch.
-        input_size_hw: height and width of the result.
-        mean, std: of the normalisation, RGB, for values in [0, 1].
+        input_size_hw, mean, std: of the result; the normalisation is of RGB values in [0, 1].
         num_threads: of DALI.
         device_id: GPU to work on; None works on the CPU.
     """
@@ -163,12 +155,25 @@ class PixelGraph:
         dali = load_dali()
         pipeline = dali.Pipeline(batch_size, num_threads, device_id, prefetch_queue_depth=2)
         with pipeline:
-            inputs = dali.fn.external_source(
+            given = dali.fn.external_source(
                 source=next_inputs, num_outputs=len(PixelInputs._fields), batch=True
             )
-            on_gpu = device_id is not None
-            image = _pixels(dali, PixelInputs(*inputs), on_gpu)
-            image = _normalised(dali, image, PixelInputs(*inputs), input_size_hw, mean, std)
+            inputs = PixelInputs(*given)
+            image = _pixels(dali, inputs, "cpu" if device_id is None else "mixed")
+            # Outside of the image lies the canvas, whose mean colour is 0 after the normalisation.
+            image = dali.fn.crop_mirror_normalize(
+                image,
+                crop=input_size_hw,
+                crop_pos_y=inputs.place[0],
+                crop_pos_x=inputs.place[1],
+                out_of_bounds_policy="pad",
+                fill_values=0.0,
+                mirror=inputs.flip,
+                mean=[255 * value for value in mean],
+                std=[255 * value for value in std],
+                dtype=dali.types.FLOAT,
+                output_layout="CHW",
+            )
             pipeline.set_outputs(image)
         pipeline.build()
         # Otherwise the first batch would be made here, where its errors have no file to name.
@@ -185,7 +190,7 @@ class PixelGraph:
         return self._iterator.next()[0].data[0]
 
 
-def _pixels(dali: Dali, inputs: PixelInputs, on_gpu: bool) -> Any:
+def _pixels(dali: Dali, inputs: PixelInputs, decoder: str) -> Any:
     fn, types = dali.fn, dali.types
     image = fn.decoders.image_slice(
         inputs.encoded,
@@ -193,7 +198,7 @@ def _pixels(dali: Dali, inputs: PixelInputs, on_gpu: bool) -> Any:
         shape=inputs.shape,
         axes=[0, 1],
         output_type=types.RGB,
-        device="mixed" if on_gpu else "cpu",
+        device=decoder,
     )
     image = fn.resize(
         image,
@@ -208,30 +213,6 @@ def _pixels(dali: Dali, inputs: PixelInputs, on_gpu: bool) -> Any:
         contrast=inputs.twist[1],
         saturation=inputs.twist[2],
         hue=inputs.twist[3],
-    )
-
-
-def _normalised(
-    dali: Dali,
-    image: Any,
-    inputs: PixelInputs,
-    input_size_hw: tuple[int, int],
-    mean: Sequence[float],
-    std: Sequence[float],
-) -> Any:
-    """Lay the image on the canvas, whose mean colour is 0 after the normalisation."""
-    return dali.fn.crop_mirror_normalize(
-        image,
-        crop=input_size_hw,
-        crop_pos_y=inputs.place[0],
-        crop_pos_x=inputs.place[1],
-        out_of_bounds_policy="pad",
-        fill_values=0.0,
-        mirror=inputs.flip,
-        mean=[255 * value for value in mean],
-        std=[255 * value for value in std],
-        dtype=dali.types.FLOAT,
-        output_layout="CHW",
     )
 
 

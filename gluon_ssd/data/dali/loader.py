@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,25 +16,13 @@ from gluon_ssd.data.dali.graphs import PixelGraph, PixelInputs, find_undecodable
 from gluon_ssd.data.dali.prepare import DaliSamples, Prepared, Preparer
 from gluon_ssd.data.dataset import Dataset
 from gluon_ssd.data.loading.batch_plan import Share
+from gluon_ssd.data.loading.loader import Batch
 from gluon_ssd.data.loading.one_epoch import EpochByEpoch
 from gluon_ssd.data.loading.stand_in import SkipCount
 from gluon_ssd.errors import DataError
 
 # Batches prepared ahead of those that DALI works on.
 _AHEAD = 2
-
-
-class DaliBatch(NamedTuple):
-    """Some samples, stacked; nothing overwrites them.
-
-    Attributes:
-        arrays: "image", an MXNet array float32 (B, 3, H, W) on the device that DALI works on;
-            "class_targets" int32 (B, A) and "box_targets" float32 (B, A, 4), NumPy.
-        indices: int64 (B,), which images of the data set these are.
-    """
-
-    arrays: dict[str, Any]
-    indices: np.ndarray
 
 
 class DaliLoader(EpochByEpoch):
@@ -45,17 +32,13 @@ class DaliLoader(EpochByEpoch):
     on the number of threads or processes, or on what was read before.
 
     Args:
-        dataset: the images and their annotations.
-        samples: what is made of them.
-        batch_size: B, of all processes and parts together.
-        seed: of order and augmentation; 0 or more.
+        dataset, batch_size, seed, share, skip_bad: as of Loader.
+        samples: what is made of the images and their annotations.
         num_threads: of DALI; less than 1 counts as 1.
         device_id: GPU that decodes and augments; None for the CPU.
-        share: what this process gets of a batch, and in how many parts.
-        skip_bad: the next image stands in for one that cannot be used, which is else an error.
 
     Attributes:
-        skips: how often that happened.
+        skips: how often another image stood in for one that cannot be used.
 
     Raises:
         DataError: the data set has no images.
@@ -80,6 +63,7 @@ class DaliLoader(EpochByEpoch):
         self._preparer = Preparer(
             dataset, samples, batch_size=batch_size, seed=seed, share=share, skip_bad=skip_bad
         )
+        self._dataset = dataset
         self._samples = samples
         self._num_threads = max(1, num_threads)
         self._device_id = device_id
@@ -90,15 +74,19 @@ class DaliLoader(EpochByEpoch):
         """Number of batches of an epoch (from 0), each with all its parts."""
         return self._preparer.plan.num_batches(epoch)
 
-    def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[DaliBatch]:
+    def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from `start_batch` on; only one epoch runs at a time.
+
+        Their arrays are "image", an MXNet array float32 (B, 3, H, W) on the device that DALI works
+        on, and "class_targets" int32 (B, A) and "box_targets" float32 (B, A, 4) of NumPy. Nothing
+        overwrites them.
 
         Raises (while iterating):
             DataError: an image cannot be used; naming the file.
         """
         return self._batches(epoch, start_batch, self._begin())
 
-    def _batches(self, epoch: int, start_batch: int, turn: int) -> Iterator[DaliBatch]:
+    def _batches(self, epoch: int, start_batch: int, turn: int) -> Iterator[Batch]:
         parts = self._preparer.plan.share.parts
         done, total = start_batch * parts, self.num_batches(epoch) * parts
         while done < total:
@@ -114,7 +102,7 @@ class DaliLoader(EpochByEpoch):
             finally:
                 feed.stop()
 
-    def _from(self, feed: _Feed) -> Iterator[DaliBatch]:
+    def _from(self, feed: _Feed) -> Iterator[Batch]:
         graph = PixelGraph(
             feed.next_inputs,
             batch_size=self._preparer.rows,
@@ -142,12 +130,12 @@ class DaliLoader(EpochByEpoch):
                 "box_targets": prepared.box_targets,
             }
             indices = np.array([used.image for used in prepared.used], dtype=np.int64)
-            yield DaliBatch(arrays, indices)
+            yield Batch(arrays, indices)
 
     def _name_file(self, error: RuntimeError, feed: _Feed) -> DataError:
         """Name the file that DALI failed on, since its own error does not."""
         indices = [used.image for prepared in feed.given for used in prepared.used]
-        paths = [self._preparer.path(index) for index in indices]
+        paths = [self._dataset.image_path(index) for index in indices]
         broken = find_undecodable(paths)
         if broken is None:
             return DataError(

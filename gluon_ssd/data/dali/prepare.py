@@ -9,6 +9,7 @@ on some anchors.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -30,14 +31,7 @@ from gluon_ssd.errors import DataError
 
 @dataclasses.dataclass(frozen=True)
 class DaliSamples:
-    """What a sample is made of; the counterpart of TrainSamples.
-
-    Attributes:
-        input_size_hw: height and width of the network input.
-        augmentation: what is random.
-        make_targets: (boxes, labels) -> (class targets, box targets).
-        mean, std: of the normalisation, RGB, for values in [0, 1].
-    """
+    """What a sample is made of: the fields of TrainSamples, with DALI's own augmentation."""
 
     input_size_hw: tuple[int, int]
     augmentation: DaliAugmentation
@@ -63,32 +57,15 @@ class Prepared(NamedTuple):
     used: list[Used]
 
 
-class _Sample(NamedTuple):
-    encoded: np.ndarray
-    geometry: Geometry
-    class_targets: np.ndarray
-    box_targets: np.ndarray
-    used: Used
-
-
 class Preparer:
     """Prepares batches in the order of a rollover plan, in the thread that iterates over them.
 
-    Args:
-        dataset: the images and their annotations.
-        samples: what is made of them.
-        batch_size: B, of all processes and parts together.
-        seed: of order and augmentation; 0 or more.
-        share: what this process gets of a batch, and in how many parts.
-        skip_bad: the next image stands in for one that cannot be used.
+    The arguments, and the errors that they cause, are those of DaliLoader.
 
     Attributes:
         plan: which images make up which batch.
+        rows: samples that one part of a batch has.
         refused: index -> reason, images that are not to be used though their file is whole.
-
-    Raises:
-        DataError: the data set has no images.
-        OptionError: an argument is out of its range.
     """
 
     def __init__(
@@ -101,33 +78,18 @@ class Preparer:
         share: Share,
         skip_bad: bool,
     ) -> None:
-        def plan(share: Share) -> BatchPlan:
-            return BatchPlan(
-                len(dataset),
-                batch_size,
-                shuffle=True,
-                seed=seed,
-                last_batch="rollover",
-                share=share,
-            )
-
-        self.plan = plan(share)
-        self._whole_plan = plan(Share())
+        plan = functools.partial(
+            BatchPlan, len(dataset), batch_size, shuffle=True, seed=seed, last_batch="rollover"
+        )
+        self.plan = plan(share=share)
+        self._whole_plan = plan()
+        self.rows = batch_size // share.pieces
         self._dataset = dataset
         self._samples = samples
         self._batch_size = batch_size
         self._seed = seed
         self._skip_bad = skip_bad
         self.refused: dict[int, str] = {}
-
-    @property
-    def rows(self) -> int:
-        """Samples that one part of a batch has."""
-        return self._batch_size // self.plan.share.pieces
-
-    def path(self, index: int) -> str:
-        """File of an image."""
-        return self._dataset.image_path(index)
 
     def batches(self, epoch: int, first: int) -> Iterator[Prepared]:
         """What is left of an epoch after `first` parts of batches.
@@ -136,11 +98,9 @@ class Preparer:
             DataError: an image cannot be used; naming the file.
         """
         parts = self.plan.share.parts
-        graph = DrawGraph(
-            self._samples.augmentation,
-            batch_size=self._batch_size,
-            seed=_graph_seed(self._seed, epoch),
-        )
+        # A seed of DALI's range, below 2**31, which differs between epochs.
+        seed = int(np.random.SeedSequence((self._seed, epoch)).generate_state(1)[0] >> 1)
+        graph = DrawGraph(self._samples.augmentation, batch_size=self._batch_size, seed=seed)
         for number in range(self.plan.num_batches(epoch)):
             # Also for the batches before the first, which brings the generators to where they were.
             places = self._whole_plan.batch(epoch, number)
@@ -152,48 +112,33 @@ class Preparer:
     def _prepare(self, epoch: int, number: int, part: int, draws: Draws) -> Prepared:
         share = self.plan.share
         first = (part * share.world + share.rank) * self.rows
-        rows = range(first, first + self.rows)
         places = self.plan.batch(epoch, number, part)
-        made = [
-            self._sample(place.image, draws, row) for place, row in zip(places, rows, strict=True)
-        ]
-        start, shape, size, roi, place = stack_geometries([sample.geometry for sample in made])
-        drawn = slice(rows.start, rows.stop)
-        inputs = PixelInputs(
-            encoded=[sample.encoded for sample in made],
-            start=start,
-            shape=shape,
-            size=size,
-            roi=roi,
-            place=place,
-            twist=draws.twist[drawn],
-            flip=draws.flip[drawn],
-        )
-        return Prepared(
-            inputs,
-            np.stack([sample.class_targets for sample in made]),
-            np.stack([sample.box_targets for sample in made]),
-            [sample.used for sample in made],
-        )
+        made = [self._sample(place.image, draws, first + row) for row, place in enumerate(places)]
+        encoded, placed, class_targets, box_targets, used = zip(*made, strict=True)
+        drawn = slice(first, first + self.rows)
+        start, shape, size, roi, place = stack_geometries(placed)
+        twist, flip = draws.twist[drawn], draws.flip[drawn]
+        inputs = PixelInputs(list(encoded), start, shape, size, roi, place, twist, flip)
+        return Prepared(inputs, np.stack(class_targets), np.stack(box_targets), list(used))
 
-    def _sample(self, index: int, draws: Draws, row: int) -> _Sample:
-        if self._skip_bad:
-            (encoded, image_hw), used = use_first_good(
-                self._read, index, num_images=len(self._dataset)
-            )
-        else:
-            (encoded, image_hw), used = self._read(index), Used(index, ())
+    def _sample(
+        self, index: int, draws: Draws, row: int
+    ) -> tuple[np.ndarray, Geometry, np.ndarray, np.ndarray, Used]:
+        """Encoded image, geometry, class targets, box targets and the image that was used."""
+        (encoded, image_hw), used = use_first_good(
+            self._read, index, num_images=len(self._dataset), skip_bad=self._skip_bad
+        )
         annotation = self._dataset.annotation(used.image)
         draw = _keep_objects(draws.train_draw(row, image_hw), annotation.boxes_px, image_hw)
         boxes, kept = transform_boxes(annotation.boxes_px, draw, self._samples.input_size_hw)
         class_targets, box_targets = self._samples.make_targets(boxes, annotation.labels[kept])
         placed = geometry(draw, image_hw, self._samples.input_size_hw)
-        return _Sample(encoded, placed, class_targets, box_targets, used)
+        return encoded, placed, class_targets, box_targets, used
 
     def _read(self, index: int) -> tuple[np.ndarray, tuple[int, int]]:
         if index in self.refused:
             raise DataError(self.refused[index])
-        return read_encoded(self.path(index))
+        return read_encoded(self._dataset.image_path(index))
 
 
 def _boxes_unit(dataset: Dataset, index: int) -> np.ndarray:
@@ -208,11 +153,6 @@ def _boxes_unit(dataset: Dataset, index: int) -> np.ndarray:
         return np.zeros((0, 4), dtype=np.float32)
     sides = np.array([width, height, width, height], dtype=np.float32)
     return np.clip(annotation.boxes_px / sides, 0, 1).astype(np.float32)
-
-
-def _graph_seed(seed: int, epoch: int) -> int:
-    """A seed of DALI's range, below 2**31, which differs between epochs."""
-    return int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0] >> 1)
 
 
 def _keep_objects(draw: TrainDraw, boxes_px: np.ndarray, image_hw: tuple[int, int]) -> TrainDraw:

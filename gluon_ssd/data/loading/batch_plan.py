@@ -115,13 +115,7 @@ class BatchPlan:
         return range(self.share.rank, self._num_images, self.share.world)
 
     def batch(self, epoch: int, number: int, part: int = 0) -> list[Place]:
-        """The samples of this process in batch `number` (from 0) of an epoch, in order.
-
-        Args:
-            epoch: from 0.
-            number: of the batch within the epoch.
-            part: with parts, which of them.
-        """
+        """The samples of this process in part `part` of batch `number` of an epoch, all from 0."""
         if self._rollover:
             size = self._batch_size // self.share.pieces
             piece = part * self.share.world + self.share.rank

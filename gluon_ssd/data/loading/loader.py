@@ -6,6 +6,7 @@ import itertools
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -27,12 +28,11 @@ class Batch:
     """Some samples, stacked.
 
     Attributes:
-        arrays: {name: (B, ...)}, views that the loader overwrites when the next batch is asked
-            for: copy what must live longer.
+        arrays: {name: (B, ...)}, NumPy or MXNet arrays.
         indices: int64 (B,), which images of the data set these are.
     """
 
-    arrays: dict[str, np.ndarray]
+    arrays: dict[str, Any]
     indices: np.ndarray
 
 
@@ -53,8 +53,7 @@ class Loader(EpochByEpoch):
         last_batch: "rollover" carries what does not fill a batch over to the next epoch, "keep"
             yields it as a smaller batch; see BatchPlan.
         timeout_s: a worker at one image for longer is an error.
-        share: what this process gets; with "rollover" every batch comes in `share.parts` smaller
-            ones, in a row.
+        share: what this process gets; with "rollover" the `share.parts` of a batch come in a row.
         skip_bad: the next image stands in for one that cannot be used, which is else an error.
 
     Attributes:
@@ -103,6 +102,8 @@ class Loader(EpochByEpoch):
 
     def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from `start_batch` on; only one epoch runs at a time.
+
+        The arrays are overwritten when the next batch is asked for: copy what must live longer.
 
         Raises (while iterating):
             DataError: an image cannot be used, or a worker ended or hangs; naming the file.

@@ -71,9 +71,8 @@ class WorkerPool:
         self._connections: list[Connection] = []
         self._children: list[Child] = []
         tasks = self._tasks_read, self._tasks_write
-        self._finalizer = weakref.finalize(
-            self, _shut_down, tasks, self._connections, self._children
-        )
+        parts = tasks, self._connections, self._children
+        self._finalizer = weakref.finalize(self, _shut_down, *parts)
         try:
             # All of them first, so that their imports overlap.
             for worker in range(layout.num_workers):
@@ -98,8 +97,7 @@ class WorkerPool:
     def submit(self, slot: int, places: Sequence[Place]) -> int:
         """Queue the samples of one batch for a slot; any worker takes any of them.
 
-        Returns:
-            The batch's ticket, which `collect` gives back once for each sample.
+        Returns the batch's ticket, which `collect` gives back once for each sample.
         """
         ticket = self._next_ticket
         self._next_ticket += 1

@@ -1,8 +1,8 @@
 """Make the named arrays of one sample from item i of a data set: what a data worker computes.
 
 A sample maker is a callable (data set, index, random generator) -> {name: array} with a `spec`
-{name: (shape, dtype)}; the loader needs nothing else to lay out its batches. Both makers here hold
-numbers and arrays only, so that they can be sent to workers.
+{name: (shape, dtype)}, by which the loader lays out its batches. Both makers here hold numbers and
+arrays only, so that they can be sent to workers.
 """
 
 from __future__ import annotations
@@ -49,11 +49,7 @@ class TrainSamples:
     Difficult objects are trained on, as in the legacy recipe; so are crowd boxes, where the data
     set lists them. An image without objects gives all-background targets.
 
-    Attributes:
-        input_size_hw: height and width of the network input.
-        augmentation: ranges of the random transform.
-        make_targets: (boxes, labels) -> (class targets, box targets).
-        mean, std: of the normalisation.
+    The normalisation by mean and std is of RGB values in [0, 1].
     """
 
     input_size_hw: tuple[int, int]
@@ -94,12 +90,7 @@ class TrainSamples:
 
 @dataclass(frozen=True)
 class EvalSamples:
-    """Resized and normalised image, and the size it had.
-
-    Attributes:
-        input_size_hw: height and width of the network input.
-        mean, std: of the normalisation.
-    """
+    """Resized and normalised image, and the size it had."""
 
     input_size_hw: tuple[int, int]
     mean: Sequence[float] = IMAGENET_MEAN

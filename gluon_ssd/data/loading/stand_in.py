@@ -36,13 +36,17 @@ class Used(NamedTuple):
 
 
 def use_first_good(
-    use: Callable[[int], Result], index: int, *, num_images: int
+    use: Callable[[int], Result], index: int, *, num_images: int, skip_bad: bool = True
 ) -> tuple[Result, Used]:
     """Call `use` with an index, and with the ones after it as long as that raises DataError.
+
+    Without `skip_bad` the first DataError stands.
 
     Raises:
         DataError: none of many images in a row can be used.
     """
+    if not skip_bad:
+        return use(index), Used(index, ())
     skipped: list[BadImage] = []
     for step in range(min(num_images, _MOST_IN_A_ROW)):
         candidate = (index + step) % num_images

@@ -35,12 +35,7 @@ _ALIGNMENT = 4096
 
 @dataclass(frozen=True)
 class Job:
-    """What to make samples from; sent to each worker once.
-
-    Attributes:
-        dataset, make_sample, seed: see Loader.
-        skip_bad: the next image stands in for one that cannot be used.
-    """
+    """What to make samples from, as Loader takes it; sent to each worker once."""
 
     dataset: Dataset
     make_sample: SampleMaker
@@ -56,22 +51,18 @@ class Job:
         """
 
         def make(candidate: int) -> dict[str, np.ndarray]:
-            return self._make(candidate, np.random.default_rng((self.seed, epoch, index)))
+            rng = np.random.default_rng((self.seed, epoch, index))
+            try:
+                return self.make_sample(self.dataset, candidate, rng)
+            except Interrupted:
+                raise  # by a signal that has nothing to do with the image
+            except SsdError as error:
+                path = self.dataset.image_path(candidate)
+                if path not in str(error):
+                    error.args = (f"{path}: {error}", *error.args[1:])
+                raise
 
-        if self.skip_bad:
-            return use_first_good(make, index, num_images=len(self.dataset))
-        return make(index), Used(index, ())
-
-    def _make(self, index: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        try:
-            return self.make_sample(self.dataset, index, rng)
-        except Interrupted:
-            raise  # by a signal that has nothing to do with the image
-        except SsdError as error:
-            path = self.dataset.image_path(index)
-            if path not in str(error):
-                error.args = (f"{path}: {error}", *error.args[1:])
-            raise
+        return use_first_good(make, index, num_images=len(self.dataset), skip_bad=self.skip_bad)
 
 
 @dataclass(frozen=True)
@@ -93,15 +84,11 @@ class Layout:
     @property
     def num_bytes(self) -> int:
         """Size of the whole memory."""
-        return self._status_bytes + self.num_slots * self._slot_bytes
+        return self._status_bytes + self.num_slots * sum(map(self._array_bytes, self.spec))
 
     @property
     def _status_bytes(self) -> int:
         return _aligned((self.num_workers * 2 + 1) * 8)
-
-    @property
-    def _slot_bytes(self) -> int:
-        return sum(self._array_bytes(name) for name in self.spec)
 
     def _array_bytes(self, name: str) -> int:
         shape, dtype = self.spec[name]
@@ -119,11 +106,9 @@ class Layout:
         offset = self._status_bytes
         slots = []
         for _ in range(self.num_slots):
-            arrays = {}
+            arrays: dict[str, np.ndarray] = {}
             for name, (shape, dtype) in self.spec.items():
-                count = self.batch_size * int(np.prod(shape))
-                flat = np.frombuffer(memory, dtype, count, offset)
-                arrays[name] = flat.reshape(self.batch_size, *shape)
+                arrays[name] = np.ndarray((self.batch_size, *shape), dtype, memory, offset)
                 offset += self._array_bytes(name)
             slots.append(arrays)
         return slots
@@ -134,13 +119,9 @@ def _aligned(num_bytes: int) -> int:
 
 
 def serve(worker: int, tasks_fd: int, memory_fd: int, connection_fd: int) -> None:
-    """Serve tasks until the pipe ends.
+    """Serve as worker number `worker`, from 0, until the pipe of TASK records ends.
 
-    Args:
-        worker: its number, from 0.
-        tasks_fd: pipe of TASK records, shared by all workers.
-        memory_fd: the shared memory.
-        connection_fd: to the parent; first brings the Job and the Layout.
+    All workers share that pipe and the memory. The connection first brings the Job and the Layout.
     """
     end_with_parent()
     cv2.setNumThreads(1)
@@ -167,16 +148,10 @@ def _serve(
         if ticket >= cancelled_below[0]:
             status[1], status[0] = time.monotonic_ns(), index
             try:
-                used = _fill(slots[slot], row, job, epoch, index)
+                sample, used = job.make(epoch, index)
+                for name, array in slots[slot].items():
+                    array[row] = sample[name]
             except SsdError as error:
                 problem = to_message(error)
             status[0] = IDLE
         connection.send((ticket, row, used, problem))
-
-
-def _fill(arrays: dict[str, np.ndarray], row: int, job: Job, epoch: int, index: int) -> Used:
-    """Put one sample in its row, and tell which image it is of."""
-    sample, used = job.make(epoch, index)
-    for name, array in arrays.items():
-        array[row] = sample[name]
-    return used

@@ -52,13 +52,9 @@ def open_dataset(kind: str, selection: Selection) -> ListedDataset:
     """
     source = SOURCES[kind]
     usual = source.splits[0 if selection.train else 1] if source.splits else ""
-    complete = replace(
-        selection,
-        splits=selection.splits or usual,
-        classes=selection.classes or source.classes,
-    )
+    splits, classes = selection.splits or usual, selection.classes or source.classes
     try:
-        return source.open(complete)
+        return source.open(replace(selection, splits=splits, classes=classes))
     except OSError as error:
         raise DataError(
             f"cannot read {error.filename or selection.root}: {error.strerror or error}; "

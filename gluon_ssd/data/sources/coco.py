@@ -61,7 +61,7 @@ class CocoDataset(ListedDataset):
         use_crowd: bool = True,
         annotation_file: str | os.PathLike[str] | None = None,
     ) -> None:
-        path = Path(annotation_file or find_annotation_file(root, split)).expanduser()
+        path = Path(annotation_file or _find_annotation_file(root, split)).expanduser()
         reader = _Reader(path, use_crowd)
         categories = reader.categories()
         names = tuple(classes or categories.values())
@@ -70,7 +70,6 @@ class CocoDataset(ListedDataset):
         entries = reader.images()
         folder = _find_image_folder(root, split, path, entries)
         objects = reader.objects({entry["id"] for entry in entries}, categories)
-        problems = reader.problems
         items = []
         for entry in entries:
             image_path = os.path.join(folder, entry["file_name"])
@@ -84,7 +83,7 @@ class CocoDataset(ListedDataset):
             if len(annotation.labels) or not skip_empty:
                 items.append(ListedItem(image_path, entry["id"], annotation, tuple(found)))
             else:
-                problems += found
+                reader.problems += found
         if not items:
             raise DataError(f"{path} has no image with a box of the classes asked for")
         super().__init__(
@@ -92,7 +91,7 @@ class CocoDataset(ListedDataset):
             name="coco",
             classes=names,
             metric="coco",
-            problems=problems,
+            problems=reader.problems,
             coco_file=CocoFile(str(path), category_ids),
         )
         log_lost_labels(self.problems, self.name)
@@ -129,12 +128,10 @@ def annotation_candidates(root: str | os.PathLike[str], split: str) -> list[Path
     return [base / name for base in base_folders(root, "coco") for name in names]
 
 
-def find_annotation_file(root: str | os.PathLike[str], split: str) -> Path:
-    """The JSON file of a split. Raises DataError listing the places looked at."""
+def _find_annotation_file(root: str | os.PathLike[str], split: str) -> Path:
     candidates = annotation_candidates(root, split)
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
+    if found := [candidate for candidate in candidates if candidate.is_file()]:
+        return found[0]
     raise DataError(
         f"no COCO annotations of split {split!r} under {os.fspath(root)}; looked for "
         f"{', '.join(map(str, candidates))}; give the folder that holds annotations/, or name "
@@ -157,12 +154,13 @@ def _find_image_folder(
     named = path.stem.removeprefix("instances_")
     folders += [path.parent, path.parent / "images", path.parent.parent / "images"]
     folders += [top / named for top in (path.parent.parent, path.parent.parent / "images")]
-    for folder in dict.fromkeys(folders):
+    folders = list(dict.fromkeys(folders))
+    for folder in folders:
         if any((folder / name).is_file() for name in names):
             return str(folder)
     raise DataError(
         f"cannot find the images of {path}, such as {names[0]}; looked in "
-        f"{', '.join(str(folder) for folder in dict.fromkeys(folders))}"
+        f"{', '.join(map(str, folders))}"
     )
 
 
@@ -242,8 +240,7 @@ class _Reader:
         """Image id to its objects, in file order."""
         objects: dict[Any, list[RawObject]] = defaultdict(list)
         fields = {"image_id": int, "category_id": int, "bbox": list}
-        records = self._records("annotations", fields)
-        for number, record in enumerate(records):
+        for number, record in enumerate(self._records("annotations", fields)):
             where = f"annotations[{number}]"
             item = self._object(record, where, categories)
             skipped = self._why_skipped(record, image_ids)
@@ -263,7 +260,7 @@ class _Reader:
 
     def _object(self, record: dict[str, Any], where: str, categories: dict[int, str]) -> RawObject:
         box = record["bbox"]
-        if not _is_box(box):
+        if len(box) != 4 or not all(map(_is_finite, box)):
             raise DataError(f"{self.path}: {where} bbox must be 4 numbers x, y, w, h; got {box!r}")
         x, y, width, height = box
         area = record.get("area")
@@ -276,7 +273,5 @@ class _Reader:
         )
 
 
-def _is_box(box: list[Any]) -> bool:
-    return len(box) == 4 and all(
-        isinstance(value, int | float) and math.isfinite(value) for value in box
-    )
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)

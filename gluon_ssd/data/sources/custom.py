@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,31 +34,27 @@ def open_custom(selection: Selection) -> ListedDataset:
         DataError: neither layout is there, saying what was looked for.
     """
     base = Path(selection.root).expanduser()
-    classes = selection.classes or _own_classes(base)
+    if not selection.classes and (base / _CLASSES_FILE).is_file():
+        selection = replace(selection, classes=read_classes_file(base / _CLASSES_FILE))
     if base.is_file():
-        dataset: ListedDataset = CocoDataset(base.parent, classes=classes, annotation_file=base)
+        dataset: ListedDataset = CocoDataset(
+            base.parent, classes=selection.classes, annotation_file=base
+        )
     elif voc_folders(base):
-        dataset = _open_voc(base, replace(selection, classes=classes))
+        dataset = _open_voc(base, selection)
     else:
-        dataset = _open_coco(base, selection.splits, classes, selection.train)
+        dataset = _open_coco(base, selection)
     dataset.name = "custom"
     return dataset
 
 
-def _own_classes(base: Path) -> tuple[str, ...] | None:
-    file = base / _CLASSES_FILE
-    return read_classes_file(file) if file.is_file() else None
-
-
 def _open_voc(base: Path, selection: Selection) -> ListedDataset:
     pairs = parse_splits(selection.splits or _usual_voc_split(base, selection.train))
-    classes = selection.classes
-    if classes is None:
+    classes, tolerant = selection.classes, selection.tolerant
+    if not classes:
         folders = dict.fromkeys(find_voc_folder(base, pair) for pair in pairs)
-        classes = class_names(folders, tolerant=selection.tolerant)
-    return VocDataset(
-        base, splits=pairs, classes=classes, name="custom", tolerant=selection.tolerant
-    )
+        classes = class_names(folders, tolerant=tolerant)
+    return VocDataset(base, splits=pairs, classes=classes, name="custom", tolerant=tolerant)
 
 
 def _usual_voc_split(base: Path, train: bool) -> str:
@@ -76,14 +71,15 @@ def _usual_voc_split(base: Path, train: bool) -> str:
     )
 
 
-def _open_coco(
-    base: Path, splits: str, classes: Sequence[str] | None, train: bool
-) -> ListedDataset:
-    names = [one_split(splits)] if splits else list(_COCO_SPLITS[train])
+def _open_coco(base: Path, selection: Selection) -> ListedDataset:
+    splits = selection.splits
+    names = [one_split(splits)] if splits else _COCO_SPLITS[selection.train]
     for name in names:
         for file in annotation_candidates(base, name):
             if file.is_file():
-                return CocoDataset(base, split=name, classes=classes, annotation_file=file)
+                return CocoDataset(
+                    base, split=name, classes=selection.classes, annotation_file=file
+                )
     looked_for = ", ".join(f"annotations/instances_{name}.json" for name in names)
     raise DataError(
         f"{base} is no data set: neither VOC layout (ImageSets/Main, Annotations, JPEGImages in "

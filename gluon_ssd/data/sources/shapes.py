@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 import cv2
 import numpy as np
@@ -24,8 +23,6 @@ from gluon_ssd.data.sources.shapes_drawing import CLASSES, DrawnObject, draw_ima
 from gluon_ssd.data.sources.voc import VocDataset, parse_splits
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.system.files import ensure_directory, read_json, write_problem
-
-SHAPES_CLASSES: tuple[str, ...] = CLASSES
 
 MIN_IMAGE_SIZE = 64  # the largest object, half a side, must exceed the smallest, 24 pixels
 
@@ -49,8 +46,7 @@ def make_shapes(
 
     Args:
         root: folder to make; it must be absent or empty, or hold this very set.
-        num_train: images of split "train".
-        num_val: images of split "val".
+        num_train, num_val: images of the splits "train" and "val".
         image_size: side of the square images in pixels.
         seed: any whole number from 0.
 
@@ -92,19 +88,14 @@ def make_shapes(
 
 
 def open_shapes(selection: Selection) -> VocDataset:
-    """Open a set that make_shapes wrote, at the root of the selection or in shapes/ below it.
-
-    Raises:
-        DataError: there is no such set, saying how to make it.
-    """
+    """Open a set that make_shapes wrote, at the root of the selection or in shapes/ below it."""
     base = Path(selection.root).expanduser()
-    candidates = (base, base / "shapes")
-    folder = next((place for place in candidates if (place / _MARKER).is_file()), None)
-    if folder is None:
-        places = " or ".join(str(place) for place in candidates)
+    inside = base / "shapes"
+    folder = base if (base / _MARKER).is_file() else inside
+    if not (folder / _MARKER).is_file():
         raise DataError(
-            f"no shapes data set in {places}; make it with: "
-            f"python scripts/prepare_shapes.py --output {candidates[1]}"
+            f"no shapes data set in {base} or {inside}; make it with: "
+            f"python scripts/prepare_shapes.py --output {inside}"
         )
     return VocDataset(
         folder,
@@ -158,7 +149,7 @@ def _write_list(path: Path, names: Sequence[str]) -> None:
 def _to_xml(file_name: str, size: int, objects: Sequence[DrawnObject]) -> str:
     parts = [
         "<annotation>",
-        f"\t<filename>{escape(file_name)}</filename>",
+        f"\t<filename>{file_name}</filename>",
         f"\t<size><width>{size}</width><height>{size}</height><depth>3</depth></size>",
     ]
     for item in objects:

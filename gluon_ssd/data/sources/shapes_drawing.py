@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -30,11 +30,7 @@ class DrawnObject:
 
 
 def draw_image(size: int, rng: np.random.Generator) -> tuple[np.ndarray, list[DrawnObject]]:
-    """Draw one image.
-
-    Args:
-        size: side of the square image in pixels.
-        rng: decides everything.
+    """Draw one image; `rng` decides everything.
 
     Returns:
         uint8 (size, size, 3) RGB, and its objects, from back to front; a few images have none.
@@ -66,36 +62,20 @@ def _regular(num_corners: int, turn: float) -> np.ndarray:
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
-def _circle() -> list[np.ndarray]:
-    return [_regular(48, 0.0)]
-
-
-def _square() -> list[np.ndarray]:
-    return [_regular(4, np.pi / 4)]
-
-
-def _triangle() -> list[np.ndarray]:
-    return [_regular(3, -np.pi / 2)]
-
-
-def _star() -> list[np.ndarray]:
+def _star() -> np.ndarray:
     outline = _regular(10, -np.pi / 2)
     outline[1::2] *= 0.42
-    return [outline]
+    return outline
 
 
-def _cross() -> list[np.ndarray]:
+def _cross() -> np.ndarray:
     arm = 0.3
     quarter = np.array([[arm, arm], [arm, 1.0], [-arm, 1.0]])
     turns = [np.array([[c, -s], [s, c]]) for c, s in ((1, 0), (0, 1), (-1, 0), (0, -1))]
-    return [np.concatenate([quarter @ turn.T for turn in turns])]
+    return np.concatenate([quarter @ turn.T for turn in turns])
 
 
-def _ring() -> list[np.ndarray]:
-    return [_regular(48, 0.0), _regular(48, 0.0) * 0.55]
-
-
-def _crescent() -> list[np.ndarray]:
+def _crescent() -> np.ndarray:
     outer = _regular(48, 0.0)
     bite = _regular(48, 0.0) * 0.82 + np.array([0.45, 0.0])
     horn = np.linalg.norm(bite, axis=1) <= 1.0
@@ -104,17 +84,18 @@ def _crescent() -> list[np.ndarray]:
     arc = outer[outside]
     inner = bite[horn]
     inner = inner[np.argsort(np.arctan2(inner[:, 1], inner[:, 0] - 0.45) % (2 * np.pi))]
-    return [np.concatenate([arc, inner[::-1]])]
+    return np.concatenate([arc, inner[::-1]])
 
 
-_OUTLINES: dict[str, Callable[[], list[np.ndarray]]] = {
-    "circle": _circle,
-    "crescent": _crescent,
-    "cross": _cross,
-    "ring": _ring,
-    "square": _square,
-    "star": _star,
-    "triangle": _triangle,
+# Class name -> closed outlines; a second one is a hole.
+_OUTLINES: dict[str, list[np.ndarray]] = {
+    "circle": [_regular(48, 0.0)],
+    "crescent": [_crescent()],
+    "cross": [_cross()],
+    "ring": [_regular(48, 0.0), _regular(48, 0.0) * 0.55],
+    "square": [_regular(4, np.pi / 4)],
+    "star": [_star()],
+    "triangle": [_regular(3, -np.pi / 2)],
 }
 
 CLASSES: tuple[str, ...] = tuple(_OUTLINES)
@@ -150,7 +131,7 @@ def _object_mask(name: str, size: int, rng: np.random.Generator) -> np.ndarray:
     margin = 0.4 * diameter
     centre = rng.uniform(margin, size - margin, size=2)
     scale = turn * (diameter / 2 * np.array([stretch, 1 / stretch]))
-    outlines = [np.round((part @ scale.T + centre) * 2**_SHIFT) for part in _OUTLINES[name]()]
+    outlines = [np.round((part @ scale.T + centre) * 2**_SHIFT) for part in _OUTLINES[name]]
     mask = np.zeros((size, size), np.uint8)
     parts = [outline.astype(np.int32) for outline in outlines]
     cv2.fillPoly(mask, parts, (255,), lineType=cv2.LINE_AA, shift=_SHIFT)
@@ -174,16 +155,14 @@ def _overlap(a: tuple[int, ...], b: tuple[int, ...]) -> float:
 def visible_shares(masks: list[np.ndarray]) -> list[float]:
     """Share of each object's pixels that no later object covers.
 
-    Args:
-        masks: uint8 (H, W) coverage 0-255 of each object, from back to front; none empty.
+    The masks, uint8 (H, W), are coverages 0-255 from back to front; none is empty.
     """
     shares = []
-    covered = None
+    covered = np.zeros(masks[0].shape if masks else 0, dtype=bool)
     for mask in reversed(masks):
         solid = mask >= 128
-        free = solid if covered is None else solid & ~covered
-        shares.append(np.count_nonzero(free) / np.count_nonzero(solid))
-        covered = solid if covered is None else covered | solid
+        shares.append(np.count_nonzero(solid & ~covered) / np.count_nonzero(solid))
+        covered |= solid
     return shares[::-1]
 
 

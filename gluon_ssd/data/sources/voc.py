@@ -9,14 +9,12 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.data.dataset import (
     Annotation,
     ListedDataset,
     ListedItem,
-    RawObject,
     Selection,
     class_index,
     clean_objects,
@@ -25,18 +23,12 @@ from gluon_ssd.data.images import IMAGE_SUFFIXES, size_of_file
 from gluon_ssd.data.problems import Problem, log_lost_labels
 from gluon_ssd.data.sources.voc_xml import read_annotation
 from gluon_ssd.errors import DataError, OptionError
+from gluon_ssd.system.files import read_lines
 
 # An image set may carry -1, 0 or 1 behind the id: the per-class lists of VOC do.
 _LIST_LINE = re.compile(r"(?P<id>.*?)(?:\s+-?[01])?\s*")
 
 Split = tuple[str, str]
-
-
-class _Listing(NamedTuple):
-    """One image that an image set names. folder: the VOC folder it belongs to."""
-
-    folder: Path
-    stem: str
 
 
 def parse_splits(text: str) -> tuple[Split, ...]:
@@ -125,8 +117,8 @@ class VocDataset(ListedDataset):
         splits: (folder, split) pairs as from parse_splits.
         classes: label order; names are matched exactly, else in lower case as legacy does.
         name: kind of data set, for messages.
-        tolerant: count a missing or broken annotation file as a problem (the image is then
-            listed without objects) instead of raising at the first one; for checking only.
+        tolerant: list an image whose annotation file is missing or broken without objects, and
+            count the problem, instead of raising; for checking only.
 
     Difficult objects are kept and flagged. Boxes are clipped to the image; labels of unknown
     classes and degenerate boxes are left out, counted in `problems` and logged.
@@ -145,9 +137,8 @@ class VocDataset(ListedDataset):
         tolerant: bool = False,
     ) -> None:
         listings, problems = _list_images(root, splits)
-        stems = [listing.stem for listing in listings]
-        has_unique_stems = len(set(stems)) == len(stems)
-        files = {folder: _image_files(folder) for folder in {item.folder for item in listings}}
+        has_unique_stems = len({stem for _, stem in listings}) == len(listings)
+        files = {folder: _image_files(folder) for folder in {folder for folder, _ in listings}}
         labels_by_name = class_index(classes)
         items = []
         for folder, stem in listings:
@@ -171,8 +162,9 @@ def open_voc(selection: Selection) -> VocDataset:
 
 def _list_images(
     root: str | os.PathLike[str], splits: Sequence[Split]
-) -> tuple[list[_Listing], list[Problem]]:
-    listed: dict[_Listing, None] = {}
+) -> tuple[list[tuple[Path, str]], list[Problem]]:
+    """(VOC folder, stem) of every image that the splits name, each once."""
+    listed: dict[tuple[Path, str], None] = {}
     problems = []
     for split in splits:
         folder = find_voc_folder(root, split)
@@ -181,27 +173,21 @@ def _list_images(
         if not stems:
             raise DataError(f"{list_file} names no image; write one image id a line")
         for stem in stems:
-            listing = _Listing(folder, stem)
-            if listing in listed:
+            if (folder, stem) in listed:
                 problems.append(Problem("duplicate image", str(list_file), f"id {stem!r} again"))
-            listed[listing] = None
+            listed[folder, stem] = None
     return list(listed), problems
 
 
 def read_image_set(path: Path) -> list[str]:
     """Image ids of an ImageSets/Main file, in its order. Raises DataError naming the file."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise DataError(f"cannot read the image list {path}: {reason}") from error
-    matches = (_LIST_LINE.fullmatch(line.strip()) for line in lines if line.strip())
-    return [_without_suffix(match["id"]) for match in matches if match]
-
-
-def _without_suffix(image_id: str) -> str:
-    stem, suffix = os.path.splitext(image_id)
-    return stem if suffix.lower() in IMAGE_SUFFIXES else image_id
+    lines = read_lines(path, "image list")
+    ids = []
+    for match in (_LIST_LINE.fullmatch(line.strip()) for line in lines if line.strip()):
+        if match:
+            stem, suffix = os.path.splitext(match["id"])
+            ids.append(stem if suffix.lower() in IMAGE_SUFFIXES else match["id"])
+    return ids
 
 
 def _image_files(folder: Path) -> dict[str, str]:
@@ -222,13 +208,12 @@ def _annotate(
 ) -> tuple[Annotation, list[Problem]]:
     path = str(folder / "Annotations" / f"{image_path.stem}.xml")
     problems = []
-    objects: Sequence[RawObject] = ()
-    size_hw = None
     try:
         size_hw, objects = read_annotation(path)
     except DataError as error:
         if not tolerant:
             raise
+        size_hw, objects = None, []
         problems.append(Problem("broken annotation", path, str(error)))
     annotation, found = clean_objects(
         objects,
@@ -248,18 +233,17 @@ def class_names(folders: Iterable[Path], *, tolerant: bool = False) -> tuple[str
     Raises:
         DataError: no object anywhere, or a broken file (skipped when `tolerant`).
     """
-    folders = list(folders)
+    places = [folder / "Annotations" for folder in folders]
     names: set[str] = set()
-    for folder in folders:
-        for path in sorted((folder / "Annotations").glob("*.xml")):
-            try:
-                _, objects = read_annotation(str(path))
-            except DataError:
-                if not tolerant:
-                    raise
-                continue
-            names.update(item.name for item in objects)
+    for path in (path for place in places for path in sorted(place.glob("*.xml"))):
+        try:
+            _, objects = read_annotation(str(path))
+        except DataError:
+            if not tolerant:
+                raise
+            continue
+        names.update(item.name for item in objects)
     if not names:
-        places = ", ".join(str(folder / "Annotations") for folder in folders)
-        raise DataError(f"no object in any annotation file of {places}; label some images first")
+        where = ", ".join(map(str, places))
+        raise DataError(f"no object in any annotation file of {where}; label some images first")
     return tuple(sorted(names))

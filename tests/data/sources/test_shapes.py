@@ -8,8 +8,8 @@ from gluon_ssd.data.check import check_dataset
 from gluon_ssd.data.dataset import Selection
 from gluon_ssd.data.images import read_image
 from gluon_ssd.data.sources.catalog import open_dataset
-from gluon_ssd.data.sources.shapes import SHAPES_CLASSES, make_shapes
-from gluon_ssd.data.sources.shapes_drawing import draw_image, visible_shares
+from gluon_ssd.data.sources.shapes import make_shapes
+from gluon_ssd.data.sources.shapes_drawing import CLASSES, draw_image, visible_shares
 from gluon_ssd.errors import DataError, EnvironmentProblem, OptionError
 from tests.data.contract import assert_is_dataset
 
@@ -31,9 +31,9 @@ def test_set_keeps_the_contract(folder):
         dataset = open_dataset("shapes", Selection(folder, train=train))
         assert_is_dataset(dataset)
         assert (len(dataset), dataset.name, dataset.metric) == (num_images, "shapes", "voc")
-        assert dataset.classes == SHAPES_CLASSES
+        assert dataset.classes == CLASSES
         assert check_dataset(dataset, read_images=True).problems == ()
-    assert len(SHAPES_CLASSES) == 7
+    assert len(CLASSES) == 7
 
 
 def test_root_may_hold_the_set(folder):
@@ -95,7 +95,7 @@ def test_written_boxes_are_the_drawn_ones(folder):
         image, objects = draw_image(128, np.random.default_rng((7, index)))
         annotation = dataset.annotation(index)
         assert annotation.boxes_px.tolist() == [list(item.box_px) for item in objects]
-        assert [SHAPES_CLASSES[label] for label in annotation.labels] == [o.name for o in objects]
+        assert [CLASSES[label] for label in annotation.labels] == [o.name for o in objects]
         assert annotation.difficult.tolist() == [item.is_difficult for item in objects]
         # JPEG changes pixels a little, not the picture.
         difference = cv2.absdiff(read_image(dataset.image_path(index)), image)
@@ -104,8 +104,8 @@ def test_written_boxes_are_the_drawn_ones(folder):
 
 def test_every_class_is_frequent_and_some_images_are_empty(drawn):
     names = [item.name for _, objects in drawn for item in objects]
-    assert set(names) == set(SHAPES_CLASSES)
-    assert min(names.count(name) for name in SHAPES_CLASSES) > 0.08 * len(names)
+    assert set(names) == set(CLASSES)
+    assert min(names.count(name) for name in CLASSES) > 0.08 * len(names)
     counts = np.array([len(objects) for _, objects in drawn])
     assert 0.01 < (counts == 0).mean() < 0.12
     assert counts.max() <= 6 and 2.5 < counts.mean() < 4.5
@@ -130,7 +130,7 @@ def test_visible_shares_count_what_lies_in_front():
 
 
 def test_colours_tell_nothing_about_the_class(drawn):
-    inside = {name: [] for name in SHAPES_CLASSES}
+    inside = {name: [] for name in CLASSES}
     for image, objects in drawn:
         for item in objects:
             x_min, y_min, x_max, y_max = item.box_px
