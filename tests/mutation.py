@@ -24,10 +24,12 @@ PACKAGE = "gluon_ssd"
 
 # The modules that compute; a name is a path below the package.
 NUMERIC_MODULES = """
-detection/anchors detection/boxes detection/candidates detection/matching detection/suppression
+detection/anchors detection/boxes detection/candidates detection/decoder detection/decoding
+detection/matching detection/multibox_loss detection/suppression
 evaluation/coco_map evaluation/detections evaluation/predict evaluation/voc_map
 data/augment/color data/augment/crop data/augment/transforms data/loading/batch_plan
-training/learning_rate deploy/agreement deploy/mxnet/int8/entropy deploy/mxnet/int8/histogram
+training/learning_rate training/meters deploy/agreement
+deploy/mxnet/int8/entropy deploy/mxnet/int8/histogram
 deploy/mxnet/passes/fold_batch_norm deploy/mxnet/passes/fold_constants report/timing
 """.split()
 

@@ -54,3 +54,40 @@ def test_state_of_a_version_with_two_losses_is_read():
 def test_an_old_state_without_batches_has_no_division_by_zero():
     old = {"batches": 0, "images": 0, "class_sum": 0.0, "box_sum": 0.0}
     assert Meter.from_state(old).means() == {"CrossEntropy": 0.0, "SmoothL1": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("sums", "seconds", "speed"),
+    [
+        ({"images": 30, "data_wait_s": 1.0}, 4.0, (7.5, 0.25, 4.0)),
+        ({"images": 10, "data_wait_s": 1.0}, 3.0, (3.333, 0.3333, 3.0)),
+        ({"images": 2, "data_wait_s": 0.0}, 0.12345, (16.201, 0.0, 0.123)),
+        ({"images": 4, "data_wait_s": 9.0}, 4.0, (1.0, 1.0, 4.0)),
+        ({"images": 30, "data_wait_s": 1.0, "earlier_s": 6.0}, 4.0, (3.0, 0.1, 10.0)),
+        ({}, 0.0, (0.0, 0.0, 0.0)),
+    ],
+    ids=["plain", "rounded", "short", "all waiting", "taken up", "nothing"],
+)
+def test_speed_by_hand(
+    sums: dict[str, float],
+    seconds: float,
+    speed: tuple[float, float, float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("gluon_ssd.training.meters.time.perf_counter", lambda: clock[0])
+    meter = Meter(**sums)
+    clock[0] += seconds
+    names = ("samples_per_s", "data_wait", "seconds")
+    assert meter.speed() == dict(zip(names, speed, strict=True))
+
+
+def test_a_restart_sets_the_clock_back_and_keeps_the_sums(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("gluon_ssd.training.meters.time.perf_counter", lambda: clock[0])
+    meter = Meter(earlier_s=2.0)
+    meter.add(step(a=3.0))
+    clock[0] += 5
+    assert (meter.seconds, meter.state()["earlier_s"]) == (7.0, 7.0)
+    meter.restart()
+    assert (meter.seconds, meter.batches, meter.means()) == (2.0, 1, {"a": 3.0})

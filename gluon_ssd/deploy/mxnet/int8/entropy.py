@@ -64,7 +64,8 @@ def _divergences(counts: np.ndarray, cuts: np.ndarray, levels: int) -> np.ndarra
     # sum of P log P, times the total
     p_log_p = logs_before[cuts - 1] + _times_log(last + lost) - total * np.log(total)
     spread = np.log(np.where(filled > 0, mass / np.maximum(filled, 1), 1.0))
-    p_log_q = (mass * spread).sum(axis=1) + lost * _last_filled(spread, filled)
+    # The last kept bin holds something, and lies in the last level.
+    p_log_q = (mass * spread).sum(axis=1) + lost * spread[:, -1]
     p_log_q -= total * np.log(kept)
     return (p_log_p - p_log_q) / total
 
@@ -87,9 +88,3 @@ def _level_edges(cuts: np.ndarray, levels: int) -> np.ndarray:
     excess = 2 * cuts[:, None] * (2 * np.arange(levels + 1) - 1) - steps
     edges = -(-excess // (2 * steps))
     return np.concatenate([np.maximum(edges, 0), cuts[:, None]], axis=1)
-
-
-def _last_filled(spread: np.ndarray, filled: np.ndarray) -> np.ndarray:
-    """The entry of the highest level that holds something; the last kept bin lies in it."""
-    last = filled.shape[1] - 1 - (filled[:, ::-1] > 0).argmax(axis=1)
-    return spread[np.arange(len(spread)), last]
