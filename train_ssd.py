@@ -33,7 +33,7 @@ def train(argv: Sequence[str] | None) -> int:
 
     training.check_dali(command)
     team = training.start_team(command)
-    with training.one_voice(team):
+    with training.messages_of_leader(team):
         if team.rank == 0:
             training.check_named_files(command)
         contexts = training.training_contexts(command, team)

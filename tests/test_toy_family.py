@@ -20,6 +20,7 @@ from gluon_ssd.detection.matching import TargetMaker
 from gluon_ssd.families.build import FAMILIES, build_network
 from gluon_ssd.families.catalog import SPECS, find_spec
 from gluon_ssd.models.first_weights import initialize
+from gluon_ssd.models.interface import parameters_of
 from gluon_ssd.models.record import ModelRecord, read_sidecar
 from gluon_ssd.models.weights import load_parameters, save_parameters
 from gluon_ssd.options.declare import parse
@@ -186,6 +187,18 @@ def test_heads_without_a_background_move_by_class_name(tmp_path):
     rows = source.which[0].weight.data().asnumpy().reshape(2, 3, 32, 3, 3)
     moved = target.which[0].weight.data().asnumpy().reshape(2, 2, 32, 3, 3)
     np.testing.assert_array_equal(moved[:, 0], rows[:, 2])
+
+
+def test_published_weights_of_the_family_are_converted(tmp_path):
+    source = build_network(TOY.name, classes=("cat", "dog"))
+    initialize(source, seed=1)
+    values = {name: p.data() for name, p in parameters_of(source).items()}
+    published = {"toy/" + name.replace(".", "/"): array for name, array in values.items()}
+    mx.nd.save(str(tmp_path / "published.params"), published)
+    target = build_network(TOY.name, classes=("cat", "dog"))
+    load_parameters(target, tmp_path / "published.params")
+    for name, parameter in parameters_of(target).items():
+        np.testing.assert_array_equal(parameter.data().asnumpy(), values[name].asnumpy())
 
 
 def test_imagenet_weights_are_refused_where_there_are_none(data, tmp_path):

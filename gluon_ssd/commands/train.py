@@ -77,7 +77,7 @@ def start_team(command: TrainCommand) -> Team:
 
 
 @contextmanager
-def one_voice(team: Team) -> Iterator[None]:
+def messages_of_leader(team: Team) -> Iterator[None]:
     """Show messages of the package, from the leading process; the others show errors alone.
 
     What ends all processes for one reason is told by the leader, and they leave with its code.

@@ -19,7 +19,10 @@ is label + 1, 0 is background and below 0 is ignored. Runs in data workers, with
 
 @dataclass(frozen=True)
 class Family:
-    """What a family hands out; its specs hold numbers, decoding and augmentation policy.
+    """What a family hands out beside its specs and the interface of its networks.
+
+    The specs hold numbers, decoding, normalisation and augmentation policy; the networks hand out
+    anchors, first weights and class heads, and convert published weights.
 
     Attributes:
         build: (spec, classes, batch-norm keywords of Gluon) -> network without weights.

@@ -110,20 +110,21 @@ class Network:
         """First value of a parameter; its structural name and the seed decide what is drawn."""
         return convolution_value(name, shape, seed, is_head=name in self.class_heads())
 
-    def structural_names(self, names: Sequence[str]) -> dict[str, str]:
-        """Name in a file -> structural name, whatever form the file has.
+    def converted(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
+        """The arrays of a parameter file by structural name, whatever published form it has.
 
         Exports and the older `save_params` name an array after its block, as in
-        `ssdnetwork0_conv0_weight`, or the same without the first part.
+        `ssdnetwork0_conv0_weight`, or the same without the first part. A family whose weights are
+        published in another form converts them here.
         """
-        if any("." in name for name in names):
-            return {name: name for name in names}
+        if any("." in name for name in arrays):
+            return dict(arrays)
         known = {
             parameter.name.removeprefix(self.prefix): name
             for name, parameter in parameters_of(self).items()
         }
-        tails = {name: re.sub(self._file_prefix(), "", name) for name in names}
-        return {name: known.get(tail, name) for name, tail in tails.items()}
+        tails = {name: re.sub(self._file_prefix(), "", name) for name in arrays}
+        return {known.get(tail, name): arrays[name] for name, tail in tails.items()}
 
     def _file_prefix(self) -> str:
         """Pattern of what names of exported arrays start with."""

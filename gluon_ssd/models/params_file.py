@@ -36,7 +36,7 @@ def read_params(path: str | os.PathLike[str]) -> dict[str, Any]:
         if is_checkpoint:
             best = f"{file.removesuffix('.npz').removesuffix('_checkpoint')}_best.params"
             raise WeightsError(
-                f"{file} is a checkpoint, which only train_ssd.py --resume reads; give the weights "
+                f"{file} is a checkpoint, which only a training run resumes from; give the weights "
                 f"of that run here, such as {best}"
             )
         arrays = mx.nd.load(file)

@@ -42,9 +42,7 @@ def load_parameters(
     """
     complete_shapes(network)
     parameters = parameters_of(network)
-    found = read_params(path)
-    names = network.structural_names(list(found))
-    arrays = {names[name]: array for name, array in found.items()}
+    arrays = network.converted(read_params(path))
     classes = classes_in_file(network, arrays, read_sidecar(path), path)
     fitted, change = adapt_heads(network, arrays, classes, seed)
     wanted = {

@@ -137,7 +137,8 @@ def test_checkpoint_in_place_of_weights_says_what_to_give(tmp_path):
     path = tmp_path / "run_checkpoint.npz"
     np.savez(path, facts=np.zeros(3))
     with pytest.raises(
-        WeightsError, match=r"checkpoint, which only train_ssd.py --resume.* .*/run_best\.params$"
+        WeightsError,
+        match=r"checkpoint, which only a training run resumes from.* .*/run_best\.params$",
     ):
         load_parameters(small_network(), path)
 

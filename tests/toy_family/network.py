@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -76,6 +76,11 @@ class ToyNetwork(Network, mx.gluon.HybridBlock):
     def anchors(self, input_size_hw: tuple[int, int] | None = None) -> NDArray[np.float32]:
         """See `Network.anchors`."""
         return toy_anchors(self.spec, input_size_hw or self.input_size_hw)
+
+    def converted(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
+        """See `Network.converted`; the published files write `toy/which/0/weight`."""
+        plain = {name.removeprefix("toy/").replace("/", "."): a for name, a in arrays.items()}
+        return super().converted(plain)
 
     def class_heads(self) -> dict[str, int]:
         """See `Network.class_heads`."""
