@@ -28,6 +28,7 @@ Run = Callable[[Any], Any]
 
 _BACKGROUND_LOGIT = 9.0  # of a trained network far from objects: foreground scores near 1e-4
 _OBJECT_LOGIT = 9.0
+_OBJECTS = 30
 
 
 def decode_rows(options: DecodeBenchmark) -> list[Row]:
@@ -88,17 +89,16 @@ def measure_decode(
 
 
 def realistic_outputs(
-    anchors: NDArray[np.float32], *, num_classes: int, num_objects: int = 30, seed: int = 0
+    anchors: NDArray[np.float32], *, num_classes: int, seed: int = 0
 ) -> RawOutputs:
     """Raw outputs as a trained network gives them for one image with objects.
 
-    Background wins almost everywhere; around each object some of the anchors that overlap it vote
-    for its class, with scores from 0.01 to nearly 1.
+    Background wins almost everywhere; each object lies on an anchor chosen at random, and some of
+    the anchors that overlap it vote for its class, with scores from 0.01 to nearly 1.
 
     Args:
         anchors: float32 (A, 4), centre form, px.
         num_classes: C.
-        num_objects: objects on the image; each lies on an anchor chosen at random.
         seed: decides everything.
 
     Returns:
@@ -107,7 +107,7 @@ def realistic_outputs(
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 1, (len(anchors), num_classes + 1)).astype(np.float32)
     logits[:, 0] += _BACKGROUND_LOGIT
-    for index in rng.integers(len(anchors), size=num_objects):
+    for index in rng.integers(len(anchors), size=_OBJECTS):
         distance = np.abs(anchors - anchors[index]).sum(axis=1)
         voters = np.argsort(distance, kind="stable")[:15]
         label = 1 + rng.integers(num_classes)

@@ -79,7 +79,9 @@ class Flag:
     def parse(self, text: str, where: str) -> Any:
         """Text to a checked value. Raises OptionError; `where` names the flag or the file's key."""
         if self.kind is bool:
-            return self._parse_bool(text, where)
+            if text.lower() not in _TRUE + _FALSE:
+                raise OptionError(f"{where} must be true or false; got {text!r}")
+            return text.lower() in _TRUE
         value: Any = text
         if self.kind in (int, float):
             try:
@@ -91,11 +93,6 @@ class Flag:
             # No shell does it in an ini file or behind "=", and a folder called ~ is a trap.
             value = os.path.expanduser(text)
         return self.check(value, where)
-
-    def _parse_bool(self, text: str, where: str) -> bool:
-        if text.lower() in _TRUE + _FALSE:
-            return text.lower() in _TRUE
-        raise OptionError(f"{where} must be true or false; got {text!r}")
 
     def check(self, value: Any, where: str) -> Any:
         """The value in its declared spelling. Raises OptionError when it is not allowed."""
