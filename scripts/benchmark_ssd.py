@@ -80,11 +80,11 @@ def benchmark(argv: Sequence[str]) -> int:
     elif kind == "amp":
         use_amx()  # as train_ssd.py --amp does
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
-    from gluon_ssd.benchmarks import run as benchmarks
+    from gluon_ssd.benchmarks.run import run_benchmark
     from gluon_ssd.system.log import console_log
 
     with console_log():
-        print(benchmarks.RUN[kind](options))
+        print(run_benchmark(kind, options))
     return 0
 
 

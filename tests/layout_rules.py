@@ -48,7 +48,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "models.spec",
     },
     "commands.wiring": set(),
-    "benchmarks": {"commands.wiring"},
+    "benchmarks.gluoncv": set(),
+    "benchmarks": {"benchmarks.gluoncv", "commands.wiring"},
     "commands": {"commands.wiring", "benchmarks"},
     "doctor": {"system"},
     "entry": {"errors", "system", "options", "commands", "commands.wiring", "benchmarks", "doctor"},
@@ -60,12 +61,13 @@ DEVELOPER_SCRIPTS = {"scripts/mutants.py"}
 _BELOW_COMMANDS = MAY_IMPORT.keys() - {
     "commands",
     "benchmarks",
+    "benchmarks.gluoncv",
     "commands.wiring",
     "entry",
     "developer",
     "doctor",
 }
-for _above in ("commands.wiring", "benchmarks", "commands"):
+for _above in ("commands.wiring", "benchmarks.gluoncv", "benchmarks", "commands"):
     MAY_IMPORT[_above] |= _BELOW_COMMANDS
 
 # Files that belong to another unit than their folder.
@@ -92,7 +94,8 @@ MAY_USE: dict[str, set[str]] = {
     "deploy": {"numpy", "neural_compressor"},
     "report": {"numpy", "cv2", "matplotlib"},
     # GluonCV is the other side of a benchmark.
-    "benchmarks": {"numpy", "cv2", "gluoncv", "matplotlib", "psutil"},
+    "benchmarks.gluoncv": {"numpy", "gluoncv"},
+    "benchmarks": {"numpy", "cv2", "matplotlib", "psutil"},
     "commands.wiring": {"numpy", "cv2"},
     "commands": {"numpy", "cv2"},
     "developer": {"tests"},

@@ -3,24 +3,91 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import cv2
 import numpy as np
 
+from gluon_ssd.benchmarks.gluoncv.pipeline import original_pipeline
+from gluon_ssd.benchmarks.turns import ratio_facts, take_turns
 from gluon_ssd.compat import mx
+from gluon_ssd.data.augment.settings import Augmentation
+from gluon_ssd.data.dataset import ListedDataset, Selection
+from gluon_ssd.data.loading.loader import Loader
+from gluon_ssd.data.loading.samples import TrainSamples
+from gluon_ssd.data.sources.catalog import open_dataset
+from gluon_ssd.detection.matching import TargetMaker
+from gluon_ssd.errors import DataError
+from gluon_ssd.families.build import build_network
+from gluon_ssd.options.benchmarks import DataBenchmark
+from gluon_ssd.report.tables import Row
 from gluon_ssd.system.threads import compute_threads
+
+_log = logging.getLogger(__name__)
+
+# Networks whose anchors are used: 6132 and, the most there are, 24564 at 512.
+_ANCHOR_NETWORKS = {512: ("ssd_512_mobilenet1.0_voc", "ssd_512_vgg16_atrous_voc")}
+_ANCHOR_NETWORKS_300 = ("ssd_300_mobilenet1.0_voc", "ssd_300_vgg16_atrous_voc")
 
 MakeSample = Callable[[int], Any]
 """Makes the training sample of one image, from the file on disk to arrays that are ready."""
 
 
+def labelled_images(root: str, splits: str) -> ListedDataset:
+    """The images of a VOC data set that have boxes: GluonCV's transform cannot take others."""
+    dataset = open_dataset("voc", Selection(root, train=False, splits=splits))
+    return dataset.subset(i for i in range(len(dataset)) if len(dataset.annotation(i).labels))
+
+
+def data_rows(options: DataBenchmark) -> list[Row]:
+    """Measure; one row a network whose anchors are used.
+
+    Raises:
+        DataError: no image has a box.
+    """
+    dataset = labelled_images(options.dataset_root, options.splits)
+    if len(dataset) == 0:
+        raise DataError(
+            f"no image under {options.dataset_root} has a box, which GluonCV's transform needs; "
+            "name other --splits"
+        )
+    names = _ANCHOR_NETWORKS.get(options.data_shape, _ANCHOR_NETWORKS_300)
+    return [_row(dataset, name, options) for name in names]
+
+
+def _row(dataset: ListedDataset, network: str, options: DataBenchmark) -> Row:
+    size_hw, generator = (options.data_shape, options.data_shape), np.random.default_rng(0)
+    anchors = build_network(network).anchors(size_hw)
+    samples = TrainSamples(size_hw, Augmentation(), TargetMaker(anchors))
+    count = min(options.num_images, len(dataset))
+    _log.info("measuring with %d anchors ...", len(anchors))
+    row: dict[str, Any] = {
+        "anchors": len(anchors),
+        "size": options.data_shape,
+        **measure_data_pipelines(
+            lambda number: samples(dataset, number, generator),
+            original_pipeline(dataset.subset(range(count)), anchors, size_hw),
+            num_images=count,
+            rounds=options.rounds,
+        ),
+    }
+    # Two batches at least: the clock starts at the first one.
+    batch_size = max(1, min(16, len(dataset) // 2))
+    for workers in (0, 1, 2):
+        with Loader(
+            dataset, samples, batch_size=batch_size, shuffle=True, seed=0, num_workers=workers
+        ) as loader:
+            row[f"images/s with {workers} workers"] = images_per_second(loader.epoch(0))
+    return row
+
+
 def measure_data_pipelines(
-    ours: MakeSample, original: MakeSample, *, num_images: int, repeats: int = 5
+    ours: MakeSample, original: MakeSample, *, num_images: int, rounds: int
 ) -> dict[str, float]:
     """CPU milliseconds for each image of two pipelines, run in turns on one thread each.
 
@@ -30,33 +97,33 @@ def measure_data_pipelines(
         ours: see MakeSample.
         original: the other one; see `original_pipeline`.
         num_images: images 0 to num_images - 1 make one round.
-        repeats: rounds of each; the medians over rounds are reported.
+        rounds: of each; the medians over rounds are reported.
 
     Returns:
-        images, rounds; ours_ms and original_ms, medians; ratio, original over ours; ratio_low and
-        ratio_high, the extremes of one round.
+        images, rounds; ours_ms and original_ms, medians; and `ratio_facts`.
     """
     random.seed(0)
     np.random.seed(0)
+
+    def milliseconds(pipeline: MakeSample) -> float:
+        start = time.process_time()
+        for number in range(num_images):
+            pipeline(number)
+        return 1000 * (time.process_time() - start) / num_images
+
     with _one_thread():
         for pipeline in (ours, original):
             pipeline(0)
-        times = np.array(
-            [
-                [_cpu_seconds(pipeline, num_images) for pipeline in (ours, original)]
-                for _ in range(repeats)
-            ]
+        times = take_turns(
+            {"ours": lambda _: milliseconds(ours), "original": lambda _: milliseconds(original)},
+            rounds,
         )
-    milliseconds = 1000 * np.median(times, axis=0) / num_images
-    ratios = times[:, 1] / times[:, 0]
     return {
         "images": num_images,
-        "rounds": repeats,
-        "ours_ms": float(milliseconds[0]),
-        "original_ms": float(milliseconds[1]),
-        "ratio": float(np.median(ratios)),
-        "ratio_low": float(ratios.min()),
-        "ratio_high": float(ratios.max()),
+        "rounds": rounds,
+        "ours_ms": float(np.median(times["ours"])),
+        "original_ms": float(np.median(times["original"])),
+        **ratio_facts(**times),
     }
 
 
@@ -74,65 +141,14 @@ def _one_thread() -> Iterator[None]:
         mx.base.check_call(set_threads(ctypes.c_int(compute_threads())))
 
 
-def original_pipeline(
-    image_paths: Sequence[str],
-    labels: Sequence[np.ndarray],
-    *,
-    anchors_center_px: np.ndarray,
-    size_hw: tuple[int, int],
-) -> MakeSample:
-    """GluonCV's training transform with its target generator, as its training script sets it up.
+def images_per_second(batches: Iterator[Any]) -> float:
+    """Images a second of wall time that a loader delivers when nothing else is done.
 
     Args:
-        image_paths: one file for each image.
-        labels: float (M, 6) for each image: corners in pixels, class, difficult; M at least 1.
-        anchors_center_px: float32 (A, 4), centres in pixels.
-        size_hw: height and width of the network input.
-
-    Returns:
-        A callable: image number -> None, done when every result is there.
+        batches: with `indices`, at least two. The clock starts at the first one, so the start of
+            the workers is left out.
     """
-    from gluoncv.data.transforms.presets.ssd import SSDDefaultTrainTransform
-
-    anchors = mx.nd.array(anchors_center_px[None])
-    transform = SSDDefaultTrainTransform(size_hw[1], size_hw[0], anchors)
-
-    def make_sample(number: int) -> None:
-        image = mx.image.imread(image_paths[number], 1)
-        for result in transform(image, labels[number].copy()):
-            result.wait_to_read()
-
-    return make_sample
-
-
-def measure_loader(
-    open_batches: Callable[[int], Iterable[Any]], worker_counts: Sequence[int]
-) -> dict[str, float]:
-    """Images per second of wall time that a loader delivers when nothing else is done.
-
-    Args:
-        open_batches: number of workers -> batches with `indices`, at least two.
-        worker_counts: what to try.
-
-    Returns:
-        For each count, "images/s with N workers"; the clock starts at the first batch, so the
-        start of the workers is left out.
-    """
-    return {
-        f"images/s with {count} workers": _throughput(iter(open_batches(count)))
-        for count in worker_counts
-    }
-
-
-def _throughput(batches: Iterator[Any]) -> float:
     next(batches)
     start = time.perf_counter()
     images = sum(len(batch.indices) for batch in batches)
     return images / (time.perf_counter() - start)
-
-
-def _cpu_seconds(pipeline: MakeSample, num_images: int) -> float:
-    start = time.process_time()
-    for number in range(num_images):
-        pipeline(number)
-    return time.process_time() - start

@@ -1,25 +1,47 @@
-"""Training data loaders in turns: images a second, processor time, and what training waits."""
+"""DALI, the native loader and GluonCV's on the same data, alone or under training, in turns."""
 
 from __future__ import annotations
 
+import functools
+import logging
 import resource
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import psutil
 
+from gluon_ssd.benchmarks.data import labelled_images
+from gluon_ssd.benchmarks.gluoncv.loader import original_loader
+from gluon_ssd.benchmarks.training import make_learner, random_network, take_steps
+from gluon_ssd.benchmarks.turns import take_turns
 from gluon_ssd.compat import mx
+from gluon_ssd.data.augment.settings import Augmentation, DaliAugmentation
+from gluon_ssd.data.dali.loader import DaliLoader
+from gluon_ssd.data.dali.prepare import DaliSamples
+from gluon_ssd.data.dataset import ListedDataset
+from gluon_ssd.data.loading.loader import Loader
+from gluon_ssd.data.loading.samples import TrainSamples
+from gluon_ssd.detection.matching import TargetMaker
+from gluon_ssd.errors import DataError
+from gluon_ssd.families.build import build_network
+from gluon_ssd.options.benchmarks import LoaderBenchmark
+from gluon_ssd.report.tables import Row
+from gluon_ssd.training.loop import Learner
 
+_log = logging.getLogger(__name__)
 
-class LoadedBatch(NamedTuple):
-    """arrays: as training takes them; indices: one entry an image."""
+_ANCHORS = {300: "ssd_300_vgg16_atrous_voc", 512: "ssd_512_vgg16_atrous_voc"}
+_REFERENCE = "GluonCV"
 
-    arrays: dict[str, Any]
-    indices: np.ndarray
+OpenPass = Callable[[int], Iterable[Any]]
+"""Number of a pass -> its batches, each with `arrays` and one entry of `indices` an image."""
+Consume = Callable[[Iterable[Any]], tuple[int, float]]
+"""Takes all batches; the number of images, and the seconds that it waited for them."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +61,78 @@ class Round:
     data_wait_s: float
 
 
-Consume = Callable[[Iterable[Any]], tuple[int, float]]
-"""Takes all batches; the number of images, and the seconds that it waited for them."""
+def loader_rows(options: LoaderBenchmark) -> list[Row]:
+    """Measure; one row a loader.
+
+    Raises:
+        DataError: there are too few images with boxes, which GluonCV's transform needs.
+    """
+    dataset = _labelled(options)
+    size_hw = options.data_shape, options.data_shape
+    network_name = options.train or options.anchors or _ANCHORS.get(size_hw[0], _ANCHORS[512])
+    anchors = build_network(network_name).anchors(size_hw)
+    _log.info(
+        "%d images at %d with %d anchors, %d workers each",
+        len(dataset),
+        options.data_shape,
+        len(anchors),
+        options.num_workers,
+    )
+    consume: Consume = only_load
+    if options.train:
+        network = random_network(options.train, mx.cpu(), dataset.classes)
+        consume = functools.partial(_train, make_learner(network, mx.cpu()))
+    with ExitStack() as stack:
+        passes = _passes(dataset, anchors, options, stack)
+        if options.train:
+            passes = {name: made for name, made in passes.items() if "off" not in name}
+        ways = {name: functools.partial(_measure, consume, made) for name, made in passes.items()}
+        return summarise(take_turns(ways, options.rounds, warmup=1))
+
+
+def _labelled(options: LoaderBenchmark) -> ListedDataset:
+    dataset = labelled_images(options.dataset_root, options.splits)
+    count = min(options.num_images or len(dataset), len(dataset))
+    if count < options.batch_size:
+        raise DataError(
+            f"{count} images under {options.dataset_root} have boxes, a batch needs "
+            f"{options.batch_size}; name other --splits, or a smaller --batch-size"
+        )
+    return dataset.subset(range(count))
+
+
+def _passes(
+    dataset: ListedDataset, anchors: np.ndarray, options: LoaderBenchmark, stack: ExitStack
+) -> dict[str, OpenPass]:
+    """Every loader by name; `stack` closes them."""
+    size_hw = options.data_shape, options.data_shape
+    target_maker, batch_size = TargetMaker(anchors), options.batch_size
+
+    def native(zoom: float) -> OpenPass:
+        samples = TrainSamples(size_hw, Augmentation(expand_probability=zoom), target_maker)
+        workers = options.num_workers
+        loader = Loader(
+            dataset, samples, batch_size=batch_size, shuffle=True, seed=0, num_workers=workers
+        )
+        return stack.enter_context(loader).epoch
+
+    def dali(zoom: float) -> OpenPass:
+        samples = DaliSamples(size_hw, DaliAugmentation(zoom_probability=zoom), target_maker)
+        threads = options.num_workers
+        return DaliLoader(
+            dataset, samples, batch_size=batch_size, seed=0, num_threads=threads
+        ).epoch
+
+    # GluonCV's first: it forks, which is best done before the others start threads.
+    return {
+        _REFERENCE: original_loader(
+            dataset, anchors, size_hw, batch_size=batch_size, num_workers=options.num_workers
+        ),
+        "native": native(0.5),
+        "native, zoom-out off": native(0.0),
+        "DALI": dali(0.5),
+        "DALI, zoom-out off": dali(0.0),
+    }
 
 
 def only_load(batches: Iterable[Any]) -> tuple[int, float]:
@@ -54,26 +146,12 @@ def only_load(batches: Iterable[Any]) -> tuple[int, float]:
     return images, 0.0
 
 
-def measure_loaders(
-    loaders: Mapping[str, Callable[[int], Iterable[Any]]], consume: Consume, *, rounds: int
-) -> dict[str, list[Round]]:
-    """Run the loaders in turns, each once to warm up and then `rounds` times.
-
-    Args:
-        loaders: name -> (round -> batches of one pass).
-        consume: see Consume.
-        rounds: measured passes of each.
-    """
-    measured: dict[str, list[Round]] = {name: [] for name in loaders}
-    for number in range(rounds + 1):
-        for name, open_pass in loaders.items():
-            result = _measure(open_pass, number, consume)
-            if number:
-                measured[name].append(result)
-    return measured
+def _train(learner: Learner, batches: Iterable[Any]) -> tuple[int, float]:
+    steps = take_steps(learner, batches)
+    return sum(len(step.indices) for step in steps), sum(step.data_wait_s for step in steps)
 
 
-def _measure(open_pass: Callable[[int], Iterable[Any]], number: int, consume: Consume) -> Round:
+def _measure(consume: Consume, open_pass: OpenPass, number: int) -> Round:
     cpu, start = _cpu_seconds(), time.perf_counter()
     images, waited = consume(open_pass(number))
     mx.nd.waitall()
@@ -94,105 +172,26 @@ def _cpu_seconds() -> float:
     return float(total)
 
 
-def summarise(measured: Mapping[str, Sequence[Round]], reference: str) -> list[dict[str, Any]]:
-    """One row a loader: medians over rounds, the spread, and the ratio to one of the loaders.
+def summarise(measured: Mapping[str, Sequence[Round]]) -> list[Row]:
+    """One row a loader: medians over rounds, the spread, and the ratio to GluonCV's.
 
     A ratio is that of two passes of the same round, so that both saw the same machine.
     """
-    rows = []
+    speeds = {name: [r.images / r.seconds for r in rounds] for name, rounds in measured.items()}
+    rows: list[Row] = []
     for name, rounds in measured.items():
-        speeds = [r.images / r.seconds for r in rounds]
-        ratios = [
-            s / (other.images / other.seconds)
-            for s, other in zip(speeds, measured[reference], strict=True)
-        ]
+        ratios = np.divide(speeds[name], speeds[_REFERENCE])
         rows.append(
             {
                 "loader": name,
-                "images/s": statistics.median(speeds),
-                "least": min(speeds),
-                "most": max(speeds),
-                f"x {reference}": statistics.median(ratios),
-                "least x": min(ratios),
-                "most x": max(ratios),
+                "images/s": statistics.median(speeds[name]),
+                "least": min(speeds[name]),
+                "most": max(speeds[name]),
+                f"x {_REFERENCE}": float(np.median(ratios)),
+                "least x": float(ratios.min()),
+                "most x": float(ratios.max()),
                 "CPU ms/image": statistics.median(1000 * r.cpu_seconds / r.images for r in rounds),
                 "waiting for data": statistics.median(r.data_wait_s / r.seconds for r in rounds),
             }
         )
     return rows
-
-
-class _Labelled:
-    """Images with GluonCV's label rows, as a Gluon data set."""
-
-    def __init__(self, image_paths: Sequence[str], labels: Sequence[np.ndarray]) -> None:
-        self._paths, self._labels = list(image_paths), list(labels)
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    def __getitem__(self, number: int) -> tuple[Any, np.ndarray]:
-        return mx.image.imread(self._paths[number], 1), self._labels[number].copy()
-
-
-class _Transformed:
-    """The same with GluonCV's training transform."""
-
-    def __init__(self, dataset: _Labelled, transform: Callable[..., Any]) -> None:
-        self._dataset, self._transform = dataset, transform
-
-    def __len__(self) -> int:
-        return len(self._dataset)
-
-    def __getitem__(self, number: int) -> Any:
-        return self._transform(*self._dataset[number])
-
-
-def original_loader(
-    image_paths: Sequence[str],
-    labels: Sequence[np.ndarray],
-    *,
-    anchors_center_px: np.ndarray,
-    size_hw: tuple[int, int],
-    batch_size: int,
-    num_workers: int,
-) -> Callable[[int], Iterator[LoadedBatch]]:
-    """GluonCV's training transform in MXNet's loader, as its training script puts them together.
-
-    Args:
-        image_paths: one file for each image.
-        labels: float (M, 6) for each image: corners in pixels, class, difficult; M at least 1.
-        anchors_center_px: float32 (A, 4), centres in pixels.
-        size_hw: height and width of the network input.
-        batch_size: B.
-        num_workers: processes.
-
-    Returns:
-        round -> batches of one pass. The processes stay between passes.
-    """
-    from gluoncv.data.batchify import Stack, Tuple
-    from gluoncv.data.transforms.presets.ssd import SSDDefaultTrainTransform
-
-    transform = SSDDefaultTrainTransform(
-        size_hw[1], size_hw[0], mx.nd.array(anchors_center_px[None])
-    )
-    loader = mx.gluon.data.DataLoader(
-        _Transformed(_Labelled(image_paths, labels), transform),
-        batch_size,
-        shuffle=True,
-        batchify_fn=Tuple(Stack(), Stack(), Stack()),
-        last_batch="rollover",
-        num_workers=num_workers,
-    )
-
-    def one_pass(_: int) -> Iterator[LoadedBatch]:
-        for image, class_targets, box_targets in loader:
-            # Their shared memory is no place to compute in: training copies to its device.
-            arrays = {
-                "image": image.as_in_context(mx.cpu()),
-                "class_targets": class_targets.asnumpy(),
-                "box_targets": box_targets.asnumpy(),
-            }
-            yield LoadedBatch(arrays, np.empty(len(image)))
-
-    return one_pass

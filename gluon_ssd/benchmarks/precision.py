@@ -1,20 +1,21 @@
-"""Options -> a training step and an inference in float32 and in the lower type, timed in turns."""
+"""A training step and an inference in float32 and in the lower type, timed in turns."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from gluon_ssd.benchmarks.training import random_batch, random_network
 from gluon_ssd.commands.wiring.models import network_model
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.compiled import device_of
-from gluon_ssd.families.build import build_network, family_of
-from gluon_ssd.models.first_weights import initialize
+from gluon_ssd.families.build import family_of
 from gluon_ssd.models.interface import Network
 from gluon_ssd.options.benchmarks import AmpBenchmark
+from gluon_ssd.report.tables import Row
 from gluon_ssd.report.timing import Comparison, compare
 from gluon_ssd.system.threads import compute_threads
 from gluon_ssd.training.devices import Devices
@@ -23,31 +24,28 @@ from gluon_ssd.training.precision.amp import MixedPrecision, Precision, low_prec
 
 _log = logging.getLogger(__name__)
 
-_POSITIVES = 20  # anchors of an image that have an object, about as in VOC
 _RATE = 1e-9  # the update takes its time, and leaves the weights where they are
 _WARMUP = 2
 
 
-def precision_rows(options: AmpBenchmark) -> Iterator[dict[str, Any]]:
-    """One row per network and task.
+def precision_rows(options: AmpBenchmark) -> list[Row]:
+    """Measure; one row a network and task.
 
     Raises:
         EnvironmentProblem: this machine computes in float32 alone.
     """
     context = mx.gpu(0) if mx.context.num_gpus() else mx.cpu()
     mixed_type = low_precision(context)
+    rows: list[Row] = []
     for name in options.network_names:
         _log.info("measuring %s ...", name)
-        network = build_network(name)
-        initialize(network, [context])
+        network = random_network(name, context)
         facts = {"network": name, "type": mixed_type, "threads": compute_threads()}
-        tasks = {
-            "training step": (options.batch_size, _training),
-            "inference": (1, _inference),
-        }
+        tasks = {"training step": (options.batch_size, _training), "inference": (1, _inference)}
         for task, (batch, measure) in tasks.items():
             compared = measure(network, mixed_type, batch, options.rounds, context)
-            yield {**facts, "task": task, "batch": batch, **_ratios(compared)}
+            rows.append({**facts, "task": task, "batch": batch, **_ratios(compared)})
+    return rows
 
 
 def _ratios(compared: Comparison) -> dict[str, float]:
@@ -62,11 +60,9 @@ def _ratios(compared: Comparison) -> dict[str, float]:
 
 def _training(network: Network, dtype: str, batch: int, rounds: int, context: Any) -> Comparison:
     """Forward pass, loss, backward pass and update on the same weights."""
-    height, width = network.input_size_hw
-    network.hybridize(static_alloc=True, static_shape=True)
     mixed = MixedPrecision(dtype)
-    mixed.convert(network, (3, height, width))
-    arrays = _batch(batch, (height, width), network.num_anchors(), len(network.classes))
+    mixed.convert(network, (3, *network.input_size_hw))
+    arrays = random_batch(network, batch).arrays
     plain, lowered = (_step(network, precision, context) for precision in (Precision(), mixed))
     return compare(plain, lowered, [arrays], iterations=rounds, warmup=_WARMUP)
 
@@ -84,22 +80,6 @@ def _step(
         mx.nd.waitall()
 
     return step
-
-
-def _batch(
-    count: int, size_hw: tuple[int, int], num_anchors: int, num_classes: int
-) -> dict[str, np.ndarray]:
-    generator = np.random.default_rng(0)
-    class_targets = np.zeros((count, num_anchors), np.int32)
-    for row in class_targets:
-        chosen = generator.choice(num_anchors, _POSITIVES, replace=False)
-        row[chosen] = generator.integers(1, num_classes + 1, _POSITIVES)
-    box_targets = generator.normal(size=(count, num_anchors, 4)) * (class_targets[..., None] > 0)
-    return {
-        "image": generator.normal(size=(count, 3, *size_hw)).astype(np.float32),
-        "class_targets": class_targets,
-        "box_targets": box_targets.astype(np.float32),
-    }
 
 
 def _inference(network: Network, dtype: str, batch: int, rounds: int, context: Any) -> Comparison:

@@ -1,8 +1,10 @@
-"""Options -> how well training scales over processes: measured on this machine, and on paper."""
+"""How well training scales over processes: measured on this machine, and on paper."""
 
 from __future__ import annotations
 
+import functools
 import logging
+import math
 import os
 import time
 from collections.abc import Callable
@@ -11,45 +13,43 @@ from typing import Any
 
 import numpy as np
 
-from gluon_ssd.benchmarks.network_bound import exchange_seconds, limit_images_per_second
+from gluon_ssd.benchmarks.training import make_learner, random_batch, random_network, take_steps
+from gluon_ssd.benchmarks.turns import take_turns
 from gluon_ssd.commands.wiring.devices import devices
 from gluon_ssd.compat import mx
 from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.data.loading.loader import Batch
 from gluon_ssd.errors import OptionError
-from gluon_ssd.families.build import build_network, family_of
+from gluon_ssd.families.build import build_network
 from gluon_ssd.families.catalog import SPECS, network_names, spec_of
-from gluon_ssd.models.first_weights import initialize
+from gluon_ssd.models.first_weights import complete_shapes
 from gluon_ssd.models.interface import Network
 from gluon_ssd.options.benchmarks import NetworkBound, ScalingBenchmark
-from gluon_ssd.report.tables import markdown_table
-from gluon_ssd.training.devices import Devices
-from gluon_ssd.training.loop import Learner, train_one_epoch
-from gluon_ssd.training.optimizer import Optimizer
+from gluon_ssd.report.tables import Row
+from gluon_ssd.training.loop import Learner
 from gluon_ssd.training.team.horovod import HorovodTeam
 from gluon_ssd.training.team.team import Team
-from gluon_ssd.training.weight_watch import WeightWatch
 
 _log = logging.getLogger(__name__)
 
-_POSITIVES = 30  # anchors of an image that match a box; the usual number of a VOC image
 _PROCESSES = (8, 64, 512)
 _LINKS_GBIT = (10, 25, 100)
+_GBIT = 1e9 / 8  # bytes a second
+_FUSION_BYTES = 128 * 2**20  # HOROVOD_FUSION_THRESHOLD, by default
 
 
 def gradient_bytes(network: Network) -> int:
     """Bytes that each process adds up with the others in every step, as float32."""
+    complete_shapes(network)
     parameters = network.collect_params().values()
-    if any(parameter.shape is None or 0 in parameter.shape for parameter in parameters):
-        network.infer_shape(mx.nd.zeros((1, 3, *network.input_size_hw)))
     return sum(4 * int(np.prod(p.shape)) for p in parameters if p.grad_req != "null")
 
 
-def scaling(options: ScalingBenchmark) -> tuple[str, list[dict[str, Any]]]:
+def scaling_rows(options: ScalingBenchmark) -> list[Row]:
     """Measure one process, processes that do not talk, and the team, in turns.
 
     Returns:
-        The table and its rows; both are empty on all processes but the leading one.
+        One row; none on all processes but the leading one.
 
     Raises:
         OptionError: there is only one process.
@@ -63,21 +63,18 @@ def scaling(options: ScalingBenchmark) -> tuple[str, list[dict[str, Any]]]:
     context = devices((team.local_rank,), "scaling")[0]
     if context.device_type == "cpu":
         _stay_on_one_core(team.local_rank)
-    network = _network(options.network)
-    initialize(network, [context], 0)
-    network.hybridize(static_alloc=True, static_shape=True)
-    batch = _random_batch(network, options.batch_size, seed=team.rank)
-    alone, together = (_learner(network, context, t) for t in (Team(), team))
+    network = random_network(options.network, context, _classes(options.network))
+    batch = random_batch(network, options.batch_size, seed=team.rank)
+    alone, together = make_learner(network, context), make_learner(network, context, team)
     seconds = _measure(options, team, alone, together, batch)
     if team.rank != 0:
-        return "", []
-    row = _summary(options, seconds, team.size, gradient_bytes(network))
-    return markdown_table([{"": key, "value": value} for key, value in row.items()]), [row]
+        return []
+    return [_summary(options, seconds, team.size, gradient_bytes(network))]
 
 
-def _network(name: str) -> Network:
-    """A network by name; one for a data set of one's own gets as many classes as VOC has."""
-    return build_network(name, classes=spec_of(name).classes or VOC_CLASSES)
+def _classes(name: str) -> tuple[str, ...]:
+    """Those of a network; one for a data set of one's own gets as many as VOC has."""
+    return spec_of(name).classes or VOC_CLASSES
 
 
 def _stay_on_one_core(local_rank: int) -> None:
@@ -87,41 +84,13 @@ def _stay_on_one_core(local_rank: int) -> None:
         os.sched_setaffinity(int(thread.name), {cores[local_rank % len(cores)]})
 
 
-def _random_batch(network: Network, size: int, *, seed: int) -> Batch:
-    rng = np.random.default_rng(seed)
-    side = network.input_size_hw[0]
-    count = len(network.anchors((side, side)))
-    class_targets = np.zeros((size, count), np.int32)
-    for row in class_targets:
-        row[rng.choice(count, _POSITIVES, replace=False)] = 1
-    arrays = {
-        "image": rng.normal(size=(size, 3, side, side)).astype(np.float32),
-        "class_targets": class_targets,
-        "box_targets": np.zeros((size, count, 4), np.float32),
-    }
-    return Batch(arrays, np.arange(size))
-
-
-def _learner(network: Network, context: Any, team: Team) -> Learner:
-    optimizer = Optimizer(network, momentum=0.9, wd=0.0005, team=team)
-    watch = WeightWatch(network)
-    return Learner(network, Devices([context]), family_of(network).loss, optimizer, watch, 1, team)
-
-
 def _steps(learner: Learner, batch: Batch, count: int) -> float:
-    """Seconds of some steps of the real loop, the last update included."""
+    """Seconds of one of so many steps of the real loop, the last update included."""
     mx.nd.waitall()
     started_s = time.perf_counter()
-    train_one_epoch(
-        learner,
-        [batch] * count,
-        epoch=0,
-        rate=lambda _: 1e-6,
-        on_step=lambda _: None,
-        image_names=lambda indices: [str(index) for index in indices],
-    )
+    take_steps(learner, [batch] * count)
     mx.nd.waitall()
-    return time.perf_counter() - started_s
+    return (time.perf_counter() - started_s) / count
 
 
 def _exchange(learner: Learner, batch: Batch) -> float:
@@ -140,30 +109,27 @@ def _measure(
 ) -> dict[str, np.ndarray]:
     """Seconds a step of each way: float64 (rounds, processes); one process has one column."""
 
-    def meet() -> None:
-        team.total(np.zeros(1))
+    def one(number: int) -> float:
+        if team.rank:
+            return 0.0
+        _log.info("round %d of %d ...", number, options.rounds)
+        return _steps(alone, batch, options.steps)
 
-    def timed(run: Callable[[], float]) -> np.ndarray:
-        meet()
-        own = run()
-        return team.gather(np.array([own]))
-
-    steps = options.steps
-    ways: dict[str, Callable[[], float]] = {
-        "one": lambda: _steps(alone, batch, steps) / steps if team.rank == 0 else 0.0,
-        "apart": lambda: _steps(alone, batch, steps) / steps,
-        "together": lambda: _steps(together, batch, steps) / steps,
-        "exchange": lambda: _exchange(together, batch),
+    ways: dict[str, Callable[[int], float]] = {
+        "one": one,
+        "apart": lambda _: _steps(alone, batch, options.steps),
+        "together": lambda _: _steps(together, batch, options.steps),
+        "exchange": lambda _: _exchange(together, batch),
     }
-    seconds: dict[str, list[np.ndarray]] = {way: [] for way in ways}
-    for number in range(options.rounds + 1):
-        if team.rank == 0:
-            _log.info("round %d of %d ...", number, options.rounds)
-        for way, run in ways.items():
-            measured = timed(run)
-            if number:  # the first round compiles and warms up
-                seconds[way].append(measured)
-    return {way: np.array(rows) for way, rows in seconds.items()}
+    turns = {way: functools.partial(_of_all, team, run) for way, run in ways.items()}
+    # The first round compiles and warms up.
+    measured = take_turns(turns, options.rounds, warmup=1)
+    return {way: np.array(rows) for way, rows in measured.items()}
+
+
+def _of_all(team: Team, run: Callable[[int], float], number: int) -> np.ndarray:
+    team.total(np.zeros(1))  # all start together
+    return team.gather(np.array([run(number)]))
 
 
 def _spread(values: np.ndarray) -> str:
@@ -196,13 +162,9 @@ def _summary(
     }
 
 
-def network_bound(options: NetworkBound) -> tuple[str, list[dict[str, Any]]]:
-    """For each network: exchange time of a step, and the speed above which it decides.
-
-    Returns:
-        The table and its rows.
-    """
-    rows = []
+def network_bound_rows(options: NetworkBound) -> list[Row]:
+    """For each network: exchange time of a step, and the speed above which it decides."""
+    rows: list[Row] = []
     for name, num_bytes in _bytes_by_network(options.network).items():
         for processes in _PROCESSES:
             row: dict[str, Any] = {
@@ -218,7 +180,7 @@ def network_bound(options: NetworkBound) -> tuple[str, list[dict[str, Any]]]:
                     limit = limit_images_per_second(seconds, options.batch_size, options.overlap)
                     row[f"{link} Gbit/s {kind}"] = f"{1000 * seconds:.0f} ms, {limit:.0f}/s"
             rows.append(row)
-    return markdown_table(rows), rows
+    return rows
 
 
 def _bytes_by_network(only: str) -> dict[str, int]:
@@ -231,4 +193,33 @@ def _bytes_by_network(only: str) -> dict[str, int]:
         or (SPECS[name].dataset == "coco" and SPECS[name].network not in of_voc)
     ]
     names = [only] if only else names
-    return {name: gradient_bytes(_network(name)) for name in names}
+    return {name: gradient_bytes(build_network(name, classes=_classes(name))) for name in names}
+
+
+def exchange_seconds(
+    num_bytes: float, processes: int, gbit_per_s: float, *, latency_s: float
+) -> float:
+    """Time of one all-reduce around a ring in which every process has its own link.
+
+    Horovod packs gradients into buffers (fusion). With W processes every one of them sends and
+    receives 2 (W - 1) / W of the bytes, in 2 (W - 1) messages a buffer. Source: Patarasuk and
+    Yuan, Bandwidth optimal all-reduce algorithms for clusters of workstations, 2009.
+
+    Args:
+        num_bytes: of all gradients.
+        processes: W; one needs no time.
+        gbit_per_s: speed of each link.
+        latency_s: of one message.
+    """
+    buffers = max(1, math.ceil(num_bytes / _FUSION_BYTES))
+    sent = 2 * (processes - 1) / processes * num_bytes
+    return sent / (gbit_per_s * _GBIT) + 2 * (processes - 1) * buffers * latency_s
+
+
+def limit_images_per_second(seconds: float, batch_size: int, overlap: float) -> float:
+    """Images a second of one process, computing alone, above which the network decides.
+
+    The exchange of a layer starts when its gradient is there: a step of t seconds hides `overlap` t
+    of it, and is bound by the network when that is less than the exchange takes.
+    """
+    return batch_size * overlap / seconds if seconds else math.inf

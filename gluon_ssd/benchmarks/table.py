@@ -14,16 +14,16 @@ from gluon_ssd.benchmarks.table_plot import draw_table
 from gluon_ssd.benchmarks.table_rows import ModelTimes, Run, as_json, table_text, take_turns
 from gluon_ssd.benchmarks.table_subjects import (
     Source,
-    Subject,
     exported_source,
+    forms_of,
     network_source,
     random_images,
-    subject_of,
 )
 from gluon_ssd.commands.wiring.data import evaluation_loader, evaluation_set
 from gluon_ssd.compat import mx
 from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.data.dataset import ListedDataset
+from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.evaluation.detections import collect_ground_truth
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.voc_map import evaluate_voc
@@ -98,21 +98,19 @@ def _measure(
         done += 1
 
     calibration = _calibration_images(source, options, dataset)
-    with subject_of(source, calibration, step) as subject:
-        images = random_images(source.size_hw, options.batch_size, seed=1)
-        single, int8 = images[:1].copy(), subject.int8
-        step("one image")
-        latency = take_turns(subject.runs, single, seconds=options.seconds, calls=_LATENCY_CALLS)
-        decoding = measure_latency(
-            int8.run_decode, [int8.run_heads(single)], iterations=_DECODE_CALLS
-        )
-        step(f"{options.batch_size} images")
-        throughput = take_turns(subject.runs, images, seconds=options.seconds)
-        step("scores")
-        scores = {}
-        if dataset is not None and source.has_weights:
-            scores = _scores(subject, dataset, options)
-        bar.update(done - bar.n)
+    runs, int8 = forms_of(source, calibration, step)
+    images = random_images(source.size_hw, options.batch_size, seed=1)
+    single = images[:1].copy()
+    step("one image")
+    latency = take_turns(runs, single, seconds=options.seconds, calls=_LATENCY_CALLS)
+    decoding = measure_latency(int8.run_decode, [int8.run_heads(single)], iterations=_DECODE_CALLS)
+    step(f"{options.batch_size} images")
+    throughput = take_turns(runs, images, seconds=options.seconds)
+    step("scores")
+    scores = {}
+    if dataset is not None and source.has_weights:
+        scores = _scores(source, runs, dataset, options)
+    bar.update(done - bar.n)
     return ModelTimes(source.name, source.weights, latency, throughput, decoding.median_ms, scores)
 
 
@@ -122,38 +120,35 @@ def _calibration_images(
     if dataset is None:
         return random_images(source.size_hw, _RANDOM_CALIBRATION, seed=0).asnumpy()
     count = min(options.calib_images, len(dataset))
-    loader = evaluation_loader(
-        DataOptions(num_workers=0),
-        dataset.subset(range(count)),
-        batch_size=count,
-        input_size_hw=source.size_hw,
-        normalization=source.normalization,
-    )
-    with loader:
+    with _loader(source, dataset.subset(range(count)), count, num_workers=0) as loader:
         return np.concatenate([batch.arrays["image"].copy() for batch in loader.epoch(0)])
 
 
-def _scores(subject: Subject, dataset: ListedDataset, options: TableBenchmark) -> dict[str, float]:
+def _loader(source: Source, dataset: ListedDataset, batch_size: int, *, num_workers: int) -> Loader:
+    return evaluation_loader(
+        DataOptions(num_workers=num_workers),
+        dataset,
+        batch_size=batch_size,
+        input_size_hw=source.size_hw,
+        normalization=source.normalization,
+    )
+
+
+def _scores(
+    source: Source, runs: dict[str, Run], dataset: ListedDataset, options: TableBenchmark
+) -> dict[str, float]:
     """VOC07 mean average precision of every form on the same images."""
     truth = collect_ground_truth(dataset.annotation(i) for i in range(len(dataset)))
-    loader = evaluation_loader(
-        DataOptions(num_workers=options.num_workers),
-        dataset,
-        batch_size=_SCORE_BATCH,
-        input_size_hw=subject.source.size_hw,
-        normalization=subject.source.normalization,
-    )
-    scores = {}
-    with loader:
-        for form, run in subject.runs.items():
-            found = predict(_on_arrays(run), loader.epoch(0), num_images=len(dataset))
-            scores[form] = evaluate_voc(found, truth, dataset.classes).score
-    return scores
 
+    def score(run: Run, loader: Loader) -> float:
+        # GluonCV's objects take MXNet arrays alone.
+        found = predict(
+            lambda images: run(mx.nd.array(images)), loader.epoch(0), num_images=len(dataset)
+        )
+        return evaluate_voc(found, truth, dataset.classes).score
 
-def _on_arrays(run: Run) -> Run:
-    """GluonCV's objects take MXNet arrays alone."""
-    return lambda images: run(mx.nd.array(images))
+    with _loader(source, dataset, _SCORE_BATCH, num_workers=options.num_workers) as loader:
+        return {form: score(run, loader) for form, run in runs.items()}
 
 
 def _facts() -> str:

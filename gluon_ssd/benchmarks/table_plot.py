@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,29 +26,22 @@ def draw_table(models: Sequence[ModelTimes], path: str | Path) -> None:
     """
     figure = new_figure(3 + 2.2 * len(models), 8)
     upper, lower = figure.subplots(2, 1)
-    batch = models[0].throughput.batch
-    _draw(
-        upper,
-        models,
-        [{form: m.latency.median_ms(form) for form in FORMS} for m in models],
-        "one image, ms (less is better)",
-    )
-    _draw(
-        lower,
-        models,
-        [{form: m.throughput.images_per_second(form) for form in FORMS} for m in models],
-        f"images/s, batch {batch} (more is better)",
-    )
+    label = f"images/s, batch {models[0].throughput.batch} (more is better)"
+    _draw(upper, models, lambda m: m.latency.median_ms, "one image, ms (less is better)")
+    _draw(lower, models, lambda m: m.throughput.images_per_second, label)
     figure.legend(*upper.get_legend_handles_labels(), loc="outside upper center", ncols=len(FORMS))
     save_figure(figure, path)
 
 
 def _draw(
-    axes: Any, models: Sequence[ModelTimes], values: Sequence[dict[str, float]], label: str
+    axes: Any,
+    models: Sequence[ModelTimes],
+    value: Callable[[ModelTimes], Callable[[str], float]],
+    label: str,
 ) -> None:
     for number, form in enumerate(FORMS):
         places = [place + (number - 1.5) * _BAR for place in range(len(models))]
-        heights = [value[form] for value in values]
+        heights = [value(model)(form) for model in models]
         bars = axes.bar(places, heights, _BAR, color=_COLOURS[form], label=form)
         axes.bar_label(bars, fmt="%.3g", fontsize=8, padding=2)
     names = [model.name.replace("ssd_", "").replace("_voc", "") for model in models]

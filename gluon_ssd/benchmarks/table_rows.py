@@ -116,20 +116,18 @@ def _shortest(run: Run, images: Any, calls: int) -> float:
 
 def summary_rows(models: Sequence[ModelTimes]) -> list[dict[str, Any]]:
     """Our forms, one row a network; accuracies only where some were measured."""
-    rows = []
-    for model in models:
-        row = {
-            "model": model.name,
-            "f32 latency, ms": model.latency.median_ms("ours f32"),
-            "s8 latency, ms": model.latency.median_ms("ours s8"),
-            "f32 images/s": model.throughput.images_per_second("ours f32"),
-            "s8 images/s": model.throughput.images_per_second("ours s8"),
+    kinds = ("f32", "s8")
+    return [
+        {"model": model.name}
+        | {f"{kind} latency, ms": model.latency.median_ms(f"ours {kind}") for kind in kinds}
+        | {f"{kind} images/s": model.throughput.images_per_second(f"ours {kind}") for kind in kinds}
+        | {
+            f"{kind} mAP": round(model.scores[f"ours {kind}"], 4)
+            for kind in kinds
+            if f"ours {kind}" in model.scores
         }
-        for kind in ("f32", "s8"):
-            if f"ours {kind}" in model.scores:
-                row[f"{kind} mAP"] = round(model.scores[f"ours {kind}"], 4)
-        rows.append(row)
-    return rows
+        for model in models
+    ]
 
 
 def comparison_rows(models: Sequence[ModelTimes]) -> list[dict[str, Any]]:
@@ -140,20 +138,16 @@ def comparison_rows(models: Sequence[ModelTimes]) -> list[dict[str, Any]]:
             for what, turns in (("latency, ms", model.latency), ("images/s", model.throughput)):
                 ours, original = f"ours {kind}", f"original {kind}"
                 value = turns.median_ms if turns is model.latency else turns.images_per_second
-                ratio, low, high = turns.times_faster(ours, original)
-                rows.append(
-                    {
-                        "model": model.name,
-                        "what": f"{kind} {what}",
-                        "batch": turns.batch,
-                        "original": value(original),
-                        "ours": value(ours),
-                        "times faster": ratio,
-                        "p10": low,
-                        "p90": high,
-                        "turns": len(turns.seconds),
-                    }
-                )
+                row = {
+                    "model": model.name,
+                    "what": f"{kind} {what}",
+                    "batch": turns.batch,
+                    "original": value(original),
+                    "ours": value(ours),
+                }
+                ratios = turns.times_faster(ours, original)
+                row |= zip(("times faster", "p10", "p90"), ratios, strict=True)
+                rows.append({**row, "turns": len(turns.seconds)})
             if {ours, original} <= model.scores.keys():
                 scores = {"original": model.scores[original], "ours": model.scores[ours]}
                 rounded = {name: round(score, 4) for name, score in scores.items()}
@@ -174,23 +168,15 @@ def remarks(model: ModelTimes, instructions: str) -> list[str]:
         f"the original's int8 and {faster['original f32']:.2f} times as fast as its fp32; the "
         f"detection layer takes {model.decode_share:.1%} of our int8 time"
     ]
-    gains = {
-        f"batch {turns.batch}": turns.times_faster("ours s8", "ours f32")[0]
-        for turns in (model.latency, model.throughput)
-    }
-    lines += [
-        f"{model.name}: int8 brings no speed-up at {batch} ({gain:.2f} times fp32): "
-        + _why_not(instructions)
-        for batch, gain in gains.items()
-        if gain < _WORTH_WHILE
-    ]
-    return lines
-
-
-def _why_not(instructions: str) -> str:
+    why = f"the CPU has {instructions}; too little of the time goes to convolutions, or none of it"
     if instructions == "no VNNI":
-        return "the CPU lacks VNNI, so that 8-bit products cost more instructions than floats"
-    return f"the CPU has {instructions}; too little of the time goes to convolutions, or none of it"
+        why = "the CPU lacks VNNI, so that 8-bit products cost more instructions than floats"
+    for turns in {t.batch: t for t in (model.latency, model.throughput)}.values():
+        gain, *_ = turns.times_faster("ours s8", "ours f32")
+        if gain < _WORTH_WHILE:
+            at = f"at batch {turns.batch} ({gain:.2f} times fp32)"
+            lines.append(f"{model.name}: int8 brings no speed-up {at}: {why}")
+    return lines
 
 
 def table_text(models: Sequence[ModelTimes], *, facts: str, instructions: str) -> str:

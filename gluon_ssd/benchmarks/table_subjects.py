@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,6 @@ from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 from gluon_ssd.errors import ModelError
 from gluon_ssd.families.build import build_network
 from gluon_ssd.models.first_weights import initialize
-from gluon_ssd.models.interface import Network
 from gluon_ssd.models.weights import load_parameters
 
 Normalization = tuple[tuple[float, ...], tuple[float, ...]]
@@ -52,21 +50,6 @@ class Source:
     write: Callable[[str], tuple[str, Any]]
 
 
-@dataclass(frozen=True)
-class Subject:
-    """A source in its four forms.
-
-    Attributes:
-        source: where it comes from.
-        runs: form -> callable of a batch, an MXNet array.
-        int8: our int8 form.
-    """
-
-    source: Source
-    runs: dict[str, Run]
-    int8: RuntimeModel
-
-
 def network_source(name: str, weights: str) -> Source:
     """A zoo network, with weights from a file or random ones.
 
@@ -80,19 +63,15 @@ def network_source(name: str, weights: str) -> Source:
     said = f"weights of {Path(weights).name}" if weights else "random weights"
 
     def write(folder: str) -> tuple[str, Any]:
-        return _write_network(network, folder)
+        prefix, parameters = str(Path(folder) / "f32"), str(Path(folder) / "weights.params")
+        network.save_parameters(parameters)
+        size, decoding = network.input_size_hw[0], network.spec.decoding
+        export_network_as(network, prefix, decoding=decoding, size=size, fused=False)
+        return prefix, original_network(name, parameters, decoding)
 
-    normalization = (tuple(network.mean), tuple(network.std))
-    return Source(name, said, network.input_size_hw, normalization, bool(weights), write)
-
-
-def _write_network(network: Network, folder: str) -> tuple[str, Any]:
-    prefix, weights = str(Path(folder) / "f32"), str(Path(folder) / "weights.params")
-    network.save_parameters(weights)
-    size = network.input_size_hw[0]
-    decoding = network.spec.decoding
-    export_network_as(network, prefix, decoding=decoding, size=size, fused=False)
-    return prefix, original_network(network.name, weights, decoding)
+    return Source(
+        name, said, network.input_size_hw, (network.mean, network.std), bool(weights), write
+    )
 
 
 def exported_source(prefix: str) -> Source:
@@ -106,32 +85,39 @@ def exported_source(prefix: str) -> Source:
     if exported.is_quantised:
         raise ModelError(f"{prefix} is quantised already; the table wants the fp32 model")
     name = Path(prefix).name
-    if saved is not None and tuple(saved.classes) != VOC_CLASSES:
-        raise ModelError(f"{prefix} has other classes than VOC; the table scores on VOC alone")
-    named = re.match(r"ssd_(\d+)_", name)
-    if saved is None and named is None:
+    normalization: Normalization = IMAGENET_MEAN, IMAGENET_STD
+    if saved is not None:
+        if saved.classes != VOC_CLASSES:
+            raise ModelError(f"{prefix} has other classes than VOC; the table scores on VOC alone")
+        size_hw, normalization = saved.input_size_hw, (saved.mean, saved.std)
+    elif named := re.match(r"ssd_(\d+)_", name):
+        size_hw = int(named[1]), int(named[1])
+    else:
         raise ModelError(
             f"{prefix} does not carry its input size; call its files ssd_<size>_<anything>"
         )
-    size = saved.input_size_hw if saved else (int(named[1]), int(named[1])) if named else (0, 0)
-    normalization = (saved.mean, saved.std) if saved else (IMAGENET_MEAN, IMAGENET_STD)
+    return Source(
+        name,
+        "exported model",
+        size_hw,
+        normalization,
+        True,
+        lambda folder: (prefix, original_exported(prefix)),
+    )
 
-    def write(folder: str) -> tuple[str, Any]:
-        return prefix, original_exported(prefix)
 
-    return Source(name, "exported model", size, normalization, True, write)
-
-
-@contextmanager
-def subject_of(
+def forms_of(
     source: Source, images: np.ndarray, step: Callable[[str], None]
-) -> Iterator[Subject]:
-    """Build the four forms; their files go when the measurement is over.
+) -> tuple[dict[str, Run], RuntimeModel]:
+    """Build the four forms.
 
     Args:
         source: the row.
         images: float32 (N, 3, H, W), normalised, to calibrate with.
         step: told what is done next.
+
+    Returns:
+        form -> callable of a batch, an MXNet array; and our int8 form as a model.
     """
     with tempfile.TemporaryDirectory(prefix="gluon_ssd-") as folder:
         step("fp32 forms")
@@ -144,7 +130,7 @@ def subject_of(
         runs = (original, float32.run, original_int8(original, images), int8.run)
         # Quantising hybridises anew, without static memory.
         original.hybridize(static_alloc=True, static_shape=True)
-        yield Subject(source, dict(zip(FORMS, runs, strict=True)), int8)
+    return dict(zip(FORMS, runs, strict=True)), int8
 
 
 def random_images(size_hw: tuple[int, int], count: int, seed: int) -> Any:

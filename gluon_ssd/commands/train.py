@@ -32,6 +32,7 @@ from gluon_ssd.models.interface import Network
 from gluon_ssd.models.params_file import read_params
 from gluon_ssd.models.weights import load_parameters, save_parameters
 from gluon_ssd.options.declare import as_namespace, flat_values
+from gluon_ssd.options.shared import means_no_weights
 from gluon_ssd.options.train import TrainCommand
 from gluon_ssd.report.curves import draw_curves
 from gluon_ssd.system.log import console_log
@@ -44,9 +45,6 @@ from gluon_ssd.training.plan import Batches, Hooks, Plan
 from gluon_ssd.training.precision.amp import MixedPrecision, low_precision
 from gluon_ssd.training.team.horovod import HorovodTeam
 from gluon_ssd.training.team.team import Team
-
-_NO_BASE = ("false", "0", "no", "f")
-
 
 _log = logging.getLogger(__name__)
 
@@ -80,7 +78,7 @@ def start_team(command: TrainCommand) -> Team:
 def messages_of_leader(team: Team) -> Iterator[None]:
     """Show messages of the package, from the leading process; the others show errors alone.
 
-    What ends all processes for one reason is told by the leader, and they leave with its code.
+    What ends all processes for one reason is told by the leader; the others leave with its code.
     """
     with console_log(logging.INFO if team.rank == 0 else logging.ERROR):
         try:
@@ -104,7 +102,7 @@ def check_named_files(command: TrainCommand) -> None:
 
 
 def _is_own_base(wanted: str) -> bool:
-    return bool(wanted) and not wants_zoo_weights(wanted) and wanted.lower() not in _NO_BASE
+    return bool(wanted) and not wants_zoo_weights(wanted) and not means_no_weights(wanted)
 
 
 def training_contexts(command: TrainCommand, team: Team) -> list[Any]:
@@ -154,12 +152,12 @@ def training_network(
 def _load_base(command: TrainCommand, network: Network) -> None:
     wanted, load_base = command.train.pretrained_base, family_of(network).load_base
     published = network.spec.base_weights_name
+    is_own = _is_own_base(wanted)
     if wants_zoo_weights(wanted) and not published:
         _log.info("%s starts from random weights; there are no others for it", network.name)
-    elif wants_zoo_weights(wanted) or _is_own_base(wanted):
+    elif wants_zoo_weights(wanted) or is_own:
         if load_base is None:
             raise WeightsError(f"there are no ImageNet weights for {network.name}; leave them out")
-        is_own = _is_own_base(wanted)
         load_base(network, wanted if is_own else zoo_weights(published, command.model))
 
 
@@ -202,7 +200,7 @@ def run_training(
             save_weights=lambda path: save_parameters(network, path),
             image_names=lambda indices: [data.train.image_path(int(i)) for i in indices],
             evaluate=_evaluator(command, data, network, contexts[0], val_loader, team, stop),
-            load_weights=lambda path: _load_weights(network, path, contexts),
+            load_weights=lambda path: load_parameters(network, path, contexts),
             draw_curves=draw_curves,
             stop=stop,
         )
@@ -224,10 +222,6 @@ def run_training(
         return outcome
 
 
-def _load_weights(network: Network, path: str, contexts: Sequence[Any]) -> None:
-    load_parameters(network, path, contexts)
-
-
 class _Limited:
     """Training batches that end after a number of steps of so many parts; 0 does not limit them.
 
@@ -239,11 +233,8 @@ class _Limited:
         self._loader, self._parts = loader, parts
         self._counts = [loader.num_batches(epoch) for epoch in range(epochs)]
         if limit_steps:
-            left = limit_steps
-            for epoch, count in enumerate(self._counts):
-                self._counts[epoch] = min(count, left)
-                left -= self._counts[epoch]
-            self._counts = [count for count in self._counts if count]
+            ends = np.minimum(np.cumsum(self._counts), limit_steps)
+            self._counts = [int(count) for count in np.diff(ends, prepend=0) if count]
         last = len(self._counts) - 1
         self.is_cut = self._counts[last] < loader.num_batches(last)
 
@@ -257,8 +248,7 @@ class _Limited:
     def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
         batches = self._loader.epoch(epoch, start_batch)
         count = (self._counts[epoch] - start_batch) * self._parts
-        for _, batch in zip(range(count), batches, strict=False):
-            yield batch
+        yield from itertools.islice(batches, count)
 
 
 def _evaluator(

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from gluon_ssd.errors import OptionError
-from gluon_ssd.families.catalog import SPECS, network_names
+from gluon_ssd.families.catalog import SPECS
 from gluon_ssd.options.declare import option
-from gluon_ssd.options.shared import check_network_name
+from gluon_ssd.options.shared import check_network_name, words
+
+
+def _output() -> Any:
+    return option("", "also write the numbers to this JSON file")
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,7 @@ class DataBenchmark:
     data_shape: int = option(512, "side of the network input, in pixels", minimum=32)
     num_images: int = option(64, "images a round", minimum=1)
     rounds: int = option(5, "rounds, each way in turn", minimum=1)
-    output: str = option("", "also write the numbers to this JSON file")
+    output: str = _output()
 
 
 @dataclass(frozen=True)
@@ -32,56 +37,49 @@ class DecodeBenchmark:
     num_classes: int = option(20, "foreground classes", minimum=1)
     batch_size: int = option(1, "images a batch", minimum=1)
     rounds: int = option(15, "rounds, each way in turn", minimum=1)
-    output: str = option("", "also write the numbers to this JSON file")
+    output: str = _output()
 
     def __post_init__(self) -> None:
-        check_network_name(self.network, network_names())
+        check_network_name(self.network)
 
 
 @dataclass(frozen=True)
-class EvalBenchmark:
+class _OfExportedModel:
+    model_prefix: str = option("", "exported fp32 model: PREFIX-symbol.json, PREFIX-0000.params")
+    data_shape: int = option(300, "side of the network input, in pixels", minimum=32)
+
+    def __post_init__(self) -> None:
+        if not self.model_prefix:
+            raise OptionError("--model-prefix PREFIX is needed: the exported model's name")
+
+
+@dataclass(frozen=True)
+class EvalBenchmark(_OfExportedModel):
     """Options of scripts/benchmark_ssd.py eval."""
 
-    model_prefix: str = option("", "exported fp32 model: PREFIX-symbol.json, PREFIX-0000.params")
     dataset_root: str = option("~/.mxnet/datasets/", "folder that holds the VOC data set")
     splits: str = option("", "splits to evaluate; empty takes 2007_test")
-    data_shape: int = option(300, "side of the network input, in pixels", minimum=32)
     batch_size: int = option(16, "images a batch", minimum=1)
     num_workers: int = option(4, "processes that load images for this project's way", minimum=0)
     limit_images: int = option(0, "use only the first N images; 0 uses all", minimum=0)
     rounds: int = option(3, "rounds, each way in turn", minimum=1)
-    output: str = option("", "also write the numbers to this JSON file")
-
-    def __post_init__(self) -> None:
-        if not self.model_prefix:
-            raise OptionError("--model-prefix PREFIX is needed: the exported model's name")
+    output: str = _output()
 
 
 @dataclass(frozen=True)
-class DeployBenchmark:
+class DeployBenchmark(_OfExportedModel):
     """Options of scripts/benchmark_ssd.py deploy."""
 
-    model_prefix: str = option("", "exported fp32 model: PREFIX-symbol.json, PREFIX-0000.params")
-    data_shape: int = option(300, "side of the network input, in pixels", minimum=32)
     batch_size: int = option(1, "images a batch", minimum=1)
     rounds: int = option(30, "rounds, each way in turn", minimum=1)
-    output: str = option("", "also write the numbers to this JSON file")
-
-    def __post_init__(self) -> None:
-        if not self.model_prefix:
-            raise OptionError("--model-prefix PREFIX is needed: the exported model's name")
+    output: str = _output()
 
 
 def _check_published(name: str) -> None:
     """Raise OptionError unless --networks names a network that has classes of its own."""
-    check_network_name(name, network_names(), "--networks")
+    check_network_name(name, "--networks")
     if not SPECS[name].classes:
         raise OptionError(f"--networks: {name} has no classes of its own; name a voc one")
-
-
-def _names(text: str) -> tuple[str, ...]:
-    """Names with commas between, each once."""
-    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ class AmpBenchmark:
     )
     batch_size: int = option(4, "images a training step", minimum=1)
     rounds: int = option(8, "rounds, each way in turn", minimum=1)
-    output: str = option("", "also write the numbers to this JSON file")
+    output: str = _output()
 
     def __post_init__(self) -> None:
         for name in self.network_names:
@@ -103,7 +101,7 @@ class AmpBenchmark:
     @property
     def network_names(self) -> tuple[str, ...]:
         """The names of --networks, each once."""
-        return _names(self.networks)
+        return words(self.networks)
 
 
 _TABLE_NETWORKS = (
@@ -165,18 +163,18 @@ class TableBenchmark:
     @property
     def network_names(self) -> tuple[str, ...]:
         """The names of --networks, each once."""
-        return _names(self.networks)
+        return words(self.networks)
 
     @property
     def model_prefixes(self) -> tuple[str, ...]:
         """The prefixes of --models, each once."""
-        return _names(self.models)
+        return words(self.models)
 
     @property
     def weight_files(self) -> dict[str, str]:
         """--weights as network -> file. Raises OptionError naming a part that is no pair."""
         pairs = {}
-        for part in filter(None, (part.strip() for part in self.weights.split(","))):
+        for part in words(self.weights):
             name, equals, file = part.partition("=")
             if not (name and equals and file):
                 raise OptionError(f"--weights wants NAME=FILE with commas between; got {part!r}")
@@ -193,10 +191,10 @@ class ScalingBenchmark:
     steps: int = option(3, "steps that are timed together", minimum=1)
     rounds: int = option(5, "rounds, each way in turn", minimum=1)
     fp16_allreduce: bool = option(False, "send gradients as float16")
-    output: str = option("", "also write the numbers to this JSON file")
+    output: str = _output()
 
     def __post_init__(self) -> None:
-        check_network_name(self.network, network_names())
+        check_network_name(self.network)
 
 
 @dataclass(frozen=True)
@@ -209,11 +207,11 @@ class NetworkBound:
     overlap: float = option(
         0.6, "share of the step, its backward pass, that hides the exchange", minimum=0, maximum=1
     )
-    output: str = option("", "also write the numbers to this JSON file")
+    output: str = _output()
 
     def __post_init__(self) -> None:
         if self.network:
-            check_network_name(self.network, network_names())
+            check_network_name(self.network)
 
 
 @dataclass(frozen=True)
@@ -235,4 +233,4 @@ class LoaderBenchmark:
         "full name of a zoo network to train in each round, such as ssd_300_mobilenet0.25_voc, "
         "instead of only loading; the share of time it waits for data is shown too",
     )
-    output: str = option("", "also write the numbers to this JSON file")
+    output: str = _output()

@@ -13,10 +13,10 @@ import argparse
 import configparser
 import dataclasses
 import difflib
+import functools
 import os
-import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
@@ -27,57 +27,49 @@ Command = TypeVar("Command")
 _TRUE, _FALSE = ("1", "yes", "true", "on"), ("0", "no", "false", "off")
 
 
-def option(
-    default: Any,
-    help: str,
-    *,
-    choices: Sequence[str] | None = None,
-    minimum: float | None = None,
-    maximum: float | None = None,
-    legacy: bool = False,
-    spellings: tuple[str, ...] = (),
-    unset: str | None = None,
-) -> Any:
+def option(default: Any, help: str, **facts: Any) -> Any:
     """Declare one option as a dataclass field.
 
     Args:
         default: value when neither file nor command line sets it.
         help: one sentence; name the unit where there is one.
-        choices: allowed words, compared without case.
-        minimum: smallest allowed number, itself included.
-        maximum: largest allowed number, itself included.
-        legacy: the option exists in GluonCV's script, so its abbreviations win over additions'.
-        spellings: all spellings, the long one first, when they are not just the field's name with
-            dashes; only legacy options have short ones.
-        unset: what a default of None comes to, for help and tables.
+        facts: further fields of `Flag`.
     """
-    metadata = {
-        "help": help,
-        "choices": tuple(choices) if choices else None,
-        "minimum": minimum,
-        "maximum": maximum,
-        "legacy": legacy,
-        "spellings": spellings or None,
-        "unset": unset,
-    }
-    return dataclasses.field(default=default, metadata=metadata)
+    return dataclasses.field(default=default, metadata={"help": help, **facts})
+
+
+legacy = functools.partial(option, legacy=True)
 
 
 @dataclass(frozen=True)
 class Flag:
-    """One option, resolved: what the parser, the ini reader and the table are made from."""
+    """One option: what the parser, the ini reader and the table are made from.
+
+    Attributes:
+        group: the section of an ini file that it belongs to.
+        name: of the field.
+        kind: type of its values.
+        default, help: see `option`.
+        choices: allowed words, compared without case.
+        minimum: smallest allowed number, itself included.
+        maximum: largest allowed number, itself included.
+        legacy: the option exists in GluonCV's script, so its abbreviations win over additions'.
+        spellings: the long one first; by default the field's name with dashes alone. Only legacy
+            options have short ones.
+        unset: what a default of None comes to, for help and tables.
+    """
 
     group: str
     name: str
     kind: type
-    optional: bool
     default: Any
-    metadata: typing.Mapping[str, Any]
-
-    @property
-    def spellings(self) -> tuple[str, ...]:
-        """Long form first, then the short one where there is one."""
-        return self.metadata["spellings"] or ("--" + self.name.replace("_", "-"),)
+    help: str
+    spellings: tuple[str, ...]
+    choices: Sequence[str] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    legacy: bool = False
+    unset: str = ""
 
     @property
     def spelling(self) -> str:
@@ -87,7 +79,9 @@ class Flag:
     def parse(self, text: str, where: str) -> Any:
         """Text to a checked value. Raises OptionError; `where` names the flag or the file's key."""
         if self.kind is bool:
-            return self._parse_bool(text, where)
+            if text.lower() not in _TRUE + _FALSE:
+                raise OptionError(f"{where} must be true or false; got {text!r}")
+            return text.lower() in _TRUE
         value: Any = text
         if self.kind in (int, float):
             try:
@@ -100,30 +94,21 @@ class Flag:
             value = os.path.expanduser(text)
         return self.check(value, where)
 
-    def _parse_bool(self, text: str, where: str) -> bool:
-        if text.lower() in _TRUE + _FALSE:
-            return text.lower() in _TRUE
-        raise OptionError(f"{where} must be true or false; got {text!r}")
-
     def check(self, value: Any, where: str) -> Any:
         """The value in its declared spelling. Raises OptionError when it is not allowed."""
-        choices = self.metadata["choices"]
-        if choices:
-            return _match_choice(value, choices, where)
-        low, high = self.metadata["minimum"], self.metadata["maximum"]
-        if low is not None and not value >= low:
-            raise OptionError(f"{where} must be at least {low:g}; got {value}")
-        if high is not None and not value <= high:
-            raise OptionError(f"{where} must be at most {high:g}; got {value}")
+        if self.choices:
+            for choice in self.choices:
+                if value.lower() == choice.lower():
+                    return choice
+            hint = suggestion(value, self.choices)
+            raise OptionError(
+                f"{where} must be one of {', '.join(self.choices)}; got {value!r}{hint}"
+            )
+        if self.minimum is not None and not value >= self.minimum:
+            raise OptionError(f"{where} must be at least {self.minimum:g}; got {value}")
+        if self.maximum is not None and not value <= self.maximum:
+            raise OptionError(f"{where} must be at most {self.maximum:g}; got {value}")
         return value
-
-
-def _match_choice(value: str, choices: Sequence[str], where: str) -> str:
-    for choice in choices:
-        if value.lower() == choice.lower():
-            return choice
-    hint = suggestion(value, choices)
-    raise OptionError(f"{where} must be one of {', '.join(choices)}; got {value!r}{hint}")
 
 
 def suggestion(word: str, known: Sequence[str]) -> str:
@@ -132,19 +117,14 @@ def suggestion(word: str, known: Sequence[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _plain_type(annotation: Any) -> tuple[type, bool]:
-    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
-        members = [m for m in typing.get_args(annotation) if m is not type(None)]
-        return members[0], True
-    return annotation, False
-
-
 def _group_flags(group_name: str, group: type) -> list[Flag]:
     hints = typing.get_type_hints(group)
     flags = []
     for field in dataclasses.fields(group):
-        kind, is_optional = _plain_type(hints[field.name])
-        flags.append(Flag(group_name, field.name, kind, is_optional, field.default, field.metadata))
+        hint = hints[field.name]
+        kind = next(iter(typing.get_args(hint)), hint)  # float of float | None
+        facts = {"spellings": ("--" + field.name.replace("_", "-"),), **field.metadata}
+        flags.append(Flag(group_name, field.name, kind, field.default, **facts))
     return flags
 
 
@@ -181,25 +161,16 @@ class _Parser(argparse.ArgumentParser):
         return [match for match in found if match[0].dest in self.legacy] or found
 
 
-def _typed(flag: Flag) -> Callable[[str], Any]:
-    def convert(text: str) -> Any:
-        return flag.parse(text, flag.spelling)
-
-    return convert
-
-
 def _help_text(flag: Flag) -> str:
     notes = []
-    if flag.metadata["choices"]:
-        notes.append("one of " + ", ".join(flag.metadata["choices"]))
-    if flag.metadata["unset"]:
-        notes.append(f"default {flag.metadata['unset']}")
+    if flag.choices:
+        notes.append("one of " + ", ".join(flag.choices))
+    if flag.unset:
+        notes.append(f"default {flag.unset}")
     elif flag.kind is not bool and flag.default is not None:
-        notes.append(
-            f"default {flag.default!r}" if flag.default == "" else f"default {flag.default}"
-        )
-    text = flag.metadata["help"] + (f" ({'; '.join(notes)})" if notes else "")
-    return str(text.replace("%", "%%"))
+        notes.append(f"default {flag.default}" if flag.default != "" else "default ''")
+    text = flag.help + (f" ({'; '.join(notes)})" if notes else "")
+    return text.replace("%", "%%")
 
 
 def build_parser(command: type, *, prog: str, description: str) -> argparse.ArgumentParser:
@@ -212,7 +183,7 @@ def build_parser(command: type, *, prog: str, description: str) -> argparse.Argu
     )
     parser.add_argument("--config", metavar="FILE", help="ini file with the same options")
     flags = flags_of(command)
-    parser.legacy = frozenset(flag.name for flag in flags if flag.metadata["legacy"])
+    parser.legacy = frozenset(flag.name for flag in flags if flag.legacy)
     for name, group in groups_of(command).items():
         title = (group.__doc__ or name).strip().splitlines()[0].rstrip(".")
         section = parser.add_argument_group(title)
@@ -221,7 +192,7 @@ def build_parser(command: type, *, prog: str, description: str) -> argparse.Argu
             if flag.kind is bool:
                 keywords["action"] = "store_true"
             else:
-                keywords["type"] = _typed(flag)
+                keywords["type"] = functools.partial(flag.parse, where=flag.spelling)
                 keywords["metavar"] = "X" if flag.kind is float else flag.kind.__name__.upper()
             section.add_argument(*flag.spellings, **keywords)
     return parser
@@ -319,7 +290,7 @@ def _default_text(flag: Flag) -> str:
     if flag.kind is bool:
         return "off"
     if flag.default is None:
-        return flag.metadata["unset"] or "none"
+        return flag.unset or "none"
     return f"`{flag.default}`" if flag.default != "" else "empty"
 
 
@@ -329,9 +300,9 @@ def flags_table(command: type) -> str:
     for flag in flags_of(command):
         spelling = ", ".join(f"`{s}`" for s in flag.spellings)
         default = _default_text(flag)
-        meaning = flag.metadata["help"].replace("|", "\\|")
-        if flag.metadata["choices"]:
-            meaning += ": " + ", ".join(f"`{c}`" for c in flag.metadata["choices"])
-        mark = "" if flag.metadata["legacy"] else " ✚"
+        meaning = flag.help.replace("|", "\\|")
+        if flag.choices:
+            meaning += ": " + ", ".join(f"`{c}`" for c in flag.choices)
+        mark = "" if flag.legacy else " ✚"
         rows.append(f"| {spelling}{mark} | {default} | {meaning} |")
     return "\n".join(rows)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gluon_ssd.errors import OptionError
-from gluon_ssd.families.catalog import network_names
-from gluon_ssd.options.declare import option
+from gluon_ssd.options.declare import legacy, option
 from gluon_ssd.options.shared import check_network_name, whole_numbers
 
 
@@ -14,17 +13,13 @@ from gluon_ssd.options.shared import check_network_name, whole_numbers
 class DemoCommand:
     """Options of scripts/demo_ssd.py."""
 
-    network: str = option("ssd_300_vgg16_atrous_coco", "full name of the zoo network", legacy=True)
-    images: str = option("", "images, folders or videos, with commas between", legacy=True)
-    gpus: str = option("", "GPU to use, such as 0; empty uses the CPU", legacy=True)
-    pretrained: str = option(
-        "True",
-        "true (or 1, yes, t) takes the zoo's weights, anything else is a .params file",
-        legacy=True,
+    network: str = legacy("ssd_300_vgg16_atrous_coco", "full name of the zoo network")
+    images: str = legacy("", "images, folders or videos, with commas between")
+    gpus: str = legacy("", "GPU to use, such as 0; empty uses the CPU")
+    pretrained: str = legacy(
+        "True", "true (or 1, yes, t) takes the zoo's weights, anything else is a .params file"
     )
-    thresh: float = option(
-        0.5, "smallest score that is drawn and listed", minimum=0, maximum=1, legacy=True
-    )
+    thresh: float = legacy(0.5, "smallest score that is drawn and listed", minimum=0, maximum=1)
     model_prefix: str = option("", "exported model to run instead of a zoo network")
     classes: str = option("", "file with one class name a line; empty uses the model's own")
     output: str = option("detections", "folder for the annotated pictures and detections.json")
@@ -41,7 +36,7 @@ class DemoCommand:
         if not self.images:
             raise OptionError("--images needs at least one image, folder or video")
         if not self.model_prefix:
-            check_network_name(self.network, network_names())
+            check_network_name(self.network)
 
     @property
     def device_ids(self) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import OptionError
 from gluon_ssd.families.catalog import find_spec, int8_form
 from gluon_ssd.models.spec import Spec
-from gluon_ssd.options.declare import option
+from gluon_ssd.options.declare import legacy, option
 from gluon_ssd.options.shared import (
     METRICS,
     DataOptions,
@@ -17,6 +17,7 @@ from gluon_ssd.options.shared import (
     means_no_weights,
     suppression_option,
     with_suppression,
+    words,
 )
 
 
@@ -24,17 +25,14 @@ from gluon_ssd.options.shared import (
 class EvalOptions:
     """evaluation"""
 
-    batch_size: int = option(
-        64, "images a batch; times --num-gpus when that is above 0", minimum=1, legacy=True
-    )
-    num_gpus: int = option(0, "number of GPUs; 0 uses the CPU", minimum=0, legacy=True)
-    pretrained: str = option(
+    batch_size: int = legacy(64, "images a batch; times --num-gpus when that is above 0", minimum=1)
+    num_gpus: int = legacy(0, "number of GPUs; 0 uses the CPU", minimum=0)
+    pretrained: str = legacy(
         "True",
         "true (or 1, yes, t) takes the zoo's weights, anything else is a .params file; "
         "with --benchmark, false (or 0, no, f) takes random weights",
-        legacy=True,
     )
-    save_prefix: str = option("", "put before the name of the COCO result file", legacy=True)
+    save_prefix: str = legacy("", "put before the name of the COCO result file")
     metric: str = option("auto", "metric; auto is the data set's own", choices=METRICS)
     nms_thresh: float | None = suppression_option("nms_thresh")
     nms_topk: int | None = suppression_option("nms_topk")
@@ -53,35 +51,31 @@ class EvalOptions:
 class DeployOptions:
     """deployed models"""
 
-    deploy: bool = option(False, "run an exported model instead of a zoo network", legacy=True)
-    model_prefix: str | None = option(
-        None, "exported model: PREFIX-symbol.json and PREFIX-0000.params", legacy=True
+    deploy: bool = legacy(False, "run an exported model instead of a zoo network")
+    model_prefix: str | None = legacy(
+        None, "exported model: PREFIX-symbol.json and PREFIX-0000.params"
     )
     no_fuse: bool = option(False, "run an exported fp32 model as written, nothing folded or fused")
-    quantized: bool = option(
+    quantized: bool = legacy(
         False,
         "use the zoo's int8 network: GluonCV's quantised graph with the fp32 weights, suppression "
         "among 200 candidates; --calibration does nothing then",
-        legacy=True,
     )
-    calibration: bool = option(
+    calibration: bool = legacy(
         False,
         "quantise the network, or the exported fp32 model, to int8, write it and leave; CPU only",
-        legacy=True,
     )
-    num_calib_batches: int = option(5, "batches for calibration", minimum=1, legacy=True)
-    quantized_dtype: str = option(
+    num_calib_batches: int = legacy(5, "batches for calibration", minimum=1)
+    quantized_dtype: str = legacy(
         "auto",
         "integer type of values: uint8 where they are not negative and int8 elsewhere, or one",
         choices=DTYPES,
-        legacy=True,
     )
-    calib_mode: str = option(
+    calib_mode: str = legacy(
         "naive",
         "how ranges of values are found: at run time, as the largest values of the calibration "
         "images, or by cutting off what is rare there",
         choices=MODES,
-        legacy=True,
     )
     calib_split: str = option(
         "",
@@ -100,32 +94,30 @@ class DeployOptions:
     calib_output: str = option(
         "", "folder for the quantised model; empty is `model` beside eval_ssd.py"
     )
-    auto_tuning: bool = option(
+    auto_tuning: bool = legacy(
         False,
         "search for the int8 form of the network, or of the exported fp32 model, that keeps its "
         "accuracy and is fast, write it and leave; needs the extra tune, CPU only",
-        legacy=True,
         spellings=("--auto_tuning",),
     )
-    auto_tuning_config: str = option(
+    auto_tuning_config: str = legacy(
         "./config_ssd.ini",
         "ini file that says what --auto_tuning may try, for what, and how long",
-        legacy=True,
         spellings=("--auto_tuning_config",),
     )
 
     @property
     def excluded_layers(self) -> tuple[str, ...]:
         """The names of --calib-exclude."""
-        return tuple(name.strip() for name in self.calib_exclude.split(",") if name.strip())
+        return words(self.calib_exclude)
 
 
 @dataclass(frozen=True)
 class BenchmarkOptions:
     """benchmark"""
 
-    benchmark: bool = option(False, "measure speed on random input and leave", legacy=True)
-    num_iterations: int = option(100, "measured iterations", minimum=1, legacy=True)
+    benchmark: bool = legacy(False, "measure speed on random input and leave")
+    num_iterations: int = legacy(100, "measured iterations", minimum=1)
     benchmark_data: bool = option(
         False,
         "with --benchmark, measure on images of the data set, whose candidates for suppression "
@@ -148,16 +140,26 @@ class EvalCommand:
             raise OptionError("--deploy needs --model-prefix PREFIX, the exported model's name")
         if self.benchmark.benchmark_data and not self.benchmark.benchmark:
             raise OptionError("--benchmark-data chooses the images of --benchmark; give both")
-        self._check_tuning()
-        if self.calibrates and self.eval.num_gpus:
-            raise OptionError(
-                f"--calibration works on the CPU alone; got --num-gpus {self.eval.num_gpus}, "
-                "leave it out"
-            )
-        for flag, is_set in (
-            ("--layer-report", self.deploy.layer_report),
-            ("--calib-exclude", bool(self.deploy.calib_exclude)),
-        ):
+        others = {
+            "--calibration": self.deploy.calibration,
+            "--quantized": self.deploy.quantized,
+            "--benchmark": self.benchmark.benchmark,
+        }
+        for flag, is_set in others.items():
+            if is_set and self.deploy.auto_tuning:
+                raise OptionError(f"--auto_tuning and {flag} exclude each other; leave one out")
+        on_cpu = {"--auto_tuning": self.deploy.auto_tuning, "--calibration": self.calibrates}
+        for flag, is_set in on_cpu.items():
+            if is_set and self.eval.num_gpus:
+                raise OptionError(
+                    f"{flag} works on the CPU alone; got --num-gpus {self.eval.num_gpus}, "
+                    "leave it out"
+                )
+        extras = {
+            "--layer-report": self.deploy.layer_report,
+            "--calib-exclude": bool(self.deploy.calib_exclude),
+        }
+        for flag, is_set in extras.items():
             if is_set and not self.calibrates:
                 raise OptionError(f"{flag} is for --calibration; add that")
         if self.deploy.deploy:
@@ -167,23 +169,6 @@ class EvalCommand:
             raise OptionError(
                 f"--pretrained {self.eval.pretrained} gives random weights, of use to --benchmark "
                 "alone; name a .params file, or take the zoo's with --pretrained true"
-            )
-
-    def _check_tuning(self) -> None:
-        if not self.deploy.auto_tuning:
-            return
-        others = {
-            "--calibration": self.deploy.calibration,
-            "--quantized": self.deploy.quantized,
-            "--benchmark": self.benchmark.benchmark,
-        }
-        for flag, is_set in others.items():
-            if is_set:
-                raise OptionError(f"--auto_tuning and {flag} exclude each other; leave one out")
-        if self.eval.num_gpus:
-            raise OptionError(
-                f"--auto_tuning works on the CPU alone; got --num-gpus {self.eval.num_gpus}, "
-                "leave it out"
             )
 
     @property

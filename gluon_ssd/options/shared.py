@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import OptionError
-from gluon_ssd.options.declare import option, suggestion
+from gluon_ssd.families.catalog import network_names
+from gluon_ssd.options.declare import legacy, option, suggestion
 
 DATASETS = ("voc", "coco", "custom", "shapes")
 METRICS = ("auto", "voc07", "voc12", "coco")
+
+
+def words(text: str) -> tuple[str, ...]:
+    """What stands between the commas of a text, each once, in the order given."""
+    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
 
 
 def whole_numbers(text: str, where: str) -> tuple[int, ...]:
@@ -31,10 +36,8 @@ def whole_numbers(text: str, where: str) -> tuple[int, ...]:
 class ModelOptions:
     """network"""
 
-    network: str = option("vgg16_atrous", "backbone part of the network's name", legacy=True)
-    data_shape: int = option(
-        300, "side of the square network input, in pixels", minimum=1, legacy=True
-    )
+    network: str = legacy("vgg16_atrous", "backbone part of the network's name")
+    data_shape: int = legacy(300, "side of the square network input, in pixels", minimum=1)
     model_root: str = option(
         "~/.mxnet/models", "folder where downloaded zoo weights are kept and looked for"
     )
@@ -48,14 +51,13 @@ class ModelOptions:
 class DataOptions:
     """data set"""
 
-    dataset: str = option("voc", "kind of data set", choices=DATASETS, legacy=True)
+    dataset: str = legacy("voc", "kind of data set", choices=DATASETS)
     dataset_root: str = option("~/.mxnet/datasets/", "folder that holds the data set")
-    num_workers: int = option(
+    num_workers: int = legacy(
         4,
         "processes that load images; 0 loads in this one",
         minimum=0,
         spellings=("--num-workers", "-j"),
-        legacy=True,
     )
     splits: str = option(
         "",
@@ -101,10 +103,10 @@ def with_suppression(decoding: Decoding, options: object) -> Decoding:
     return replace(decoding, **asked_suppression(options))
 
 
-def check_network_name(name: str, known: Sequence[str], flag: str = "--network") -> None:
+def check_network_name(name: str, flag: str = "--network") -> None:
     """Raise OptionError unless an option holds the full name of a network."""
-    if name not in known:
+    if name not in network_names():
         raise OptionError(
             f"{flag} must be a full zoo name such as ssd_512_resnet50_v1_voc; "
-            f"got {name!r}{suggestion(name, known)}"
+            f"got {name!r}{suggestion(name, network_names())}"
         )

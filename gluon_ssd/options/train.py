@@ -1,7 +1,7 @@
 """Every option of train_ssd.py, declared once.
 
 The command line, the ``--config`` reader, the help text and the README tables are made from these
-dataclasses. Options marked `legacy` are GluonCV's, with its defaults and meaning.
+dataclasses. `legacy` declares those of GluonCV, with its defaults and meaning.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from gluon_ssd.errors import OptionError
 from gluon_ssd.families.catalog import find_spec
 from gluon_ssd.models.spec import Spec
-from gluon_ssd.options.declare import option
+from gluon_ssd.options.declare import legacy, option
 from gluon_ssd.options.shared import METRICS, DataOptions, ModelOptions, whole_numbers
 
 
@@ -20,7 +20,7 @@ from gluon_ssd.options.shared import METRICS, DataOptions, ModelOptions, whole_n
 class TrainDataOptions(DataOptions):
     """data set"""
 
-    dataset_root: str = option("~/.mxnet/datasets/", "folder that holds the data set", legacy=True)
+    dataset_root: str = legacy("~/.mxnet/datasets/", "folder that holds the data set")
     val_splits: str = option("", "splits to validate on; empty takes the data set's usual ones")
     max_bad_share: float = option(
         0.02,
@@ -58,13 +58,13 @@ class TrainDataOptions(DataOptions):
 class OptimizerOptions:
     """optimisation"""
 
-    batch_size: int = option(32, "images a step, over all devices", minimum=1, legacy=True)
-    epochs: int = option(240, "number of epochs", minimum=1, legacy=True)
-    lr: float = option(0.001, "learning rate; see --scale-lr", minimum=0, legacy=True)
-    lr_decay: float = option(0.1, "factor of each learning-rate decay", minimum=0, legacy=True)
-    lr_decay_epoch: str = option("160,200", "epochs at which it decays", legacy=True)
-    momentum: float = option(0.9, "momentum of SGD", minimum=0, maximum=1, legacy=True)
-    wd: float = option(0.0005, "weight decay, on every parameter", minimum=0, legacy=True)
+    batch_size: int = legacy(32, "images a step, over all devices", minimum=1)
+    epochs: int = legacy(240, "number of epochs", minimum=1)
+    lr: float = legacy(0.001, "learning rate; see --scale-lr", minimum=0)
+    lr_decay: float = legacy(0.1, "factor of each learning-rate decay", minimum=0)
+    lr_decay_epoch: str = legacy("160,200", "epochs at which it decays")
+    momentum: float = legacy(0.9, "momentum of SGD", minimum=0, maximum=1)
+    wd: float = legacy(0.0005, "weight decay, on every parameter", minimum=0)
     schedule: str = option(
         "step",
         "learning-rate curve: decay at --lr-decay-epoch, or half a cosine to zero",
@@ -115,38 +115,27 @@ class OptimizerOptions:
 class TrainOptions:
     """training run"""
 
-    gpus: str = option("0", "GPUs to use, such as 0,1; empty trains on the CPU", legacy=True)
-    resume: str = option(
-        "", "continue from a checkpoint (.npz), or start from weights (.params)", legacy=True
+    gpus: str = legacy("0", "GPUs to use, such as 0,1; empty trains on the CPU")
+    resume: str = legacy("", "continue from a checkpoint (.npz), or start from weights (.params)")
+    start_epoch: int = legacy(0, "first epoch; a checkpoint knows its own", minimum=0)
+    log_interval: int = legacy(100, "batches between log lines", minimum=1)
+    save_prefix: str = legacy("", "put before the network's name in every file")
+    save_interval: int = legacy(
+        10, "epochs between periodic weight files; 0 writes none", minimum=0
     )
-    start_epoch: int = option(0, "first epoch; a checkpoint knows its own", minimum=0, legacy=True)
-    log_interval: int = option(100, "batches between log lines", minimum=1, legacy=True)
-    save_prefix: str = option("", "put before the network's name in every file", legacy=True)
-    save_interval: int = option(
-        10, "epochs between periodic weight files; 0 writes none", minimum=0, legacy=True
+    val_interval: int | None = legacy(
+        None, "epochs between validations", minimum=1, unset="1, for coco 10"
     )
-    val_interval: int | None = option(
-        None,
-        "epochs between validations",
-        minimum=1,
-        legacy=True,
-        unset="1, for coco 10",
+    seed: int = legacy(233, "seed of every random number", minimum=0)
+    syncbn: bool = legacy(False, "batch norm over all devices")
+    dali: bool = legacy(False, "load training images with NVIDIA DALI, by --num-workers threads")
+    amp: bool = legacy(
+        False, "automatic mixed precision: float16 on GPUs, bfloat16 on CPUs that have it"
     )
-    seed: int = option(233, "seed of every random number", minimum=0, legacy=True)
-    syncbn: bool = option(False, "batch norm over all devices", legacy=True)
-    dali: bool = option(
-        False, "load training images with NVIDIA DALI, by --num-workers threads", legacy=True
-    )
-    amp: bool = option(
-        False,
-        "automatic mixed precision: float16 on GPUs, bfloat16 on CPUs that have it",
-        legacy=True,
-    )
-    horovod: bool = option(
+    horovod: bool = legacy(
         False,
         "train in all processes that horovodrun, mpirun or srun started, one device each, "
         "which share --batch-size",
-        legacy=True,
     )
     fp16_allreduce: bool = option(
         False, "with --horovod, send gradients as float16: half the bytes, rounded"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gluon_ssd.deploy.int8_modes import MIN_ENTROPY_IMAGES
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import assemble, flags_of, option, read_config
+from gluon_ssd.options.shared import words
 
 STRATEGIES = ("basic", "mse", "mse_v2", "bayesian", "exhaustive")
 ALGORITHMS = ("minmax", "kl")
@@ -24,10 +25,6 @@ _REFUSED = {
 """Further strategies of the library, and why they do not work with MXNet."""
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
 @dataclass(frozen=True)
 class CalibrationSection:
     """How activation ranges are found."""
@@ -36,14 +33,14 @@ class CalibrationSection:
     algorithms: str = option("minmax", "minmax, kl, or both with a comma between")
 
     def __post_init__(self) -> None:
-        for size in _words(self.sampling_sizes) or ("",):
+        for size in words(self.sampling_sizes) or ("",):
             if not size.isdigit() or int(size) < 1:
                 raise OptionError(
                     "[calibration] sampling_sizes must be whole numbers above 0 with commas "
                     f"between; got {size!r}"
                 )
-        wrong = [word for word in _words(self.algorithms) if word not in ALGORITHMS]
-        if wrong or not _words(self.algorithms):
+        wrong = [word for word in words(self.algorithms) if word not in ALGORITHMS]
+        if wrong or not words(self.algorithms):
             raise OptionError(
                 f"[calibration] algorithms must be among {', '.join(ALGORITHMS)}; got "
                 f"{self.algorithms!r}"
@@ -57,12 +54,12 @@ class CalibrationSection:
     @property
     def sizes(self) -> tuple[int, ...]:
         """The numbers of sampling_sizes, each once, in the order given."""
-        return tuple(dict.fromkeys(int(size) for size in _words(self.sampling_sizes)))
+        return tuple(dict.fromkeys(map(int, words(self.sampling_sizes))))
 
     @property
     def algorithm_list(self) -> tuple[str, ...]:
         """The words of algorithms, each once, in the order given."""
-        return tuple(dict.fromkeys(_words(self.algorithms)))
+        return words(self.algorithms)
 
 
 @dataclass(frozen=True)
@@ -79,12 +76,12 @@ class QuantizationSection:
     @property
     def layers(self) -> tuple[str, ...]:
         """The names of fp32_layers."""
-        return _words(self.fp32_layers)
+        return words(self.fp32_layers)
 
     @property
     def operators(self) -> tuple[str, ...]:
         """The names of fp32_operators."""
-        return _words(self.fp32_operators)
+        return words(self.fp32_operators)
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ class Hooks:
     save_weights: Callable[[str], None]
     image_names: ImageNames
     evaluate: Callable[[], Evaluation] | None = None
-    load_weights: Callable[[str], None] | None = None
+    load_weights: Callable[[str], object] | None = None
     draw_curves: Callable[[Sequence[Event], Path], None] | None = None
     stop: StopRequest | None = None
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from gluon_ssd.benchmarks.scaling import gradient_bytes
+from gluon_ssd.benchmarks.scaling import (
+    exchange_seconds,
+    gradient_bytes,
+    limit_images_per_second,
+)
 from gluon_ssd.families.build import build_network
 from tests.entry_builders import ROOT, one_error, run_script
 
@@ -57,3 +62,25 @@ def test_two_processes_are_compared_with_one():
     assert ended.returncode == 0, ended.stderr
     for line in ("| efficiency  ", "all-reduce of a step by itself", "2 with Horovod"):
         assert ended.stdout.count(line) == 1, ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "processes", "gbit", "latency_us", "expected_ms"),
+    [
+        (100, 1, 10, 20, 0.0),  # nobody to talk to
+        (100, 2, 10, 0, 80.0),  # 100 MB at 1.25 GB/s
+        (100, 8, 10, 0, 140.0),  # 7/4 of the bytes
+        (50, 8, 10, 0, 70.0),  # as float16
+        (100, 8, 100, 100, 15.4),  # 14 messages in one buffer
+        (200, 8, 100, 100, 30.8),  # 28 messages in two buffers
+    ],
+)
+def test_exchange_of_a_ring(megabytes, processes, gbit, latency_us, expected_ms):
+    seconds = exchange_seconds(megabytes * 1e6, processes, gbit, latency_s=latency_us * 1e-6)
+    assert 1000 * seconds == pytest.approx(expected_ms)
+
+
+def test_network_decides_above_the_speed_that_hides_the_exchange():
+    # 8 images in 0.2 s compute for 0.12 s while gradients travel.
+    assert limit_images_per_second(0.12, 8, 0.6) == pytest.approx(40)
+    assert limit_images_per_second(0.0, 8, 0.6) == math.inf

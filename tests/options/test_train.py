@@ -38,7 +38,7 @@ def flag_of(script: str, spelling: str) -> cli.Flag:
 
 def test_table_lists_every_flag_marked_legacy() -> None:
     for script, command in COMMANDS.items():
-        declared = {s for f in cli.flags_of(command) if f.metadata["legacy"] for s in f.spellings}
+        declared = {s for f in cli.flags_of(command) if f.legacy for s in f.spellings}
         assert declared == {row[1] for row in rows() if row[0] == script}
 
 
@@ -92,7 +92,7 @@ def test_legacy_abbreviation_still_means_the_same(case: str) -> None:
 def test_addition_never_has_a_short_option() -> None:
     for command in COMMANDS.values():
         for flag in cli.flags_of(command):
-            assert flag.metadata["legacy"] or len(flag.spellings) == 1
+            assert flag.legacy or len(flag.spellings) == 1
 
 
 def test_coco_validates_every_tenth_epoch_unless_told() -> None:

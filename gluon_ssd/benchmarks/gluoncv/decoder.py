@@ -6,14 +6,34 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from gluoncv.nn.coder import MultiPerClassDecoder, NormalizedBoxCenterDecoder
 
 from gluon_ssd.compat import mx
-from gluon_ssd.detection.decoder import decode_detections
+from gluon_ssd.detection.decoder import DetectionDecoder, decode_detections
 from gluon_ssd.detection.decoding import Decoding
 
 DecodeInputs = tuple[Any, Any, Any]
 Layer = Callable[[DecodeInputs], Any]
+
+
+def suppress_by_mxnet(F: Any, rows: Any, decoding: Decoding, count: int) -> Any:
+    """MXNet's `box_nms` on rows of class, score and corners.
+
+    Args:
+        F: mx.nd or mx.sym.
+        rows: (B, N, 6).
+        decoding: its thresholds and counts.
+        count: rows that come out; <= 0 for all.
+    """
+    rows = F.contrib.box_nms(
+        rows,
+        overlap_thresh=decoding.nms_thresh,
+        topk=decoding.nms_topk,
+        valid_thresh=decoding.score_thresh,
+        id_index=0,
+        score_index=1,
+        coord_start=2,
+    )
+    return F.slice_axis(rows, axis=1, begin=0, end=count) if count > 0 else rows
 
 
 class OriginalLayer(mx.gluon.HybridBlock):
@@ -28,19 +48,17 @@ class OriginalLayer(mx.gluon.HybridBlock):
     """
 
     def __init__(self, num_classes: int, decoding: Decoding = Decoding()) -> None:  # noqa: B008
+        from gluoncv.nn.coder import MultiPerClassDecoder, NormalizedBoxCenterDecoder
+
         super().__init__()
-        self._decoding = decoding
-        self._num_classes = num_classes
-        self.boxes = NormalizedBoxCenterDecoder(
-            self._decoding.stds, minimal_opset=self._decoding.plain_ops
-        )
-        self.classes = MultiPerClassDecoder(num_classes + 1, thresh=self._decoding.score_thresh)
+        self._decoding, self._num_classes = decoding, num_classes
+        self.boxes = NormalizedBoxCenterDecoder(decoding.stds, minimal_opset=decoding.plain_ops)
+        self.classes = MultiPerClassDecoder(num_classes + 1, thresh=decoding.score_thresh)
 
     def hybrid_forward(
         self, F: Any, probabilities: Any, box_offsets: Any, anchors: Any
     ) -> tuple[Any, Any, Any]:
         """Detections from probabilities (B, A, C + 1); otherwise as `DetectionDecoder`."""
-        decoding = self._decoding
         boxes = self.boxes(box_offsets, anchors)
         ids, scores = self.classes(probabilities)
         blocks = []
@@ -49,18 +67,8 @@ class OriginalLayer(mx.gluon.HybridBlock):
             columns = F.slice_axis(ids, **own), F.slice_axis(scores, **own), boxes
             blocks.append(F.concat(*columns, dim=-1))
         rows = F.concat(*blocks, dim=1)
-        if decoding.suppresses:
-            rows = F.contrib.box_nms(
-                rows,
-                overlap_thresh=decoding.nms_thresh,
-                topk=decoding.nms_topk,
-                valid_thresh=decoding.score_thresh,
-                id_index=0,
-                score_index=1,
-                coord_start=2,
-            )
-            if decoding.post_nms > 0:
-                rows = F.slice_axis(rows, axis=1, begin=0, end=decoding.post_nms)
+        if self._decoding.suppresses:
+            rows = suppress_by_mxnet(F, rows, self._decoding, self._decoding.post_nms)
         ends = ((0, 1), (1, 2), (2, 6))
         return tuple(F.slice_axis(rows, axis=2, begin=begin, end=end) for begin, end in ends)
 
@@ -68,25 +76,23 @@ class OriginalLayer(mx.gluon.HybridBlock):
 class _OurLayer(mx.gluon.HybridBlock):
     """`decode_detections` on the same inputs."""
 
-    def __init__(self, num_classes: int, num_anchors: int, *, follows_network: bool) -> None:
+    def __init__(self, num_classes: int, num_anchors: int) -> None:
         super().__init__()
-        self._follows_network = follows_network
-        self._facts: dict[str, Any] = {"num_classes": num_classes, "num_anchors": num_anchors}
+        self._counts = {"num_classes": num_classes, "num_anchors": num_anchors}
 
     def hybrid_forward(self, F: Any, probabilities: Any, box_offsets: Any, anchors: Any) -> Any:
         """Detections; see `OriginalLayer`."""
-        if not self._follows_network:
-            # Reshaping an input of a graph copies it too, at half the speed.
-            probabilities = F.identity(probabilities)
-        return decode_detections(F, probabilities, box_offsets, anchors, Decoding(), **self._facts)
+        # Reshaping an input of a graph copies it too, at half the speed.
+        rows = F.identity(probabilities), box_offsets, anchors
+        return decode_detections(F, *rows, Decoding(), **self._counts)
 
 
 class _AfterSoftmax(mx.gluon.HybridBlock):
-    """A layer that starts from logits."""
+    """The original from logits."""
 
-    def __init__(self, layer: mx.gluon.HybridBlock) -> None:
+    def __init__(self, num_classes: int) -> None:
         super().__init__()
-        self.layer = layer
+        self.layer = OriginalLayer(num_classes)
 
     def hybrid_forward(self, F: Any, logits: Any, box_offsets: Any, anchors: Any) -> Any:
         """Detections; see `OriginalLayer`."""
@@ -116,22 +122,17 @@ def layers_to_compare(
     """
     logits, offsets, centers = (mx.nd.array(a) for a in (class_logits, box_offsets, anchors))
     num_anchors, num_classes = class_logits.shape[1], class_logits.shape[2] - 1
-    probabilities = mx.nd.softmax(logits, axis=-1)
-
-    prepare = prepare or (lambda layer, inputs: _hybridised(layer))
-    facts = num_classes, num_anchors
+    from_logits = DetectionDecoder(num_classes)
+    from_logits.expect_anchors(num_anchors)
     starts = {
         "from probabilities": (
-            (probabilities, offsets, centers),
+            (mx.nd.softmax(logits, axis=-1), offsets, centers),
             OriginalLayer(num_classes),
-            _OurLayer(*facts, follows_network=False),
+            _OurLayer(num_classes, num_anchors),
         ),
-        "from logits": (
-            (logits, offsets, centers),
-            _AfterSoftmax(OriginalLayer(num_classes)),
-            _AfterSoftmax(_OurLayer(*facts, follows_network=True)),
-        ),
+        "from logits": ((logits, offsets, centers), _AfterSoftmax(num_classes), from_logits),
     }
+    prepare = prepare or (lambda layer, inputs: _hybridised(layer))
     return {
         start: (inputs, _hybridised(original), prepare(ours, inputs))
         for start, (inputs, original, ours) in starts.items()

@@ -9,8 +9,7 @@ import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.decoding import Decoding
-
-_LEFT_IN_FLOAT = ["flatten", "concat"]  # as the legacy script does
+from gluon_ssd.models.first_weights import quiet_symbol_blocks
 
 
 def original_network(name: str, weights: str, decoding: Decoding) -> Any:
@@ -26,9 +25,7 @@ def original_network(name: str, weights: str, decoding: Decoding) -> Any:
     """
     from gluoncv.model_zoo import get_model
 
-    with warnings.catch_warnings():
-        # GluonCV's SymbolBlocks with untyped inputs; float32 is meant.
-        warnings.simplefilter("ignore", UserWarning)
+    with quiet_symbol_blocks():
         network = get_model(name, pretrained=False, pretrained_base=False)
         network.load_parameters(weights)
     network.set_nms(decoding.nms_thresh, decoding.nms_topk, decoding.post_nms)
@@ -37,17 +34,12 @@ def original_network(name: str, weights: str, decoding: Decoding) -> Any:
 
 
 def original_exported(prefix: str) -> Any:
-    """An exported fp32 model as the legacy evaluation script deploys it.
-
-    Args:
-        prefix: of its two files.
+    """An exported fp32 model, named by its prefix, as the legacy evaluation script deploys it.
 
     Returns:
         As of `original_network`; suppression is part of the graph.
     """
-    with warnings.catch_warnings():
-        # "Cannot decide type for the following arguments": the parameter file decides it next.
-        warnings.simplefilter("ignore", UserWarning)
+    with quiet_symbol_blocks():
         network = mx.gluon.SymbolBlock.imports(
             f"{prefix}-symbol.json", ["data"], f"{prefix}-0000.params"
         )
@@ -73,7 +65,7 @@ def original_int8(network: Any, images: np.ndarray) -> Any:
         quantised = mx.contrib.quantization.quantize_net(
             network,
             quantized_dtype="auto",
-            exclude_layers_match=list(_LEFT_IN_FLOAT),
+            exclude_layers_match=["flatten", "concat"],
             calib_data=loader,
             calib_mode="naive",
             num_calib_examples=len(images),
