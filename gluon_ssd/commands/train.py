@@ -7,6 +7,7 @@ import logging
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -174,16 +175,14 @@ def run_training(
     share = Share(team.rank, team.size, command.optimizer.accumulate)
     anchors = network.anchors((side, side))
     normalization = (network.mean, network.std)
-    train_loader: Loader | DaliLoader
-    known: dict[str, Any] = {
-        "target_maker": family_of(network).target_maker(network.spec, anchors),
-        "normalization": normalization,
-        "share": share,
-    }
-    if command.train.dali:
-        train_loader = dali_loader(command, data.train, contexts, **known)
-    else:
-        train_loader = training_loader(command, data.train, **known)
+    with_dali: Callable[..., Loader | DaliLoader] = partial(dali_loader, contexts=contexts)
+    train_loader = (with_dali if command.train.dali else training_loader)(
+        command,
+        data.train,
+        target_maker=family_of(network).target_maker(network.spec, anchors),
+        normalization=normalization,
+        share=share,
+    )
     val_loader = evaluation_loader(
         command.data,
         data.val,
