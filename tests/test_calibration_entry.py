@@ -16,6 +16,8 @@ import pytest
 from gluon_ssd.compat import mx
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.deploy.mxnet.model import load_deployed
+from gluon_ssd.deploy.runtime import DetectorFacts
+from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.options.declare import parse
 from gluon_ssd.options.evaluate import EvalCommand
 from tests.entry_builders import (
@@ -135,16 +137,13 @@ def test_exported_model_keeps_its_own_name_and_goes_beside_the_script(data, pref
 def drawn(data: Path, *argv: object) -> list[str]:
     """Names of the images that a command would calibrate with."""
     from gluon_ssd.commands.calibrate import calibration_set
-    from gluon_ssd.commands.wiring.models import Model
 
     words = [*SMALL, "--dataset-root", data, "--calibration", *argv]
     command = parse(EvalCommand, [str(word) for word in words], prog="", description="")
 
-    class Deployed:
-        num_classes = 2
-
-    model = Model("m", Deployed(), ("cat", "dog"), 300, (), ())
-    dataset: ListedDataset = calibration_set(command, model)
+    facts = DetectorFacts()
+    facts.record, facts.num_classes = ModelRecord("m", ("cat", "dog"), (300, 300)), 2
+    dataset: ListedDataset = calibration_set(command, facts)
     return [Path(dataset.image_path(number)).stem for number in range(len(dataset))]
 
 
@@ -224,14 +223,16 @@ def test_uint8_is_refused_before_any_work(tmp_path, mode):
     """The weights need not even exist."""
     options = ("--quantized-dtype", "uint8", "--calib-mode", mode, "--pretrained", tmp_path / "x")
     message = refused(tmp_path / "out", *options)
-    assert message.startswith("error: --quantized-dtype uint8 cannot be had: normalised images")
+    assert message.startswith("error: the integer type cannot be uint8: normalised images hold")
+    assert message.endswith(" (--quantized-dtype)")
 
 
 def test_too_few_images_for_entropy_are_refused(network, tmp_path):
     message = refused(tmp_path / "out", *network, "--calib-mode", "entropy")
     assert message.startswith(
-        "error: --calib-mode entropy needs at least 8 calibration images, got 5; raise"
+        "error: the calibration mode entropy needs at least 8 calibration images, got 5; use more"
     )
+    assert message.endswith(" (--calib-mode, --num-calib-batches, --batch-size)")
 
 
 def test_data_without_images_is_refused(weights, tmp_path):

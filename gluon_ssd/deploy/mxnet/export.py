@@ -15,6 +15,7 @@ from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.files import (
     INPUT,
     Exported,
+    check_finite,
     last_line,
     replaced_files,
     write_exported,
@@ -74,7 +75,7 @@ def export_detector(detector: Detector, prefix: str, *, fused: bool, saved: Mode
     images = np.random.default_rng(0).normal(0, 1, shape).astype(np.float32)
     expected = _run_live(detector, images)
     exported = trace_detector(detector, saved)
-    exported.check_finite("export an earlier checkpoint")
+    check_finite(exported.params, "export an earlier checkpoint")
     try:
         with replaced_files(prefix) as staged:
             _reserve_space(Path(staged).parent, exported)

@@ -81,15 +81,6 @@ class Exported:
             )
         return input_size_hw or self.record.input_size_hw  # type: ignore[union-attr]
 
-    def check_finite(self, advice: str) -> None:
-        """Raise WeightsError, which ends with the advice, unless every array is finite."""
-        broken = [name for name, value in self.params.items() if not np.isfinite(value).all()]
-        if broken:
-            raise WeightsError(
-                f"{self.name}: {len(broken)} weights are not finite, the first is {broken[0]}; "
-                f"{advice}"
-            )
-
 
 def plain_prefix(text: str) -> str:
     """The prefix of an exported model, also when one of its two files is named instead."""
@@ -207,6 +198,15 @@ def replaced_files(prefix: str) -> Iterator[str]:
                 os.replace(source, end)
     except OSError as error:
         raise write_problem(target, error) from error
+
+
+def check_finite(params: Params, advice: str, where: str = "") -> None:
+    """Raise WeightsError, with the place in front and the advice behind, unless all are finite."""
+    broken = [name for name, value in params.items() if not np.isfinite(value).all()]
+    if broken:
+        raise WeightsError(
+            f"{where}{len(broken)} weights are not finite, the first is {broken[0]}; {advice}"
+        )
 
 
 def check_shapes(exported: Exported, input_size_hw: tuple[int, int]) -> None:

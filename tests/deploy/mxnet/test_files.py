@@ -12,6 +12,7 @@ import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.files import (
+    check_finite,
     exported_files,
     read_exported,
     replaced_files,
@@ -85,9 +86,8 @@ def test_files_stay_as_they_were_after_an_error(prefix, tmp_path, error, raised)
     assert sorted(os.listdir(tmp_path)) == ["m-0000.params", "m-symbol.json"]
 
 
-def test_weights_that_are_not_finite_are_named(prefix):
-    exported = read_exported(prefix)
-    name = next(iter(exported.params))
-    exported.params[name] = exported.params[name] * np.nan
-    with pytest.raises(WeightsError, match=f"1 weights are not finite, the first is {name}; go"):
-        exported.check_finite("go on")
+def test_weights_that_are_not_finite_are_named():
+    arrays = {"a": np.ones(2), "b": np.array([1, np.nan]), "c": np.array([np.inf])}
+    with pytest.raises(WeightsError, match="^m: 2 weights are not finite, the first is b; go on$"):
+        check_finite(arrays, "go on", "m: ")
+    check_finite({"a": np.ones(2)}, "go on")

@@ -63,7 +63,7 @@ def test_what_is_kept_is_the_model_that_was_scored(tiny, tmp_path: Path) -> None
     )  # nothing loses no accuracy at all, and the best is there all the same
     assert outcome.best.measured.accuracy == max(bench.scored[1:])
     kept = load_deployed(str(tmp_path / "out/best"))
-    assert kept.is_quantised and kept.saved is not None and kept.saved.classes[0] == "ant"
+    assert kept.precision == "int8" and kept.classes is not None and kept.classes[0] == "ant"
     assert Bench(tiny).score(kept) == outcome.best.measured.accuracy
     assert sorted(os.listdir(tmp_path / "out")) == ["best-0000.params", "best-symbol.json"]
 

@@ -17,6 +17,7 @@ from gluon_ssd.deploy.int8_modes import DTYPES, MIN_ENTROPY_IMAGES, MODES
 from gluon_ssd.deploy.mxnet.files import (
     INPUT,
     Exported,
+    check_finite,
     check_shapes,
     read_exported,
     replaced_files,
@@ -96,7 +97,7 @@ def prepare_exported(exported: Exported, input_size_hw: tuple[int, int] | None =
         )
     size = exported.size(input_size_hw)
     check_shapes(exported, size)
-    exported.check_finite("quantise an earlier checkpoint")
+    check_finite(exported.params, "quantise an earlier checkpoint", f"{prefix}: ")
     shapes = {INPUT: (1, 3, *size)}
     num_classes = len(record.classes) if record else count_classes(graph, exported.params, shapes)
     params = prepare(graph, exported.params, shapes)
