@@ -128,12 +128,10 @@ def _bipartite(overlaps: FloatArray) -> dict[int, int]:
     best_anchor = overlaps.argmax(axis=1)
     best = overlaps[np.arange(len(overlaps)), best_anchor]
     taken: dict[int, int] = {}
-    while len(taken) < min(overlaps.shape):
+    while (best > _MIN_OVERLAP).any():
         # Highest overlap; among equals the lower anchor, then the lower ground truth.
         truth = int(np.lexsort((best_anchor, -best))[0])
         anchor = int(best_anchor[truth])
-        if best[truth] <= _MIN_OVERLAP:
-            break
         taken[truth] = anchor
         best[truth] = -1
         used = list(taken.values())

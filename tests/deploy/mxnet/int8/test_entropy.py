@@ -108,6 +108,13 @@ def test_more_cuts_than_are_scored_at_once(bins: int) -> None:
     )
 
 
+def test_a_cut_far_from_the_end_is_found_exactly() -> None:
+    # Hundreds of bins hold little; the best of as many cuts lies among the first.
+    counts = np.round(1e4 * np.exp(-np.arange(900) / 8)).astype(int) + 1
+    assert 30 < best_cut(counts, 7) < 200
+    assert best_cut(counts, 7) == slow_cut(counts.tolist(), 7)
+
+
 def test_counts_are_not_changed() -> None:
     counts = np.array([9, 3, 0, 1, 4, 1])
     best_cut(counts, 2)
