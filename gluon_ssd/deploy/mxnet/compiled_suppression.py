@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -18,32 +17,11 @@ _COLUMNS = (slice(0, 1), slice(1, 2), slice(2, 6))  # ids, scores, boxes
 _CORNERS = "corner"
 
 
-@dataclass(frozen=True)
-class Suppression:
-    """The settings of a suppression; meanings as in `gluon_ssd.detection.suppression.suppress`.
-
-    Attributes:
-        iou_thresh, score_thresh, topk: as there.
-        count: rows that come out; as many as go in where it is negative.
-    """
-
-    iou_thresh: float
-    score_thresh: float
-    topk: int
-    count: int
-
-    def __call__(self, rows: np.ndarray) -> np.ndarray:
-        """Rows (B, N, 6) to the kept ones, (B, count, 6)."""
-        return suppress(
-            rows,
-            iou_thresh=self.iou_thresh,
-            score_thresh=self.score_thresh,
-            topk=self.topk,
-            count=rows.shape[1] if self.count < 0 else self.count,
-        )
+Suppress = Callable[[np.ndarray], np.ndarray]
+"""Rows (B, N, 6) that enter a suppression to the kept ones, (B, count, 6)."""
 
 
-def cut_suppression(graph: Graph) -> tuple[Graph, Suppression] | None:
+def cut_suppression(graph: Graph) -> tuple[Graph, Suppress] | None:
     """The graph up to the rows that enter the suppression, and what the suppression does to them.
 
     Args:
@@ -60,13 +38,18 @@ def cut_suppression(graph: Graph) -> tuple[Graph, Suppression] | None:
     formats = {node.attrs.get(key, _CORNERS) for key in ("in_format", "out_format")}
     if topk == 0 or formats != {_CORNERS}:
         return None
-    suppression = Suppression(
-        iou_thresh=node.number("overlap_thresh", 0.5),
-        score_thresh=node.number("valid_thresh", 0),
-        topk=topk,
-        count=count,
-    )
-    return Graph([node.inputs[0]]), suppression
+    iou_thresh, score_thresh = node.number("overlap_thresh", 0.5), node.number("valid_thresh", 0)
+
+    def kept(rows: np.ndarray) -> np.ndarray:
+        return suppress(
+            rows,
+            iou_thresh=iou_thresh,
+            score_thresh=score_thresh,
+            topk=topk,
+            count=rows.shape[1] if count < 0 else count,
+        )
+
+    return Graph([node.inputs[0]]), kept
 
 
 class PendingOutput:
@@ -90,7 +73,7 @@ class PendingOutput:
 class _Rows:
     """Rows that MXNet may still be working on, and what is kept of them."""
 
-    def __init__(self, rows: Any, suppression: Suppression) -> None:
+    def __init__(self, rows: Any, suppression: Suppress) -> None:
         self._rows, self._suppression = rows, suppression
 
     @cached_property

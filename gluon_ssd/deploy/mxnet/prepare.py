@@ -23,8 +23,8 @@ class Pass:
     """One change of a graph that keeps what the graph computes.
 
     Attributes:
-        apply: (graph, params, shapes of the inputs) ; it changes the graph in place
-            and adds arrays to the parameters.
+        apply: (graph, params, shapes of the inputs); it changes the graph in place and adds
+            arrays to the parameters.
         keeps_bits: whether outputs stay the same to the bit. The others change sums, so they are
             not for a graph that is quantised, or that oneDNN has fused.
         exported: whether a fused export holds the result. The other passes run at every load, and

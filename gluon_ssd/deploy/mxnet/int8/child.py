@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.agreement import Agreement
-from gluon_ssd.deploy.mxnet.files import exported_files, last_line
+from gluon_ssd.deploy.mxnet.files import last_line, replaced_files
 from gluon_ssd.deploy.mxnet.int8.layer_errors import LayerError, layer_errors
 from gluon_ssd.deploy.mxnet.int8.quantize import (
     Progress,
@@ -30,7 +30,6 @@ from gluon_ssd.deploy.mxnet.int8.quantize import (
 )
 from gluon_ssd.deploy.mxnet.int8.stored_batches import StoredBatches
 from gluon_ssd.errors import EnvironmentProblem, ModelError, SsdError, from_message, to_message
-from gluon_ssd.system.files import ensure_directory, write_problem
 from gluon_ssd.system.processes import Child, call_of, end_with_parent, restore_crash_signals
 
 _SHOWN = 4000  # characters of a child's output that an error shows
@@ -58,18 +57,10 @@ def quantize_in_child(
         SsdError: as `quantize_detector` does.
         EnvironmentProblem: the child crashed or was killed.
     """
-    target = Path(prefix_out)
     job = _job(prefix_in, batches, mode, dtype)
-    job |= {"name": target.name, "excluded": list(excluded)}
-    ensure_directory(target.parent)
-    try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
-            agreement = _follow(job, folder, progress)
-            staged = exported_files(str(Path(folder) / target.name))
-            for source, end in zip(staged, exported_files(prefix_out), strict=True):
-                os.replace(source, end)
-    except OSError as error:
-        raise write_problem(target, error) from error
+    job |= {"name": Path(prefix_out).name, "excluded": list(excluded)}
+    with replaced_files(prefix_out) as staged:
+        agreement = _follow(job, str(Path(staged).parent), progress)
     return Agreement(**agreement)
 
 
