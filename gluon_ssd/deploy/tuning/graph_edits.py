@@ -10,6 +10,7 @@ import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.graph import VARIABLE, Graph, Node, Params, output_shapes
+from gluon_ssd.deploy.mxnet.low_precision import lower_operators
 
 _FUSED = "_sg_mkldnn"
 _INT8_MAX = 127
@@ -56,24 +57,7 @@ def in_bfloat16(graph: Graph, names: Collection[str]) -> Graph:
         names: of operators that are not quantised.
     """
     changed = graph.copy()
-    taken = {node.name for node in changed.nodes()}
-
-    def cast(name: str, dtype: str, source: tuple[Node, int]) -> Node:
-        while name in taken:
-            name += "_"
-        taken.add(name)
-        return Node("amp_cast", name, {"dtype": dtype}, [source])
-
-    for node in list(changed.nodes()):
-        if node.name in names:
-            node.inputs = [
-                (cast(f"{node.name}_{source[0].name}_bf16", "bfloat16", source), 0)
-                for source in node.inputs
-            ]
-            back = cast(f"{node.name}_fp32", "float32", (node, 0))
-            back.inputs = []  # until the node is replaced; else this would read its own output
-            changed.replace((node, 0), (back, 0))
-            back.inputs = [(node, 0)]
+    lower_operators(changed, "bfloat16", lambda node: node.name in names)
     return changed
 
 
