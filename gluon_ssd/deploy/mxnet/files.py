@@ -6,6 +6,7 @@ MXNet's own loader passes over it.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tempfile
@@ -27,15 +28,14 @@ from gluon_ssd.deploy.mxnet.graph import (
 )
 from gluon_ssd.deploy.mxnet.halves import split_at_predictions
 from gluon_ssd.errors import ModelError, WeightsError
-from gluon_ssd.models.record import (
-    SYMBOL_ATTRIBUTE,
-    ModelRecord,
-    record_of_symbol,
-    symbol_attribute,
-)
+from gluon_ssd.models.params_file import some_of
+from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.system.files import atomic_write, ensure_directory, write_problem
 
 INPUT = "data"
+RECORD_ATTRIBUTE = "gluon_ssd_model"
+"""Name of the graph's attribute that holds the record as JSON."""
+_SHOWN = 5
 _QUANTISED_OPS = ("_contrib_quantize", "_contrib_dequantize", "_contrib_requantize", "quantized_")
 _ONEDNN_OPS = "_sg_mkldnn"
 
@@ -116,7 +116,7 @@ def read_exported(prefix: str) -> Exported:
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"cannot read {symbol_file}: {error}; export the model anew") from error
     graph = parse_graph(text, str(symbol_file))
-    record = record_of_symbol(graph.extra, str(symbol_file))
+    record = _record(graph, str(symbol_file))
     try:
         to_symbol(graph)
     except mx.MXNetError as error:
@@ -133,10 +133,19 @@ def read_exported(prefix: str) -> Exported:
     if missing:
         raise WeightsError(
             f"{params_file} does not fit {symbol_file}: {len(missing)} of {len(variables) - 1} "
-            f"arrays are missing ({_some(missing)}); the two files must be of one export"
+            f"arrays are missing ({some_of(missing, most=_SHOWN)}); the two files must be of one export"
         )
     used = {name: params[name] for name in variables if name != INPUT}
     return Exported(prefix, graph, used, record)
+
+
+def _record(graph: Graph, source: str) -> ModelRecord | None:
+    entry = graph.extra.get("attrs", {}).get(RECORD_ATTRIBUTE)
+    if entry is None:
+        return None
+    if not (isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], str)):
+        raise WeightsError(f"{source}: its attribute {RECORD_ATTRIBUTE} is damaged; export it anew")
+    return ModelRecord.from_json(entry[1], source)
 
 
 def _read_params(path: Path) -> Params:
@@ -165,8 +174,8 @@ def write_exported(model: Exported, prefix: str) -> None:
     symbol_file, params_file = exported_files(prefix)
     extra = dict(model.graph.extra)
     if model.record is not None:
-        record = symbol_attribute(model.record)
-        extra["attrs"] = {**extra.get("attrs", {}), SYMBOL_ATTRIBUTE: record}
+        record = ["str", json.dumps(model.record.to_object())]
+        extra["attrs"] = {**extra.get("attrs", {}), RECORD_ATTRIBUTE: record}
     with atomic_write(symbol_file, "w") as file:
         file.write(format_graph(Graph(model.graph.heads, extra)))
     statistics = set(to_symbol(model.graph).list_auxiliary_states())
@@ -224,7 +233,7 @@ def check_shapes(exported: Exported, input_size_hw: tuple[int, int]) -> None:
         if wrong:
             raise WeightsError(
                 f"the parameters of {exported.name} have the wrong shape for it: "
-                f"{_some(wrong)}; the two files must be of one export"
+                f"{some_of(wrong, most=_SHOWN)}; the two files must be of one export"
             ) from error
         raise ModelError(
             f"{exported.name} cannot take images of shape {shapes[INPUT]} ({last_line(error)}); "
@@ -267,8 +276,3 @@ def last_line(error: Exception) -> str:
     """What happened, without MXNet's stack and source positions."""
     line = str(error).strip().splitlines()[-1].strip()
     return line.rpartition("Check failed: ")[2].rstrip(": ") or line
-
-
-def _some(names: list[str], most: int = 5) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown}, and {len(names) - most} more"
