@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -28,7 +27,7 @@ from gluon_ssd.families.catalog import spec_of
 from gluon_ssd.options.demo import DemoCommand
 from gluon_ssd.options.shared import ModelOptions
 from gluon_ssd.report.draw import draw_detections
-from gluon_ssd.system.files import atomic_write, ensure_directory
+from gluon_ssd.system.files import atomic_write, ensure_directory, write_json
 from gluon_ssd.system.progress import progress_bar
 
 _log = logging.getLogger(__name__)
@@ -58,8 +57,7 @@ def detect_pictures(command: DemoCommand) -> Iterator[str]:
     expected = count_pictures(sources, command.every)
     with progress_bar(pictures, total=expected, unit="img", description="detect") as bar:
         rows = [_annotate(command, model, names, picture=picture, folder=folder) for picture in bar]
-    with atomic_write(folder / "detections.json", "w") as file:
-        json.dump(rows, file, indent=1)
+    write_json(folder / "detections.json", rows)
     found = sum(len(row["detections"]) for row in rows)
     yield (
         f"{found} objects in {len(rows)} pictures; annotated pictures and detections.json "

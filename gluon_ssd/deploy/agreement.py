@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -37,10 +37,6 @@ class Agreement:
     matched: float
     largest_score_difference: float
     likeness: float
-
-    def to_dict(self) -> dict[str, float]:
-        """For JSON."""
-        return asdict(self)
 
     def __str__(self) -> str:
         return (

@@ -10,7 +10,6 @@ from gluon_ssd.options.declare import suggestion
 from gluon_ssd.options.tuning import TuningConfig
 from gluon_ssd.system.cpu import cpu_flags
 
-_SHOWN = 12
 _BF16_FLAG = "avx512_bf16"
 
 
@@ -54,7 +53,7 @@ def _operators_in_float(config: TuningConfig, names: OperatorNames, path: str) -
         if name not in known:
             raise OptionError(
                 f"{path}: [quantization] fp32_layers: there is no layer {name}"
-                f"{suggestion(name, list(known))}; layers are {some_of(names.of_layers, most=_SHOWN)}"
+                f"{suggestion(name, list(known))}; layers are {some_of(names.of_layers, most=12)}"
             )
         operators.append(known[name])
     for kind in config.quantization.operators:

@@ -13,7 +13,6 @@ from gluon_ssd.deploy.mxnet.compiled import device_of
 from gluon_ssd.deploy.mxnet.export import export_detector, trace_detector
 from gluon_ssd.deploy.mxnet.files import read_exported
 from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, prepare_exported
-from gluon_ssd.deploy.mxnet.int8.shipped_graphs import shipped_int8
 from gluon_ssd.deploy.mxnet.model import deploy
 from gluon_ssd.deploy.runtime import load_detector
 from gluon_ssd.deploy.runtime_model import DetectorFacts, RuntimeModel
@@ -80,10 +79,7 @@ def trained_network(
     Raises:
         WeightsError: the weights cannot be had or do not fit.
     """
-    if wants_zoo_weights(pretrained):
-        path = zoo_weights(spec.name, options)
-    else:
-        path = pretrained
+    path = zoo_weights(spec.name, options) if wants_zoo_weights(pretrained) else pretrained
     classes: Sequence[str] | None = None
     if classes_file:
         classes = read_classes_file(classes_file)
@@ -128,11 +124,6 @@ def network_model(network: Network, *, decoding: Decoding, size: int, device: st
     """Compile a network as a deployed model is, in memory."""
     record = network.record(input_size_hw=(size, size), decoding=decoding)
     return deploy(trace_detector(Detector(network, decoding), record), device=device)
-
-
-def int8_network_model(network: Network, *, device: str) -> RuntimeModel:
-    """The zoo's int8 form of a network, compiled in memory; its suppression is fixed."""
-    return deploy(shipped_int8(network), device=device)
 
 
 def export_network_as(

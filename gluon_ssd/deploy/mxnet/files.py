@@ -35,7 +35,6 @@ from gluon_ssd.system.files import atomic_write, ensure_directory, write_problem
 INPUT = "data"
 RECORD_ATTRIBUTE = "gluon_ssd_model"
 """Name of the graph's attribute that holds the record as JSON."""
-_SHOWN = 5
 _QUANTISED_OPS = ("_contrib_quantize", "_contrib_dequantize", "_contrib_requantize", "quantized_")
 _ONEDNN_OPS = "_sg_mkldnn"
 
@@ -133,7 +132,7 @@ def read_exported(prefix: str) -> Exported:
     if missing:
         raise WeightsError(
             f"{params_file} does not fit {symbol_file}: {len(missing)} of {len(variables) - 1} "
-            f"arrays are missing ({some_of(missing, most=_SHOWN)}); the two files must be of one export"
+            f"arrays are missing ({some_of(missing, most=5)}); the two files must be of one export"
         )
     used = {name: params[name] for name in variables if name != INPUT}
     return Exported(prefix, graph, used, record)
@@ -188,6 +187,12 @@ def write_exported(model: Exported, prefix: str) -> None:
         os.fsync(written.fileno())
 
 
+def move_exported(prefix: str, target: str) -> None:
+    """Let the two files of a prefix take the place of those of another one."""
+    for source, end in zip(exported_files(prefix), exported_files(target), strict=True):
+        os.replace(source, end)
+
+
 @contextmanager
 def replaced_files(prefix: str) -> Iterator[str]:
     """A prefix in a hidden folder, whose two files take the place of those of `prefix` at the end.
@@ -203,8 +208,7 @@ def replaced_files(prefix: str) -> Iterator[str]:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
             staged = str(Path(folder) / target.name)
             yield staged
-            for source, end in zip(exported_files(staged), exported_files(prefix), strict=True):
-                os.replace(source, end)
+            move_exported(staged, prefix)
     except OSError as error:
         raise write_problem(target, error) from error
 
@@ -233,7 +237,7 @@ def check_shapes(exported: Exported, input_size_hw: tuple[int, int]) -> None:
         if wrong:
             raise WeightsError(
                 f"the parameters of {exported.name} have the wrong shape for it: "
-                f"{some_of(wrong, most=_SHOWN)}; the two files must be of one export"
+                f"{some_of(wrong, most=5)}; the two files must be of one export"
             ) from error
         raise ModelError(
             f"{exported.name} cannot take images of shape {shapes[INPUT]} ({last_line(error)}); "

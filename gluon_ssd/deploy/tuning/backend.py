@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from gluon_ssd.deploy.tuning.trial import Choice, Trial
+from gluon_ssd.deploy.tuning.trial import Choice, Measurement, Trial
 from gluon_ssd.errors import ModelError
 
 TryOut = Callable[[Choice | None], Trial]
@@ -37,19 +37,10 @@ class OperatorNames:
 
 
 class BuiltModel(Protocol):
-    """A detector in float32 or quantised, ready to be measured. All methods raise TrialFailed."""
+    """A detector in float32 or quantised, ready to be measured."""
 
-    def accuracy(self) -> float:
-        """Score of the evaluation images, a fraction."""
-
-    def times_ms(self) -> tuple[float, float]:
-        """Median time of one image, and that of the fp32 model run in turns with it; in ms."""
-
-    def weights_mib(self) -> float:
-        """Size of the weights as the operators hold them."""
-
-    def footprint_mib(self) -> float:
-        """Memory of a process that runs the model."""
+    def measure(self, *, footprint: bool) -> Measurement:
+        """Accuracy, time and size; `footprint` asks for memory too. Raises TrialFailed."""
 
     def keep(self) -> str:
         """Make its files the result of the search. Returns the fingerprint of the result."""
@@ -77,14 +68,11 @@ class Backend(Protocol):
             What both of them raise. ModelError: the strategy cannot go on.
         """
 
-    def fp32(self) -> BuiltModel:
-        """The detector in float32."""
-
-    def build(self, choice: Choice) -> BuiltModel:
-        """Calibrate and quantise. The model built before is of no more use.
+    def build(self, choice: Choice | None) -> BuiltModel:
+        """Calibrate and quantise; the model built before cannot be used any more.
 
         Args:
-            choice: one that `propose` came up with.
+            choice: one that `propose` came up with; None is the fp32 model.
 
         Raises:
             TrialFailed: it cannot be done.

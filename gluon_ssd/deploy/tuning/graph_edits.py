@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable
-from typing import Any
 
 import numpy as np
 
-from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.graph import VARIABLE, Graph, Node, Params, output_shapes
+from gluon_ssd.deploy.mxnet.int8.quantize_graph import inner_nodes
 from gluon_ssd.deploy.mxnet.low_precision import lower_operators
 
 _FUSED = "_sg_mkldnn"
@@ -18,16 +16,11 @@ _INT8_MAX = 127
 
 def operators_by_type(fused: Graph) -> dict[str, tuple[str, ...]]:
     """Type of an operator -> nodes of that type and fused nodes that hold one; types sorted."""
-    nodes = [(node.name, _types(node)) for node in fused.nodes() if node.op != VARIABLE]
-    types = {kind for _, kinds in nodes for kind in kinds} - {VARIABLE}
-    return {t: tuple(name for name, kinds in nodes if t in kinds) for t in sorted(types)}
-
-
-def _types(node: Node) -> set[str]:
-    inner: list[dict[str, Any]] = []
-    for part in node.extra.get("subgraphs", ()):
-        inner += (json.loads(part) if isinstance(part, str) else part)["nodes"]
-    return {node.op, *(item["op"] for item in inner)}
+    found: dict[str, list[str]] = {}
+    for node in fused.nodes():
+        for kind in {node.op, *(inner["op"] for inner in inner_nodes(node))} - {VARIABLE}:
+            found.setdefault(kind, []).append(node.name)
+    return {kind: tuple(found[kind]) for kind in sorted(found)}
 
 
 def on_one_grid(graph: Graph, params: Params) -> Params:
@@ -93,13 +86,3 @@ def bytes_per_image(graph: Graph, params: Params, image_shape: tuple[int, int, i
     inner = Graph([(node, 0) for node in graph.nodes() if node.op != VARIABLE])
     shapes = output_shapes(inner, params, {"data": (1, *image_shape)})
     return 4 * int(sum(np.prod(shape) for shape in shapes))
-
-
-def to_params(arrays: dict[str, Any]) -> Params:
-    """MXNet arrays as NumPy arrays."""
-    return {name: value.asnumpy() for name, value in arrays.items()}
-
-
-def from_params(params: Params, names: Collection[str]) -> dict[str, Any]:
-    """NumPy arrays of some names as MXNet arrays on the CPU."""
-    return {n: mx.nd.array(params[n], mx.cpu(), params[n].dtype) for n in names if n in params}

@@ -21,12 +21,10 @@ from typing import Any
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
+from gluon_ssd.deploy.mxnet.compiled import CompiledGraph, on_device
 from gluon_ssd.deploy.mxnet.files import INPUT
 from gluon_ssd.deploy.mxnet.graph import Graph, Params, parse_graph, to_symbol
-from gluon_ssd.deploy.tuning.backend import TryOut
-from gluon_ssd.deploy.tuning.calibration_loader import CalibrationLoader
-from gluon_ssd.deploy.tuning.graph_edits import from_params, to_params
+from gluon_ssd.deploy.tuning.backend import Check, TryOut
 from gluon_ssd.deploy.tuning.trial import Choice, SearchSettings
 from gluon_ssd.errors import EnvironmentProblem
 from gluon_ssd.system.files import write_problem
@@ -92,6 +90,32 @@ def library_log(path: Path) -> Iterator[None]:
             os.environ["MXNET_SUBGRAPH_VERBOSE"] = verbose
 
 
+class CalibrationLoader:
+    """Batches of images, from the start again every time it is iterated.
+
+    Args:
+        images: float32 (N, 3, H, W), normalised.
+        batch_size: images a batch; what does not fill one at the end is left out.
+
+    Attributes:
+        check: called before every batch; may raise to end the search.
+    """
+
+    def __init__(self, images: np.ndarray, batch_size: int) -> None:
+        self.batch_size = batch_size
+        self.check: Check = lambda: None
+        self._images = images
+        shape = (batch_size, *images.shape[1:])
+        self.provide_data = [mx.io.DataDesc(INPUT, shape, np.float32)]
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        """Yield [images, labels]; labels are zeros, which nothing reads."""
+        for start in range(0, len(self._images) - self.batch_size + 1, self.batch_size):
+            self.check()
+            batch = self._images[start : start + self.batch_size]
+            yield [mx.nd.array(batch, dtype=np.float32), mx.nd.zeros(self.batch_size)]
+
+
 class Quantiser:
     """The library's MXNet part with what it lacks; a strategy takes it for that part.
 
@@ -101,11 +125,12 @@ class Quantiser:
     Args:
         network: fp32, images to predictions.
         params: its arrays.
-        loader: calibration images.
+        images: float32 (N, 3, H, W), normalised, for calibration.
         settings: what may be chosen.
 
     Attributes:
-        loader, settings: as given.
+        settings: as given.
+        loader: the batches of images.
         model: the fp32 network as the library holds it.
         configuration: the search as the library holds it.
         operators: names of the operators that can be quantised.
@@ -113,16 +138,17 @@ class Quantiser:
     """
 
     def __init__(
-        self, network: Graph, params: Params, loader: CalibrationLoader, settings: SearchSettings
+        self, network: Graph, params: Params, images: np.ndarray, settings: SearchSettings
     ) -> None:
         from neural_compressor.adaptor.mxnet import MxNetAdaptor
         from neural_compressor.model import Model
 
-        self.loader, self.settings = loader, settings
+        self.settings, self.loader = settings, CalibrationLoader(images, settings.batch_size)
         self.configuration = library_configuration(settings)
-        arrays = from_params(params, network.variables())
+        used = network.variables()
+        arrays = {name: on_device(params[name], mx.cpu()) for name in used if name in params}
         self.model = Model((to_symbol(network), arrays, {}), conf=self.configuration)
-        self._adaptor = MxNetAdaptor({"device": "cpu", "q_dataloader": loader})
+        self._adaptor = MxNetAdaptor({"device": "cpu", "q_dataloader": self.loader})
         self._capability: dict[str, Any] = self._adaptor.query_fw_capability(self.model)
         kinds = self._capability["opwise"]
         self.operators = tuple(name for name, kind in kinds if kind != _ENTRY)
@@ -161,7 +187,7 @@ class Quantiser:
     def network(self, choice: Choice) -> tuple[Graph, Params]:
         """The quantised network of a choice that was asked for, bfloat16 left out."""
         symbol, arrays, _ = self._quantize(self._recipes[choice.key]).model
-        return parse_graph(symbol.tojson()), to_params(arrays)
+        return parse_graph(symbol.tojson()), {n: array.asnumpy() for n, array in arrays.items()}
 
     def _quantize(self, recipe: Any) -> Any:
         recipe = copy.deepcopy(recipe)

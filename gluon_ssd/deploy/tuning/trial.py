@@ -153,13 +153,9 @@ class Trial:
     seconds: float
     problem: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
-
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> Trial:
-        """The inverse of `to_dict`. Raises KeyError or TypeError when something is missing."""
+        """The inverse of `asdict`. Raises KeyError or TypeError when something is missing."""
         values = {field.name: found[field.name] for field in fields(cls)}
         values["kept"] = tuple(values["kept"])
         if values["measured"] is not None:

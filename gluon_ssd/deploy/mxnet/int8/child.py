@@ -19,10 +19,10 @@ from typing import Any, NoReturn
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.agreement import Agreement
-from gluon_ssd.deploy.mxnet.files import exported_files, last_line
+from gluon_ssd.deploy.mxnet.files import last_line, replaced_files
+from gluon_ssd.deploy.mxnet.int8.calibrate import Progress
 from gluon_ssd.deploy.mxnet.int8.layer_errors import LayerError, layer_errors
 from gluon_ssd.deploy.mxnet.int8.quantize import (
-    Progress,
     check_images,
     check_pair,
     prepare_detector,
@@ -30,7 +30,6 @@ from gluon_ssd.deploy.mxnet.int8.quantize import (
 )
 from gluon_ssd.deploy.mxnet.int8.stored_batches import StoredBatches
 from gluon_ssd.errors import EnvironmentProblem, ModelError, SsdError, from_message, to_message
-from gluon_ssd.system.files import ensure_directory, write_problem
 from gluon_ssd.system.processes import Child, call_of, end_with_parent, restore_crash_signals
 
 _SHOWN = 4000  # characters of a child's output that an error shows
@@ -58,19 +57,10 @@ def quantize_in_child(
         SsdError: as `quantize_detector` does.
         EnvironmentProblem: the child crashed or was killed.
     """
-    target = Path(prefix_out)
     job = _job(prefix_in, batches, mode, dtype)
-    job |= {"name": target.name, "excluded": list(excluded)}
-    ensure_directory(target.parent)
-    try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
-            agreement = _follow(job, folder, progress)
-            staged = exported_files(str(Path(folder) / target.name))
-            for source, end in zip(staged, exported_files(prefix_out), strict=True):
-                os.replace(source, end)
-    except OSError as error:
-        raise write_problem(target, error) from error
-    return Agreement(**agreement)
+    with replaced_files(prefix_out) as staged:
+        job |= {"prefix_out": staged, "excluded": list(excluded)}
+        return Agreement(**_follow(job, str(Path(staged).parent), progress))
 
 
 def rank_layers_in_child(
@@ -168,14 +158,14 @@ def answer(connection_number: int, folder: str) -> NoReturn:
     connection = Connection(connection_number)
     try:
         job = json.loads(connection.recv_bytes())
-        _send(connection, _answer(job, connection, folder))
+        _send(connection, _answer(job, connection))
     except (EOFError, ConnectionError):
         shutil.rmtree(folder, ignore_errors=True)
     # MXNet's own clean-up at exit is not needed, and can fail after errors.
     os._exit(0)
 
 
-def _answer(job: dict[str, Any], connection: Connection, folder: str) -> dict[str, Any]:
+def _answer(job: dict[str, Any], connection: Connection) -> dict[str, Any]:
     batches = StoredBatches(job["descriptor"], tuple(job["image_shape"]), job["sizes"])
     size = batches.image_shape[1], batches.image_shape[2]
 
@@ -184,17 +174,16 @@ def _answer(job: dict[str, Any], connection: Connection, folder: str) -> dict[st
 
     how = {"mode": job["mode"], "dtype": job["dtype"], "progress": tell}
     try:
-        if "name" in job:
-            target = str(Path(folder) / job["name"])
+        if "prefix_out" in job:
             agreement = quantize_detector(
                 job["prefix_in"],
-                target,
+                job["prefix_out"],
                 batches,
                 excluded=job["excluded"],
                 input_size_hw=size,
                 **how,
             )
-            return {"result": agreement.to_dict()}
+            return {"result": asdict(agreement)}
         found = layer_errors(prepare_detector(job["prefix_in"], size), batches, **how)
         return {"result": [asdict(error) for error in found]}
     except SsdError as error:

@@ -6,7 +6,7 @@ stays in float: it is a hundredth of the work, and integers there would move eve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from gluon_ssd.deploy.mxnet.files import (
 )
 from gluon_ssd.deploy.mxnet.graph import Graph, Params
 from gluon_ssd.deploy.mxnet.halves import split_at_predictions
-from gluon_ssd.deploy.mxnet.int8.calibrate import collect_thresholds
+from gluon_ssd.deploy.mxnet.int8.calibrate import Progress, collect_thresholds
 from gluon_ssd.deploy.mxnet.int8.quantize_graph import (
     quantize_network,
     quantized_tensors,
@@ -38,9 +38,6 @@ from gluon_ssd.deploy.runtime_model import DetectorFacts
 from gluon_ssd.errors import ModelError, OptionError
 from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.system.files import ensure_directory
-
-Progress = Callable[[str, int, int], None]
-"""Called with (what is being done, steps done, steps in all)."""
 
 
 @dataclass(frozen=True)

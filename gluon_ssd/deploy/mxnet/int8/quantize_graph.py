@@ -47,7 +47,7 @@ def layer_names(fused: Graph) -> dict[str, str]:
     names = {}
     for node in fused.nodes():
         if node.op == _FUSED_CONVOLUTION:
-            for inner in _inner_nodes(node):
+            for inner in inner_nodes(node):
                 if inner["op"] in _CONVOLUTIONS:
                     names[inner["name"]] = node.name
         elif node.op in _CONVOLUTIONS:
@@ -65,7 +65,8 @@ def check_layers(network: Graph, names: Iterable[str]) -> None:
         )
 
 
-def _inner_nodes(node: Node) -> list[dict[str, Any]]:
+def inner_nodes(node: Node) -> list[dict[str, Any]]:
+    """The nodes that were fused into one, as in the JSON of a symbol."""
     found: list[dict[str, Any]] = []
     for part in node.extra.get("subgraphs", ()):
         part = json.loads(part) if isinstance(part, str) else part
