@@ -124,9 +124,8 @@ def _quantize(
         StoredBatches.create(prepared.image_shape, count) as batches,
         closing(_Bars()) as show,
     ):
-        with model_loader(
-            command.data, dataset.subset(range(count)), prepared, batch_size
-        ) as loader:
+        chosen = dataset.subset(range(count))
+        with model_loader(command.data, chosen, prepared, batch_size) as loader:
             for batch in loader.epoch(0):
                 batches.append(batch.arrays["image"])
                 show("reading images", batches.num_images, count)

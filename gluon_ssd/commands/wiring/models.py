@@ -11,8 +11,7 @@ from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.deploy.mxnet.compiled import device_of
 from gluon_ssd.deploy.mxnet.export import export_detector, trace_detector
-from gluon_ssd.deploy.mxnet.files import read_exported
-from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, prepare_exported
+from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, prepare_detector
 from gluon_ssd.deploy.mxnet.model import deploy
 from gluon_ssd.deploy.runtime import load_detector
 from gluon_ssd.deploy.runtime_model import DetectorFacts, RuntimeModel
@@ -55,8 +54,7 @@ def deployed_model(
 
 def model_to_quantise(prefix: str, size: int) -> Prepared:
     """Read an exported fp32 model. A size it carries wins over `size`, with a notice."""
-    exported = read_exported(prefix)
-    prepared = prepare_exported(exported, None if exported.record else (size, size))
+    prepared = prepare_detector(prefix, (size, size))
     _note_size(prefix, prepared, size)
     return prepared
 

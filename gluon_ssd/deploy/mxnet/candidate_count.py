@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gluon_ssd.deploy.mxnet.graph import Graph
-from gluon_ssd.deploy.mxnet.output_pattern import BOX_NMS
+from gluon_ssd.deploy.mxnet.output_pattern import BOX_NMS, nms_settings
 
 Count = Callable[[Any], NDArray[np.int64]]
 
@@ -30,14 +30,12 @@ def candidate_counter(
     nodes = list(graph.find(BOX_NMS))
     if len(nodes) != 1:
         return None
-    (node,) = nodes
-    threshold, most = node.number("valid_thresh", 0), int(node.number("topk", -1))
-    column = int(node.number("score_index", 1))
-    rows_of = compiled(Graph([node.inputs[0]]))
+    settings, column = nms_settings(nodes[0]), int(nodes[0].number("score_index", 1))
+    most, rows_of = settings["nms_topk"], compiled(Graph([nodes[0].inputs[0]]))
 
     def count(images: Any) -> NDArray[np.int64]:
         rows = rows_of(images)[0].asnumpy()  # (B, candidates, 6)
-        found = (rows[:, :, column] > threshold).sum(axis=1)
+        found = (rows[:, :, column] > settings["score_thresh"]).sum(axis=1)
         return np.minimum(found, most) if most > 0 else found
 
     return count

@@ -68,17 +68,14 @@ class Exported:
         """Whether the symbol already went through the oneDNN backend."""
         return any(node.op.startswith(_ONEDNN_OPS) for node in self.graph.nodes())
 
-    def size(self, input_size_hw: tuple[int, int] | None) -> tuple[int, int]:
-        """The input size asked for, or that of the record.
-
-        Raises:
-            ModelError: there is neither.
-        """
-        if input_size_hw is None and self.record is None:
+    def size(self, otherwise: tuple[int, int] | None) -> tuple[int, int]:
+        """The input size of the record, or else the other one. Raises ModelError without both."""
+        size_hw = self.record.input_size_hw if self.record else otherwise
+        if size_hw is None:
             raise ModelError(
                 f"{self.name} does not carry its input size; give it", settings=("data_shape",)
             )
-        return input_size_hw or self.record.input_size_hw  # type: ignore[union-attr]
+        return size_hw
 
 
 def plain_prefix(text: str) -> str:

@@ -30,8 +30,7 @@ class DeployedModel(RuntimeModel):
     """A detector as a compiled graph; see `RuntimeModel`.
 
     Attributes:
-        graph: the prepared symbol.
-        params: its arrays on the device.
+        graph, params: the symbol, and its arrays on the device.
         ctx: the device.
         is_fused: whether it was prepared for speed.
         onednn: whether oneDNN fuses operators of the graph.
@@ -85,9 +84,7 @@ class DeployedModel(RuntimeModel):
     def run_heads(self, images: Any) -> list[Any]:
         """Run only the network: the class and box predictions of all levels, joined.
 
-        Returns:
-            Of both (B, anchors, columns), or (B, anchors * columns) where the model was not
-            prepared; the numbers come in the same order.
+        Both are (B, anchors, columns), or (B, anchors * columns) where the model was not prepared.
         """
         self._check_size(images)
         return self._network(images)
@@ -151,15 +148,7 @@ def load_deployed(
     device: str = "cpu",
     fuse: bool = True,
 ) -> DeployedModel:
-    """Read <prefix>-symbol.json and <prefix>-0000.params and make them ready to run.
-
-    Args:
-        prefix: path without "-symbol.json"; the name of either file will do too.
-        input_size_hw, device, fuse: as of `deploy`.
-
-    Raises:
-        ModelError, WeightsError: one line about the file that cannot be used.
-    """
+    """Make the files of a prefix ready to run; see `read_exported` and `deploy`."""
     return deploy(read_exported(prefix), input_size_hw=input_size_hw, device=device, fuse=fuse)
 
 
@@ -174,7 +163,7 @@ def deploy(
 
     Args:
         exported: graph, arrays and record; its graph belongs to the model from now on.
-        input_size_hw: height and width of the images to come; None takes that of the record.
+        input_size_hw: height and width of the images, px, where there is no record.
         device: "cpu", or "gpu:" and a number.
         fuse: prepare the graph for speed. The decoder is replaced by the fast one, bit for bit the
             same. In fp32 graphs batch norm and padding move into the convolutions and oneDNN

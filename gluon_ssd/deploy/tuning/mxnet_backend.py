@@ -80,8 +80,7 @@ def mxnet_backend(
     Args:
         prepared: the fp32 detector.
         prefix_out: the two files of the result; the folder is made.
-        images: float32 (N, 3, H, W), normalised, for calibration; as many as the largest of
-            `settings.sampling_sizes`.
+        images: as of `Quantiser`; as many as the largest of `settings.sampling_sizes`.
         settings: what may be chosen, and by which strategy.
         measures: how models are measured.
         workspace: folder for what the library writes.

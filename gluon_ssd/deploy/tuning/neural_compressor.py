@@ -91,11 +91,7 @@ def library_log(path: Path) -> Iterator[None]:
 
 
 class CalibrationLoader:
-    """Batches of images, from the start again every time it is iterated.
-
-    Args:
-        images: float32 (N, 3, H, W), normalised.
-        batch_size: images a batch; what does not fill one at the end is left out.
+    """Full batches of float32 images (N, 3, H, W) in the form the library asks for.
 
     Attributes:
         check: called before every batch; may raise to end the search.
@@ -123,18 +119,15 @@ class Quantiser:
     wants to measure it, so that one which is known from the history costs nothing.
 
     Args:
-        network: fp32, images to predictions.
-        params: its arrays.
+        network, params: fp32, images to predictions, and its arrays.
         images: float32 (N, 3, H, W), normalised, for calibration.
         settings: what may be chosen.
 
     Attributes:
-        settings: as given.
         loader: the batches of images.
-        model: the fp32 network as the library holds it.
-        configuration: the search as the library holds it.
+        model, configuration: network and search as the library holds them.
         operators: names of the operators that can be quantised.
-        asked: what a model was asked for last; None as long as none was.
+        asked: the choice that the last model was asked for; None as long as none was.
     """
 
     def __init__(
@@ -157,7 +150,7 @@ class Quantiser:
         self._restrict()
 
     def _restrict(self) -> None:
-        """Tell the library which operators stay in float32, and which may run in bfloat16."""
+        """Name the operators that stay in float32, and those that may run in bfloat16."""
         in_float = {key: {"dtype": ["fp32"]} for key in ("activation", "weight")}
         fixed = [name for name in self.operators if name in self.settings.fp32_nodes]
         self.configuration.op_name_dict = {re.escape(name): in_float for name in fixed} or None
@@ -226,9 +219,7 @@ class Quantiser:
         """Operators by how close to fp32 the predictions come when that one changes over.
 
         Args:
-            model: fp32.
-            loader: calibration images.
-            recipe: the present choice.
+            model, loader, recipe: the fp32 model, calibration images and the present choice.
             output_names: not used.
             confidence_batches: how many batches to compare.
             fallback: whether int8 operators go to float32, or those in float32 back to int8.
@@ -269,15 +260,12 @@ def _choice(recipe: Mapping[str, Any]) -> Choice:
 
 
 def run_strategy(quantiser: Quantiser, try_out: TryOut, workspace: Path) -> None:
-    """Let a strategy of the library search until it stops by itself.
+    """Let a strategy of the library search until it stops by itself, or `try_out` raises.
 
     Args:
         quantiser: makes the models.
         try_out: measures the fp32 model first, then each choice.
         workspace: folder for the library's own files.
-
-    Raises:
-        What `try_out` raises.
     """
     from neural_compressor.config import _Config, options
 
@@ -295,11 +283,8 @@ def run_strategy(quantiser: Quantiser, try_out: TryOut, workspace: Path) -> None
     strategy = _strategy(settings, quantiser)(
         model=quantiser.model,
         conf=_Config(
-            quantization=quantiser.configuration,
-            benchmark=None,
-            pruning=None,
-            distillation=None,
-            nas=None,
+            quantiser.configuration,
+            **dict.fromkeys(("benchmark", "pruning", "distillation", "nas")),
         ),
         q_dataloader=quantiser.loader,
         eval_func=evaluate,

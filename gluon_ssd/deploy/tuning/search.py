@@ -57,9 +57,9 @@ def search(
 
     Args:
         backend: builds and measures models.
-        settings: what to search, for what, and how long.
-        history: what is known from earlier runs; grows.
-        check: called often; raises to stop the search. The best model so far is kept by then.
+        settings: what to search for, and how long.
+        history: what is known from earlier runs; it grows.
+        check: called often; raises to stop the search. The best model so far is kept then.
         report: told every new trial.
 
     Raises:

@@ -45,13 +45,7 @@ def quantize_in_child(
     excluded: Iterable[str] = (),
     progress: Progress | None = None,
 ) -> Agreement:
-    """Do what `quantize_detector` does, in a child process.
-
-    Args:
-        prefix_in: the fp32 model's two files.
-        prefix_out: the two files to write, both or neither.
-        batches: the images; their size is the network's.
-        mode, dtype, excluded, progress: as of `quantize_detector`.
+    """Do what `quantize_detector` does in a child process, on images of the network's size.
 
     Raises:
         SsdError: as `quantize_detector` does.
@@ -71,12 +65,7 @@ def rank_layers_in_child(
     dtype: str = "auto",
     progress: Progress | None = None,
 ) -> list[LayerError]:
-    """Do what `layer_errors` does, in a child process.
-
-    Args:
-        prefix: the fp32 model's two files.
-        batches: the images; their size is the network's.
-        mode, dtype, progress: as of `layer_errors`.
+    """Do what `layer_errors` does in a child process, with the files of an fp32 model.
 
     Raises:
         SsdError: as `layer_errors` does.

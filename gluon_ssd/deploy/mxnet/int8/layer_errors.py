@@ -66,14 +66,12 @@ def layer_errors(
 ) -> list[LayerError]:
     """Rank the layers of a detector by the error that quantising each alone causes.
 
-    Each layer runs on the very int8 kernel it has in the quantised model, with the same ranges.
+    Each layer runs on the int8 kernel it has in the quantised model, with the same ranges.
 
     Args:
         prepared: the fp32 detector.
-        batches: float32 (B, 3, H, W), normalised; ranges come from all of them.
-        mode, dtype: as of `quantize_detector`.
+        batches, mode, dtype, progress: as of `quantize_detector`; ranges come from all images.
         num_images: the first so many images are what errors are measured on.
-        progress: told how far it is.
 
     Returns:
         First what all layers together cause, then one entry a layer, worst first; layers without

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from gluon_ssd.deploy.mxnet.files import Exported
 from gluon_ssd.deploy.mxnet.graph import Graph, parse_graph
+from gluon_ssd.deploy.mxnet.output_pattern import BOX_NMS, nms_settings
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.build import family_of
 from gluon_ssd.families.catalog import int8_form
@@ -38,13 +39,7 @@ def shipped_int8(network: Network) -> Exported:
             f"the weights of {network.name} do not fit its int8 graph ({wrong}); it is made for "
             f"the {network.spec.dataset} classes"
         )
-    nms = next(graph.find("_contrib_box_nms"))
-    decoding = replace(
-        network.spec.decoding,
-        nms_thresh=nms.number("overlap_thresh", 0.5),
-        nms_topk=int(nms.number("topk", -1)),
-        score_thresh=nms.number("valid_thresh", 0.0),
-    )
+    decoding = replace(network.spec.decoding, **nms_settings(next(graph.find(BOX_NMS))))
     record = network.record(name=int8_form(network.name).name, decoding=decoding)
     used = {name: params[name] for name in graph.variables() if name in params}
     return Exported(record.name, graph, used, record)

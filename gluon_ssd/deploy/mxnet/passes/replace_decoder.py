@@ -21,7 +21,13 @@ from gluon_ssd.deploy.mxnet.graph import (
     parse_graph,
     splice,
 )
-from gluon_ssd.deploy.mxnet.output_pattern import Unrecognised, expect, kept_rows, sliced
+from gluon_ssd.deploy.mxnet.output_pattern import (
+    Unrecognised,
+    expect,
+    kept_rows,
+    nms_settings,
+    sliced,
+)
 from gluon_ssd.deploy.mxnet.passes.select_scores_early import chosen_scores
 from gluon_ssd.detection.decoder import decode_boxes, decode_detections
 from gluon_ssd.detection.decoding import STDS, Decoding
@@ -126,21 +132,15 @@ def find_detection_layer(graph: Graph) -> DetectionLayer:
     expect(mask[0].op == "_greater_scalar" and mask[0].inputs[0] == found, "no score threshold")
     expect(_class_count(found) == len(blocks), "some classes are left out")
     offsets, anchors, stds, plain_ops = _box_decoding(boxes)
-    threshold = mask[0].number("scalar", 0)
-    expect(kept.number("valid_thresh", 0) == threshold, "two different score thresholds")
+    settings = nms_settings(kept)
+    same = mask[0].number("scalar", 0) == settings["score_thresh"]
+    expect(same, "two different score thresholds")
     return DetectionLayer(
         scores=found[0].inputs[0],
         offsets=offsets,
         anchors=anchors,
         num_classes=len(blocks),
-        decoding=Decoding(
-            nms_thresh=kept.number("overlap_thresh", 0.5),
-            nms_topk=int(kept.number("topk", -1)),
-            post_nms=post_nms,
-            score_thresh=threshold,
-            stds=stds,
-            plain_ops=plain_ops,
-        ),
+        decoding=Decoding(**settings, post_nms=post_nms, stds=stds, plain_ops=plain_ops),
     )
 
 
