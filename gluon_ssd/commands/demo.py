@@ -94,7 +94,23 @@ def _annotate(
     _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
     with atomic_write(path) as file:
         file.write(jpeg.tobytes())
-    return _row(picture, path, names, labels[shown], scores[shown], boxes_px[shown])
+    height, width = picture.image.shape[:2]
+    return {
+        "source": picture.source,
+        "frame": picture.frame,
+        "annotated": str(path),
+        "width": width,
+        "height": height,
+        "detections": [
+            {
+                "label": int(label),
+                "class": names[label] if label < len(names) else None,
+                "score": round(float(score), 6),
+                "box_px": [round(float(value), 2) for value in box],
+            }
+            for label, score, box in zip(labels[shown], scores[shown], boxes_px[shown], strict=True)
+        ],
+    }
 
 
 def detect(model: RuntimeModel, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -137,30 +153,3 @@ def _class_names(command: DemoCommand, model: RuntimeModel) -> Sequence[str]:
     if model.classes is None:
         _log.warning("the model does not carry class names; give them with --classes FILE")
     return model.classes or ()
-
-
-def _row(
-    picture: Picture,
-    path: Path,
-    names: Sequence[str],
-    labels: np.ndarray,
-    scores: np.ndarray,
-    boxes_px: np.ndarray,
-) -> dict[str, Any]:
-    height, width = picture.image.shape[:2]
-    return {
-        "source": picture.source,
-        "frame": picture.frame,
-        "annotated": str(path),
-        "width": width,
-        "height": height,
-        "detections": [
-            {
-                "label": int(label),
-                "class": names[label] if label < len(names) else None,
-                "score": round(float(score), 6),
-                "box_px": [round(float(value), 2) for value in box],
-            }
-            for label, score, box in zip(labels, scores, boxes_px, strict=True)
-        ],
-    }

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gluon_ssd.deploy.mxnet.candidate_count import Count, candidate_counter
 from gluon_ssd.deploy.mxnet.compiled import CompiledGraph, context_of, device_of, on_device
 from gluon_ssd.deploy.mxnet.compiled_suppression import compile_detector
 from gluon_ssd.deploy.mxnet.files import INPUT, Exported, check_shapes, read_exported
 from gluon_ssd.deploy.mxnet.graph import Graph
 from gluon_ssd.deploy.mxnet.halves import Halves, split_at_predictions
 from gluon_ssd.deploy.mxnet.low_precision import lower_network
+from gluon_ssd.deploy.mxnet.output_pattern import BOX_NMS, nms_settings
 from gluon_ssd.deploy.mxnet.passes.replace_decoder import count_classes
 from gluon_ssd.deploy.mxnet.prepare import prepare
 from gluon_ssd.deploy.runtime_model import RuntimeModel
@@ -96,7 +96,13 @@ class DeployedModel(RuntimeModel):
 
     def count_candidates(self, images: Any) -> NDArray[np.int64] | None:
         """Candidates of each image that enter suppression; None where the graph hides them."""
-        return self._count(images) if self._count else None
+        nodes = list(self.graph.find(BOX_NMS))
+        if len(nodes) != 1:
+            return None
+        settings, column = nms_settings(nodes[0]), int(nodes[0].number("score_index", 1))
+        rows = self._entering(images)[0].asnumpy()  # (B, candidates, 6)
+        found = (rows[:, :, column] > settings["score_thresh"]).sum(axis=1)
+        return np.minimum(found, settings["nms_topk"]) if settings["nms_topk"] > 0 else found
 
     def _check_size(self, images: Any) -> None:
         size_hw = tuple(images.shape[2:])
@@ -111,8 +117,9 @@ class DeployedModel(RuntimeModel):
         return self._compile(self.graph, (INPUT,))
 
     @cached_property
-    def _count(self) -> Count | None:
-        return candidate_counter(self.graph, lambda rows: self._compile(rows, (INPUT,)))
+    def _entering(self) -> Callable[..., list[Any]]:
+        """Images to the rows that enter suppression."""
+        return self._compile(Graph([next(self.graph.find(BOX_NMS)).inputs[0]]), (INPUT,))
 
     @cached_property
     def _halves(self) -> Halves | None:

@@ -98,21 +98,13 @@ class Choice:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured of one model.
+    """What was measured of one model."""
 
-    Attributes:
-        accuracy: score of the data set, a fraction.
-        latency_ms: median time of one image.
-        fp32_ms: median time of the fp32 model, run in turns with it.
-        weights_mib: weights as its operators hold them, in MiB.
-        footprint_mib: memory of a process that runs it, in MiB; None when not asked for.
-    """
-
-    accuracy: float
-    latency_ms: float
-    fp32_ms: float
-    weights_mib: float
-    footprint_mib: float | None = None
+    accuracy: float  # score of the data set, a fraction
+    latency_ms: float  # median time of one image
+    fp32_ms: float  # median time of the fp32 model, run in turns with it
+    weights_mib: float  # weights as its operators hold them
+    footprint_mib: float | None = None  # memory of a process that runs it; None: not asked for
 
     @property
     def speedup(self) -> float:
@@ -133,25 +125,15 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Trial:
-    """One line of the search's history.
+    """One line of the search's history."""
 
-    Attributes:
-        number: 0 for the fp32 model, then counted from 1.
-        key: of its `Choice`, or BASELINE.
-        choice: in words.
-        kept: operators in float32 or bfloat16.
-        measured: None when it could not be run, and then `problem` says why.
-        seconds: what the trial took.
-        problem: empty when it went well.
-    """
-
-    number: int
-    key: str
-    choice: str
-    kept: tuple[str, ...]
-    measured: Measurement | None
-    seconds: float
-    problem: str = ""
+    number: int  # 0 for the fp32 model, then counted from 1
+    key: str  # of its `Choice`, or BASELINE
+    choice: str  # in words
+    kept: tuple[str, ...]  # operators in float32 or bfloat16
+    measured: Measurement | None  # None when it could not be run, and then `problem` says why
+    seconds: float  # what the trial took
+    problem: str = ""  # empty when it went well
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> Trial:

@@ -37,20 +37,12 @@ _LOGGER = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class DetectionLayer:
-    """What a detection layer reads, and its settings.
+    """What a detection layer reads, and its settings."""
 
-    Attributes:
-        scores: class scores (B, A, C + 1) after softmax, the background first.
-        offsets: coded boxes (B, A, 4).
-        anchors: (1, A, 4), centre form in pixels.
-        num_classes: foreground classes C.
-        decoding: thresholds, counts, and how boxes are decoded.
-    """
-
-    scores: Output
-    offsets: Output
-    anchors: Output
-    num_classes: int
+    scores: Output  # (B, A, C + 1) after softmax, the background first
+    offsets: Output  # coded boxes (B, A, 4)
+    anchors: Output  # (1, A, 4), centre form in pixels
+    num_classes: int  # foreground classes C
     decoding: Decoding
 
 
@@ -97,13 +89,7 @@ def replace_decoder(graph: Graph, params: Params, input_shapes: Mapping[str, tup
 def count_classes(graph: Graph, params: Params, input_shapes: Mapping[str, tuple]) -> int | None:
     """Foreground classes of a detector, from its detection layer or the width of its scores.
 
-    Args:
-        graph: as exported; not changed.
-        params: its arrays.
-        input_shapes: name -> shape of every input.
-
-    Returns:
-        None when neither tells.
+    Arguments are as of `replace_decoder`; nothing is changed. None when neither tells.
     """
     try:
         return find_detection_layer(graph).num_classes
