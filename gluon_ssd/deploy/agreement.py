@@ -61,7 +61,7 @@ def compare_detectors(
         other: what was made of it.
         batches: float32 (B, 3, H, W), normalised.
         name: of the other, for messages.
-        progress: told how many images of how many are done.
+        progress: called as images are done.
 
     Raises:
         ModelError: one of the two gives values that are not finite, or the other one no detection

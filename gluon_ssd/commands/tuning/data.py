@@ -47,7 +47,7 @@ class TuningImages:
                 yield Batch({"image": images, "size_hw": sizes_hw}, indices)
             return
         if self._facts:
-            self._kept = None  # a pass was broken off: what it left is of no use
+            self._kept = None  # a pass was broken off: what it stored is incomplete
         for batch in self._loader.epoch(0):
             arrays = {name: batch.arrays[name] for name in ("image", "size_hw")}
             if self._kept is not None:

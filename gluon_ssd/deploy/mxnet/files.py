@@ -89,10 +89,7 @@ def exported_files(prefix: str) -> tuple[Path, Path]:
 
 
 def read_exported(prefix: str) -> Exported:
-    """Read and check both files.
-
-    Args:
-        prefix: path without "-symbol.json"; the name of either file will do too.
+    """Read and check both files of a prefix; the name of either file is taken as well.
 
     Raises:
         ModelError: the symbol is missing, no symbol, or has another input than "data".
@@ -161,12 +158,7 @@ def _read_params(path: Path) -> Params:
 
 
 def write_exported(model: Exported, prefix: str) -> None:
-    """Write symbol and parameters, one after the other: into a folder that nobody looks into yet.
-
-    Args:
-        model: what to write; its record goes into the symbol.
-        prefix: path without "-symbol.json".
-    """
+    """Write symbol and parameters, one after the other, into a folder that is not in use yet."""
     symbol_file, params_file = exported_files(prefix)
     extra = dict(model.graph.extra)
     if model.record is not None:

@@ -169,7 +169,7 @@ def deploy(
     """Make a detector ready to run.
 
     Args:
-        exported: graph, arrays and record; its graph belongs to the model from now on.
+        exported: graph, arrays and record; its graph is changed.
         input_size_hw: height and width of the images, px, where there is no record.
         device: "cpu", or "gpu:" and a number.
         fuse: prepare the graph for speed. The decoder is replaced by the fast one, bit for bit the

@@ -1,7 +1,7 @@
 """What a search asks of the software that quantises and runs a detector.
 
-The search knows no framework. `mxnet_backend.py` answers these questions with MXNet; another
-framework needs one more class with the methods of `Backend`.
+The search imports no framework. `mxnet_backend.py` implements `Backend` with MXNet; another
+framework needs one more class with its methods.
 """
 
 from __future__ import annotations
@@ -25,15 +25,10 @@ class TrialFailed(ModelError):
 
 @dataclass(frozen=True)
 class OperatorNames:
-    """The operators of an fp32 network, by the names that a user may know.
+    """The operators of an fp32 network, by the names that a user may use."""
 
-    Attributes:
-        of_layers: name of a layer -> name of the operator that computes it.
-        of_types: type of an operator -> names of the operators that hold one.
-    """
-
-    of_layers: Mapping[str, str]
-    of_types: Mapping[str, tuple[str, ...]]
+    of_layers: Mapping[str, str]  # name of a layer -> name of the operator that computes it
+    of_types: Mapping[str, tuple[str, ...]]  # type of an operator -> operators that hold one
 
 
 class BuiltModel(Protocol):
@@ -47,7 +42,7 @@ class BuiltModel(Protocol):
 
 
 class Backend(Protocol):
-    """Quantises one detector, and knows strategies to choose how."""
+    """Quantises one detector, in the ways that a strategy proposes."""
 
     @property
     def name(self) -> str:

@@ -93,6 +93,10 @@ class History:
             # The search was stopped in good order: the trial under way did not end the process.
             self._starts.clear()
 
+    def in_order(self) -> tuple[Trial, ...]:
+        """The trials by number."""
+        return tuple(sorted(self.trials.values(), key=lambda trial: trial.number))
+
     @property
     def next_number(self) -> int:
         """Number of the next trial."""

@@ -48,14 +48,10 @@ from gluon_ssd.system.files import ensure_directory, sha1_of, write_problem
 
 @dataclass(frozen=True)
 class Measures:
-    """How models are measured.
+    """How models are measured."""
 
-    Attributes:
-        score: a model -> its accuracy, a fraction.
-        clock: (fp32 model, model) -> median time of one image of each in ms, run in turns.
-    """
-
-    score: Callable[[DeployedModel], float]
+    score: Callable[[DeployedModel], float]  # accuracy, a fraction
+    # (fp32 model, model) -> median time of one image of each in ms, run in turns
     clock: Callable[[DeployedModel, DeployedModel], tuple[float, float]]
 
 

@@ -169,7 +169,7 @@ class Quantiser:
         return self._capability
 
     def quantize(self, recipe: Any, model: Any, loader: Any, q_func: Any = None) -> Any:
-        """A stand-in for a quantised model, which knows how to make it."""
+        """A stand-in for a quantised model, with the recipe to make it."""
         from neural_compressor.model.mxnet_model import MXNetModel
 
         self.asked = _choice(recipe)

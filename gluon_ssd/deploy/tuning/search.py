@@ -26,24 +26,17 @@ _MOST_REPETITIONS = 50
 """Bayesian search goes on for ever where everything was tried."""
 
 Report = Callable[[Trial, Trial | None], None]
-"""Told every new trial, and which one is the best so far."""
+"""Called with every new trial and the best one so far."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a search ended.
+    """How a search ended."""
 
-    Attributes:
-        trials: all that are known, by number; the first is the fp32 model.
-        best: the one that was written, or None when there was none.
-        reached: whether the best one loses no more accuracy than allowed.
-        reason: why the search ended.
-    """
-
-    trials: tuple[Trial, ...]
-    best: Trial | None
-    reached: bool
-    reason: str
+    trials: tuple[Trial, ...]  # all that are known, by number; the first is the fp32 model
+    best: Trial | None  # the one that was written, or None when there was none
+    reached: bool  # whether the best one loses no more accuracy than allowed
+    reason: str  # why the search ended
 
 
 class _Ended(Exception):
@@ -60,7 +53,7 @@ def search(
         settings: what to search for, and how long.
         history: what is known from earlier runs; it grows.
         check: called often; raises to stop the search. The best model so far is kept then.
-        report: told every new trial.
+        report: called with every new trial.
 
     Raises:
         OptionError: the settings leave nothing to quantise.
@@ -80,8 +73,7 @@ def search(
             run.keep_best()
     finally:
         history.end(reason, time.monotonic() - started)
-    trials = tuple(sorted(history.trials.values(), key=lambda trial: trial.number))
-    return Outcome(trials, run.best(), run.has_reached_goal(), reason)
+    return Outcome(history.in_order(), run.best(), run.has_reached_goal(), reason)
 
 
 @dataclass
@@ -111,7 +103,7 @@ class _Run:
 
     def best(self) -> Trial | None:
         """The trial to keep."""
-        return best_trial(list(self.history.trials.values()), self.settings)
+        return best_trial(self.history.in_order(), self.settings)
 
     def has_reached_goal(self) -> bool:
         """Whether the best trial loses no more accuracy than allowed."""

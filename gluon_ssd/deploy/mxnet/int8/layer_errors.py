@@ -29,7 +29,7 @@ NUM_IMAGES = 16
 
 ALL_LAYERS = "all layers"
 RANKING = "rank layers"
-"""The stage that progress is told."""
+"""The stage that `progress` is called with."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def layer_errors(
     Args:
         prepared: the fp32 detector.
         batches, mode, dtype, progress: as of `quantize_detector`; ranges come from all images.
-        num_images: the first so many images are what errors are measured on.
+        num_images: the first so many images are those that errors are measured on.
 
     Returns:
         First what all layers together cause, then one entry a layer, worst first; layers without

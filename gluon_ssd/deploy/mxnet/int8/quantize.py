@@ -46,9 +46,7 @@ class Prepared(DetectorFacts):
 
     Attributes:
         prefix: the files it came from.
-        network: images to the joined predictions of all levels.
-        decoding: those predictions to ids, scores and boxes.
-        names: names of the inputs of `decoding`, in the order of the outputs of `network`.
+        network, decoding, names: as of `Halves`.
         params: the arrays of both.
     """
 
@@ -152,14 +150,14 @@ def quantize_detector(
             int8 where the images come in.
         excluded: layers kept in float, by the names `layer_names` gives.
         input_size_hw: as of `prepare_detector`.
-        progress: told how far it is.
+        progress: called as work is done.
 
     Returns:
         How well the written model agrees with the fp32 one.
 
     Raises:
         OptionError: a pair of mode and dtype that cannot be had, or too few images.
-        ModelError, WeightsError: `prefix_in` cannot be quantised, or the result is of no use.
+        ModelError, WeightsError: `prefix_in` cannot be quantised, or the result is no good.
         EnvironmentProblem: the files cannot be written.
     """
     check_pair(mode, dtype)

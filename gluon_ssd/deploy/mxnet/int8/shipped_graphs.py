@@ -1,7 +1,7 @@
-"""The zoo's int8 networks: quantised graphs that GluonCV ships, with the fp32 weights.
+"""Published int8 networks: quantised graphs that run with the published fp32 weights.
 
-Their ranges were measured on the published weights, and their suppression looks at 200 candidates
-an image, as the figures of the zoo's table do; both are part of the graph.
+The ranges were measured on those weights and, like the settings of suppression, are part of the
+graph.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def shipped_int8(network: Network) -> Exported:
     assert published_form is not None, "the catalog lists an int8 form of this network"
     source, params = published_form(network)
     graph = parse_graph(source.read_text(encoding="utf-8"), str(source))
-    # As of this MXNet, whose loader would tell at length that it converts an older graph.
+    # Without its old version, of which MXNet's loader would log that it converts the graph.
     graph.extra.pop("attrs", None)
     _modernise(graph)
     wrong = _wrong_shape(graph, {name: array.shape for name, array in params.items()})
