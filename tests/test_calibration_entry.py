@@ -16,7 +16,7 @@ import pytest
 from gluon_ssd.compat import mx
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.deploy.mxnet.model import load_deployed
-from gluon_ssd.deploy.runtime import DetectorFacts
+from gluon_ssd.deploy.runtime_model import DetectorFacts
 from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.options.declare import parse
 from gluon_ssd.options.evaluate import EvalCommand
