@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from gluon_ssd.deploy.mxnet.model import load_deployed
 from gluon_ssd.options.benchmarks import DeployBenchmark
 from gluon_ssd.report.tables import Row, markdown_table
 from gluon_ssd.report.timing import compare
-from gluon_ssd.system.files import atomic_write, ensure_directory
+from gluon_ssd.system.files import ensure_directory, write_json
 
 
 def deploy_rows(options: DeployBenchmark) -> list[Row]:
@@ -67,8 +66,7 @@ def run_benchmark(kind: str, options: Any) -> str:
     if options.output and rows:
         target = Path(options.output).expanduser()
         ensure_directory(target.parent)
-        with atomic_write(target, "w") as file:
-            json.dump(rows, file, indent=1)
+        write_json(target, rows)
     if kind == "scaling":  # one long row, which is easier to read upright
         rows = [{"": key, "value": value} for row in rows for key, value in row.items()]
     return markdown_table(rows)

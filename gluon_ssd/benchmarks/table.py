@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from gluon_ssd.evaluation.voc_map import evaluate_voc
 from gluon_ssd.options.benchmarks import TableBenchmark
 from gluon_ssd.options.shared import DataOptions
 from gluon_ssd.report.timing import measure_latency
-from gluon_ssd.system.files import atomic_write, ensure_directory, ensure_writable
+from gluon_ssd.system.files import atomic_write, ensure_directory, ensure_writable, write_json
 from gluon_ssd.system.progress import progress_bar
 from gluon_ssd.system.threads import compute_threads, instruction_set
 
@@ -167,8 +166,7 @@ def _write(places: tuple[Path, ...], measured: list[ModelTimes], text: str) -> N
         return
     numbers, words, picture = places
     facts = {"threads": compute_threads(), "instructions": instruction_set()}
-    with atomic_write(numbers, "w") as file:
-        json.dump({**facts, "models": as_json(measured)}, file, indent=1)
+    write_json(numbers, {**facts, "models": as_json(measured)})
     with atomic_write(words, "w") as file:
         file.write(text)
     draw_table(measured, picture)

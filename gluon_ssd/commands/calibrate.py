@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gluon_ssd.commands.wiring.data import evaluation_loader, evaluation_set
+from gluon_ssd.commands.wiring.data import evaluation_set, model_loader
 from gluon_ssd.commands.wiring.models import (
     export_network_as,
     model_to_quantise,
@@ -120,18 +120,12 @@ def _quantize(
     check_images(options.calib_mode, count)
     if count < wanted:
         _log.warning("the data set has %d images of the %d asked for", count, wanted)
-    loader = evaluation_loader(
-        command.data,
-        dataset.subset(range(count)),
-        batch_size=batch_size,
-        input_size_hw=prepared.input_size_hw,
-        normalization=prepared.normalization,
-    )
     with (
         StoredBatches.create(prepared.image_shape, count) as batches,
         closing(_Bars()) as show,
     ):
-        with loader:
+        chosen = dataset.subset(range(count))
+        with model_loader(command.data, chosen, prepared, batch_size) as loader:
             for batch in loader.epoch(0):
                 batches.append(batch.arrays["image"])
                 show("reading images", batches.num_images, count)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -28,7 +27,7 @@ from gluon_ssd.families.catalog import spec_of
 from gluon_ssd.options.demo import DemoCommand
 from gluon_ssd.options.shared import ModelOptions
 from gluon_ssd.report.draw import draw_detections
-from gluon_ssd.system.files import atomic_write, ensure_directory
+from gluon_ssd.system.files import atomic_write, ensure_directory, write_json
 from gluon_ssd.system.progress import progress_bar
 
 _log = logging.getLogger(__name__)
@@ -58,8 +57,7 @@ def detect_pictures(command: DemoCommand) -> Iterator[str]:
     expected = count_pictures(sources, command.every)
     with progress_bar(pictures, total=expected, unit="img", description="detect") as bar:
         rows = [_annotate(command, model, names, picture=picture, folder=folder) for picture in bar]
-    with atomic_write(folder / "detections.json", "w") as file:
-        json.dump(rows, file, indent=1)
+    write_json(folder / "detections.json", rows)
     found = sum(len(row["detections"]) for row in rows)
     yield (
         f"{found} objects in {len(rows)} pictures; annotated pictures and detections.json "
@@ -96,7 +94,23 @@ def _annotate(
     _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
     with atomic_write(path) as file:
         file.write(jpeg.tobytes())
-    return _row(picture, path, names, labels[shown], scores[shown], boxes_px[shown])
+    height, width = picture.image.shape[:2]
+    return {
+        "source": picture.source,
+        "frame": picture.frame,
+        "annotated": str(path),
+        "width": width,
+        "height": height,
+        "detections": [
+            {
+                "label": int(label),
+                "class": names[label] if label < len(names) else None,
+                "score": round(float(score), 6),
+                "box_px": [round(float(value), 2) for value in box],
+            }
+            for label, score, box in zip(labels[shown], scores[shown], boxes_px[shown], strict=True)
+        ],
+    }
 
 
 def detect(model: RuntimeModel, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -139,30 +153,3 @@ def _class_names(command: DemoCommand, model: RuntimeModel) -> Sequence[str]:
     if model.classes is None:
         _log.warning("the model does not carry class names; give them with --classes FILE")
     return model.classes or ()
-
-
-def _row(
-    picture: Picture,
-    path: Path,
-    names: Sequence[str],
-    labels: np.ndarray,
-    scores: np.ndarray,
-    boxes_px: np.ndarray,
-) -> dict[str, Any]:
-    height, width = picture.image.shape[:2]
-    return {
-        "source": picture.source,
-        "frame": picture.frame,
-        "annotated": str(path),
-        "width": width,
-        "height": height,
-        "detections": [
-            {
-                "label": int(label),
-                "class": names[label] if label < len(names) else None,
-                "score": round(float(score), 6),
-                "box_px": [round(float(value), 2) for value in box],
-            }
-            for label, score, box in zip(labels, scores, boxes_px, strict=True)
-        ],
-    }

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from gluon_ssd.commands.wiring.data import evaluation_loader, evaluation_set
+from gluon_ssd.commands.wiring.data import evaluation_set, model_loader
 from gluon_ssd.commands.wiring.devices import check_dtype
 from gluon_ssd.commands.wiring.metrics import make_score
 from gluon_ssd.commands.wiring.models import (
     deployed_model,
     inference_device,
-    int8_network_model,
     network_model,
     trained_network,
     untrained_network,
 )
+from gluon_ssd.deploy.mxnet.int8.shipped_graphs import shipped_int8
+from gluon_ssd.deploy.mxnet.model import deploy
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.evaluation.detections import Detections
@@ -28,7 +28,7 @@ from gluon_ssd.evaluation.result import Evaluation
 from gluon_ssd.families.catalog import spec_of
 from gluon_ssd.options.evaluate import EvalCommand, EvalOptions
 from gluon_ssd.options.shared import asked_suppression, means_no_weights
-from gluon_ssd.system.files import atomic_write, ensure_writable
+from gluon_ssd.system.files import ensure_writable, write_json
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def _float32_model(command: EvalCommand, device: str) -> RuntimeModel:
         )
     if command.deploy.quantized:
         _note_fixed_nms(command.eval, command.network.name)
-        return int8_network_model(network, device=device)
+        return deploy(shipped_int8(network), device=device)
     return network_model(network, decoding=command.decoding, size=size, device=device)
 
 
@@ -98,14 +98,8 @@ def evaluate(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
     dataset = evaluation_set(command.data, model.classes, model.num_classes)
     save_prefix = command.eval.save_prefix + model_name(command)
     score = make_score(dataset, command.eval.metric, save_prefix=save_prefix)
-    loader = evaluation_loader(
-        command.data,
-        dataset,
-        batch_size=command.batch_size(on_gpus=model.device != "cpu"),
-        input_size_hw=model.input_size_hw,
-        normalization=model.normalization,
-    )
-    with loader:
+    batch_size = command.batch_size(on_gpus=model.device != "cpu")
+    with model_loader(command.data, dataset, model, batch_size) as loader:
         found = predict(model.run, loader.epoch(0), num_images=len(dataset), progress=True)
     outcome = score(found)
     yield f"Throughput is {found.images_per_second:f} img/sec."
@@ -124,7 +118,7 @@ def _write_results(command: EvalCommand, found: Detections, outcome: Evaluation)
         "seconds": found.seconds,
         "images_per_second": found.images_per_second,
     }
-    _dump(command.eval.results, _without_nan(facts))
+    write_json(command.eval.results, _without_nan(facts))
 
 
 def _write_detections(path: str, found: Detections, dataset: Any) -> None:
@@ -141,15 +135,10 @@ def _write_detections(path: str, found: Detections, dataset: Any) -> None:
             found.image_index, found.labels, found.scores, found.boxes_px, strict=True
         )
     ]
-    _dump(path, rows)
+    write_json(path, rows)
 
 
 def _without_nan(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
     return None if isinstance(value, float) and np.isnan(value) else value
-
-
-def _dump(path: str, content: Any) -> None:
-    with atomic_write(path, "w") as file:
-        json.dump(content, file, indent=1)

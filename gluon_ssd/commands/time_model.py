@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gluon_ssd.commands.evaluate import model_name
-from gluon_ssd.commands.wiring.data import evaluation_loader, evaluation_set
+from gluon_ssd.commands.wiring.data import evaluation_set, model_loader
 from gluon_ssd.data.augment.transforms import eval_transform
 from gluon_ssd.deploy.runtime_model import RuntimeModel, as_numpy
 from gluon_ssd.options.evaluate import EvalCommand
@@ -61,14 +61,7 @@ def _real_batches(command: EvalCommand, model: RuntimeModel, batch: int) -> list
     dataset = evaluation_set(command.data, model.classes, model.num_classes)
     batch = min(batch, len(dataset))
     count = min(_MOST_BATCHES, command.benchmark.num_iterations, len(dataset) // batch) * batch
-    loader = evaluation_loader(
-        command.data,
-        dataset.subset(range(count)),
-        batch_size=batch,
-        input_size_hw=model.input_size_hw,
-        normalization=model.normalization,
-    )
-    with loader:
+    with model_loader(command.data, dataset.subset(range(count)), model, batch) as loader:
         return [loaded.arrays["image"].copy() for loaded in loader.epoch(0)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -38,10 +38,6 @@ class Agreement:
     largest_score_difference: float
     likeness: float
 
-    def to_dict(self) -> dict[str, float]:
-        """For JSON."""
-        return asdict(self)
-
     def __str__(self) -> str:
         return (
             f"{self.matched:.1%} of {self.num_detections} fp32 detections in {self.num_images} "
@@ -65,7 +61,7 @@ def compare_detectors(
         other: what was made of it.
         batches: float32 (B, 3, H, W), normalised.
         name: of the other, for messages.
-        progress: told how many images of how many are done.
+        progress: called as images are done.
 
     Raises:
         ModelError: one of the two gives values that are not finite, or the other one no detection

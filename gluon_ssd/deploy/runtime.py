@@ -28,13 +28,9 @@ class Runtime:
 def _load_with_mxnet(
     prefix: str, *, input_size_hw: tuple[int, int] | None, device: str, fuse: bool
 ) -> RuntimeModel:
-    from gluon_ssd.deploy.mxnet.files import read_exported
-    from gluon_ssd.deploy.mxnet.model import deploy
+    from gluon_ssd.deploy.mxnet.model import load_deployed
 
-    exported = read_exported(prefix)
-    if exported.record is not None:
-        input_size_hw = exported.record.input_size_hw
-    return deploy(exported, input_size_hw=input_size_hw, device=device, fuse=fuse)
+    return load_deployed(prefix, input_size_hw=input_size_hw, device=device, fuse=fuse)
 
 
 RUNTIMES: dict[str, Runtime] = {
@@ -56,7 +52,7 @@ def load_detector(
 
     Args:
         prefix: what the names of its files start with.
-        input_size_hw: height and width of the images to come, for files that do not carry one.
+        input_size_hw: height and width of the images, px, for files that do not carry them.
         device: "cpu", or "gpu:" and a number.
         fuse: prepare the model for speed, which may change the last bits.
         backend: name of the runtime; without it the files decide.

@@ -1,8 +1,7 @@
 """One record says what a detector is, and travels with it everywhere.
 
-Beside a parameter file `X.params` it is the JSON file `X.json`; an exported symbol carries it
-inside its own file, among the graph's attributes, where MXNet's loader lets it be. Any framework,
-or none, can read it.
+Beside a parameter file `X.params` it is the JSON file `X.json`; exported models carry it inside
+their own files. No framework is needed to read it.
 """
 
 from __future__ import annotations
@@ -19,9 +18,6 @@ from gluon_ssd.detection.decoding import RELATIVE_TO, SCORE_ACTIVATIONS, Decodin
 from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 from gluon_ssd.errors import DataError, WeightsError
 from gluon_ssd.system.files import atomic_write, read_json
-
-SYMBOL_ATTRIBUTE = "gluon_ssd_model"
-"""Under this name the JSON of the record stands among the attributes of a symbol file."""
 
 
 @dataclass(frozen=True)
@@ -147,30 +143,7 @@ def read_sidecar(params_path: str | os.PathLike[str]) -> ModelRecord | None:
     path = sidecar_path(params_path)
     if not path.is_file():
         return None
-    return ModelRecord.from_object(_read(path), str(path))
-
-
-def symbol_attribute(record: ModelRecord) -> list[str]:
-    """What stands under SYMBOL_ATTRIBUTE in a symbol file."""
-    return ["str", json.dumps(record.to_object())]
-
-
-def record_of_symbol(graph: Mapping[str, Any], source: str) -> ModelRecord | None:
-    """The record inside the JSON object of a symbol file; None when it was made elsewhere.
-
-    Raises:
-        WeightsError: there is one, but it is damaged.
-    """
-    entry = graph.get("attrs", {}).get(SYMBOL_ATTRIBUTE)
-    if entry is None:
-        return None
-    if not (_is_list(entry, str) and len(entry) == 2):
-        raise WeightsError(f"{source}: its attribute {SYMBOL_ATTRIBUTE} is damaged; export it anew")
-    return ModelRecord.from_json(entry[1], source)
-
-
-def _read(path: str | os.PathLike[str]) -> Any:
     try:
-        return read_json(path)
+        return ModelRecord.from_object(read_json(path), str(path))
     except DataError as error:
         raise WeightsError(str(error)) from error

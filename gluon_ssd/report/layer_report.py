@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from gluon_ssd.report.figure import new_figure, save_figure
 from gluon_ssd.report.tables import markdown_table
-from gluon_ssd.system.files import atomic_write
+from gluon_ssd.system.files import atomic_write, write_json
 
 # Blue and orange of the Okabe-Ito set, which colour-blind readers can tell apart.
 _CLASS, _BOX = "#0072B2", "#D55E00"
@@ -60,8 +59,7 @@ def write_layer_report(
         parts = ["# Error of each layer", "", *lines, "", note, "", layer_table(rows)]
         file.write("\n".join(parts))
     clean = [{key: _finite(value) for key, value in row.items()} for row in rows]
-    with atomic_write(f"{stem}.json", "w") as file:
-        json.dump({**facts, "layers": clean}, file, indent=1)
+    write_json(f"{stem}.json", {**facts, "layers": clean})
     _draw(rows, str(facts["model"]), f"{stem}.png")
 
 

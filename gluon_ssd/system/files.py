@@ -105,6 +105,12 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb") -> Iterator[IO[
         yield file
 
 
+def write_json(path: str | os.PathLike[str], content: Any) -> None:
+    """Write a JSON file; errors as of `atomic_write`."""
+    with atomic_write(path, "w") as file:
+        json.dump(content, file, indent=1)
+
+
 def sha1_of(path: str | os.PathLike[str]) -> str:
     """Hexadecimal SHA-1 of a file, as the model zoo publishes it."""
     digest = hashlib.sha1()

@@ -6,12 +6,7 @@ import pytest
 
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import WeightsError
-from gluon_ssd.models.record import (
-    SYMBOL_ATTRIBUTE,
-    ModelRecord,
-    record_of_symbol,
-    symbol_attribute,
-)
+from gluon_ssd.models.record import ModelRecord
 
 DECODING = Decoding(nms_topk=200, score_thresh=0.05, score_activation="sigmoid", per_class=False)
 MODEL = ModelRecord("ssd_x", ("a", "b"), (300, 512), family="toy", decoding=DECODING)
@@ -54,21 +49,10 @@ def test_later_keys_are_ignored():
     assert ModelRecord.from_json(json.dumps(found), "here") == MODEL
 
 
-def test_record_in_a_symbol_is_read_without_a_framework():
-    symbol = {"nodes": [], "attrs": {SYMBOL_ATTRIBUTE: symbol_attribute(MODEL)}}
-    assert record_of_symbol(symbol, "here") == MODEL
-    assert record_of_symbol({"nodes": []}, "here") is None
-
-
 @pytest.mark.parametrize(
-    ("entry", "message"),
-    [
-        (3, "gluon_ssd_model is damaged"),
-        (["str"], "gluon_ssd_model is damaged"),
-        (["str", "{"], "holds no valid JSON"),
-        (["str", "[]"], "must hold one JSON object"),
-    ],
+    ("text", "message"),
+    [("{", "holds no valid JSON"), ("[]", "must hold one JSON object")],
 )
-def test_damaged_record_in_a_symbol_names_the_file(entry, message):
+def test_text_that_is_no_object_names_its_source(text, message):
     with pytest.raises(WeightsError, match=rf"^here.*{message}"):
-        record_of_symbol({"attrs": {SYMBOL_ATTRIBUTE: entry}}, "here")
+        ModelRecord.from_json(text, "here")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from gluon_ssd.commands.wiring.data import evaluation_loader
+from gluon_ssd.commands.wiring.data import model_loader
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.loading.loader import Batch, Loader
 from gluon_ssd.deploy.mxnet.int8.stored_batches import StoredBatches
@@ -47,7 +47,7 @@ class TuningImages:
                 yield Batch({"image": images, "size_hw": sizes_hw}, indices)
             return
         if self._facts:
-            self._kept = None  # a pass was broken off: what it left is of no use
+            self._kept = None  # a pass was broken off: what it stored is incomplete
         for batch in self._loader.epoch(0):
             arrays = {name: batch.arrays[name] for name in ("image", "size_hw")}
             if self._kept is not None:
@@ -73,7 +73,7 @@ def tuning_images(
             tempfile.gettempdir(),
             room.free / 2**30,
         )
-    with _loader(options, dataset, model, batch_size) as loader:
+    with model_loader(options, dataset, model, batch_size) as loader:
         if not keep:
             yield TuningImages(loader, len(dataset), None)
             return
@@ -83,20 +83,8 @@ def tuning_images(
 
 def images_of(options: DataOptions, dataset: ListedDataset, model: DetectorFacts) -> np.ndarray:
     """All images of a small data set, float32 (N, 3, H, W), normalised."""
-    with _loader(options, dataset, model, batch_size=16) as loader:
+    with model_loader(options, dataset, model, batch_size=16) as loader:
         return np.concatenate([batch.arrays["image"].copy() for batch in loader.epoch(0)])
-
-
-def _loader(
-    options: DataOptions, dataset: ListedDataset, model: DetectorFacts, batch_size: int
-) -> Loader:
-    return evaluation_loader(
-        options,
-        dataset,
-        batch_size=batch_size,
-        input_size_hw=model.input_size_hw,
-        normalization=model.normalization,
-    )
 
 
 def batch_that_fits(wanted: int, bytes_an_image: int, count: int) -> int:

@@ -70,7 +70,7 @@ def report_lines(
     `target` is the prefix of the result, `reason` why the search ended, and `seconds` how long it
     took this time.
     """
-    trials = sorted(history.trials.values(), key=lambda trial: trial.number)
+    trials = history.in_order()
     baseline = history.trials.get(BASELINE)
     if baseline is None or baseline.measured is None:
         yield "nothing was measured yet"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from gluon_ssd.deploy.tuning.backend import OperatorNames
 from gluon_ssd.deploy.tuning.trial import SearchSettings
 from gluon_ssd.errors import OptionError
+from gluon_ssd.models.params_file import some_of
 from gluon_ssd.options.declare import suggestion
 from gluon_ssd.options.tuning import TuningConfig
 from gluon_ssd.system.cpu import cpu_flags
 
-_SHOWN = 12
 _BF16_FLAG = "avx512_bf16"
 
 
@@ -53,7 +53,7 @@ def _operators_in_float(config: TuningConfig, names: OperatorNames, path: str) -
         if name not in known:
             raise OptionError(
                 f"{path}: [quantization] fp32_layers: there is no layer {name}"
-                f"{suggestion(name, list(known))}; layers are {_some(list(names.of_layers))}"
+                f"{suggestion(name, list(known))}; layers are {some_of(names.of_layers, most=12)}"
             )
         operators.append(known[name])
     for kind in config.quantization.operators:
@@ -65,8 +65,3 @@ def _operators_in_float(config: TuningConfig, names: OperatorNames, path: str) -
             )
         operators += of_types[kind.lower()]
     return tuple(dict.fromkeys(operators))
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:_SHOWN])
-    return shown if len(names) <= _SHOWN else f"{shown}, and {len(names) - _SHOWN} more"

@@ -16,6 +16,7 @@ from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples, MakesTargets, TrainSamples
 from gluon_ssd.data.sources.catalog import SOURCES, open_dataset
+from gluon_ssd.deploy.runtime_model import DetectorFacts
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.options.shared import DataOptions
 from gluon_ssd.options.train import TrainCommand, TrainDataOptions
@@ -272,4 +273,17 @@ def evaluation_loader(
         last_batch="keep",
         timeout_s=options.worker_timeout,
         share=share,
+    )
+
+
+def model_loader(
+    options: DataOptions, dataset: ListedDataset, model: DetectorFacts, batch_size: int
+) -> Loader:
+    """As `evaluation_loader`, with images as a detector takes them."""
+    return evaluation_loader(
+        options,
+        dataset,
+        batch_size=batch_size,
+        input_size_hw=model.input_size_hw,
+        normalization=model.normalization,
     )

@@ -11,9 +11,7 @@ from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.deploy.mxnet.compiled import device_of
 from gluon_ssd.deploy.mxnet.export import export_detector, trace_detector
-from gluon_ssd.deploy.mxnet.files import read_exported
-from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, prepare_exported
-from gluon_ssd.deploy.mxnet.int8.shipped_graphs import shipped_int8
+from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, prepare_detector
 from gluon_ssd.deploy.mxnet.model import deploy
 from gluon_ssd.deploy.runtime import load_detector
 from gluon_ssd.deploy.runtime_model import DetectorFacts, RuntimeModel
@@ -56,8 +54,7 @@ def deployed_model(
 
 def model_to_quantise(prefix: str, size: int) -> Prepared:
     """Read an exported fp32 model. A size it carries wins over `size`, with a notice."""
-    exported = read_exported(prefix)
-    prepared = prepare_exported(exported, None if exported.record else (size, size))
+    prepared = prepare_detector(prefix, (size, size))
     _note_size(prefix, prepared, size)
     return prepared
 
@@ -80,10 +77,7 @@ def trained_network(
     Raises:
         WeightsError: the weights cannot be had or do not fit.
     """
-    if wants_zoo_weights(pretrained):
-        path = zoo_weights(spec.name, options)
-    else:
-        path = pretrained
+    path = zoo_weights(spec.name, options) if wants_zoo_weights(pretrained) else pretrained
     classes: Sequence[str] | None = None
     if classes_file:
         classes = read_classes_file(classes_file)
@@ -128,11 +122,6 @@ def network_model(network: Network, *, decoding: Decoding, size: int, device: st
     """Compile a network as a deployed model is, in memory."""
     record = network.record(input_size_hw=(size, size), decoding=decoding)
     return deploy(trace_detector(Detector(network, decoding), record), device=device)
-
-
-def int8_network_model(network: Network, *, device: str) -> RuntimeModel:
-    """The zoo's int8 form of a network, compiled in memory; its suppression is fixed."""
-    return deploy(shipped_int8(network), device=device)
 
 
 def export_network_as(

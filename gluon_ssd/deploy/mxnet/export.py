@@ -29,7 +29,7 @@ from gluon_ssd.models.record import ModelRecord
 
 _RELATIVE_TOLERANCE = 1e-4
 """Largest difference of fused predictions, as a share of the largest prediction. Folding rounds
-differently in every layer: 1e-6 to 1e-5 is usual for the zoo's networks."""
+differently in every layer: 1e-6 to 1e-5 is usual for networks of the catalog."""
 
 
 def trace_detector(detector: Detector, record: ModelRecord) -> Exported:

@@ -6,6 +6,7 @@ MXNet's own loader passes over it.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tempfile
@@ -27,15 +28,13 @@ from gluon_ssd.deploy.mxnet.graph import (
 )
 from gluon_ssd.deploy.mxnet.halves import split_at_predictions
 from gluon_ssd.errors import ModelError, WeightsError
-from gluon_ssd.models.record import (
-    SYMBOL_ATTRIBUTE,
-    ModelRecord,
-    record_of_symbol,
-    symbol_attribute,
-)
+from gluon_ssd.models.params_file import some_of
+from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.system.files import atomic_write, ensure_directory, write_problem
 
 INPUT = "data"
+RECORD_ATTRIBUTE = "gluon_ssd_model"
+"""Name of the graph's attribute that holds the record as JSON."""
 _QUANTISED_OPS = ("_contrib_quantize", "_contrib_dequantize", "_contrib_requantize", "quantized_")
 _ONEDNN_OPS = "_sg_mkldnn"
 
@@ -69,17 +68,14 @@ class Exported:
         """Whether the symbol already went through the oneDNN backend."""
         return any(node.op.startswith(_ONEDNN_OPS) for node in self.graph.nodes())
 
-    def size(self, input_size_hw: tuple[int, int] | None) -> tuple[int, int]:
-        """The input size asked for, or that of the record.
-
-        Raises:
-            ModelError: there is neither.
-        """
-        if input_size_hw is None and self.record is None:
+    def size(self, otherwise: tuple[int, int] | None) -> tuple[int, int]:
+        """The input size of the record, or else the other one. Raises ModelError without both."""
+        size_hw = self.record.input_size_hw if self.record else otherwise
+        if size_hw is None:
             raise ModelError(
                 f"{self.name} does not carry its input size; give it", settings=("data_shape",)
             )
-        return input_size_hw or self.record.input_size_hw  # type: ignore[union-attr]
+        return size_hw
 
 
 def plain_prefix(text: str) -> str:
@@ -93,10 +89,7 @@ def exported_files(prefix: str) -> tuple[Path, Path]:
 
 
 def read_exported(prefix: str) -> Exported:
-    """Read and check both files.
-
-    Args:
-        prefix: path without "-symbol.json"; the name of either file will do too.
+    """Read and check both files of a prefix; the name of either file is taken as well.
 
     Raises:
         ModelError: the symbol is missing, no symbol, or has another input than "data".
@@ -116,7 +109,7 @@ def read_exported(prefix: str) -> Exported:
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"cannot read {symbol_file}: {error}; export the model anew") from error
     graph = parse_graph(text, str(symbol_file))
-    record = record_of_symbol(graph.extra, str(symbol_file))
+    record = _record(graph, str(symbol_file))
     try:
         to_symbol(graph)
     except mx.MXNetError as error:
@@ -133,10 +126,19 @@ def read_exported(prefix: str) -> Exported:
     if missing:
         raise WeightsError(
             f"{params_file} does not fit {symbol_file}: {len(missing)} of {len(variables) - 1} "
-            f"arrays are missing ({_some(missing)}); the two files must be of one export"
+            f"arrays are missing ({some_of(missing, most=5)}); the two files must be of one export"
         )
     used = {name: params[name] for name in variables if name != INPUT}
     return Exported(prefix, graph, used, record)
+
+
+def _record(graph: Graph, source: str) -> ModelRecord | None:
+    entry = graph.extra.get("attrs", {}).get(RECORD_ATTRIBUTE)
+    if entry is None:
+        return None
+    if not (isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], str)):
+        raise WeightsError(f"{source}: its attribute {RECORD_ATTRIBUTE} is damaged; export it anew")
+    return ModelRecord.from_json(entry[1], source)
 
 
 def _read_params(path: Path) -> Params:
@@ -156,17 +158,12 @@ def _read_params(path: Path) -> Params:
 
 
 def write_exported(model: Exported, prefix: str) -> None:
-    """Write symbol and parameters, one after the other: into a folder that nobody looks into yet.
-
-    Args:
-        model: what to write; its record goes into the symbol.
-        prefix: path without "-symbol.json".
-    """
+    """Write symbol and parameters, one after the other, into a folder that is not in use yet."""
     symbol_file, params_file = exported_files(prefix)
     extra = dict(model.graph.extra)
     if model.record is not None:
-        record = symbol_attribute(model.record)
-        extra["attrs"] = {**extra.get("attrs", {}), SYMBOL_ATTRIBUTE: record}
+        record = ["str", json.dumps(model.record.to_object())]
+        extra["attrs"] = {**extra.get("attrs", {}), RECORD_ATTRIBUTE: record}
     with atomic_write(symbol_file, "w") as file:
         file.write(format_graph(Graph(model.graph.heads, extra)))
     statistics = set(to_symbol(model.graph).list_auxiliary_states())
@@ -177,6 +174,12 @@ def write_exported(model: Exported, prefix: str) -> None:
     mx.nd.save(str(params_file), arrays)
     with open(params_file, "rb") as written:
         os.fsync(written.fileno())
+
+
+def move_exported(prefix: str, target: str) -> None:
+    """Let the two files of a prefix take the place of those of another one."""
+    for source, end in zip(exported_files(prefix), exported_files(target), strict=True):
+        os.replace(source, end)
 
 
 @contextmanager
@@ -194,8 +197,7 @@ def replaced_files(prefix: str) -> Iterator[str]:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
             staged = str(Path(folder) / target.name)
             yield staged
-            for source, end in zip(exported_files(staged), exported_files(prefix), strict=True):
-                os.replace(source, end)
+            move_exported(staged, prefix)
     except OSError as error:
         raise write_problem(target, error) from error
 
@@ -224,7 +226,7 @@ def check_shapes(exported: Exported, input_size_hw: tuple[int, int]) -> None:
         if wrong:
             raise WeightsError(
                 f"the parameters of {exported.name} have the wrong shape for it: "
-                f"{_some(wrong)}; the two files must be of one export"
+                f"{some_of(wrong, most=5)}; the two files must be of one export"
             ) from error
         raise ModelError(
             f"{exported.name} cannot take images of shape {shapes[INPUT]} ({last_line(error)}); "
@@ -267,8 +269,3 @@ def last_line(error: Exception) -> str:
     """What happened, without MXNet's stack and source positions."""
     line = str(error).strip().splitlines()[-1].strip()
     return line.rpartition("Check failed: ")[2].rstrip(": ") or line
-
-
-def _some(names: list[str], most: int = 5) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown}, and {len(names) - most} more"

@@ -125,6 +125,14 @@ class Graph:
         return (node for node in self.nodes() if node.op == op)
 
 
+def add_array(params: Params, name: str, value: np.ndarray) -> Output:
+    """A new variable for an array; underscores make the name a new one."""
+    while name in params:
+        name += "_"
+    params[name] = value
+    return Node(VARIABLE, name), 0
+
+
 def parse_graph(text: str, source: str = "the symbol") -> Graph:
     """Read symbol JSON.
 

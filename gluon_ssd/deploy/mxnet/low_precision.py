@@ -7,8 +7,7 @@ when the model is prepared.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -51,69 +50,80 @@ def lower_network(
             f"run in {dtype}; use float32",
             settings=("dtype",),
         )
-    lowered = _Lowering(dtype, {key: array.shape for key, array in params.items()})
-    lowered.convert(halves.network)
-    if not lowered.weights:
+    shapes = {key: array.shape for key, array in params.items()}
+
+    def computes(node: Node) -> bool:
+        return node.op in _COMPUTING and _gains(node, dtype, shapes[node.inputs[1][0].name])
+
+    weights = lower_operators(halves.network, dtype, computes, keeping=_KEEPING, stored=shapes)
+    if not weights:
         raise ModelError(
             f"{name} has no convolution that can run in {dtype}; use float32", settings=("dtype",)
         )
     cast = {
-        key: mx.nd.amp_cast(array, dtype=LOW_TYPES[dtype]) if key in lowered.weights else array
+        key: mx.nd.amp_cast(array, dtype=LOW_TYPES[dtype]) if key in weights else array
         for key, array in params.items()
     }
     return graph, cast
 
 
-@dataclass
-class _Lowering:
-    """Walks a network from its inputs and remembers which values are in the lower type."""
+def _gains(node: Node, dtype: str, weight_shape: tuple[int, ...]) -> bool:
+    """Whether the lower type makes a convolution or dense layer faster."""
+    filters, channels, *kernel = weight_shape
+    groups = int(node.number("num_group", 1))
+    return gains(
+        dtype,
+        filters=filters,
+        channels=channels * groups,
+        kernel=tuple(kernel),
+        groups=groups,
+    )
 
-    dtype: str
-    shapes: dict[str, tuple[int, ...]]
-    weights: set[str] = field(default_factory=set)
-    _low: set[int] = field(default_factory=set)
-    _casts: dict[tuple[int, int, bool], Output] = field(default_factory=dict)
 
-    def convert(self, network: Graph) -> None:
-        """Change the inputs of the nodes in place."""
-        for node in network.nodes():
-            if node.op == VARIABLE:
-                continue
-            if node.op in _COMPUTING and self._gains(node):
-                node.inputs = [self._lowered(source) for source in node.inputs]
-                self._low.add(id(node))
-            elif node.op in _KEEPING and all(id(source) in self._low for source, _ in node.inputs):
-                self._low.add(id(node))
-            else:
-                node.inputs = [self._restored(source) for source in node.inputs]
+def lower_operators(
+    graph: Graph,
+    dtype: str,
+    computes: Callable[[Node], bool],
+    *,
+    keeping: Collection[str] = (),
+    stored: Collection[str] = (),
+) -> set[str]:
+    """Let some operators of a graph compute in a lower type; all others and the heads get float32.
 
-    def _gains(self, node: Node) -> bool:
-        """Whether the lower type makes a convolution or dense layer faster."""
-        filters, channels, *kernel = self.shapes[node.inputs[1][0].name]
-        groups = int(node.number("num_group", 1))
-        return gains(
-            self.dtype,
-            filters=filters,
-            channels=channels * groups,
-            kernel=tuple(kernel),
-            groups=groups,
-        )
+    Args:
+        graph: fp32; its nodes are changed in place.
+        dtype: "float16" or "bfloat16".
+        computes: whether an operator takes the lower type, whatever comes in.
+        keeping: kinds of operators that take it where all their inputs have it.
+        stored: arrays that the caller can store in the lower type, so that they need no cast.
 
-    def _lowered(self, source: Output) -> Output:
-        node = source[0]
-        if node.op == VARIABLE and node.name in self.shapes:
-            self.weights.add(node.name)
-            return source
-        return source if id(node) in self._low else self._cast(source, True)
+    Returns:
+        The `stored` arrays that are read in the lower type.
+    """
+    low: set[int] = set()
+    casts: dict[tuple[int, int], Output] = {}
+    weights: set[str] = set()
 
-    def _restored(self, source: Output) -> Output:
-        return self._cast(source, False) if id(source[0]) in self._low else source
-
-    def _cast(self, source: Output, down: bool) -> Output:
+    def read(source: Output, is_low: bool) -> Output:
         node, number = source
-        key = (id(node), number, down)
-        if key not in self._casts:
-            target = self.dtype if down else "float32"
+        if is_low and node.op == VARIABLE and node.name in stored:
+            weights.add(node.name)
+            return source
+        if is_low == (id(node) in low):
+            return source
+        if (id(node), number) not in casts:
+            target = dtype if is_low else "float32"
             name = f"{node.name}_{number}_{target}"
-            self._casts[key] = (Node("amp_cast", name, {"dtype": target}, [source]), 0)
-        return self._casts[key]
+            casts[id(node), number] = Node("amp_cast", name, {"dtype": target}, [source]), 0
+        return casts[id(node), number]
+
+    for node in graph.nodes():
+        if node.op == VARIABLE:
+            continue
+        keeps = node.op in keeping and all(id(source) in low for source, _ in node.inputs)
+        is_low = keeps or computes(node)
+        node.inputs = [read(source, is_low) for source in node.inputs]
+        if is_low:
+            low.add(id(node))
+    graph.heads = [read(head, False) for head in graph.heads]
+    return weights

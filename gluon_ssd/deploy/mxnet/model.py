@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gluon_ssd.deploy.mxnet.candidate_count import Count, candidate_counter
 from gluon_ssd.deploy.mxnet.compiled import CompiledGraph, context_of, device_of, on_device
 from gluon_ssd.deploy.mxnet.compiled_suppression import compile_detector
 from gluon_ssd.deploy.mxnet.files import INPUT, Exported, check_shapes, read_exported
 from gluon_ssd.deploy.mxnet.graph import Graph
 from gluon_ssd.deploy.mxnet.halves import Halves, split_at_predictions
 from gluon_ssd.deploy.mxnet.low_precision import lower_network
+from gluon_ssd.deploy.mxnet.output_pattern import BOX_NMS, nms_settings
 from gluon_ssd.deploy.mxnet.passes.replace_decoder import count_classes
 from gluon_ssd.deploy.mxnet.prepare import prepare
 from gluon_ssd.deploy.runtime_model import RuntimeModel
@@ -30,8 +30,7 @@ class DeployedModel(RuntimeModel):
     """A detector as a compiled graph; see `RuntimeModel`.
 
     Attributes:
-        graph: the prepared symbol.
-        params: its arrays on the device.
+        graph, params: the symbol, and its arrays on the device.
         ctx: the device.
         is_fused: whether it was prepared for speed.
         onednn: whether oneDNN fuses operators of the graph.
@@ -85,9 +84,7 @@ class DeployedModel(RuntimeModel):
     def run_heads(self, images: Any) -> list[Any]:
         """Run only the network: the class and box predictions of all levels, joined.
 
-        Returns:
-            Of both (B, anchors, columns), or (B, anchors * columns) where the model was not
-            prepared; the numbers come in the same order.
+        Both are (B, anchors, columns), or (B, anchors * columns) where the model was not prepared.
         """
         self._check_size(images)
         return self._network(images)
@@ -99,7 +96,13 @@ class DeployedModel(RuntimeModel):
 
     def count_candidates(self, images: Any) -> NDArray[np.int64] | None:
         """Candidates of each image that enter suppression; None where the graph hides them."""
-        return self._count(images) if self._count else None
+        nodes = list(self.graph.find(BOX_NMS))
+        if len(nodes) != 1:
+            return None
+        settings, column = nms_settings(nodes[0]), int(nodes[0].number("score_index", 1))
+        rows = self._entering(images)[0].asnumpy()  # (B, candidates, 6)
+        found = (rows[:, :, column] > settings["score_thresh"]).sum(axis=1)
+        return np.minimum(found, settings["nms_topk"]) if settings["nms_topk"] > 0 else found
 
     def _check_size(self, images: Any) -> None:
         size_hw = tuple(images.shape[2:])
@@ -114,8 +117,9 @@ class DeployedModel(RuntimeModel):
         return self._compile(self.graph, (INPUT,))
 
     @cached_property
-    def _count(self) -> Count | None:
-        return candidate_counter(self.graph, lambda rows: self._compile(rows, (INPUT,)))
+    def _entering(self) -> Callable[..., list[Any]]:
+        """Images to the rows that enter suppression."""
+        return self._compile(Graph([next(self.graph.find(BOX_NMS)).inputs[0]]), (INPUT,))
 
     @cached_property
     def _halves(self) -> Halves | None:
@@ -151,15 +155,7 @@ def load_deployed(
     device: str = "cpu",
     fuse: bool = True,
 ) -> DeployedModel:
-    """Read <prefix>-symbol.json and <prefix>-0000.params and make them ready to run.
-
-    Args:
-        prefix: path without "-symbol.json"; the name of either file will do too.
-        input_size_hw, device, fuse: as of `deploy`.
-
-    Raises:
-        ModelError, WeightsError: one line about the file that cannot be used.
-    """
+    """Make the files of a prefix ready to run; see `read_exported` and `deploy`."""
     return deploy(read_exported(prefix), input_size_hw=input_size_hw, device=device, fuse=fuse)
 
 
@@ -173,8 +169,8 @@ def deploy(
     """Make a detector ready to run.
 
     Args:
-        exported: graph, arrays and record; its graph belongs to the model from now on.
-        input_size_hw: height and width of the images to come; None takes that of the record.
+        exported: graph, arrays and record; its graph is changed.
+        input_size_hw: height and width of the images, px, where there is no record.
         device: "cpu", or "gpu:" and a number.
         fuse: prepare the graph for speed. The decoder is replaced by the fast one, bit for bit the
             same. In fp32 graphs batch norm and padding move into the convolutions and oneDNN

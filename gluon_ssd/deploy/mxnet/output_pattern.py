@@ -10,6 +10,15 @@ BOX_NMS = "_contrib_box_nms"
 _NMS_LAYOUT = {"id_index": 0, "score_index": 1, "coord_start": 2}
 
 
+def nms_settings(node: Node) -> dict[str, Any]:
+    """The settings of a suppression node, by the names they have in `Decoding`."""
+    return {
+        "nms_thresh": node.number("overlap_thresh", 0.5),
+        "nms_topk": int(node.number("topk", -1)),
+        "score_thresh": node.number("valid_thresh", 0),
+    }
+
+
 class Unrecognised(Exception):
     """A graph has not the form that was looked for; the message says in what."""
 

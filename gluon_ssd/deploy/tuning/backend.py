@@ -1,7 +1,7 @@
 """What a search asks of the software that quantises and runs a detector.
 
-The search knows no framework. `mxnet_backend.py` answers these questions with MXNet; another
-framework needs one more class with the methods of `Backend`.
+The search imports no framework. `mxnet_backend.py` implements `Backend` with MXNet; another
+framework needs one more class with its methods.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from gluon_ssd.deploy.tuning.trial import Choice, Trial
+from gluon_ssd.deploy.tuning.trial import Choice, Measurement, Trial
 from gluon_ssd.errors import ModelError
 
 TryOut = Callable[[Choice | None], Trial]
@@ -25,38 +25,24 @@ class TrialFailed(ModelError):
 
 @dataclass(frozen=True)
 class OperatorNames:
-    """The operators of an fp32 network, by the names that a user may know.
+    """The operators of an fp32 network, by the names that a user may use."""
 
-    Attributes:
-        of_layers: name of a layer -> name of the operator that computes it.
-        of_types: type of an operator -> names of the operators that hold one.
-    """
-
-    of_layers: Mapping[str, str]
-    of_types: Mapping[str, tuple[str, ...]]
+    of_layers: Mapping[str, str]  # name of a layer -> name of the operator that computes it
+    of_types: Mapping[str, tuple[str, ...]]  # type of an operator -> operators that hold one
 
 
 class BuiltModel(Protocol):
-    """A detector in float32 or quantised, ready to be measured. All methods raise TrialFailed."""
+    """A detector in float32 or quantised, ready to be measured."""
 
-    def accuracy(self) -> float:
-        """Score of the evaluation images, a fraction."""
-
-    def times_ms(self) -> tuple[float, float]:
-        """Median time of one image, and that of the fp32 model run in turns with it; in ms."""
-
-    def weights_mib(self) -> float:
-        """Size of the weights as the operators hold them."""
-
-    def footprint_mib(self) -> float:
-        """Memory of a process that runs the model."""
+    def measure(self, *, footprint: bool) -> Measurement:
+        """Accuracy, time and size; `footprint` asks for memory too. Raises TrialFailed."""
 
     def keep(self) -> str:
         """Make its files the result of the search. Returns the fingerprint of the result."""
 
 
 class Backend(Protocol):
-    """Quantises one detector, and knows strategies to choose how."""
+    """Quantises one detector, in the ways that a strategy proposes."""
 
     @property
     def name(self) -> str:
@@ -77,14 +63,11 @@ class Backend(Protocol):
             What both of them raise. ModelError: the strategy cannot go on.
         """
 
-    def fp32(self) -> BuiltModel:
-        """The detector in float32."""
-
-    def build(self, choice: Choice) -> BuiltModel:
-        """Calibrate and quantise. The model built before is of no more use.
+    def build(self, choice: Choice | None) -> BuiltModel:
+        """Calibrate and quantise; the model built before cannot be used any more.
 
         Args:
-            choice: one that `propose` came up with.
+            choice: one that `propose` came up with; None is the fp32 model.
 
         Raises:
             TrialFailed: it cannot be done.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable
-from typing import Any
 
 import numpy as np
 
-from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.graph import VARIABLE, Graph, Node, Params, output_shapes
+from gluon_ssd.deploy.mxnet.int8.quantize_graph import inner_nodes
+from gluon_ssd.deploy.mxnet.low_precision import lower_operators
 
 _FUSED = "_sg_mkldnn"
 _INT8_MAX = 127
@@ -17,16 +16,11 @@ _INT8_MAX = 127
 
 def operators_by_type(fused: Graph) -> dict[str, tuple[str, ...]]:
     """Type of an operator -> nodes of that type and fused nodes that hold one; types sorted."""
-    nodes = [(node.name, _types(node)) for node in fused.nodes() if node.op != VARIABLE]
-    types = {kind for _, kinds in nodes for kind in kinds} - {VARIABLE}
-    return {t: tuple(name for name, kinds in nodes if t in kinds) for t in sorted(types)}
-
-
-def _types(node: Node) -> set[str]:
-    inner: list[dict[str, Any]] = []
-    for part in node.extra.get("subgraphs", ()):
-        inner += (json.loads(part) if isinstance(part, str) else part)["nodes"]
-    return {node.op, *(item["op"] for item in inner)}
+    found: dict[str, list[str]] = {}
+    for node in fused.nodes():
+        for kind in {node.op, *(inner["op"] for inner in inner_nodes(node))} - {VARIABLE}:
+            found.setdefault(kind, []).append(node.name)
+    return {kind: tuple(found[kind]) for kind in sorted(found)}
 
 
 def on_one_grid(graph: Graph, params: Params) -> Params:
@@ -56,24 +50,7 @@ def in_bfloat16(graph: Graph, names: Collection[str]) -> Graph:
         names: of operators that are not quantised.
     """
     changed = graph.copy()
-    taken = {node.name for node in changed.nodes()}
-
-    def cast(name: str, dtype: str, source: tuple[Node, int]) -> Node:
-        while name in taken:
-            name += "_"
-        taken.add(name)
-        return Node("amp_cast", name, {"dtype": dtype}, [source])
-
-    for node in list(changed.nodes()):
-        if node.name in names:
-            node.inputs = [
-                (cast(f"{node.name}_{source[0].name}_bf16", "bfloat16", source), 0)
-                for source in node.inputs
-            ]
-            back = cast(f"{node.name}_fp32", "float32", (node, 0))
-            back.inputs = []  # until the node is replaced; else this would read its own output
-            changed.replace((node, 0), (back, 0))
-            back.inputs = [(node, 0)]
+    lower_operators(changed, "bfloat16", lambda node: node.name in names)
     return changed
 
 
@@ -109,13 +86,3 @@ def bytes_per_image(graph: Graph, params: Params, image_shape: tuple[int, int, i
     inner = Graph([(node, 0) for node in graph.nodes() if node.op != VARIABLE])
     shapes = output_shapes(inner, params, {"data": (1, *image_shape)})
     return 4 * int(sum(np.prod(shape) for shape in shapes))
-
-
-def to_params(arrays: dict[str, Any]) -> Params:
-    """MXNet arrays as NumPy arrays."""
-    return {name: value.asnumpy() for name, value in arrays.items()}
-
-
-def from_params(params: Params, names: Collection[str]) -> dict[str, Any]:
-    """NumPy arrays of some names as MXNet arrays on the CPU."""
-    return {n: mx.nd.array(params[n], mx.cpu(), params[n].dtype) for n in names if n in params}

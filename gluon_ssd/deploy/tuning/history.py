@@ -16,6 +16,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -85,13 +86,16 @@ class History:
         if event["event"] == "start":
             self._starts[event["key"]] += 1
         elif event["event"] == "trial":
-            trial = Trial.from_dict(event)
-            self.trials[trial.key] = trial
+            self.trials[event["key"]] = Trial.from_dict(event)
         elif event["event"] == "saved":
             self.saved = (event["key"], event["sha1"])
         elif event["event"] == "end":
             # The search was stopped in good order: the trial under way did not end the process.
             self._starts.clear()
+
+    def in_order(self) -> tuple[Trial, ...]:
+        """The trials by number."""
+        return tuple(sorted(self.trials.values(), key=lambda trial: trial.number))
 
     @property
     def next_number(self) -> int:
@@ -104,17 +108,14 @@ class History:
 
     def start(self, key: str) -> None:
         """Note that a trial begins."""
-        self._starts[key] += 1
         self._append({"event": "start", "key": key})
 
     def add(self, trial: Trial) -> None:
         """Note what a trial found."""
-        self.trials[trial.key] = trial
-        self._append({"event": "trial", **trial.to_dict()})
+        self._append({"event": "trial", **asdict(trial)})
 
     def note_saved(self, key: str, sha1: str) -> None:
         """Note that the model of a trial was written."""
-        self.saved = (key, sha1)
         self._append({"event": "saved", "key": key, "sha1": sha1})
 
     def end(self, reason: str, seconds: float) -> None:
@@ -122,6 +123,7 @@ class History:
         self._append({"event": "end", "reason": reason, "seconds": round(seconds, 1)})
 
     def _append(self, event: Mapping[str, Any]) -> None:
+        self._take(event)
         try:
             with open(self.path, "a", encoding="utf-8") as file:
                 file.write(json.dumps({**event, "time": round(time.time(), 3)}) + "\n")

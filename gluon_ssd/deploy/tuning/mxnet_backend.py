@@ -6,7 +6,6 @@ read back, and run on every image.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.deploy.mxnet.files import exported_files, last_line, write_exported
+from gluon_ssd.deploy.mxnet.files import (
+    exported_files,
+    last_line,
+    move_exported,
+    write_exported,
+)
 from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, join_halves
 from gluon_ssd.deploy.mxnet.int8.quantize_graph import layer_names, with_onednn
 from gluon_ssd.deploy.mxnet.model import DeployedModel, load_deployed
@@ -29,7 +33,6 @@ from gluon_ssd.deploy.tuning.backend import (
     TrialFailed,
     TryOut,
 )
-from gluon_ssd.deploy.tuning.calibration_loader import CalibrationLoader
 from gluon_ssd.deploy.tuning.footprint import measure_footprint
 from gluon_ssd.deploy.tuning.graph_edits import (
     in_bfloat16,
@@ -38,21 +41,17 @@ from gluon_ssd.deploy.tuning.graph_edits import (
     weight_bytes,
 )
 from gluon_ssd.deploy.tuning.neural_compressor import LOG, Quantiser, library_log, run_strategy
-from gluon_ssd.deploy.tuning.trial import Choice, SearchSettings
+from gluon_ssd.deploy.tuning.trial import Choice, Measurement, SearchSettings
 from gluon_ssd.errors import ModelError
 from gluon_ssd.system.files import ensure_directory, sha1_of, write_problem
 
 
 @dataclass(frozen=True)
 class Measures:
-    """How models are measured.
+    """How models are measured."""
 
-    Attributes:
-        score: a model -> its accuracy, a fraction.
-        clock: (fp32 model, model) -> median time of one image of each in ms, run in turns.
-    """
-
-    score: Callable[[DeployedModel], float]
+    score: Callable[[DeployedModel], float]  # accuracy, a fraction
+    # (fp32 model, model) -> median time of one image of each in ms, run in turns
     clock: Callable[[DeployedModel, DeployedModel], tuple[float, float]]
 
 
@@ -77,8 +76,7 @@ def mxnet_backend(
     Args:
         prepared: the fp32 detector.
         prefix_out: the two files of the result; the folder is made.
-        images: float32 (N, 3, H, W), normalised, for calibration; as many as the largest of
-            `settings.sampling_sizes`.
+        images: as of `Quantiser`; as many as the largest of `settings.sampling_sizes`.
         settings: what may be chosen, and by which strategy.
         measures: how models are measured.
         workspace: folder for what the library writes.
@@ -93,109 +91,95 @@ def mxnet_backend(
             library_log(workspace / LOG),
             tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder,
         ):
-            loader = CalibrationLoader(images, settings.batch_size)
-            quantiser = Quantiser(prepared.network, prepared.params, loader, settings)
-            yield _Backend(
-                prepared, prefix_out, f"{folder}/candidate", quantiser, measures, workspace
-            )
+            quantiser = Quantiser(prepared.network, prepared.params, images, settings)
+            candidate = f"{folder}/candidate"
+            yield _Backend(prepared, prefix_out, candidate, quantiser, measures, workspace)
     except OSError as error:
         raise write_problem(target, error) from error
 
 
-@contextmanager
-def _failure_of_one() -> Iterator[None]:
-    """What MXNet cannot run is the failure of one model, not of the search."""
-    try:
-        yield
-    except mx.MXNetError as error:
-        raise TrialFailed(last_line(error)) from error
-
-
+@dataclass
 class _Backend:
     """What `mxnet_backend` opens; the methods are those of `Backend`."""
 
-    def __init__(
-        self,
-        prepared: Prepared,
-        prefix_out: str,
-        candidate: str,
-        quantiser: Quantiser,
-        measures: Measures,
-        workspace: Path,
-    ) -> None:
-        self.name = prepared.prefix
-        self.operators = quantiser.operators
-        self.measures = measures
-        self.prefix_out = prefix_out
-        self.input_size_hw = prepared.input_size_hw
-        self._prepared = prepared
-        self._candidate = candidate
-        self._quantiser = quantiser
-        self._workspace = workspace
+    prepared: Prepared
+    prefix_out: str
+    candidate: str
+    quantiser: Quantiser
+    measures: Measures
+    workspace: Path
+
+    @property
+    def name(self) -> str:
+        return self.prepared.prefix
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        return self.quantiser.operators
 
     def propose(self, try_out: TryOut, check: Check) -> None:
-        self._quantiser.loader.check = check
+        self.quantiser.loader.check = check
         try:
-            run_strategy(self._quantiser, try_out, self._workspace)
+            run_strategy(self.quantiser, try_out, self.workspace)
         except mx.MXNetError as error:
             raise ModelError(
-                f"the search cannot go on: {last_line(error)}; see {self._workspace / LOG}"
+                f"the search cannot go on: {last_line(error)}; see {self.workspace / LOG}"
             ) from error
 
-    def fp32(self) -> BuiltModel:
-        network, params = self._prepared.network, self._prepared.params
-        return _Model(self, self.name, weight_bytes(network, params))
-
-    def build(self, choice: Choice) -> BuiltModel:
-        with _failure_of_one():
-            network, params = self._quantiser.network(choice)
-            if not self._quantiser.settings.per_channel:
+    def build(self, choice: Choice | None) -> BuiltModel:
+        prepared = self.prepared
+        if choice is None:
+            return _Model(self, self.name, weight_bytes(prepared.network, prepared.params))
+        try:
+            network, params = self.quantiser.network(choice)
+            if not self.quantiser.settings.per_channel:
                 params = on_one_grid(network, params)
             network = in_bfloat16(network, choice.names("bf16"))
-            whole = replace(self._prepared, params={**self._prepared.params, **params})
             # The decoding comes behind the network.
-            write_exported(join_halves(network, whole), self._candidate)
-        return _Model(self, self._candidate, weight_bytes(network, params))
+            whole = replace(prepared, params={**prepared.params, **params})
+            write_exported(join_halves(network, whole), self.candidate)
+        except mx.MXNetError as error:
+            raise TrialFailed(last_line(error)) from error
+        return _Model(self, self.candidate, weight_bytes(network, params))
 
     def kept(self) -> str | None:
         files = exported_files(self.prefix_out)
         return sha1_of(files[0]) if all(path.is_file() for path in files) else None
 
+    def load(self, prefix: str) -> DeployedModel:
+        return load_deployed(prefix, input_size_hw=self.prepared.input_size_hw)
+
     @cached_property
     def reference(self) -> DeployedModel:
         """The fp32 model that others are timed beside."""
-        return load_deployed(self.name, input_size_hw=self.input_size_hw)
+        return self.load(self.name)
 
 
+@dataclass
 class _Model:
-    """The pair of files of a prefix, read when it is first run; a `BuiltModel`."""
+    """The pair of files of a prefix; a `BuiltModel`."""
 
-    def __init__(self, backend: _Backend, prefix: str, num_bytes: int) -> None:
-        self._backend, self._prefix, self._num_bytes = backend, prefix, num_bytes
+    backend: _Backend
+    prefix: str
+    num_bytes: int
 
-    @cached_property
-    def _deployed(self) -> DeployedModel:
-        if self._prefix == self._backend.name:
-            return self._backend.reference
-        return load_deployed(self._prefix, input_size_hw=self._backend.input_size_hw)
-
-    def accuracy(self) -> float:
-        with _failure_of_one():
-            return self._backend.measures.score(self._deployed)
-
-    def times_ms(self) -> tuple[float, float]:
-        with _failure_of_one():
-            fp32_ms, own_ms = self._backend.measures.clock(self._backend.reference, self._deployed)
-        return own_ms, fp32_ms
-
-    def weights_mib(self) -> float:
-        return self._num_bytes / 2**20
-
-    def footprint_mib(self) -> float:
-        return measure_footprint(self._prefix, self._backend.input_size_hw)
+    def measure(self, *, footprint: bool) -> Measurement:
+        backend, fp32 = self.backend, self.backend.reference
+        try:
+            model = fp32 if self.prefix == backend.name else backend.load(self.prefix)
+            accuracy = backend.measures.score(model)
+            fp32_ms, own_ms = backend.measures.clock(fp32, model)
+        except mx.MXNetError as error:
+            raise TrialFailed(last_line(error)) from error
+        size_hw = backend.prepared.input_size_hw
+        return Measurement(
+            accuracy=accuracy,
+            latency_ms=fp32_ms if model is fp32 else own_ms,
+            fp32_ms=fp32_ms,
+            weights_mib=self.num_bytes / 2**20,
+            footprint_mib=measure_footprint(self.prefix, size_hw) if footprint else None,
+        )
 
     def keep(self) -> str:
-        ends = exported_files(self._backend.prefix_out)
-        for source, end in zip(exported_files(self._prefix), ends, strict=True):
-            os.replace(source, end)
-        return sha1_of(ends[0])
+        move_exported(self.prefix, self.backend.prefix_out)
+        return sha1_of(exported_files(self.backend.prefix_out)[0])

@@ -21,12 +21,10 @@ from typing import Any
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
+from gluon_ssd.deploy.mxnet.compiled import CompiledGraph, on_device
 from gluon_ssd.deploy.mxnet.files import INPUT
 from gluon_ssd.deploy.mxnet.graph import Graph, Params, parse_graph, to_symbol
-from gluon_ssd.deploy.tuning.backend import TryOut
-from gluon_ssd.deploy.tuning.calibration_loader import CalibrationLoader
-from gluon_ssd.deploy.tuning.graph_edits import from_params, to_params
+from gluon_ssd.deploy.tuning.backend import Check, TryOut
 from gluon_ssd.deploy.tuning.trial import Choice, SearchSettings
 from gluon_ssd.errors import EnvironmentProblem
 from gluon_ssd.system.files import write_problem
@@ -92,6 +90,28 @@ def library_log(path: Path) -> Iterator[None]:
             os.environ["MXNET_SUBGRAPH_VERBOSE"] = verbose
 
 
+class CalibrationLoader:
+    """Full batches of float32 images (N, 3, H, W) in the form the library asks for.
+
+    Attributes:
+        check: called before every batch; may raise to end the search.
+    """
+
+    def __init__(self, images: np.ndarray, batch_size: int) -> None:
+        self.batch_size = batch_size
+        self.check: Check = lambda: None
+        self._images = images
+        shape = (batch_size, *images.shape[1:])
+        self.provide_data = [mx.io.DataDesc(INPUT, shape, np.float32)]
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        """Yield [images, labels]; labels are zeros, which nothing reads."""
+        for start in range(0, len(self._images) - self.batch_size + 1, self.batch_size):
+            self.check()
+            batch = self._images[start : start + self.batch_size]
+            yield [mx.nd.array(batch, dtype=np.float32), mx.nd.zeros(self.batch_size)]
+
+
 class Quantiser:
     """The library's MXNet part with what it lacks; a strategy takes it for that part.
 
@@ -99,30 +119,29 @@ class Quantiser:
     wants to measure it, so that one which is known from the history costs nothing.
 
     Args:
-        network: fp32, images to predictions.
-        params: its arrays.
-        loader: calibration images.
+        network, params: fp32, images to predictions, and its arrays.
+        images: float32 (N, 3, H, W), normalised, for calibration.
         settings: what may be chosen.
 
     Attributes:
-        loader, settings: as given.
-        model: the fp32 network as the library holds it.
-        configuration: the search as the library holds it.
+        loader: the batches of images.
+        model, configuration: network and search as the library holds them.
         operators: names of the operators that can be quantised.
-        asked: what a model was asked for last; None as long as none was.
+        asked: the choice that the last model was asked for; None as long as none was.
     """
 
     def __init__(
-        self, network: Graph, params: Params, loader: CalibrationLoader, settings: SearchSettings
+        self, network: Graph, params: Params, images: np.ndarray, settings: SearchSettings
     ) -> None:
         from neural_compressor.adaptor.mxnet import MxNetAdaptor
         from neural_compressor.model import Model
 
-        self.loader, self.settings = loader, settings
+        self.settings, self.loader = settings, CalibrationLoader(images, settings.batch_size)
         self.configuration = library_configuration(settings)
-        arrays = from_params(params, network.variables())
+        used = network.variables()
+        arrays = {name: on_device(params[name], mx.cpu()) for name in used if name in params}
         self.model = Model((to_symbol(network), arrays, {}), conf=self.configuration)
-        self._adaptor = MxNetAdaptor({"device": "cpu", "q_dataloader": loader})
+        self._adaptor = MxNetAdaptor({"device": "cpu", "q_dataloader": self.loader})
         self._capability: dict[str, Any] = self._adaptor.query_fw_capability(self.model)
         kinds = self._capability["opwise"]
         self.operators = tuple(name for name, kind in kinds if kind != _ENTRY)
@@ -131,7 +150,7 @@ class Quantiser:
         self._restrict()
 
     def _restrict(self) -> None:
-        """Tell the library which operators stay in float32, and which may run in bfloat16."""
+        """Name the operators that stay in float32, and those that may run in bfloat16."""
         in_float = {key: {"dtype": ["fp32"]} for key in ("activation", "weight")}
         fixed = [name for name in self.operators if name in self.settings.fp32_nodes]
         self.configuration.op_name_dict = {re.escape(name): in_float for name in fixed} or None
@@ -150,7 +169,7 @@ class Quantiser:
         return self._capability
 
     def quantize(self, recipe: Any, model: Any, loader: Any, q_func: Any = None) -> Any:
-        """A stand-in for a quantised model, which knows how to make it."""
+        """A stand-in for a quantised model, with the recipe to make it."""
         from neural_compressor.model.mxnet_model import MXNetModel
 
         self.asked = _choice(recipe)
@@ -161,7 +180,7 @@ class Quantiser:
     def network(self, choice: Choice) -> tuple[Graph, Params]:
         """The quantised network of a choice that was asked for, bfloat16 left out."""
         symbol, arrays, _ = self._quantize(self._recipes[choice.key]).model
-        return parse_graph(symbol.tojson()), to_params(arrays)
+        return parse_graph(symbol.tojson()), {n: array.asnumpy() for n, array in arrays.items()}
 
     def _quantize(self, recipe: Any) -> Any:
         recipe = copy.deepcopy(recipe)
@@ -200,9 +219,7 @@ class Quantiser:
         """Operators by how close to fp32 the predictions come when that one changes over.
 
         Args:
-            model: fp32.
-            loader: calibration images.
-            recipe: the present choice.
+            model, loader, recipe: the fp32 model, calibration images and the present choice.
             output_names: not used.
             confidence_batches: how many batches to compare.
             fallback: whether int8 operators go to float32, or those in float32 back to int8.
@@ -243,15 +260,12 @@ def _choice(recipe: Mapping[str, Any]) -> Choice:
 
 
 def run_strategy(quantiser: Quantiser, try_out: TryOut, workspace: Path) -> None:
-    """Let a strategy of the library search until it stops by itself.
+    """Let a strategy of the library search until it stops by itself, or `try_out` raises.
 
     Args:
         quantiser: makes the models.
         try_out: measures the fp32 model first, then each choice.
         workspace: folder for the library's own files.
-
-    Raises:
-        What `try_out` raises.
     """
     from neural_compressor.config import _Config, options
 
@@ -269,11 +283,8 @@ def run_strategy(quantiser: Quantiser, try_out: TryOut, workspace: Path) -> None
     strategy = _strategy(settings, quantiser)(
         model=quantiser.model,
         conf=_Config(
-            quantization=quantiser.configuration,
-            benchmark=None,
-            pruning=None,
-            distillation=None,
-            nas=None,
+            quantiser.configuration,
+            **dict.fromkeys(("benchmark", "pruning", "distillation", "nas")),
         ),
         q_dataloader=quantiser.loader,
         eval_func=evaluate,

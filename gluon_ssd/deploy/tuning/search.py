@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from gluon_ssd.deploy.tuning.backend import Backend, BuiltModel, Check, TrialFailed
+from gluon_ssd.deploy.tuning.backend import Backend, Check, TrialFailed
 from gluon_ssd.deploy.tuning.history import History
 from gluon_ssd.deploy.tuning.trial import (
     BASELINE,
     Choice,
-    Measurement,
     SearchSettings,
     Trial,
     best_trial,
@@ -27,24 +26,17 @@ _MOST_REPETITIONS = 50
 """Bayesian search goes on for ever where everything was tried."""
 
 Report = Callable[[Trial, Trial | None], None]
-"""Told every new trial, and which one is the best so far."""
+"""Called with every new trial and the best one so far."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a search ended.
+    """How a search ended."""
 
-    Attributes:
-        trials: all that are known, by number; the first is the fp32 model.
-        best: the one that was written, or None when there was none.
-        reached: whether the best one loses no more accuracy than allowed.
-        reason: why the search ended.
-    """
-
-    trials: tuple[Trial, ...]
-    best: Trial | None
-    reached: bool
-    reason: str
+    trials: tuple[Trial, ...]  # all that are known, by number; the first is the fp32 model
+    best: Trial | None  # the one that was written, or None when there was none
+    reached: bool  # whether the best one loses no more accuracy than allowed
+    reason: str  # why the search ended
 
 
 class _Ended(Exception):
@@ -58,10 +50,10 @@ def search(
 
     Args:
         backend: builds and measures models.
-        settings: what to search, for what, and how long.
-        history: what is known from earlier runs; grows.
-        check: called often; raises to stop the search. The best model so far is kept by then.
-        report: told every new trial.
+        settings: what to search for, and how long.
+        history: what is known from earlier runs; it grows.
+        check: called often; raises to stop the search. The best model so far is kept then.
+        report: called with every new trial.
 
     Raises:
         OptionError: the settings leave nothing to quantise.
@@ -81,77 +73,68 @@ def search(
             run.keep_best()
     finally:
         history.end(reason, time.monotonic() - started)
-    trials = tuple(sorted(history.trials.values(), key=lambda trial: trial.number))
-    return Outcome(trials, run.best(), run.has_reached_goal(), reason)
+    return Outcome(history.in_order(), run.best(), run.has_reached_goal(), reason)
 
 
+@dataclass
 class _Run:
     """One run of a search."""
 
-    def __init__(
-        self,
-        backend: Backend,
-        settings: SearchSettings,
-        history: History,
-        check: Check,
-        report: Report,
-    ) -> None:
-        self._backend = backend
-        self._settings = settings
-        self._history = history
-        self._stop_if_asked = check
-        self._report = report
-        self._proposed: dict[str, Choice] = {}
-        self._repetitions = 0
-        limit = settings.timeout_s or float("inf")
-        self._deadline = time.monotonic() + limit
+    backend: Backend
+    settings: SearchSettings
+    history: History
+    stop_if_asked: Check
+    report: Report
+    proposed: dict[str, Choice] = field(default_factory=dict)
+    repetitions: int = 0
+
+    def __post_init__(self) -> None:
+        self.deadline = time.monotonic() + (self.settings.timeout_s or float("inf"))
 
     def to_its_end(self) -> str:
         """Try out what the backend proposes. Returns why it ended."""
         try:
-            self._backend.propose(self._try_out, self._check)
+            self.backend.propose(self._try_out, self._check)
         except _Ended as end:
             return str(end)
-        if self.has_reached_goal() and not self._settings.go_on:
+        if self.has_reached_goal() and not self.settings.go_on:
             return "the goal was reached"
         return "the strategy had nothing more to try"
 
     def best(self) -> Trial | None:
         """The trial to keep."""
-        return best_trial(list(self._history.trials.values()), self._settings)
+        return best_trial(self.history.in_order(), self.settings)
 
     def has_reached_goal(self) -> bool:
         """Whether the best trial loses no more accuracy than allowed."""
-        best, baseline = self.best(), self._history.trials.get(BASELINE)
+        best, baseline = self.best(), self.history.trials.get(BASELINE)
         if not (best and best.measured and baseline and baseline.measured):
             return False
-        return best.measured.accuracy >= self._settings.goal(baseline.measured.accuracy)
+        return best.measured.accuracy >= self.settings.goal(baseline.measured.accuracy)
 
     def keep_best(self) -> None:
         """See that the files of the best trial are there, also when it is of an earlier run."""
         best = self.best()
-        if best is None or self._history.saved == (best.key, self._backend.kept()):
+        if best is None or self.history.saved == (best.key, self.backend.kept()):
             return
-        if best.key in self._proposed:
-            self._deadline = float("inf")
-            self._keep(best.key, self._backend.build(self._proposed[best.key]))
-
-    def _keep(self, key: str, model: BuiltModel) -> None:
-        self._history.note_saved(key, model.keep())
+        if best.key in self.proposed:
+            self.deadline = float("inf")
+            model = self.backend.build(self.proposed[best.key])
+            self.history.note_saved(best.key, model.keep())
 
     def _check(self) -> None:
-        self._stop_if_asked()
-        if time.monotonic() > self._deadline:
-            raise _Ended(f"the timeout of {self._settings.timeout_s} s passed")
+        self.stop_if_asked()
+        if time.monotonic() > self.deadline:
+            raise _Ended(f"the timeout of {self.settings.timeout_s} s passed")
 
     def _count(self, choice: Choice) -> None:
         """Count a choice of the strategy; ends the search at its limits."""
-        self._repetitions = self._repetitions + 1 if choice.key in self._proposed else 0
-        if self._repetitions >= _MOST_REPETITIONS:
+        self.repetitions = self.repetitions + 1 if choice.key in self.proposed else 0
+        if self.repetitions >= _MOST_REPETITIONS:
             raise _Ended(f"the strategy proposed nothing new {_MOST_REPETITIONS} times in a row")
-        if len(self._proposed) >= self._settings.max_trials:
-            raise _Ended(f"max_trials ({self._settings.max_trials}) were made")
-        self._proposed[choice.key] = choice
+        if len(self.proposed) >= self.settings.max_trials:
+            raise _Ended(f"max_trials ({self.settings.max_trials}) were made")
+        self.proposed[choice.key] = choice
 
     def _try_out(self, choice: Choice | None) -> Trial:
         self._check()
@@ -159,10 +142,10 @@ class _Run:
         if choice is not None:
             self._count(choice)
             key = choice.key
-        trial = self._history.trials.get(key) or self._new_trial(key, choice)
+        trial = self.history.trials.get(key) or self._new_trial(key, choice)
         if choice is None and not (trial.measured and trial.measured.accuracy > 0):
             raise ModelError(
-                f"{self._backend.name} in float32 finds nothing on these images (accuracy "
+                f"{self.backend.name} in float32 finds nothing on these images (accuracy "
                 f"{trial.measured.accuracy if trial.measured else 'unknown'}), so that there is "
                 "nothing to keep; check the model, the data set and the input size",
                 settings=("data_shape",),
@@ -173,17 +156,17 @@ class _Run:
         """Measure what was not measured before; the answer is on disk before it is used."""
         began = time.monotonic()
         model, measured, problem = None, None, ""
-        if self._history.ends_process(key):
+        if self.history.ends_process(key):
             problem = "it ended the process twice"
         else:
-            self._history.start(key)
+            self.history.start(key)
             try:
-                model = self._backend.fp32() if choice is None else self._backend.build(choice)
-                measured = self._measure(model, is_fp32=choice is None)
+                model = self.backend.build(choice)
+                measured = model.measure(footprint=self.settings.objective == "footprint")
             except TrialFailed as error:
                 problem = str(error)
         trial = Trial(
-            number=self._history.next_number,
+            number=self.history.next_number,
             key=key,
             choice="float32" if choice is None else str(choice),
             kept=() if choice is None else choice.names("fp32") + choice.names("bf16"),
@@ -191,21 +174,9 @@ class _Run:
             seconds=round(time.monotonic() - began, 2),
             problem=problem,
         )
-        self._history.add(trial)
+        self.history.add(trial)
         best = self.best()
         if model is not None and best is not None and best.key == key:
-            self._keep(key, model)
-        self._report(trial, best)
+            self.history.note_saved(key, model.keep())
+        self.report(trial, best)
         return trial
-
-    def _measure(self, model: BuiltModel, *, is_fp32: bool) -> Measurement:
-        accuracy = model.accuracy()
-        latency_ms, fp32_ms = model.times_ms()
-        wants_footprint = self._settings.objective == "footprint"
-        return Measurement(
-            accuracy=accuracy,
-            latency_ms=fp32_ms if is_fp32 else latency_ms,
-            fp32_ms=fp32_ms,
-            weights_mib=model.weights_mib(),
-            footprint_mib=model.footprint_mib() if wants_footprint else None,
-        )

@@ -1,4 +1,4 @@
-"""What a search for the best int8 model is told, and what one trial of it found."""
+"""The settings of a search for the best int8 model, and what one trial of it found."""
 
 from __future__ import annotations
 
@@ -14,37 +14,21 @@ BASELINE = "fp32"
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """What to search for, and how.
+    """What to search for, and how."""
 
-    Attributes:
-        strategy: basic, mse, mse_v2, bayesian or exhaustive.
-        sampling_sizes: numbers of calibration images to try.
-        algorithms: of "minmax" and "kl", those to try.
-        per_channel: a scale of its own for every output channel of a convolution.
-        fp32_nodes: operators of the fused network that stay in float32.
-        bf16: whether operators may run in bfloat16.
-        criterion: "relative" or "absolute".
-        tolerable_loss: fraction of the fp32 accuracy, or of 1, that may be lost.
-        timeout_s: seconds after which no trial goes on; 0 sets no limit.
-        max_trials: trials at most, those of earlier runs included.
-        go_on: search on after the first trial that reached the goal.
-        objective: "performance", "model_size" or "footprint": what to improve among such trials.
-        seed: of the strategy's random choices.
-    """
-
-    strategy: str
-    sampling_sizes: tuple[int, ...]
-    algorithms: tuple[str, ...]
-    per_channel: bool
-    fp32_nodes: tuple[str, ...]
-    bf16: bool
-    criterion: str
-    tolerable_loss: float
-    timeout_s: int
-    max_trials: int
-    go_on: bool
-    objective: str
-    seed: int
+    strategy: str  # basic, mse, mse_v2, bayesian or exhaustive
+    sampling_sizes: tuple[int, ...]  # numbers of calibration images to try
+    algorithms: tuple[str, ...]  # of "minmax" and "kl", those to try
+    per_channel: bool  # a scale of its own for every output channel of a convolution
+    fp32_nodes: tuple[str, ...]  # operators of the fused network that stay in float32
+    bf16: bool  # whether operators may run in bfloat16
+    criterion: str  # "relative" or "absolute"
+    tolerable_loss: float  # fraction of the fp32 accuracy, or of 1, that may be lost
+    timeout_s: int  # seconds after which no trial goes on; 0 sets no limit
+    max_trials: int  # trials at most, those of earlier runs included
+    go_on: bool  # search on after the first trial that reached the goal
+    objective: str  # "performance", "model_size" or "footprint" is improved among such trials
+    seed: int  # of the strategy's random choices
 
     @property
     def batch_size(self) -> int:
@@ -70,15 +54,10 @@ class SearchSettings:
 
 @dataclass(frozen=True)
 class Choice:
-    """A way to quantise, as a strategy proposed it.
+    """A way to quantise, as a strategy proposed it."""
 
-    Attributes:
-        calibration_images: how many images the ranges come from.
-        nodes: operator name -> "minmax" or "kl" where it is int8, else "fp32" or "bf16".
-    """
-
-    calibration_images: int
-    nodes: Mapping[str, str]
+    calibration_images: int  # how many images the ranges come from
+    nodes: Mapping[str, str]  # operator -> "minmax" or "kl" where it is int8, else "fp32", "bf16"
 
     @property
     def key(self) -> str:
@@ -98,21 +77,13 @@ class Choice:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured of one model.
+    """What was measured of one model."""
 
-    Attributes:
-        accuracy: score of the data set, a fraction.
-        latency_ms: median time of one image.
-        fp32_ms: median time of the fp32 model, run in turns with it.
-        weights_mib: weights as its operators hold them, in MiB.
-        footprint_mib: memory of a process that runs it, in MiB; None when not asked for.
-    """
-
-    accuracy: float
-    latency_ms: float
-    fp32_ms: float
-    weights_mib: float
-    footprint_mib: float | None = None
+    accuracy: float  # score of the data set, a fraction
+    latency_ms: float  # median time of one image
+    fp32_ms: float  # median time of the fp32 model, run in turns with it
+    weights_mib: float  # weights as its operators hold them
+    footprint_mib: float | None = None  # memory of a process that runs it; None: not asked for
 
     @property
     def speedup(self) -> float:
@@ -133,33 +104,19 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Trial:
-    """One line of the search's history.
+    """One line of the search's history."""
 
-    Attributes:
-        number: 0 for the fp32 model, then counted from 1.
-        key: of its `Choice`, or BASELINE.
-        choice: in words.
-        kept: operators in float32 or bfloat16.
-        measured: None when it could not be run, and then `problem` says why.
-        seconds: what the trial took.
-        problem: empty when it went well.
-    """
-
-    number: int
-    key: str
-    choice: str
-    kept: tuple[str, ...]
-    measured: Measurement | None
-    seconds: float
-    problem: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
+    number: int  # 0 for the fp32 model, then counted from 1
+    key: str  # of its `Choice`, or BASELINE
+    choice: str  # in words
+    kept: tuple[str, ...]  # operators in float32 or bfloat16
+    measured: Measurement | None  # None when it could not be run, and then `problem` says why
+    seconds: float  # what the trial took
+    problem: str = ""  # empty when it went well
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> Trial:
-        """The inverse of `to_dict`. Raises KeyError or TypeError when something is missing."""
+        """The inverse of `asdict`. Raises KeyError or TypeError when something is missing."""
         values = {field.name: found[field.name] for field in fields(cls)}
         values["kept"] = tuple(values["kept"])
         if values["measured"] is not None:
@@ -170,12 +127,7 @@ class Trial:
 def best_trial(trials: Sequence[Trial], settings: SearchSettings) -> Trial | None:
     """The trial to keep: best objective among those that reached the goal, else best accuracy.
 
-    Args:
-        trials: trial 0 among them; it is never chosen itself.
-        settings: goal and objective.
-
-    Returns:
-        None while there is no trial but the baseline, or not even that.
+    The baseline is never chosen itself. None while there is no other trial, or no baseline.
     """
     baseline = next((t.measured for t in trials if t.key == BASELINE), None)
     found = [(t, t.measured) for t in trials if t.key != BASELINE and t.measured is not None]

@@ -9,7 +9,6 @@ import pytest
 from gluon_ssd.commands.wiring.models import (
     deployed_model,
     export_network_as,
-    int8_network_model,
     network_model,
     trained_network,
     wants_zoo_weights,
@@ -17,7 +16,7 @@ from gluon_ssd.commands.wiring.models import (
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.files import write_exported
 from gluon_ssd.deploy.mxnet.int8.shipped_graphs import shipped_int8
-from gluon_ssd.deploy.mxnet.model import load_deployed
+from gluon_ssd.deploy.mxnet.model import deploy, load_deployed
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.build import build_network
@@ -87,7 +86,7 @@ def test_int8_model_made_in_memory_is_that_of_files(tmp_path):
     network = build_network("ssd_512_mobilenet1.0_voc")
     initialize(network, seed=5)
     write_exported(shipped_int8(network), str(tmp_path / "int8"))
-    made = int8_network_model(network, device="cpu")
+    made = deploy(shipped_int8(network), device="cpu")
     written = load_deployed(str(tmp_path / "int8"))
     assert (made.precision, made.name) == ("int8", "ssd_512_mobilenet1.0_voc_int8")
     assert made.record == written.record

@@ -12,6 +12,7 @@ import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.files import (
+    RECORD_ATTRIBUTE,
     check_finite,
     exported_files,
     read_exported,
@@ -21,7 +22,7 @@ from gluon_ssd.deploy.mxnet.files import (
 from gluon_ssd.deploy.mxnet.graph import format_graph
 from gluon_ssd.errors import EnvironmentProblem, WeightsError
 from gluon_ssd.models.first_weights import quiet_symbol_blocks
-from gluon_ssd.models.record import SYMBOL_ATTRIBUTE, ModelRecord
+from gluon_ssd.models.record import ModelRecord
 from tests.deploy.conftest import CLASSES, INPUT_HW, random_images
 
 RECORD = ModelRecord("ssd_x", CLASSES, INPUT_HW, family="toy")
@@ -41,7 +42,7 @@ def test_what_was_written_is_read(zoo_prefix, prefix):
     assert before.params.keys() == after.params.keys()
     for name, array in before.params.items():
         np.testing.assert_array_equal(after.params[name], array)
-    after.graph.extra["attrs"].pop(SYMBOL_ATTRIBUTE)
+    after.graph.extra["attrs"].pop(RECORD_ATTRIBUTE)
     assert format_graph(after.graph) == format_graph(before.graph)
 
 
@@ -57,12 +58,21 @@ def test_plain_mxnet_runs_a_symbol_with_a_record(zoo_prefix, prefix):
         np.testing.assert_array_equal(one, other)
 
 
-def test_damaged_record_is_one_line_that_names_the_file(prefix):
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (3, ": its attribute gluon_ssd_model is damaged"),
+        (["str"], ": its attribute gluon_ssd_model is damaged"),
+        (["str", "{"], " holds no valid JSON"),
+        (["str", "[]"], " must hold one JSON object"),
+    ],
+)
+def test_damaged_record_is_one_line_that_names_the_file(prefix, entry, message):
     path = Path(f"{prefix}-symbol.json")
     symbol = json.loads(path.read_text())
-    symbol["attrs"][SYMBOL_ATTRIBUTE] = 3
+    symbol["attrs"][RECORD_ATTRIBUTE] = entry
     path.write_text(json.dumps(symbol))
-    with pytest.raises(WeightsError, match=f"^{path}: its attribute .* is damaged"):
+    with pytest.raises(WeightsError, match=f"^{path}{message}"):
         read_exported(prefix)
 
 

@@ -15,7 +15,7 @@ from gluon_ssd.deploy.mxnet.graph import VARIABLE
 from gluon_ssd.deploy.mxnet.model import load_deployed
 from gluon_ssd.deploy.mxnet.passes.replace_decoder import count_classes, replace_decoder
 from gluon_ssd.errors import ModelError, WeightsError
-from tests.deploy.conftest import INPUT_HW, random_images
+from tests.deploy.conftest import CLASSES, INPUT_HW, random_images
 
 IMAGES = random_images(5, seed=2)
 
@@ -268,3 +268,22 @@ def test_real_model_keeps_every_bit_without_padding_operators(shared_dir):
     assert "Pad" not in {node.op for node in fused.graph.nodes()}
     for one, other in zip(arrays(fused.run(images)), arrays(plain.run(images)), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+@pytest.mark.parametrize("fuse", [False, True])
+def test_candidates_are_the_scores_above_the_threshold_up_to_topk(zoo_prefix, fuse):
+    model = load_deployed(zoo_prefix, input_size_hw=INPUT_HW, fuse=fuse)
+    images = random_images(3)
+    # One image whose scores are all much alike, and two with clear background.
+    images[0] = 0
+    logits = load_deployed(zoo_prefix, input_size_hw=INPUT_HW).run_heads(images)[0]
+    scores = mx.nd.softmax(logits.reshape((3, -1, len(CLASSES) + 1)), axis=-1).asnumpy()
+    above = (scores[:, :, 1:] > 0.01).sum(axis=(1, 2))
+    assert model.count_candidates(images) == pytest.approx(np.minimum(above, 400), abs=1)
+    assert len(set(above)) > 1
+
+
+def test_a_graph_without_suppression_does_not_tell(zoo_prefix):
+    model = load_deployed(zoo_prefix, input_size_hw=INPUT_HW)
+    model.graph.heads = model._halves.network.heads
+    assert model.count_candidates(random_images(1)) is None

@@ -14,7 +14,7 @@ import pytest
 from gluon_ssd.deploy.tuning.backend import TrialFailed
 from gluon_ssd.deploy.tuning.history import JOURNAL, History
 from gluon_ssd.deploy.tuning.search import search
-from gluon_ssd.deploy.tuning.trial import BASELINE, Choice
+from gluon_ssd.deploy.tuning.trial import BASELINE, Choice, Measurement
 from gluon_ssd.errors import Interrupted, ModelError, OptionError
 from tests.deploy.tuning.test_trial import SETTINGS
 
@@ -32,21 +32,18 @@ class ToyModel:
         self._backend, self._choice = backend, choice
         self._int8 = () if choice is None else choice.names("minmax")
 
-    def accuracy(self) -> float:
+    def measure(self, *, footprint: bool) -> Measurement:
         self._backend.scored.append("fp32" if self._choice is None else str(self._choice))
         if self._choice is not None and self._int8 == self._backend.crashing:
             raise TrialFailed("out of range")
         few = 0.0 if self._choice is None or self._choice.calibration_images > 32 else 0.001
-        return self._backend.fp32_accuracy - sum(LOSS[name] + few for name in self._int8)
-
-    def times_ms(self) -> tuple[float, float]:
-        return FP32_MS - sum(GAIN_MS[name] for name in self._int8), FP32_MS
-
-    def weights_mib(self) -> float:
-        return 4.0 - len(self._int8)
-
-    def footprint_mib(self) -> float:
-        return 100.0 - 10 * len(self._int8)
+        return Measurement(
+            accuracy=self._backend.fp32_accuracy - sum(LOSS[name] + few for name in self._int8),
+            latency_ms=FP32_MS - sum(GAIN_MS[name] for name in self._int8),
+            fp32_ms=FP32_MS,
+            weights_mib=4.0 - len(self._int8),
+            footprint_mib=100.0 - 10 * len(self._int8) if footprint else None,
+        )
 
     def keep(self) -> str:
         assert self._choice is not None
@@ -76,10 +73,7 @@ class ToyBackend:
             if measured and measured.accuracy >= goal and not self._settings.go_on:
                 return
 
-    def fp32(self) -> ToyModel:
-        return ToyModel(self, None)
-
-    def build(self, choice: Choice) -> ToyModel:
+    def build(self, choice: Choice | None) -> ToyModel:
         return ToyModel(self, choice)
 
     def kept(self) -> str | None:

@@ -102,7 +102,7 @@ def test_time_counts_beside_fp32_in_the_same_turns() -> None:
 @pytest.mark.parametrize("accuracy", [0.6, None])
 def test_trial_survives_json(accuracy) -> None:
     one = trial(3, accuracy)
-    assert Trial.from_dict(json.loads(json.dumps(one.to_dict()))) == one
+    assert Trial.from_dict(json.loads(json.dumps(dataclasses.asdict(one)))) == one
 
 
 def test_when_to_end_may_change_between_runs_and_nothing_else() -> None:

@@ -45,8 +45,8 @@ def collect_thresholds(
         tensors: names of outputs of the graph, or of its input, in MXNet's spelling.
         batches: float32 (B, 3, H, W), normalised.
         mode: "naive" takes the least and the largest value, "entropy" cuts rare large values off
-            where `best_cut` finds the rounded distribution likest to the real one.
-        progress: told how many images of how many are done.
+            where `best_cut` finds the rounded distribution closest to the real one.
+        progress: called as images are done.
 
     Returns:
         Tensor name -> (least, largest) value. Of "entropy" these are (0, t) where no value is

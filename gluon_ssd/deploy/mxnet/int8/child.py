@@ -20,9 +20,9 @@ from typing import Any, NoReturn
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.agreement import Agreement
 from gluon_ssd.deploy.mxnet.files import last_line, replaced_files
+from gluon_ssd.deploy.mxnet.int8.calibrate import Progress
 from gluon_ssd.deploy.mxnet.int8.layer_errors import LayerError, layer_errors
 from gluon_ssd.deploy.mxnet.int8.quantize import (
-    Progress,
     check_images,
     check_pair,
     prepare_detector,
@@ -45,23 +45,16 @@ def quantize_in_child(
     excluded: Iterable[str] = (),
     progress: Progress | None = None,
 ) -> Agreement:
-    """Do what `quantize_detector` does, in a child process.
-
-    Args:
-        prefix_in: the fp32 model's two files.
-        prefix_out: the two files to write, both or neither.
-        batches: the images; their size is the network's.
-        mode, dtype, excluded, progress: as of `quantize_detector`.
+    """Do what `quantize_detector` does in a child process, on images of the network's size.
 
     Raises:
         SsdError: as `quantize_detector` does.
         EnvironmentProblem: the child crashed or was killed.
     """
     job = _job(prefix_in, batches, mode, dtype)
-    job |= {"name": Path(prefix_out).name, "excluded": list(excluded)}
     with replaced_files(prefix_out) as staged:
-        agreement = _follow(job, str(Path(staged).parent), progress)
-    return Agreement(**agreement)
+        job |= {"prefix_out": staged, "excluded": list(excluded)}
+        return Agreement(**_follow(job, str(Path(staged).parent), progress))
 
 
 def rank_layers_in_child(
@@ -72,12 +65,7 @@ def rank_layers_in_child(
     dtype: str = "auto",
     progress: Progress | None = None,
 ) -> list[LayerError]:
-    """Do what `layer_errors` does, in a child process.
-
-    Args:
-        prefix: the fp32 model's two files.
-        batches: the images; their size is the network's.
-        mode, dtype, progress: as of `layer_errors`.
+    """Do what `layer_errors` does in a child process, with the files of an fp32 model.
 
     Raises:
         SsdError: as `layer_errors` does.
@@ -159,14 +147,14 @@ def answer(connection_number: int, folder: str) -> NoReturn:
     connection = Connection(connection_number)
     try:
         job = json.loads(connection.recv_bytes())
-        _send(connection, _answer(job, connection, folder))
+        _send(connection, _answer(job, connection))
     except (EOFError, ConnectionError):
         shutil.rmtree(folder, ignore_errors=True)
     # MXNet's own clean-up at exit is not needed, and can fail after errors.
     os._exit(0)
 
 
-def _answer(job: dict[str, Any], connection: Connection, folder: str) -> dict[str, Any]:
+def _answer(job: dict[str, Any], connection: Connection) -> dict[str, Any]:
     batches = StoredBatches(job["descriptor"], tuple(job["image_shape"]), job["sizes"])
     size = batches.image_shape[1], batches.image_shape[2]
 
@@ -175,17 +163,16 @@ def _answer(job: dict[str, Any], connection: Connection, folder: str) -> dict[st
 
     how = {"mode": job["mode"], "dtype": job["dtype"], "progress": tell}
     try:
-        if "name" in job:
-            target = str(Path(folder) / job["name"])
+        if "prefix_out" in job:
             agreement = quantize_detector(
                 job["prefix_in"],
-                target,
+                job["prefix_out"],
                 batches,
                 excluded=job["excluded"],
                 input_size_hw=size,
                 **how,
             )
-            return {"result": agreement.to_dict()}
+            return {"result": asdict(agreement)}
         found = layer_errors(prepare_detector(job["prefix_in"], size), batches, **how)
         return {"result": [asdict(error) for error in found]}
     except SsdError as error:

@@ -1,7 +1,7 @@
 """Where to cut a distribution off before it is rounded to few levels, by relative entropy.
 
 After S. Migacz, "8-bit inference with TensorRT" (GTC 2017): of all cuts, take the one whose
-rounded values are the likest to the values as they were, in the sense of Kullback and Leibler.
+rounded values are distributed most like the values before, in the sense of Kullback and Leibler.
 """
 
 from __future__ import annotations

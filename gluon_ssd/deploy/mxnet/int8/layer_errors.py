@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,6 @@ from gluon_ssd.deploy.mxnet.graph import Graph
 from gluon_ssd.deploy.mxnet.int8.calibrate import Progress, collect_thresholds
 from gluon_ssd.deploy.mxnet.int8.quantize import Prepared
 from gluon_ssd.deploy.mxnet.int8.quantize_graph import (
-    Thresholds,
     layer_names,
     quantize_network,
     quantized_tensors,
@@ -31,7 +29,7 @@ NUM_IMAGES = 16
 
 ALL_LAYERS = "all layers"
 RANKING = "rank layers"
-"""The stage that progress is told."""
+"""The stage that `progress` is called with."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +64,12 @@ def layer_errors(
 ) -> list[LayerError]:
     """Rank the layers of a detector by the error that quantising each alone causes.
 
-    Each layer runs on the very int8 kernel it has in the quantised model, with the same ranges.
+    Each layer runs on the int8 kernel it has in the quantised model, with the same ranges.
 
     Args:
         prepared: the fp32 detector.
-        batches: float32 (B, 3, H, W), normalised; ranges come from all of them.
-        mode, dtype: as of `quantize_detector`.
-        num_images: the first so many images are what errors are measured on.
-        progress: told how far it is.
+        batches, mode, dtype, progress: as of `quantize_detector`; ranges come from all images.
+        num_images: the first so many images are those that errors are measured on.
 
     Returns:
         First what all layers together cause, then one entry a layer, worst first; layers without
@@ -94,10 +90,11 @@ def layer_errors(
     thresholds = collect_thresholds(
         fused, prepared.params, list(tensors), batches, mode=mode, progress=progress
     )
-    probe = _Probe(prepared, fused, thresholds, dtype, first_images(batches, num_images))
+    probe = _Probe(prepared, fused, first_images(batches, num_images))
     found = []
     for name, excluded in zip([ALL_LAYERS, *names], kept_in_float, strict=True):
-        found.append(probe.error(name, excluded))
+        graph = quantize_network(fused, thresholds, dtype=dtype, excluded=excluded)
+        found.append(probe.error(name, graph))
         if progress:
             progress(RANKING, len(found), len(kept_in_float))
     return [found[0], *sorted(found[1:], key=lambda error: (error.sqnr_db, error.layer))]
@@ -106,15 +103,7 @@ def layer_errors(
 class _Probe:
     """Runs variants of one network on the same images and compares them with fp32."""
 
-    def __init__(
-        self,
-        prepared: Prepared,
-        fused: Graph,
-        thresholds: Thresholds | None,
-        dtype: str,
-        images: list[np.ndarray],
-    ) -> None:
-        self._fused, self._thresholds, self._dtype = fused, thresholds, dtype
+    def __init__(self, prepared: Prepared, fused: Graph, images: list[np.ndarray]) -> None:
         self._images = images
         self._params = {
             name: on_device(prepared.params[name], mx.cpu())
@@ -124,11 +113,7 @@ class _Probe:
         self._score, self._class_position = _score_function(prepared)
         self._wanted = list(self._predictions(fused))
 
-    def error(self, name: str, excluded: Sequence[str]) -> LayerError:
-        """Compare the network in which all but the excluded layers are quantised."""
-        graph = quantize_network(
-            self._fused, self._thresholds, dtype=self._dtype, excluded=excluded
-        )
+    def error(self, name: str, graph: Graph) -> LayerError:
         signal, noise = np.zeros(2), np.zeros(2)
         deviations: list[list[float]] = []
         for wanted, got in zip(self._wanted, self._predictions(graph), strict=True):
@@ -177,9 +162,7 @@ def _score_function(prepared: Prepared) -> tuple[CompiledGraph, int]:
         scores = Graph([(chosen_scores(decoding, activations[0]), 0)])
         read = [name for name in prepared.names if name in scores.variables()]
         if len(read) == 1:
-            params: dict[str, Any] = {
-                n: prepared.params[n] for n in scores.variables() if n not in read
-            }
+            params = {n: prepared.params[n] for n in scores.variables() if n not in read}
             function = CompiledGraph(scores, params, ctx=mx.cpu(), inputs=tuple(read))
             return function, prepared.names.index(read[0])
     raise ModelError(

@@ -46,9 +46,7 @@ class Prepared(DetectorFacts):
 
     Attributes:
         prefix: the files it came from.
-        network: images to the joined predictions of all levels.
-        decoding: those predictions to ids, scores and boxes.
-        names: names of the inputs of `decoding`, in the order of the outputs of `network`.
+        network, decoding, names: as of `Halves`.
         params: the arrays of both.
     """
 
@@ -68,22 +66,18 @@ class Prepared(DetectorFacts):
 
 
 def prepare_detector(prefix: str, input_size_hw: tuple[int, int] | None = None) -> Prepared:
-    """Read an fp32 detector and make it ready to be quantised; see `prepare_exported`."""
-    return prepare_exported(read_exported(prefix), input_size_hw)
-
-
-def prepare_exported(exported: Exported, input_size_hw: tuple[int, int] | None = None) -> Prepared:
-    """Make an fp32 detector ready to be quantised.
+    """Read an fp32 detector and make it ready to be quantised.
 
     Args:
-        exported: the detector; its graph is changed.
-        input_size_hw: height and width of the images; None takes the size of the record.
+        prefix: its two files.
+        input_size_hw: height and width of the images, px, where there is no record.
 
     Raises:
-        ModelError: it is int8 already, went through oneDNN, or does not show where its network
-            ends; or no size is known.
-        WeightsError: an array has the wrong shape, or a weight is not finite.
+        ModelError, WeightsError: as `read_exported` does; or it is int8 already, went through
+            oneDNN, does not show where its network ends, no size is known, an array has the wrong
+            shape, or a weight is not finite.
     """
+    exported = read_exported(prefix)
     prefix, graph, record = exported.name, exported.graph, exported.record
     if exported.is_quantised:
         raise ModelError(f"{prefix} is quantised already; give the fp32 model it was made from")
@@ -104,24 +98,12 @@ def prepare_exported(exported: Exported, input_size_hw: tuple[int, int] | None =
             f"{prefix} does not show where its network ends and decoding starts, so that the "
             "decoding would be quantised too; export the model again with this package"
         )
-    return Prepared(
-        prefix,
-        halves.network,
-        halves.decoding,
-        halves.names,
-        params,
-        size,
-        record,
-        num_classes,
-    )
+    network, decoding, names = halves.network, halves.decoding, halves.names
+    return Prepared(prefix, network, decoding, names, params, size, record, num_classes)
 
 
 def check_pair(mode: str, dtype: str) -> None:
-    """Refuse a way to quantise that cannot be had.
-
-    Raises:
-        OptionError: an unknown word, or uint8.
-    """
+    """Raise OptionError for an unknown mode or integer type, and for uint8."""
     for word, words, what in ((mode, MODES, "mode"), (dtype, DTYPES, "integer type")):
         if word not in words:
             raise OptionError(f"the {what} must be one of {', '.join(words)}; got {word!r}")
@@ -157,27 +139,25 @@ def quantize_detector(
 ) -> Agreement:
     """Write the int8 form of an fp32 detector, after it was read back and compared with it.
 
-    Works in this process; see gluon_ssd/deploy/mxnet/int8/child.py for one of its own.
-
     Args:
         prefix_in: the fp32 model's two files.
         prefix_out: the two files to write, both or neither; the folder is made.
-        batches: float32 (B, 3, H, W), normalised; read more than once. They also serve for the
-            comparison, so at least one is needed, with "none" too.
+        batches: float32 (B, 3, H, W), normalised, one at least; read more than once, and used for
+            the comparison too.
         mode: "none" measures ranges at run time, "naive" takes least and largest value over all
             batches, "entropy" cuts rare large values off.
         dtype: "auto" takes uint8 where values are not negative, int8 elsewhere; "int8" asks for
             int8 where the images come in.
         excluded: layers kept in float, by the names `layer_names` gives.
-        input_size_hw: height and width of the images; None takes what the files carry.
-        progress: told how far it is.
+        input_size_hw: as of `prepare_detector`.
+        progress: called as work is done.
 
     Returns:
         How well the written model agrees with the fp32 one.
 
     Raises:
         OptionError: a pair of mode and dtype that cannot be had, or too few images.
-        ModelError, WeightsError: `prefix_in` cannot be quantised, or the result is of no use.
+        ModelError, WeightsError: `prefix_in` cannot be quantised, or the result is no good.
         EnvironmentProblem: the files cannot be written.
     """
     check_pair(mode, dtype)

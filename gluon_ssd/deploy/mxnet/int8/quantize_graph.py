@@ -28,11 +28,9 @@ def with_onednn(network: Graph, *, calibrated: bool) -> Graph:
         calibrated: whether ranges will be known beforehand. If not, convolutions stay alone: a
             fused one without a range leaves its activation out (MXNet 1.9.1 with oneDNN 2.4.4).
     """
-    if calibrated:
-        return parse_graph(to_symbol(network).get_backend_symbol(_BACKEND).tojson())
     apart = network.copy()
     for node in list(apart.nodes()):
-        if node.op in _CONVOLUTIONS:
+        if node.op in _CONVOLUTIONS and not calibrated:
             barrier = Node(_BARRIER, _BARRIER_NAME + node.name, {}, [])
             apart.replace((node, 0), (barrier, 0))
             barrier.inputs = [(node, 0)]
@@ -47,7 +45,7 @@ def layer_names(fused: Graph) -> dict[str, str]:
     names = {}
     for node in fused.nodes():
         if node.op == _FUSED_CONVOLUTION:
-            for inner in _inner_nodes(node):
+            for inner in inner_nodes(node):
                 if inner["op"] in _CONVOLUTIONS:
                     names[inner["name"]] = node.name
         elif node.op in _CONVOLUTIONS:
@@ -65,7 +63,8 @@ def check_layers(network: Graph, names: Iterable[str]) -> None:
         )
 
 
-def _inner_nodes(node: Node) -> list[dict[str, Any]]:
+def inner_nodes(node: Node) -> list[dict[str, Any]]:
+    """The nodes that were fused into one, as in the JSON of a symbol."""
     found: list[dict[str, Any]] = []
     for part in node.extra.get("subgraphs", ()):
         part = json.loads(part) if isinstance(part, str) else part
@@ -75,8 +74,7 @@ def _inner_nodes(node: Node) -> list[dict[str, Any]]:
 
 def quantized_tensors(fused: Graph, *, dtype: str, excluded: Iterable[str] = ()) -> list[str]:
     """Names of the tensors whose ranges `quantize_network` wants, as `fused` knows them."""
-    _, names = _quantize(fused, dtype, excluded)
-    return names
+    return _quantize(fused, dtype, excluded)[1]
 
 
 def quantize_network(
@@ -114,18 +112,14 @@ def _quantize(fused: Graph, dtype: str, excluded: Iterable[str]) -> tuple[Any, l
     excluded = list(excluded)
     check_layers(fused, excluded)
     known = layer_names(fused)
-    weights = [
-        source.name
-        for node in fused.nodes()
-        for source, _ in node.inputs[1:]
-        if source.op == VARIABLE
-    ]
+    later = [source for node in fused.nodes() for source, _ in node.inputs[1:]]
+    weights = {source.name for source in later if source.op == VARIABLE}
     symbol, names = mx.contrib.quantization._quantize_symbol(
         to_symbol(fused),
         mx.cpu(),
         excluded_symbols=sorted({known[name] for name in excluded}),
         excluded_operators=[],
-        offline_params=sorted(set(weights)),
+        offline_params=sorted(weights),
         quantized_dtype=dtype,
         quantize_mode="smart",
     )

@@ -1,7 +1,7 @@
-"""The zoo's int8 networks: quantised graphs that GluonCV ships, with the fp32 weights.
+"""Published int8 networks: quantised graphs that run with the published fp32 weights.
 
-Their ranges were measured on the published weights, and their suppression looks at 200 candidates
-an image, as the figures of the zoo's table do; both are part of the graph.
+The ranges were measured on those weights and, like the settings of suppression, are part of the
+graph.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from gluon_ssd.deploy.mxnet.files import Exported
 from gluon_ssd.deploy.mxnet.graph import Graph, parse_graph
+from gluon_ssd.deploy.mxnet.output_pattern import BOX_NMS, nms_settings
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.build import family_of
 from gluon_ssd.families.catalog import int8_form
@@ -29,7 +30,7 @@ def shipped_int8(network: Network) -> Exported:
     assert published_form is not None, "the catalog lists an int8 form of this network"
     source, params = published_form(network)
     graph = parse_graph(source.read_text(encoding="utf-8"), str(source))
-    # As of this MXNet, whose loader would tell at length that it converts an older graph.
+    # Without its old version, of which MXNet's loader would log that it converts the graph.
     graph.extra.pop("attrs", None)
     _modernise(graph)
     wrong = _wrong_shape(graph, {name: array.shape for name, array in params.items()})
@@ -38,13 +39,7 @@ def shipped_int8(network: Network) -> Exported:
             f"the weights of {network.name} do not fit its int8 graph ({wrong}); it is made for "
             f"the {network.spec.dataset} classes"
         )
-    nms = next(graph.find("_contrib_box_nms"))
-    decoding = replace(
-        network.spec.decoding,
-        nms_thresh=nms.number("overlap_thresh", 0.5),
-        nms_topk=int(nms.number("topk", -1)),
-        score_thresh=nms.number("valid_thresh", 0.0),
-    )
+    decoding = replace(network.spec.decoding, **nms_settings(next(graph.find(BOX_NMS))))
     record = network.record(name=int8_form(network.name).name, decoding=decoding)
     used = {name: params[name] for name in graph.variables() if name in params}
     return Exported(record.name, graph, used, record)

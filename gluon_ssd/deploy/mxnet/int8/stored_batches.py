@@ -65,7 +65,7 @@ class StoredBatches(Sequence[np.ndarray]):
         self.sizes.append(len(images))
 
     def close(self) -> None:
-        """Let go of the file; batches handed out stay readable."""
+        """Close the file; batches that were read before stay readable."""
         self._file.close()
 
     def __enter__(self) -> StoredBatches:

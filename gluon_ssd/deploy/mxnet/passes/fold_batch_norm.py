@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gluon_ssd.deploy.mxnet.graph import VARIABLE, Graph, Node, Output, Params
+from gluon_ssd.deploy.mxnet.graph import VARIABLE, Graph, Node, Output, Params, add_array
 
 _CONVOLUTION = "Convolution"
 _BATCH_NORM_EPS = 1e-3
@@ -38,21 +38,13 @@ def _is_plain_convolution(node: Node, params: Params) -> bool:
     )
 
 
-def _add_variable(params: Params, name: str, value: np.ndarray) -> Output:
-    while name in params:
-        name += "_"
-    params[name] = value
-    return Node(VARIABLE, name), 0
-
-
 def _fold_batch_norm(graph: Graph, norm: Node, params: Params) -> None:
     """Scale and shift the weights of the convolution in front of a batch norm.
 
     The convolution is copied, so that other users of it, or of its weights, see no change. A batch
     norm behind anything else becomes a scale and a shift, which need no statistics.
     """
-    values = [_value(output, params) for output in norm.inputs[1:]]
-    gamma, beta, mean, variance = values
+    gamma, beta, mean, variance = (_value(output, params) for output in norm.inputs[1:])
     if gamma is None or beta is None or mean is None or variance is None:
         return
     if norm.flag("fix_gamma", True):
@@ -80,8 +72,8 @@ def _scaled_convolution(
     folded = weight * scale.reshape(-1, *[1] * (weight.ndim - 1))
     inputs = [
         source.inputs[0],
-        _add_variable(params, f"{name}_folded_weight", folded.astype(np.float32)),
-        _add_variable(params, f"{name}_folded_bias", (bias * scale + shift).astype(np.float32)),
+        add_array(params, f"{name}_folded_weight", folded.astype(np.float32)),
+        add_array(params, f"{name}_folded_bias", (bias * scale + shift).astype(np.float32)),
     ]
     return Node(_CONVOLUTION, f"{name}_folded", {**source.attrs, "no_bias": "False"}, inputs)
 
@@ -89,14 +81,12 @@ def _scaled_convolution(
 def _as_scale_and_shift(norm: Node, scale: np.ndarray, shift: np.ndarray, params: Params) -> Node:
     def channels(kind: str, value: np.ndarray) -> Output:
         array = value.astype(np.float32).reshape(1, -1, 1, 1)
-        return _add_variable(params, f"{norm.name}_{kind}", array)
+        return add_array(params, f"{norm.name}_{kind}", array)
 
-    scaled = Node(
-        "broadcast_mul", f"{norm.name}_scaled", {}, [norm.inputs[0], channels("scale", scale)]
-    )
-    return Node(
-        "broadcast_add", f"{norm.name}_shifted", {}, [(scaled, 0), channels("shift", shift)]
-    )
+    product = [norm.inputs[0], channels("scale", scale)]
+    scaled = Node("broadcast_mul", f"{norm.name}_scaled", {}, product)
+    total: list[Output] = [(scaled, 0), channels("shift", shift)]
+    return Node("broadcast_add", f"{norm.name}_shifted", {}, total)
 
 
 def _fold_padding(graph: Graph, pad: Node, params: Params) -> None:
@@ -126,7 +116,7 @@ def _fold_padding(graph: Graph, pad: Node, params: Params) -> None:
         zeros = ((0, 0), (0, 0), (height - top, height - bottom), (width - left, width - right))
         if any(map(any, zeros)):
             weight = np.pad(weight, zeros)
-            user.inputs[1] = _add_variable(params, f"{weight_node.name}_widened", weight)
+            user.inputs[1] = add_array(params, f"{weight_node.name}_widened", weight)
             user.attrs["kernel"] = str(tuple(weight.shape[2:]))
         user.attrs["pad"] = str((old_height + height, old_width + width))
         user.inputs[0] = pad.inputs[0]

@@ -8,7 +8,15 @@ import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
-from gluon_ssd.deploy.mxnet.graph import VARIABLE, Graph, Node, Output, Params, output_shapes
+from gluon_ssd.deploy.mxnet.graph import (
+    VARIABLE,
+    Graph,
+    Node,
+    Output,
+    Params,
+    add_array,
+    output_shapes,
+)
 
 _NO_ARRAY = "_no_array"
 _RANDOM = ("_random", "_sample", "Dropout")
@@ -35,11 +43,8 @@ def fold_constants(graph: Graph, params: Params, input_shapes: Mapping[str, tupl
     used = {name: arrays[name] for name in constants.variables()}
     values = CompiledGraph(constants, used, ctx=mx.cpu(), inputs=())()[: len(ends)]
     for (node, index), value in zip(ends, values, strict=True):
-        name = f"{node.name}_constant{index}"
-        while name in params:
-            name += "_"
-        params[name] = value.asnumpy()
-        graph.replace((node, index), (Node(VARIABLE, name), 0))
+        stored = add_array(params, f"{node.name}_constant{index}", value.asnumpy())
+        graph.replace((node, index), stored)
 
 
 def _fix_crops(graph: Graph, params: Params, input_shapes: Mapping[str, tuple]) -> None:

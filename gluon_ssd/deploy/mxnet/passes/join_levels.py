@@ -19,8 +19,7 @@ def join_levels(graph: Graph, params: Params, input_shapes: Mapping[str, tuple])
 
     Args:
         graph: changed in place; its outputs stay the same to the bit.
-        params: its arrays.
-        input_shapes: name -> shape of every input.
+        params, input_shapes: its arrays, and name -> shape of every input.
 
     Returns:
         How many joints were changed.

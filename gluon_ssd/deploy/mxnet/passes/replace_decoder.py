@@ -21,7 +21,13 @@ from gluon_ssd.deploy.mxnet.graph import (
     parse_graph,
     splice,
 )
-from gluon_ssd.deploy.mxnet.output_pattern import Unrecognised, expect, kept_rows, sliced
+from gluon_ssd.deploy.mxnet.output_pattern import (
+    Unrecognised,
+    expect,
+    kept_rows,
+    nms_settings,
+    sliced,
+)
 from gluon_ssd.deploy.mxnet.passes.select_scores_early import chosen_scores
 from gluon_ssd.detection.decoder import decode_boxes, decode_detections
 from gluon_ssd.detection.decoding import STDS, Decoding
@@ -31,20 +37,12 @@ _LOGGER = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class DetectionLayer:
-    """What a detection layer reads, and its settings.
+    """What a detection layer reads, and its settings."""
 
-    Attributes:
-        scores: class scores (B, A, C + 1) after softmax, the background first.
-        offsets: coded boxes (B, A, 4).
-        anchors: (1, A, 4), centre form in pixels.
-        num_classes: foreground classes C.
-        decoding: thresholds, counts, and how boxes are decoded.
-    """
-
-    scores: Output
-    offsets: Output
-    anchors: Output
-    num_classes: int
+    scores: Output  # (B, A, C + 1) after softmax, the background first
+    offsets: Output  # coded boxes (B, A, 4)
+    anchors: Output  # (1, A, 4), centre form in pixels
+    num_classes: int  # foreground classes C
     decoding: Decoding
 
 
@@ -91,13 +89,7 @@ def replace_decoder(graph: Graph, params: Params, input_shapes: Mapping[str, tup
 def count_classes(graph: Graph, params: Params, input_shapes: Mapping[str, tuple]) -> int | None:
     """Foreground classes of a detector, from its detection layer or the width of its scores.
 
-    Args:
-        graph: as exported; not changed.
-        params: its arrays.
-        input_shapes: name -> shape of every input.
-
-    Returns:
-        None when neither tells.
+    Arguments are as of `replace_decoder`; nothing is changed. None when neither tells.
     """
     try:
         return find_detection_layer(graph).num_classes
@@ -126,21 +118,15 @@ def find_detection_layer(graph: Graph) -> DetectionLayer:
     expect(mask[0].op == "_greater_scalar" and mask[0].inputs[0] == found, "no score threshold")
     expect(_class_count(found) == len(blocks), "some classes are left out")
     offsets, anchors, stds, plain_ops = _box_decoding(boxes)
-    threshold = mask[0].number("scalar", 0)
-    expect(kept.number("valid_thresh", 0) == threshold, "two different score thresholds")
+    settings = nms_settings(kept)
+    same = mask[0].number("scalar", 0) == settings["score_thresh"]
+    expect(same, "two different score thresholds")
     return DetectionLayer(
         scores=found[0].inputs[0],
         offsets=offsets,
         anchors=anchors,
         num_classes=len(blocks),
-        decoding=Decoding(
-            nms_thresh=kept.number("overlap_thresh", 0.5),
-            nms_topk=int(kept.number("topk", -1)),
-            post_nms=post_nms,
-            score_thresh=threshold,
-            stds=stds,
-            plain_ops=plain_ops,
-        ),
+        decoding=Decoding(**settings, post_nms=post_nms, stds=stds, plain_ops=plain_ops),
     )
 
 

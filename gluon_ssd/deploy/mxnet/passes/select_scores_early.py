@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from gluon_ssd.deploy.mxnet.graph import Graph, Node
 
-_BY_ITSELF = ("sigmoid",)  # each number for itself; a softmax needs its whole row
 _CHOICES = ("slice_axis", "take")
 
 
 def chosen_scores(graph: Graph, scores: Node) -> Node:
-    """What is left of the scores once background and other columns are cut off.
-
-    Args:
-        graph: that has the node.
-        scores: the activation.
-
-    Returns:
-        The last node in a row of choices of columns, `scores` itself if there is none.
-    """
+    """The last node in a row of choices of columns behind an activation, or the activation."""
     while choice := _only_choice(graph, scores):
         scores = choice
     return scores
@@ -27,16 +18,12 @@ def select_scores_early(graph: Graph) -> int:
     """Let a choice of columns come before the sigmoid it follows; a detector may drop most.
 
     One that was trained on 90 classes and detects 20 of them, say: the other 71 scores of every
-    anchor are never read.
-
-    Args:
-        graph: changed in place; its outputs stay the same to the bit.
-
-    Returns:
-        How many choices were moved.
+    anchor are never read. The graph is changed in place, and its outputs stay the same to the bit.
+    Returns how many choices were moved.
     """
     moved = 0
-    for activation in [node for op in _BY_ITSELF for node in graph.find(op)]:
+    # A sigmoid looks at each number alone; a softmax needs its whole row.
+    for activation in list(graph.find("sigmoid")):
         while choice := _only_choice(graph, activation):
             graph.replace((choice, 0), (activation, 0))
             choice.inputs[0] = activation.inputs[0]
