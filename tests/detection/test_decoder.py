@@ -275,6 +275,36 @@ def test_scores_at_the_threshold_do_not_come_out(score_thresh):
     assert set(found[1].asnumpy().flat) <= {steps[2], np.float32(-1)}
 
 
+def test_without_suppression_every_candidate_comes_out_class_by_class():
+    scores = mx.nd.array([[[0, 0.25, 0.5], [0, 0.75, 0.125]]])  # background, two classes
+    anchors = mx.nd.array([[[5, 5, 10, 10], [50, 50, 20, 20]]])
+    ids, found, boxes = decode_detections(
+        mx.nd,
+        scores,
+        mx.nd.zeros((1, 2, 4)),
+        anchors,
+        Decoding(nms_thresh=0, score_thresh=0.25),
+        num_classes=2,
+    )
+    assert ids[0, :, 0].asnumpy().tolist() == [-1, 0, 1, -1]  # 0.25 does not exceed it
+    assert found[0, :, 0].asnumpy().tolist() == [0, 0.75, 0.5, 0]
+    assert boxes[0].asnumpy().tolist() == [[0, 0, 10, 10], [40, 40, 60, 60]] * 2
+
+
+@pytest.mark.parametrize(("post_nms", "rows"), [(0, 12), (-1, 12), (5, 5), (12, 12), (13, 12)])
+def test_no_more_rows_come_out_than_there_are_candidates(post_nms, rows):
+    raw = raw_outputs(np.random.default_rng(0), 2, 4, 3, "plain")
+    decoder = DetectionDecoder(3, Decoding(post_nms=post_nms))
+    assert [output.shape[:2] for output in decoder(*raw)] == [(2, rows)] * 3
+
+
+def test_hybridised_decoder_follows_a_number_of_anchors_below_the_rows_asked_for():
+    decoder = DetectionDecoder(20)
+    decoder.hybridize()
+    raws = [raw_outputs(np.random.default_rng(0), 1, count, 20, "plain") for count in (3, 4, 3, 7)]
+    assert [decoder(*raw)[0].shape[1] for raw in raws] == [60, 80, 60, 100]
+
+
 def test_unknown_activation_is_refused():
     with pytest.raises(ModelError, match="softmax or sigmoid; got 'relu'"):
         DetectionDecoder(20, Decoding(score_activation="relu"))

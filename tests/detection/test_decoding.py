@@ -36,11 +36,11 @@ def test_defaults_are_those_of_the_published_networks() -> None:
 
 @pytest.mark.parametrize(
     ("num_classes", "num_anchors", "selects"),
-    [(20, 8732, True), (20, None, False), (20, 20, True), (20, 19, False), (1, 400, True)],
-    ids=["plain", "unknown", "just enough", "too few", "one class"],
+    [(20, 8732, True), (20, 20, True), (20, 19, False), (1, 400, True)],
+    ids=["plain", "just enough", "too few", "one class"],
 )
 def test_the_best_are_selected_where_there_are_enough(
-    num_classes: int, num_anchors: int | None, selects: bool
+    num_classes: int, num_anchors: int, selects: bool
 ) -> None:
     assert Decoding().selects_first(num_classes, num_anchors) is selects
 
