@@ -6,6 +6,7 @@ Nothing half-written may be left.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 
 import pytest
@@ -24,14 +25,15 @@ def only_line(ended):
 
 SCRIPTS = ("train_ssd.py", "eval_ssd.py", "scripts/export_ssd.py", "scripts/demo_ssd.py")
 SCRIPTS += ("scripts/benchmark_ssd.py", "scripts/check_dataset.py", "scripts/prepare_shapes.py")
+NO_NETWORK = r"the network must be one of mobilenet0.25, .*; got '\S+' \(--network\)$"
 
 
 @pytest.mark.parametrize(
     ("script", "argv", "message"),
     [
-        ("train_ssd.py", ["--network", "mobilnet1.0"], "--network must be one of mobilenet0.25, "),
-        ("eval_ssd.py", ["--network", "vgg"], "--network must be one of mobilenet0.25, "),
-        ("scripts/export_ssd.py", ["--output", "x", "--network", "r"], "--network must be one of"),
+        ("train_ssd.py", ["--network", "mobilnet1.0"], NO_NETWORK),
+        ("eval_ssd.py", ["--network", "vgg"], NO_NETWORK),
+        ("scripts/export_ssd.py", ["--output", "x", "--network", "r"], NO_NETWORK),
         ("scripts/demo_ssd.py", ["--images", "x", "--network", "ssd"], "--network must be a full"),
         ("train_ssd.py", ["--batch-size", "many"], "--batch-size must be a whole number; got "),
         ("train_ssd.py", ["--lr", "0"], "--lr must be above 0 and finite; got 0.0"),
@@ -45,7 +47,7 @@ SCRIPTS += ("scripts/benchmark_ssd.py", "scripts/check_dataset.py", "scripts/pre
     ],
 )
 def test_option(script, argv, message):
-    assert only_line(run_script(script, *argv)).startswith(f"error: {message}")
+    assert re.match(f"error: {message}", only_line(run_script(script, *argv)))
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -53,16 +53,23 @@ def test_threads_of_opencv_are_put_back():
     assert set(inside) == {1} and cv2.getNumThreads() == 2
 
 
-@pytest.mark.parametrize("batch_size", [8, 16])
-def test_loader_throughput_leaves_out_the_first_batch(batch_size):
+@pytest.mark.parametrize(("batch_size", "expected"), [(8, 800), (16, 1600)])
+def test_loader_throughput_leaves_out_the_first_batch(monkeypatch, batch_size, expected):
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(time, "perf_counter", lambda: clock.now)
+
     def batches():
-        time.sleep(0.3)
-        for _ in range(5):
-            time.sleep(0.01)
+        for seconds in (
+            0.3,
+            0.01,
+            0.01,
+            0.01,
+            0.01,
+        ):  # the start of the workers, then one each 10 ms
+            clock.now += seconds
             yield SimpleNamespace(indices=np.arange(batch_size))
 
-    # At most one batch each 10 ms.
-    assert 50 * batch_size < images_per_second(batches()) <= 100 * batch_size
+    assert images_per_second(batches()) == pytest.approx(expected)
 
 
 def test_one_thread_is_given_back_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
