@@ -12,18 +12,21 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from gluon_ssd.benchmarks.gluoncv.pipeline import original_pipeline
+from gluon_ssd.benchmarks.training import bare_network
 from gluon_ssd.benchmarks.turns import ratio_facts, take_turns
 from gluon_ssd.compat import mx
-from gluon_ssd.data.augment.settings import Augmentation
+from gluon_ssd.data.augment.policies import POLICIES
 from gluon_ssd.data.dataset import ListedDataset, Selection
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import TrainSamples
 from gluon_ssd.data.sources.catalog import open_dataset
-from gluon_ssd.detection.matching import TargetMaker
 from gluon_ssd.errors import DataError
-from gluon_ssd.families.build import build_network
+from gluon_ssd.families.build import family_of
+from gluon_ssd.families.family import TargetMaker
+from gluon_ssd.models.interface import Network
 from gluon_ssd.options.benchmarks import DataBenchmark
 from gluon_ssd.report.tables import Row
 from gluon_ssd.system.threads import compute_threads
@@ -60,10 +63,20 @@ def data_rows(options: DataBenchmark) -> list[Row]:
     return [_row(dataset, name, options) for name in names]
 
 
-def _row(dataset: ListedDataset, network: str, options: DataBenchmark) -> Row:
-    size_hw, generator = (options.data_shape, options.data_shape), np.random.default_rng(0)
-    anchors = build_network(network).anchors(size_hw)
-    samples = TrainSamples(size_hw, Augmentation(), TargetMaker(anchors))
+def targets_of(
+    network: Network, input_size_hw: tuple[int, int]
+) -> tuple[NDArray[np.float32], TargetMaker]:
+    """The anchors of a network for an input of that size, px, and what matches boxes to them."""
+    anchors = network.anchors(input_size_hw)
+    return anchors, family_of(network).target_maker(network.spec, anchors)
+
+
+def _row(dataset: ListedDataset, name: str, options: DataBenchmark) -> Row:
+    input_size_hw, generator = (options.data_shape, options.data_shape), np.random.default_rng(0)
+    network = bare_network(name)
+    anchors, target_maker = targets_of(network, input_size_hw)
+    augmentation = POLICIES[network.spec.augmentation].native
+    samples = TrainSamples(input_size_hw, augmentation, target_maker, network.mean, network.std)
     count = min(options.num_images, len(dataset))
     _log.info("measuring with %d anchors ...", len(anchors))
     row: dict[str, Any] = {
@@ -71,7 +84,7 @@ def _row(dataset: ListedDataset, network: str, options: DataBenchmark) -> Row:
         "size": options.data_shape,
         **measure_data_pipelines(
             lambda number: samples(dataset, number, generator),
-            original_pipeline(dataset.subset(range(count)), anchors, size_hw),
+            original_pipeline(dataset.subset(range(count)), anchors, input_size_hw),
             num_images=count,
             rounds=options.rounds,
         ),

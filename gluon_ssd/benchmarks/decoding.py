@@ -9,14 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gluon_ssd.benchmarks.gluoncv.decoder import layers_to_compare, suppress_by_mxnet
+from gluon_ssd.benchmarks.gluoncv.decoder import (
+    check_original_can,
+    layers_to_compare,
+    suppress_by_mxnet,
+)
+from gluon_ssd.benchmarks.training import bare_network
 from gluon_ssd.benchmarks.turns import ratio_facts, take_turns
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.prepare import compile_block
 from gluon_ssd.detection.boxes import decode_boxes
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.detection.suppression import suppress
-from gluon_ssd.families.build import build_network
+from gluon_ssd.families.catalog import SPECS
 from gluon_ssd.options.benchmarks import DecodeBenchmark
 from gluon_ssd.report.tables import Row
 from gluon_ssd.report.timing import measure_latency
@@ -32,13 +37,18 @@ _OBJECTS = 30
 
 
 def decode_rows(options: DecodeBenchmark) -> list[Row]:
-    """Measure; one row a pair of layers, and one for suppression alone."""
-    size = int(options.network.split("_")[1])
-    anchors = build_network(options.network).anchors((size, size))
+    """Measure; one row a pair of layers, and one for suppression alone.
+
+    Raises:
+        ModelError: GluonCV's layer cannot decode as the network does.
+    """
+    decoding = SPECS[options.network].decoding
+    check_original_can(decoding, options.network)
+    anchors = bare_network(options.network).anchors()
     logits, offsets, centers = realistic_outputs(anchors, num_classes=options.num_classes)
     outputs = (*(np.repeat(a, options.batch_size, axis=0) for a in (logits, offsets)), centers)
-    compared = layers_to_compare(*outputs, prepare=compile_block)
-    compared["suppression alone"] = suppression_to_compare(*outputs)
+    compared = layers_to_compare(*outputs, decoding=decoding, prepare=compile_block)
+    compared["suppression alone"] = suppression_to_compare(*outputs, decoding=decoding)
     rows: list[Row] = []
     for start, (inputs, original, ours) in compared.items():
         _log.info("measuring %s ...", start)
@@ -117,7 +127,7 @@ def realistic_outputs(
 
 
 def suppression_to_compare(
-    class_logits: np.ndarray, box_offsets: np.ndarray, anchors: np.ndarray
+    class_logits: np.ndarray, box_offsets: np.ndarray, anchors: np.ndarray, *, decoding: Decoding
 ) -> tuple[Any, Run, Run]:
     """What a benchmark of the suppression needs.
 
@@ -125,12 +135,12 @@ def suppression_to_compare(
         class_logits: float32 (B, A, C + 1).
         box_offsets: float32 (B, A, 4).
         anchors: float32 (1, A, 4), centre form, px.
+        decoding: with softmax.
 
     Returns:
         The best candidates as an MXNet array (B, T, 6), and two callables of it to the kept rows
         (B, K, 6): MXNet's `box_nms`, whose result may still be under way, and ours.
     """
-    decoding = Decoding()
     images = zip(class_logits, box_offsets, strict=True)
     rows = np.stack([_best_rows(*image, anchors[0], decoding) for image in images])
     count = min(decoding.post_nms, rows.shape[1])

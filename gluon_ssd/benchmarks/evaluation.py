@@ -14,7 +14,6 @@ from gluon_ssd.data.dataset import ListedDataset, Selection
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples
 from gluon_ssd.data.sources.catalog import open_dataset
-from gluon_ssd.deploy.mxnet.files import plain_prefix
 from gluon_ssd.evaluation.detections import collect_ground_truth
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.voc_map import evaluate_voc
@@ -32,8 +31,8 @@ def evaluation_rows(options: EvalBenchmark) -> list[Row]:
     return compare_evaluations(
         lambda: original_evaluation(
             dataset,
-            prefix=plain_prefix(options.model_prefix),
-            size=options.data_shape,
+            prefix=options.model_prefix,
+            input_size_hw=(options.data_shape, options.data_shape),
             batch_size=options.batch_size,
         ),
         lambda: _our_evaluation(options, dataset),
@@ -80,9 +79,8 @@ def compare_evaluations(
 
 def _our_evaluation(options: EvalBenchmark, dataset: ListedDataset) -> float:
     """All that eval_ssd.py does after start-up: load, compile, start workers, predict, score."""
-    size = options.data_shape
-    model = deployed_model(options.model_prefix, size, device="cpu")
-    samples = EvalSamples((size, size), *model.normalization)
+    model = deployed_model(options.model_prefix, options.data_shape, device="cpu")
+    samples = EvalSamples((options.data_shape, options.data_shape), *model.normalization)
     truth = collect_ground_truth(dataset.annotation(i) for i in range(len(dataset)))
     with Loader(
         dataset,

@@ -9,26 +9,26 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import psutil
 
-from gluon_ssd.benchmarks.data import labelled_images
+from gluon_ssd.benchmarks.data import labelled_images, targets_of
 from gluon_ssd.benchmarks.gluoncv.loader import original_loader
-from gluon_ssd.benchmarks.training import make_learner, random_network, take_steps
+from gluon_ssd.benchmarks.training import bare_network, make_learner, random_network, take_steps
 from gluon_ssd.benchmarks.turns import take_turns
 from gluon_ssd.compat import mx
+from gluon_ssd.data.augment.policies import POLICIES
 from gluon_ssd.data.augment.settings import Augmentation, DaliAugmentation
 from gluon_ssd.data.dali.loader import DaliLoader
 from gluon_ssd.data.dali.prepare import DaliSamples
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import TrainSamples
-from gluon_ssd.detection.matching import TargetMaker
 from gluon_ssd.errors import DataError
-from gluon_ssd.families.build import build_network
+from gluon_ssd.models.interface import Network
 from gluon_ssd.options.benchmarks import LoaderBenchmark
 from gluon_ssd.report.tables import Row
 from gluon_ssd.training.loop import Learner
@@ -68,22 +68,22 @@ def loader_rows(options: LoaderBenchmark) -> list[Row]:
         DataError: there are too few images with boxes, which GluonCV's transform needs.
     """
     dataset = _labelled(options)
-    size_hw = options.data_shape, options.data_shape
-    network_name = options.train or options.anchors or _ANCHORS.get(size_hw[0], _ANCHORS[512])
-    anchors = build_network(network_name).anchors(size_hw)
-    _log.info(
-        "%d images at %d with %d anchors, %d workers each",
-        len(dataset),
-        options.data_shape,
-        len(anchors),
-        options.num_workers,
-    )
+    side = options.data_shape
     consume: Consume = only_load
     if options.train:
         network = random_network(options.train, mx.cpu(), dataset.classes)
         consume = functools.partial(_train, make_learner(network, mx.cpu()))
+    else:
+        network = bare_network(options.anchors or _ANCHORS.get(side, _ANCHORS[512]))
+    _log.info(
+        "%d images at %d with %d anchors, %d workers each",
+        len(dataset),
+        side,
+        network.num_anchors((side, side)),
+        options.num_workers,
+    )
     with ExitStack() as stack:
-        passes = _passes(dataset, anchors, options, stack)
+        passes = _passes(dataset, network, options, stack)
         if options.train:
             passes = {name: made for name, made in passes.items() if "off" not in name}
         ways = {name: functools.partial(_measure, consume, made) for name, made in passes.items()}
@@ -102,22 +102,24 @@ def _labelled(options: LoaderBenchmark) -> ListedDataset:
 
 
 def _passes(
-    dataset: ListedDataset, anchors: np.ndarray, options: LoaderBenchmark, stack: ExitStack
+    dataset: ListedDataset, network: Network, options: LoaderBenchmark, stack: ExitStack
 ) -> dict[str, OpenPass]:
     """Every loader by name; `stack` closes them."""
-    size_hw = options.data_shape, options.data_shape
-    target_maker, batch_size = TargetMaker(anchors), options.batch_size
+    input_size_hw, batch_size = (options.data_shape, options.data_shape), options.batch_size
+    anchors, target_maker = targets_of(network, input_size_hw)
+    normalization = network.mean, network.std
+    policy = POLICIES[network.spec.augmentation]
 
-    def native(zoom: float) -> OpenPass:
-        samples = TrainSamples(size_hw, Augmentation(expand_probability=zoom), target_maker)
+    def native(augmentation: Augmentation) -> OpenPass:
+        samples = TrainSamples(input_size_hw, augmentation, target_maker, *normalization)
         workers = options.num_workers
         loader = Loader(
             dataset, samples, batch_size=batch_size, shuffle=True, seed=0, num_workers=workers
         )
         return stack.enter_context(loader).epoch
 
-    def dali(zoom: float) -> OpenPass:
-        samples = DaliSamples(size_hw, DaliAugmentation(zoom_probability=zoom), target_maker)
+    def dali(augmentation: DaliAugmentation) -> OpenPass:
+        samples = DaliSamples(input_size_hw, augmentation, target_maker, *normalization)
         threads = options.num_workers
         return DaliLoader(
             dataset, samples, batch_size=batch_size, seed=0, num_threads=threads
@@ -126,12 +128,12 @@ def _passes(
     # GluonCV's first: it forks, which is best done before the others start threads.
     return {
         _REFERENCE: original_loader(
-            dataset, anchors, size_hw, batch_size=batch_size, num_workers=options.num_workers
+            dataset, anchors, input_size_hw, batch_size=batch_size, num_workers=options.num_workers
         ),
-        "native": native(0.5),
-        "native, zoom-out off": native(0.0),
-        "DALI": dali(0.5),
-        "DALI, zoom-out off": dali(0.0),
+        "native": native(policy.native),
+        "native, zoom-out off": native(replace(policy.native, expand_probability=0.0)),
+        "DALI": dali(policy.dali),
+        "DALI, zoom-out off": dali(replace(policy.dali, zoom_probability=0.0)),
     }
 
 

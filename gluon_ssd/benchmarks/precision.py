@@ -11,7 +11,6 @@ import numpy as np
 from gluon_ssd.benchmarks.training import random_batch, random_network
 from gluon_ssd.commands.wiring.models import network_model
 from gluon_ssd.compat import mx
-from gluon_ssd.deploy.mxnet.compiled import device_of
 from gluon_ssd.families.build import family_of
 from gluon_ssd.models.interface import Network
 from gluon_ssd.options.benchmarks import AmpBenchmark
@@ -84,8 +83,8 @@ def _step(
 
 def _inference(network: Network, dtype: str, batch: int, rounds: int, context: Any) -> Comparison:
     """The exported network, folded and fused, decoding included."""
-    size, device = network.input_size_hw[0], device_of(context)
-    plain = network_model(network, decoding=network.spec.decoding, size=size, device=device)
+    side, device = network.input_size_hw[0], "gpu:0" if context.device_type == "gpu" else "cpu"
+    plain = network_model(network, decoding=network.spec.decoding, size=side, device=device)
     lowered = plain.in_precision(dtype)
-    images = mx.nd.random.uniform(-1, 1, (batch, 3, size, size), ctx=context)
+    images = mx.nd.random.uniform(-1, 1, (batch, 3, *network.input_size_hw), ctx=context)
     return compare(plain.run, lowered.run, [images], iterations=rounds)

@@ -14,7 +14,7 @@ from gluon_ssd.benchmarks.precision import precision_rows
 from gluon_ssd.benchmarks.scaling import network_bound_rows, scaling_rows
 from gluon_ssd.benchmarks.table import table
 from gluon_ssd.compat import mx
-from gluon_ssd.deploy.mxnet.model import load_deployed
+from gluon_ssd.deploy.runtime import load_detector
 from gluon_ssd.options.benchmarks import DeployBenchmark
 from gluon_ssd.report.tables import Row, markdown_table
 from gluon_ssd.report.timing import compare
@@ -23,12 +23,12 @@ from gluon_ssd.system.files import ensure_directory, write_json
 
 def deploy_rows(options: DeployBenchmark) -> list[Row]:
     """An exported fp32 model as written against the same model prepared for speed."""
-    size = options.data_shape
+    input_size_hw = options.data_shape, options.data_shape
     models = [
-        load_deployed(options.model_prefix, input_size_hw=(size, size), fuse=fuse)
+        load_detector(options.model_prefix, input_size_hw=input_size_hw, fuse=fuse)
         for fuse in (False, True)
     ]
-    images = mx.nd.random.uniform(-1, 1, (options.batch_size, 3, size, size))
+    images = mx.nd.random.uniform(-1, 1, (options.batch_size, 3, *input_size_hw))
     compared = compare(models[0].run, models[1].run, [images], iterations=options.rounds)
     row = {
         "batch": options.batch_size,

@@ -13,15 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from gluon_ssd.benchmarks.training import make_learner, random_batch, random_network, take_steps
+from gluon_ssd.benchmarks.training import (
+    bare_network,
+    make_learner,
+    random_batch,
+    random_network,
+    take_steps,
+)
 from gluon_ssd.benchmarks.turns import take_turns
 from gluon_ssd.commands.wiring.devices import devices
 from gluon_ssd.compat import mx
-from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.data.loading.loader import Batch
 from gluon_ssd.errors import OptionError
-from gluon_ssd.families.build import build_network
-from gluon_ssd.families.catalog import SPECS, network_names, spec_of
+from gluon_ssd.families.catalog import SPECS, network_names
 from gluon_ssd.models.first_weights import complete_shapes
 from gluon_ssd.models.interface import Network
 from gluon_ssd.options.benchmarks import NetworkBound, ScalingBenchmark
@@ -63,18 +67,13 @@ def scaling_rows(options: ScalingBenchmark) -> list[Row]:
     context = devices((team.local_rank,), "scaling")[0]
     if context.device_type == "cpu":
         _stay_on_one_core(team.local_rank)
-    network = random_network(options.network, context, _classes(options.network))
+    network = random_network(options.network, context)
     batch = random_batch(network, options.batch_size, seed=team.rank)
     alone, together = make_learner(network, context), make_learner(network, context, team)
     seconds = _measure(options, team, alone, together, batch)
     if team.rank != 0:
         return []
     return [_summary(options, seconds, team.size, gradient_bytes(network))]
-
-
-def _classes(name: str) -> tuple[str, ...]:
-    """Those of a network; one for a data set of one's own gets as many as VOC has."""
-    return spec_of(name).classes or VOC_CLASSES
 
 
 def _stay_on_one_core(local_rank: int) -> None:
@@ -193,7 +192,7 @@ def _bytes_by_network(only: str) -> dict[str, int]:
         or (SPECS[name].dataset == "coco" and SPECS[name].network not in of_voc)
     ]
     names = [only] if only else names
-    return {name: gradient_bytes(build_network(name, classes=_classes(name))) for name in names}
+    return {name: gradient_bytes(bare_network(name)) for name in names}
 
 
 def exchange_seconds(

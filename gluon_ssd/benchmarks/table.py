@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gluon_ssd.benchmarks.table_plot import draw_table
-from gluon_ssd.benchmarks.table_rows import ModelTimes, Run, as_json, table_text, take_turns
+from gluon_ssd.benchmarks.table_rows import ModelTimes, Run, as_json, table_text, time_in_turns
 from gluon_ssd.benchmarks.table_subjects import (
     Source,
     exported_source,
@@ -98,13 +98,13 @@ def _measure(
 
     calibration = _calibration_images(source, options, dataset)
     runs, int8 = forms_of(source, calibration, step)
-    images = random_images(source.size_hw, options.batch_size, seed=1)
+    images = random_images(source.input_size_hw, options.batch_size, seed=1)
     single = images[:1].copy()
     step("one image")
-    latency = take_turns(runs, single, seconds=options.seconds, calls=_LATENCY_CALLS)
+    latency = time_in_turns(runs, single, seconds=options.seconds, calls=_LATENCY_CALLS)
     decoding = measure_latency(int8.run_decode, [int8.run_heads(single)], iterations=_DECODE_CALLS)
     step(f"{options.batch_size} images")
-    throughput = take_turns(runs, images, seconds=options.seconds)
+    throughput = time_in_turns(runs, images, seconds=options.seconds)
     step("scores")
     scores = {}
     if dataset is not None and source.has_weights:
@@ -117,7 +117,7 @@ def _calibration_images(
     source: Source, options: TableBenchmark, dataset: ListedDataset | None
 ) -> np.ndarray:
     if dataset is None:
-        return random_images(source.size_hw, _RANDOM_CALIBRATION, seed=0).asnumpy()
+        return random_images(source.input_size_hw, _RANDOM_CALIBRATION, seed=0).asnumpy()
     count = min(options.calib_images, len(dataset))
     with _loader(source, dataset.subset(range(count)), count, num_workers=0) as loader:
         return np.concatenate([batch.arrays["image"].copy() for batch in loader.epoch(0)])
@@ -128,7 +128,7 @@ def _loader(source: Source, dataset: ListedDataset, batch_size: int, *, num_work
         DataOptions(num_workers=num_workers),
         dataset,
         batch_size=batch_size,
-        input_size_hw=source.size_hw,
+        input_size_hw=source.input_size_hw,
         normalization=source.normalization,
     )
 

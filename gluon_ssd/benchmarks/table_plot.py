@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gluon_ssd.benchmarks.table_rows import FORMS, ModelTimes
+from gluon_ssd.families.catalog import SPECS
 from gluon_ssd.report.figure import new_figure, save_figure
 
 # Light for the original and dark for ours, blue for fp32 and orange for int8.
@@ -33,6 +34,15 @@ def draw_table(models: Sequence[ModelTimes], path: str | Path) -> None:
     save_figure(figure, path)
 
 
+def _label(name: str) -> str:
+    """A network's input size, architecture and, if that is not VOC, data set; else the name."""
+    if name not in SPECS:
+        return name
+    spec = SPECS[name]
+    words = [str(spec.input_size_hw[0]), spec.network, spec.dataset]
+    return "_".join(word for word in words if word != "voc")
+
+
 def _draw(
     axes: Any,
     models: Sequence[ModelTimes],
@@ -44,8 +54,7 @@ def _draw(
         heights = [value(model)(form) for model in models]
         bars = axes.bar(places, heights, _BAR, color=_COLOURS[form], label=form)
         axes.bar_label(bars, fmt="%.3g", fontsize=8, padding=2)
-    names = [model.name.replace("ssd_", "").replace("_voc", "") for model in models]
-    axes.set_xticks(range(len(models)), names)
+    axes.set_xticks(range(len(models)), [_label(model.name) for model in models])
     # The networks differ by tens of times; bars of the quick ones would be invisible.
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")

@@ -76,7 +76,7 @@ class ModelTimes:
         return self.decode_ms / self.latency.median_ms("ours s8")
 
 
-def take_turns(
+def time_in_turns(
     runs: Mapping[str, Run],
     images: Any,
     *,
@@ -85,7 +85,7 @@ def take_turns(
     least: int = 3,
     most: int = 60,
 ) -> Turns:
-    """Time callables in turns, so that all meet the same disturbances.
+    """Time callables in turns, until the time is up; see `turns.take_turns`.
 
     Args:
         runs: name -> callable; results that are not ready yet are waited for.

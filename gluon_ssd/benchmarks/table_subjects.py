@@ -13,20 +13,24 @@ import numpy as np
 
 from gluon_ssd.benchmarks.gluoncv.network import original_exported, original_int8, original_network
 from gluon_ssd.benchmarks.table_rows import FORMS, Run
+from gluon_ssd.commands.wiring.data import Normalization
 from gluon_ssd.commands.wiring.models import export_network_as
 from gluon_ssd.compat import mx
 from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.deploy.mxnet.files import read_exported
 from gluon_ssd.deploy.mxnet.int8.quantize import prepare_detector, quantize_prepared
-from gluon_ssd.deploy.mxnet.model import deploy, load_deployed
+from gluon_ssd.deploy.mxnet.model import deploy
+from gluon_ssd.deploy.runtime import load_detector
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 from gluon_ssd.errors import ModelError
 from gluon_ssd.families.build import build_network
+from gluon_ssd.families.catalog import SPECS
 from gluon_ssd.models.first_weights import initialize
 from gluon_ssd.models.weights import load_parameters
 
-Normalization = tuple[tuple[float, ...], tuple[float, ...]]
+_SIZE_IN_FILE_NAME = re.compile(r"ssd_(\d+)_")
+"""How users tell the size of a network that the catalog does not know and whose file is bare."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Source:
     Attributes:
         name: of the network, or of the exported model's files.
         weights: what its weights are, in words.
-        size_hw: height and width of its input.
+        input_size_hw: height and width of its input.
         normalization: mean and std of RGB in [0, 1].
         has_weights: whether they are trained ones, of which accuracies tell something.
         write: (folder) -> prefix of the fp32 model's files, and the original in fp32.
@@ -44,7 +48,7 @@ class Source:
 
     name: str
     weights: str
-    size_hw: tuple[int, int]
+    input_size_hw: tuple[int, int]
     normalization: Normalization
     has_weights: bool
     write: Callable[[str], tuple[str, Any]]
@@ -65,8 +69,8 @@ def network_source(name: str, weights: str) -> Source:
     def write(folder: str) -> tuple[str, Any]:
         prefix, parameters = str(Path(folder) / "f32"), str(Path(folder) / "weights.params")
         network.save_parameters(parameters)
-        size, decoding = network.input_size_hw[0], network.spec.decoding
-        export_network_as(network, prefix, decoding=decoding, size=size, fused=False)
+        side, decoding = network.input_size_hw[0], network.spec.decoding
+        export_network_as(network, prefix, decoding=decoding, size=side, fused=False)
         return prefix, original_network(name, parameters, decoding)
 
     return Source(
@@ -89,9 +93,12 @@ def exported_source(prefix: str) -> Source:
     if saved is not None:
         if saved.classes != VOC_CLASSES:
             raise ModelError(f"{prefix} has other classes than VOC; the table scores on VOC alone")
-        size_hw, normalization = saved.input_size_hw, (saved.mean, saved.std)
-    elif named := re.match(r"ssd_(\d+)_", name):
-        size_hw = int(named[1]), int(named[1])
+        input_size_hw, normalization = saved.input_size_hw, (saved.mean, saved.std)
+    elif name in SPECS:
+        spec = SPECS[name]
+        input_size_hw, normalization = spec.input_size_hw, (spec.mean, spec.std)
+    elif named := _SIZE_IN_FILE_NAME.match(name):
+        input_size_hw = int(named[1]), int(named[1])
     else:
         raise ModelError(
             f"{prefix} does not carry its input size; call its files ssd_<size>_<anything>"
@@ -99,7 +106,7 @@ def exported_source(prefix: str) -> Source:
     return Source(
         name,
         "exported model",
-        size_hw,
+        input_size_hw,
         normalization,
         True,
         lambda folder: (prefix, original_exported(prefix)),
@@ -122,18 +129,18 @@ def forms_of(
     with tempfile.TemporaryDirectory(prefix="gluon_ssd-") as folder:
         step("fp32 forms")
         plain, original = source.write(folder)
-        float32 = load_deployed(plain, input_size_hw=source.size_hw)
+        float32 = load_detector(plain, input_size_hw=source.input_size_hw)
         step("int8 forms")
-        prepared = prepare_detector(plain, source.size_hw)
+        prepared = prepare_detector(plain, source.input_size_hw)
         quantised = quantize_prepared(prepared, [images], mode="naive")
-        int8 = deploy(quantised, input_size_hw=source.size_hw)
+        int8 = deploy(quantised, input_size_hw=source.input_size_hw)
         runs = (original, float32.run, original_int8(original, images), int8.run)
         # Quantising hybridises anew, without static memory.
         original.hybridize(static_alloc=True, static_shape=True)
     return dict(zip(FORMS, runs, strict=True)), int8
 
 
-def random_images(size_hw: tuple[int, int], count: int, seed: int) -> Any:
+def random_images(input_size_hw: tuple[int, int], count: int, seed: int) -> Any:
     """Noise of the range of normalised pixels, float32 (count, 3, H, W), as an MXNet array."""
     rng = np.random.default_rng(seed)
-    return mx.nd.array(rng.uniform(-2, 2, (count, 3, *size_hw)))
+    return mx.nd.array(rng.uniform(-2, 2, (count, 3, *input_size_hw)))

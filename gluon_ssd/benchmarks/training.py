@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.data.loading.loader import Batch
 from gluon_ssd.families.build import build_network, family_of
+from gluon_ssd.families.catalog import spec_of
 from gluon_ssd.models.first_weights import initialize
 from gluon_ssd.models.interface import Network
 from gluon_ssd.training.devices import Devices
@@ -21,9 +23,14 @@ _POSITIVES = 30  # anchors of an image that match a box; the usual number of a V
 _RATE = 1e-6
 
 
-def random_network(name: str, context: Any, classes: Sequence[str] | None = None) -> Network:
-    """A network on one device, ready to train as a static graph."""
-    network = build_network(name, classes=classes)
+def bare_network(name: str, classes: Sequence[str] = ()) -> Any:
+    """A network without weights; one without classes of its own gets as many as VOC has."""
+    return build_network(name, classes=classes or spec_of(name).classes or VOC_CLASSES)
+
+
+def random_network(name: str, context: Any, classes: Sequence[str] = ()) -> Network:
+    """The same on one device, with random weights, ready to train as a static graph."""
+    network = bare_network(name, classes)
     initialize(network, [context])
     network.hybridize(static_alloc=True, static_shape=True)
     return network

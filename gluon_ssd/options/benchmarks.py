@@ -11,6 +11,10 @@ from gluon_ssd.options.declare import option
 from gluon_ssd.options.shared import check_network_name, words
 
 
+def _data_shape(default: int) -> Any:
+    return option(default, "side of the network input, in pixels", minimum=32)
+
+
 def _output() -> Any:
     return option("", "also write the numbers to this JSON file")
 
@@ -21,7 +25,7 @@ class DataBenchmark:
 
     dataset_root: str = option("~/.mxnet/datasets/", "folder that holds a VOC-layout data set")
     splits: str = option("", "splits to read; empty takes 2007_test")
-    data_shape: int = option(512, "side of the network input, in pixels", minimum=32)
+    data_shape: int = _data_shape(512)
     num_images: int = option(64, "images a round", minimum=1)
     rounds: int = option(5, "rounds, each way in turn", minimum=1)
     output: str = _output()
@@ -46,7 +50,6 @@ class DecodeBenchmark:
 @dataclass(frozen=True)
 class _OfExportedModel:
     model_prefix: str = option("", "exported fp32 model: PREFIX-symbol.json, PREFIX-0000.params")
-    data_shape: int = option(300, "side of the network input, in pixels", minimum=32)
 
     def __post_init__(self) -> None:
         if not self.model_prefix:
@@ -59,6 +62,7 @@ class EvalBenchmark(_OfExportedModel):
 
     dataset_root: str = option("~/.mxnet/datasets/", "folder that holds the VOC data set")
     splits: str = option("", "splits to evaluate; empty takes 2007_test")
+    data_shape: int = _data_shape(300)
     batch_size: int = option(16, "images a batch", minimum=1)
     num_workers: int = option(4, "processes that load images for this project's way", minimum=0)
     limit_images: int = option(0, "use only the first N images; 0 uses all", minimum=0)
@@ -70,16 +74,10 @@ class EvalBenchmark(_OfExportedModel):
 class DeployBenchmark(_OfExportedModel):
     """Options of scripts/benchmark_ssd.py deploy."""
 
+    data_shape: int = _data_shape(300)
     batch_size: int = option(1, "images a batch", minimum=1)
     rounds: int = option(30, "rounds, each way in turn", minimum=1)
     output: str = _output()
-
-
-def _check_published(name: str) -> None:
-    """Raise OptionError unless --networks names a network that has classes of its own."""
-    check_network_name(name, "--networks")
-    if not SPECS[name].classes:
-        raise OptionError(f"--networks: {name} has no classes of its own; name a voc one")
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ class AmpBenchmark:
 
     def __post_init__(self) -> None:
         for name in self.network_names:
-            _check_published(name)
+            check_network_name(name, "--networks")
 
     @property
     def network_names(self) -> tuple[str, ...]:
@@ -148,7 +146,9 @@ class TableBenchmark:
         if not names and not self.model_prefixes:
             raise OptionError("--networks needs at least one full zoo name, or --models a prefix")
         for name in names:
-            _check_published(name)
+            check_network_name(name, "--networks")
+            if not SPECS[name].classes:
+                raise OptionError(f"--networks: {name} has no classes of its own; name a voc one")
         for name in self.weight_files:
             if name not in names:
                 raise OptionError(
@@ -220,7 +220,7 @@ class LoaderBenchmark:
 
     dataset_root: str = option("~/.mxnet/datasets/", "folder that holds a VOC-layout data set")
     splits: str = option("", "splits to read; empty takes 2007_test")
-    data_shape: int = option(300, "side of the network input, in pixels", minimum=32)
+    data_shape: int = _data_shape(300)
     anchors: str = option(
         "", "full name of the zoo network whose anchors are used; empty takes VGG16's of that size"
     )

@@ -13,6 +13,7 @@ from gluon_ssd.benchmarks.gluoncv.decoder import layers_to_compare
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.prepare import compile_block
 from gluon_ssd.detection.decoder import DetectionDecoder
+from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.families.build import build_network
 from gluon_ssd.report.timing import LatencyStatistics
 
@@ -32,7 +33,7 @@ def test_realistic_outputs_have_a_few_hundred_candidates():
 def test_our_layer_is_the_same_and_both_are_measured(prepare):
     anchors = build_network("ssd_512_vgg16_atrous_voc").anchors()
     outputs = realistic_outputs(anchors, num_classes=20)
-    compared = layers_to_compare(*outputs, prepare=prepare)
+    compared = layers_to_compare(*outputs, decoding=Decoding(), prepare=prepare)
     assert list(compared) == ["from probabilities", "from logits"]
     for inputs, original, ours in compared.values():
         for theirs, found in zip(original(inputs), ours(inputs), strict=True):
@@ -61,7 +62,7 @@ def test_both_ways_keep_the_rows_that_the_detection_layer_gives():
     pair = [realistic_outputs(anchors, num_classes=20, seed=seed) for seed in (0, 1)]
     outputs = [np.concatenate(arrays) for arrays in zip(*pair, strict=True)]
     outputs[2] = outputs[2][:1]
-    rows, by_mxnet, by_loop = suppression_to_compare(*outputs)
+    rows, by_mxnet, by_loop = suppression_to_compare(*outputs, decoding=Decoding())
     assert rows.shape == (2, 400, 6)
     expected = by_mxnet(rows).asnumpy()
     assert expected.shape == (2, 100, 6)

@@ -19,7 +19,7 @@ from gluon_ssd.benchmarks.table_rows import (
     remarks,
     summary_rows,
     table_text,
-    take_turns,
+    time_in_turns,
 )
 
 
@@ -49,7 +49,7 @@ def test_turns_are_taken_and_the_first_of_several_calls_does_not_count():
 
         return wait
 
-    found = take_turns(
+    found = time_in_turns(
         {"a": run("a", 0.004), "b": run("b", 0.001)}, np.zeros(3), seconds=0, calls=3
     )
     assert order == [*"aabb", *"aaabbb" * 3]
@@ -59,8 +59,8 @@ def test_turns_are_taken_and_the_first_of_several_calls_does_not_count():
 
 def test_no_new_turn_after_the_time_is_over_or_there_are_enough():
     runs = {"a": lambda images: time.sleep(0.01)}
-    assert len(take_turns(runs, [0], seconds=0.05).seconds) <= 6
-    assert len(take_turns(runs, [0], seconds=9, most=4).seconds) == 4
+    assert len(time_in_turns(runs, [0], seconds=0.05).seconds) <= 6
+    assert len(time_in_turns(runs, [0], seconds=9, most=4).seconds) == 4
 
 
 def test_times_faster(model):

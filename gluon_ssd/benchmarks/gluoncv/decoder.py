@@ -10,9 +10,24 @@ import numpy as np
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.decoder import DetectionDecoder, decode_detections
 from gluon_ssd.detection.decoding import Decoding
+from gluon_ssd.errors import ModelError
 
 DecodeInputs = tuple[Any, Any, Any]
 Layer = Callable[[DecodeInputs], Any]
+
+
+def check_original_can(decoding: Decoding, name: str) -> None:
+    """Raise ModelError unless GluonCV's layer decodes as the network of that name does."""
+    known = Decoding()
+    fixed = ("score_activation", "relative_to", "per_class", "strict")
+    other = [field for field in fixed if getattr(decoding, field) != getattr(known, field)]
+    if other:
+        said = ", ".join(f"{field} {getattr(decoding, field)}" for field in other)
+        raise ModelError(
+            f"{name} decodes with {said}, which GluonCV's detection layer cannot; name another "
+            "network",
+            settings=("network",),
+        )
 
 
 def suppress_by_mxnet(F: Any, rows: Any, decoding: Decoding, count: int) -> Any:
@@ -76,23 +91,24 @@ class OriginalLayer(mx.gluon.HybridBlock):
 class _OurLayer(mx.gluon.HybridBlock):
     """`decode_detections` on the same inputs."""
 
-    def __init__(self, num_classes: int, num_anchors: int) -> None:
+    def __init__(self, num_classes: int, num_anchors: int, decoding: Decoding) -> None:
         super().__init__()
+        self._decoding = decoding
         self._counts = {"num_classes": num_classes, "num_anchors": num_anchors}
 
     def hybrid_forward(self, F: Any, probabilities: Any, box_offsets: Any, anchors: Any) -> Any:
         """Detections; see `OriginalLayer`."""
         # Reshaping an input of a graph copies it too, at half the speed.
         rows = F.identity(probabilities), box_offsets, anchors
-        return decode_detections(F, *rows, Decoding(), **self._counts)
+        return decode_detections(F, *rows, self._decoding, **self._counts)
 
 
 class _AfterSoftmax(mx.gluon.HybridBlock):
     """The original from logits."""
 
-    def __init__(self, num_classes: int) -> None:
+    def __init__(self, num_classes: int, decoding: Decoding) -> None:
         super().__init__()
-        self.layer = OriginalLayer(num_classes)
+        self.layer = OriginalLayer(num_classes, decoding)
 
     def hybrid_forward(self, F: Any, logits: Any, box_offsets: Any, anchors: Any) -> Any:
         """Detections; see `OriginalLayer`."""
@@ -104,6 +120,7 @@ def layers_to_compare(
     box_offsets: np.ndarray,
     anchors: np.ndarray,
     *,
+    decoding: Decoding,
     prepare: Callable[[Any, DecodeInputs], Layer] | None = None,
 ) -> dict[str, tuple[DecodeInputs, Layer, Layer]]:
     """What a benchmark of the detection layer needs.
@@ -112,6 +129,7 @@ def layers_to_compare(
         class_logits: float32 (B, A, C + 1).
         box_offsets: float32 (B, A, 4).
         anchors: float32 (1, A, 4), centre form, px.
+        decoding: of both layers; one that `check_original_can` takes.
         prepare: makes a callable of our block and its inputs, as deployment does; without it our
             layer is hybridised like the original.
 
@@ -122,15 +140,19 @@ def layers_to_compare(
     """
     logits, offsets, centers = (mx.nd.array(a) for a in (class_logits, box_offsets, anchors))
     num_anchors, num_classes = class_logits.shape[1], class_logits.shape[2] - 1
-    from_logits = DetectionDecoder(num_classes)
+    from_logits = DetectionDecoder(num_classes, decoding)
     from_logits.expect_anchors(num_anchors)
     starts = {
         "from probabilities": (
             (mx.nd.softmax(logits, axis=-1), offsets, centers),
-            OriginalLayer(num_classes),
-            _OurLayer(num_classes, num_anchors),
+            OriginalLayer(num_classes, decoding),
+            _OurLayer(num_classes, num_anchors, decoding),
         ),
-        "from logits": ((logits, offsets, centers), _AfterSoftmax(num_classes), from_logits),
+        "from logits": (
+            (logits, offsets, centers),
+            _AfterSoftmax(num_classes, decoding),
+            from_logits,
+        ),
     }
     prepare = prepare or (lambda layer, inputs: _hybridised(layer))
     return {

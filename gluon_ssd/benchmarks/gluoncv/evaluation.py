@@ -9,7 +9,7 @@ from gluon_ssd.data.dataset import ListedDataset
 
 
 def original_evaluation(
-    dataset: ListedDataset, *, prefix: str, size: int, batch_size: int = 16
+    dataset: ListedDataset, *, prefix: str, input_size_hw: tuple[int, int], batch_size: int = 16
 ) -> float:
     """Score an exported model with GluonCV's own transform, metric and loader, without workers.
 
@@ -19,7 +19,7 @@ def original_evaluation(
     Args:
         dataset: JPEG images with their boxes.
         prefix: of the exported symbol and parameters.
-        size: height and width of the network input.
+        input_size_hw: height and width of the network input, px.
         batch_size: images a call.
 
     Returns:
@@ -29,8 +29,9 @@ def original_evaluation(
     from gluoncv.data.transforms.presets.ssd import SSDDefaultValTransform
     from gluoncv.utils.metrics.voc_detection import VOC07MApMetric
 
+    height, width = input_size_hw
     loader = mx.gluon.data.DataLoader(
-        LabelledImages(dataset).transform(SSDDefaultValTransform(size, size)),
+        LabelledImages(dataset).transform(SSDDefaultValTransform(width, height)),
         batch_size,
         batchify_fn=Tuple(Stack(), Pad(pad_val=-1)),
         last_batch="keep",
@@ -43,5 +44,5 @@ def original_evaluation(
         ids, scores, bboxes = network(images.as_in_context(mx.cpu()))
         columns = [truth.slice_axis(axis=-1, begin=i, end=i + 1) for i in (4, 5)]
         corners = truth.slice_axis(axis=-1, begin=0, end=4)
-        metric.update(bboxes.clip(0, size), ids, scores, corners, *columns)
+        metric.update(bboxes.clip(0, max(input_size_hw)), ids, scores, corners, *columns)
     return float(metric.get()[1][-1])

@@ -15,7 +15,7 @@ from gluon_ssd.data.loading.loader import Batch
 def original_loader(
     dataset: ListedDataset,
     anchors: np.ndarray,
-    size_hw: tuple[int, int],
+    input_size_hw: tuple[int, int],
     *,
     batch_size: int,
     num_workers: int,
@@ -23,7 +23,7 @@ def original_loader(
     """GluonCV's training transform in MXNet's loader, as its training script puts them together.
 
     Args:
-        dataset, anchors, size_hw: as for `training_samples`.
+        dataset, anchors, input_size_hw: as for `training_samples`.
         batch_size: B.
         num_workers: processes, which stay between passes.
 
@@ -33,7 +33,7 @@ def original_loader(
     from gluoncv.data.batchify import Stack, Tuple
 
     loader = mx.gluon.data.DataLoader(
-        training_samples(dataset, anchors, size_hw),
+        training_samples(dataset, anchors, input_size_hw),
         batch_size,
         shuffle=True,
         batchify_fn=Tuple(Stack(), Stack(), Stack()),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gluon_ssd.compat import mx
+from gluon_ssd.deploy.mxnet.files import plain_prefix
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.models.first_weights import quiet_symbol_blocks
 
@@ -34,11 +35,12 @@ def original_network(name: str, weights: str, decoding: Decoding) -> Any:
 
 
 def original_exported(prefix: str) -> Any:
-    """An exported fp32 model, named by its prefix, as the legacy evaluation script deploys it.
+    """An exported fp32 model, named by prefix or file, as the legacy evaluation script deploys it.
 
     Returns:
         As of `original_network`; suppression is part of the graph.
     """
+    prefix = plain_prefix(prefix)
     with quiet_symbol_blocks():
         network = mx.gluon.SymbolBlock.imports(
             f"{prefix}-symbol.json", ["data"], f"{prefix}-0000.params"

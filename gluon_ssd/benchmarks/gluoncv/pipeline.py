@@ -34,29 +34,31 @@ class LabelledImages(mx.gluon.data.Dataset):
 
 
 def training_samples(
-    dataset: ListedDataset, anchors: np.ndarray, size_hw: tuple[int, int]
+    dataset: ListedDataset, anchors: np.ndarray, input_size_hw: tuple[int, int]
 ) -> mx.gluon.data.Dataset:
     """GluonCV's training transform with its target generator, as its training script sets it up.
 
     Args:
         dataset: every image has a box at least.
         anchors: float32 (A, 4), centre form, px.
-        size_hw: height and width of the network input.
+        input_size_hw: height and width of the network input.
 
     Returns:
         Image, class targets and box targets of each image, as MXNet arrays.
     """
     from gluoncv.data.transforms.presets.ssd import SSDDefaultTrainTransform
 
-    transform = SSDDefaultTrainTransform(size_hw[1], size_hw[0], mx.nd.array(anchors[None]))
+    transform = SSDDefaultTrainTransform(
+        input_size_hw[1], input_size_hw[0], mx.nd.array(anchors[None])
+    )
     return LabelledImages(dataset).transform(transform)
 
 
 def original_pipeline(
-    dataset: ListedDataset, anchors: np.ndarray, size_hw: tuple[int, int]
+    dataset: ListedDataset, anchors: np.ndarray, input_size_hw: tuple[int, int]
 ) -> Callable[[int], None]:
     """A callable of the number of an image, done when `training_samples` has every result."""
-    samples = training_samples(dataset, anchors, size_hw)
+    samples = training_samples(dataset, anchors, input_size_hw)
 
     def make_sample(number: int) -> None:
         for result in samples[number]:

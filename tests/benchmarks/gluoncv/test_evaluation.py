@@ -17,7 +17,7 @@ def test_original_way_gives_our_score(shared_dir):
     root = shared_dir / "data" / "voc-mini"
     dataset = VocDataset(root, splits=[("VOC2007", "test")]).subset(range(8))
     prefix = str(shared_dir / "weights" / "ssd_300_mobilenet0.75_voc")
-    original = original_evaluation(dataset, prefix=prefix, size=300, batch_size=4)
+    original = original_evaluation(dataset, prefix=prefix, input_size_hw=(300, 300), batch_size=4)
     loader = Loader(
         dataset,
         EvalSamples((300, 300)),
