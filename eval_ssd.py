@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gluon_ssd.options.declare import as_namespace, parse
+from gluon_ssd.options.declare import as_namespace, parse, spellings
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.system.guard import join_guard, run_guarded
 from gluon_ssd.system.processes import is_child
@@ -24,7 +24,7 @@ from gluon_ssd.system.threads import use_whole_cpu
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script; returns its exit code."""
-    return run_main(lambda: evaluate(argv))
+    return run_main(lambda: evaluate(argv), spellings(EvalCommand))
 
 
 def evaluate(argv: Sequence[str] | None) -> int:

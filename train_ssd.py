@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from gluon_ssd.options.declare import parse
+from gluon_ssd.options.declare import parse, spellings
 from gluon_ssd.options.train import TrainCommand
 from gluon_ssd.system.cpu import use_amx
 from gluon_ssd.system.script import run_main
@@ -19,7 +19,7 @@ from gluon_ssd.system.script import run_main
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script; returns its exit code."""
-    return run_main(lambda: train(argv))
+    return run_main(lambda: train(argv), spellings(TrainCommand))
 
 
 def train(argv: Sequence[str] | None) -> int:

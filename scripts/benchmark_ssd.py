@@ -33,7 +33,7 @@ from gluon_ssd.options.benchmarks import (  # noqa: E402
     ScalingBenchmark,
     TableBenchmark,
 )
-from gluon_ssd.options.declare import parse, suggestion  # noqa: E402
+from gluon_ssd.options.declare import parse, spellings, suggestion  # noqa: E402
 from gluon_ssd.system.cpu import use_amx  # noqa: E402
 from gluon_ssd.system.script import run_main  # noqa: E402
 from gluon_ssd.system.threads import use_whole_cpu  # noqa: E402
@@ -57,7 +57,9 @@ ON_WHOLE_CPU = ("deploy", "eval", "table")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script; returns its exit code."""
-    return run_main(lambda: benchmark(sys.argv[1:] if argv is None else argv))
+    words = sys.argv[1:] if argv is None else argv
+    flags = spellings(KINDS[words[0]]) if words and words[0] in KINDS else {}
+    return run_main(lambda: benchmark(words), flags)
 
 
 def benchmark(argv: Sequence[str]) -> int:

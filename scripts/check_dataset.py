@@ -17,13 +17,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gluon_ssd.options.data_tools import CheckOptions  # noqa: E402
-from gluon_ssd.options.declare import parse  # noqa: E402
+from gluon_ssd.options.declare import parse, spellings  # noqa: E402
 from gluon_ssd.system.script import run_main  # noqa: E402
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Check and report. Returns the exit code."""
-    return run_main(lambda: _run(argv))
+    return run_main(lambda: _run(argv), spellings(CheckOptions))
 
 
 def _run(argv: Sequence[str] | None) -> int:

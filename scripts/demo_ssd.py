@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_ssd.options.declare import parse  # noqa: E402
+from gluon_ssd.options.declare import parse, spellings  # noqa: E402
 from gluon_ssd.options.demo import DemoCommand  # noqa: E402
 from gluon_ssd.system.script import run_main  # noqa: E402
 from gluon_ssd.system.threads import use_whole_cpu  # noqa: E402
@@ -22,7 +22,7 @@ from gluon_ssd.system.threads import use_whole_cpu  # noqa: E402
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script; returns its exit code."""
-    return run_main(lambda: demo(argv))
+    return run_main(lambda: demo(argv), spellings(DemoCommand))
 
 
 def demo(argv: Sequence[str] | None) -> int:

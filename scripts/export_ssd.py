@@ -14,14 +14,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_ssd.options.declare import parse  # noqa: E402
+from gluon_ssd.options.declare import parse, spellings  # noqa: E402
 from gluon_ssd.options.export import ExportCommand  # noqa: E402
 from gluon_ssd.system.script import run_main  # noqa: E402
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script; returns its exit code."""
-    return run_main(lambda: export(argv))
+    return run_main(lambda: export(argv), spellings(ExportCommand))
 
 
 def export(argv: Sequence[str] | None) -> int:

@@ -14,13 +14,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gluon_ssd.options.data_tools import PrepareShapesOptions  # noqa: E402
-from gluon_ssd.options.declare import parse  # noqa: E402
+from gluon_ssd.options.declare import parse, spellings  # noqa: E402
 from gluon_ssd.system.script import run_main  # noqa: E402
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Draw the set, or leave it if it is there. Returns the exit code."""
-    return run_main(lambda: _run(argv))
+    return run_main(lambda: _run(argv), spellings(PrepareShapesOptions))
 
 
 def _run(argv: Sequence[str] | None) -> int:

@@ -143,6 +143,12 @@ def test_a_machine_without_bfloat16_is_told_in_one_line(monkeypatch, tmp_path):
     assert (ended.out, ended.err.count("\n")) == ("", 1)
 
 
+def test_the_benchmark_shows_no_flag_of_another_command(monkeypatch):
+    monkeypatch.setattr(precision, "cpu_flags", frozenset)
+    ended = run_script("scripts/benchmark_ssd.py", "amp")
+    assert one_error(ended).endswith(" has neither; leave it out to train in float32")
+
+
 @needs_bfloat16
 def test_evaluation_in_bfloat16_finds_the_same(tmp_path):
     weights = sure_weights(tmp_path / "weights.params")
@@ -175,16 +181,17 @@ def test_types_the_machine_does_not_have_are_one_line(monkeypatch, tmp_path, dty
 @needs_bfloat16
 def test_benchmark_times_both_in_turns(tmp_path):
     output = tmp_path / "rows.json"
-    script = (ROOT / "scripts/benchmark_ssd.py", "amp", "--networks", "ssd_300_mobilenet0.25_voc")
+    # The second has no classes of its own.
+    names = ["ssd_300_mobilenet0.25_voc", NETWORK]
+    script = (ROOT / "scripts/benchmark_ssd.py", "amp", "--networks", ",".join(names))
     options = ("--batch-size", 1, "--rounds", 2, "--output", output)
     ended = subprocess.run(
         python(*script, *options), capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert ended.returncode == 0, ended.stderr[-3000:]
     rows = json.loads(output.read_text())
-    assert [(row["task"], row["type"]) for row in rows] == [
-        ("training step", "bfloat16"),
-        ("inference", "bfloat16"),
+    assert [(row["network"], row["task"], row["type"]) for row in rows] == [
+        (name, task, "bfloat16") for name in names for task in ("training step", "inference")
     ]
     for row in rows:
         assert row["float32, ms"] > 0 and row["mixed, ms"] > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -101,6 +102,12 @@ def test_evaluation_both_ways_gives_the_same_score(tmp_path, shared_dir):
 def test_unknown_network_is_one_line():
     ended = run_script("scripts/benchmark_ssd.py", "decode", "--network", "vgg16")
     assert one_error(ended).startswith("error: --network must be a full zoo name such as ")
+
+
+def test_missing_horovod_is_one_line_without_a_flag_of_another_command(monkeypatch):
+    monkeypatch.setitem(sys.modules, "horovod.mxnet", None)
+    ended = run_script("scripts/benchmark_ssd.py", "scaling")
+    assert one_error(ended).endswith(" install it with: bash scripts/setup.sh --extras horovod")
 
 
 @pytest.mark.parametrize("kind", ["deploy", "eval"])

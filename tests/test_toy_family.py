@@ -12,9 +12,12 @@ import os
 import numpy as np
 import pytest
 
+from gluon_ssd.benchmarks.data import targets_of
+from gluon_ssd.benchmarks.training import make_learner, random_batch, random_network, take_steps
 from gluon_ssd.commands.wiring.data import augmentation
 from gluon_ssd.compat import mx
 from gluon_ssd.data.augment.policies import POLICIES
+from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.deploy.runtime import load_detector
 from gluon_ssd.detection.matching import TargetMaker
 from gluon_ssd.families.build import FAMILIES, build_network
@@ -36,6 +39,7 @@ from tests.entry_builders import (
 )
 from tests.models.contract import assert_is_network
 from tests.toy_family.family import TOY_FAMILY
+from tests.toy_family.matching import NearestAnchor
 from tests.toy_family.spec import TOY
 
 CHOICE = ("--network", "toynet", "--data-shape", 64, "--dataset", "custom")
@@ -226,3 +230,21 @@ def test_matcher_is_not_that_of_the_zoo():
     zoo, _ = TargetMaker(anchors)(boxes, labels)
     assert (own > 0).sum() == 1 and (own < 0).any()
     assert (own != zoo).any()
+
+
+def test_benchmarks_take_its_targets_and_its_loss():
+    network = random_network(TOY.name, mx.cpu())
+    assert len(network.classes) == len(VOC_CLASSES)
+    anchors, make_targets = targets_of(network, TOY.input_size_hw)
+    assert isinstance(make_targets, NearestAnchor)
+    assert len(anchors) == network.num_anchors()
+    (step,) = take_steps(make_learner(network, mx.cpu()), [random_batch(network, 2)])
+    assert tuple(step.losses) == PARTS
+
+
+def test_gluoncv_cannot_decode_as_it_does():
+    ended = run_script("scripts/benchmark_ssd.py", "decode", "--network", TOY.name)
+    assert one_error(ended) == (
+        f"error: {TOY.name} decodes with score_activation sigmoid, which GluonCV's detection layer "
+        "cannot; name another network (--network)"
+    )

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from gluon_ssd.benchmarks.gluoncv.decoder import check_original_can
 from gluon_ssd.benchmarks.gluoncv.network import original_exported, original_int8, original_network
 from gluon_ssd.benchmarks.table_rows import FORMS, Run
 from gluon_ssd.commands.wiring.data import Normalization
@@ -25,7 +26,7 @@ from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 from gluon_ssd.errors import ModelError
 from gluon_ssd.families.build import build_network
-from gluon_ssd.families.catalog import SPECS
+from gluon_ssd.families.catalog import SPECS, spec_of
 from gluon_ssd.models.first_weights import initialize
 from gluon_ssd.models.weights import load_parameters
 
@@ -58,8 +59,10 @@ def network_source(name: str, weights: str) -> Source:
     """A zoo network, with weights from a file or random ones.
 
     Raises:
+        ModelError: GluonCV cannot decode as the network does.
         WeightsError: the file cannot be used.
     """
+    check_original_can(spec_of(name).decoding, name)
     network = build_network(name)
     initialize(network)
     if weights:

@@ -142,6 +142,11 @@ def flags_of(command: type) -> list[Flag]:
     return [f for name, group in groups_of(command).items() for f in _group_flags(name, group)]
 
 
+def spellings(command: type) -> dict[str, str]:
+    """The name of every option of a command -> its flag: "batch_size" -> "--batch-size"."""
+    return {flag.name: flag.spelling for flag in flags_of(command)}
+
+
 class _Parser(argparse.ArgumentParser):
     """Raises OptionError instead of printing usage, and keeps legacy abbreviations unambiguous."""
 

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from gluon_ssd.errors import Interrupted, SsdError
@@ -19,17 +19,9 @@ from gluon_ssd.system.signals import handling, not_ignored
 # A machine that is shut down or a scheduler's limit; a terminal that was closed.
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
-# Flags of the legacy script that have no dashes inside.
-_WITH_UNDERSCORES = frozenset({"auto_tuning", "auto_tuning_config"})
-
 
 def _end(signal_number: int, frame: types.FrameType | None) -> NoReturn:
     raise Interrupted(f"stopped by {signal.Signals(signal_number).name}", signal_number)
-
-
-def flag_of(setting: str) -> str:
-    """The flag of an option's field: "batch_size" -> "--batch-size"."""
-    return "--" + (setting if setting in _WITH_UNDERSCORES else setting.replace("_", "-"))
 
 
 def _say(line: str) -> None:
@@ -54,10 +46,11 @@ def _leave_closed_terminal() -> None:
                     os.dup2(nowhere.fileno(), stream.fileno())
 
 
-def run_main(main: Callable[[], int]) -> int:
+def run_main(main: Callable[[], int], flags: Mapping[str, str] = {}) -> int:
     """Run a script's body; a user error becomes one line on stderr and its exit code.
 
-    The line ends with the flags of the error's settings, in brackets.
+    The line ends with the flags of the error's settings, in brackets; `flags` has the command's
+    own by the name of the option, and settings that it lacks are not shown.
 
     SIGTERM and SIGHUP end it as Ctrl-C does, by an error, so that temporary files and child
     processes go.
@@ -66,8 +59,8 @@ def run_main(main: Callable[[], int]) -> int:
         with handling(not_ignored(_ENDING), _end):
             return main()
     except SsdError as error:
-        flags = ", ".join(map(flag_of, error.settings))
-        _say(f"error: {error} ({flags})" if flags else f"error: {error}")
+        shown = ", ".join(flags[name] for name in error.settings if name in flags)
+        _say(f"error: {error} ({shown})" if shown else f"error: {error}")
         return error.exit_code
     except KeyboardInterrupt:
         _say("error: interrupted")

@@ -34,7 +34,7 @@ def main():
         print("tidied up", flush=True)
     return 0
 
-sys.exit(run_main(main))
+sys.exit(run_main(main, {{"batch_size": "--batch-size"}}))
 """
 
 

@@ -20,8 +20,10 @@ from pathlib import Path
 import pytest
 
 from gluon_ssd.errors import DivergedError, Interrupted, OptionError
-from gluon_ssd.options.declare import flags_of
-from gluon_ssd.system.script import flag_of, run_main
+from gluon_ssd.options.declare import flags_of, spellings
+from gluon_ssd.options.evaluate import EvalCommand
+from gluon_ssd.options.train import TrainCommand
+from gluon_ssd.system.script import run_main
 from tests.layout_rules import modules, name_of, parse
 
 
@@ -36,27 +38,38 @@ def test_run_main_prints_one_line_and_returns_the_code(error, code, capsys) -> N
     assert capsys.readouterr().err == "error: x\n"
 
 
-def test_the_line_names_the_flags_of_the_settings(capsys) -> None:
+@pytest.mark.parametrize(
+    ("flags", "shown"),
+    [
+        (spellings(TrainCommand), " (--batch-size, --gpus)"),
+        (spellings(EvalCommand), " (--batch-size, --auto_tuning)"),
+        ({}, ""),
+    ],
+)
+def test_the_line_names_the_flags_that_the_command_has(capsys, flags, shown) -> None:
     def body() -> int:
         raise OptionError("the batch is small", settings=("batch_size", "gpus", "auto_tuning"))
 
-    assert run_main(body) == 2
-    said = "error: the batch is small (--batch-size, --gpus, --auto_tuning)\n"
-    assert capsys.readouterr().err == said
+    assert run_main(body, flags) == 2
+    assert capsys.readouterr().err == f"error: the batch is small{shown}\n"
+
+
+_ENDS = ("Command", "Benchmark")
 
 
 def _commands() -> list[type]:
-    """The option classes of every script."""
+    """The option classes of the scripts that run networks."""
     found = importlib.import_module("gluon_ssd.options").__path__
     names = [f"gluon_ssd.options.{module.name}" for module in pkgutil.iter_modules(found)]
     values = [value for name in names for value in vars(importlib.import_module(name)).values()]
-    return [value for value in values if is_dataclass(value) and value.__name__.endswith("Command")]
+    return [value for value in values if is_dataclass(value) and value.__name__.endswith(_ENDS)]
 
 
 def test_every_option_is_shown_as_its_flag() -> None:
+    shown = [spellings(command) for command in _commands()]
     flags = [flag for command in _commands() for flag in flags_of(command)]
-    assert len(flags) > 100
-    assert [flag.name for flag in flags if flag_of(flag.name) not in flag.spellings] == []
+    assert len(flags) > 100 and sum(map(len, shown)) == len(flags)
+    assert all(flag.startswith("--") for command in shown for flag in command.values())
 
 
 def test_errors_name_settings_that_are_options() -> None:

@@ -26,7 +26,7 @@ def check_original_can(decoding: Decoding, name: str) -> None:
         raise ModelError(
             f"{name} decodes with {said}, which GluonCV's detection layer cannot; name another "
             "network",
-            settings=("network",),
+            settings=("network", "networks"),
         )
 
 
