@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 import sys
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,11 +72,23 @@ _BELOW_COMMANDS = MAY_IMPORT.keys() - {
 for _above in ("commands.wiring", "benchmarks.gluoncv", "benchmarks", "commands"):
     MAY_IMPORT[_above] |= _BELOW_COMMANDS
 
-# Files that belong to another unit than their folder.
+# Files that belong to another unit than their folder; `*` is the folder of any family.
 UNIT_OF: dict[str, str] = {
     "detection.decoder": "detection.mxnet",
     "detection.multibox_loss": "detection.mxnet",
-    "families.zoo.spec": "models.spec",
+    "families.*.spec": "models.spec",
+}
+
+# "importer imported", dotted and below the package, that must not be, though their units may.
+MUST_NOT_IMPORT = {
+    "a family stands behind families.build, and its spec behind families.catalog": re.compile(
+        r"(?!families\.build |families\.catalog families\.\w+\.spec)"
+        r"(?!families\.(\w+)\.\S+ families\.\1)"
+        r"\S+ families\.(?!build|catalog|family)"
+    ),
+    "what any runtime can do asks for none": re.compile(
+        r"(commands\.(demo|time_model)|report\.\w+) deploy\.mxnet"
+    ),
 }
 
 # Packages outside the standard library. MXNet comes through compat alone.
@@ -140,8 +154,11 @@ def _unit(parts: Sequence[str]) -> str:
     """The unit of a dotted name below the package; "" when it is none of the table's."""
     for length in range(len(parts), 0, -1):
         name = ".".join(parts[:length])
-        if name in UNIT_OF or name in MAY_IMPORT:
-            return UNIT_OF.get(name, name)
+        if name in MAY_IMPORT:
+            return name
+        for pattern, unit in UNIT_OF.items():
+            if fnmatch(name, pattern):
+                return unit
     return ""
 
 
@@ -178,6 +195,20 @@ def import_complaints(tree: ast.Module, unit: str, package: str) -> list[str]:
         elif top not in sys.stdlib_module_names and top not in MAY_USE.get(unit, set()):
             complaints.append(f"line {line}: {unit} imports {top}")
     return complaints
+
+
+def detail_complaints(tree: ast.Module, importer: str) -> list[str]:
+    """What the file of that dotted name imports against MUST_NOT_IMPORT."""
+    pairs = [
+        (line, f"{importer} {name}".replace(f"{PACKAGE}.", ""))
+        for line, name in imported_modules(tree, importer.rpartition(".")[0])
+    ]
+    return [
+        f"line {line}: {pair.replace(' ', ' imports ')}: {why}"
+        for line, pair in pairs
+        for why, wrong in MUST_NOT_IMPORT.items()
+        if wrong.match(pair)
+    ]
 
 
 def functions(tree: ast.Module) -> Iterator[Function]:

@@ -88,6 +88,15 @@ def test_imports_point_downwards():
     _assert_none(complaints)
 
 
+def test_details_are_imported_by_those_who_may():
+    found = [
+        f"{name_of(path)} {complaint}"
+        for path in modules()
+        for complaint in rules.detail_complaints(parse(path), _dotted(path))
+    ]
+    _assert_none(found)
+
+
 def test_the_import_table_has_no_cycle():
     placed: set[str] = set()
     while ready := {
@@ -130,7 +139,10 @@ def _file_of(imported: str, files: dict[str, Path]) -> str:
         "evaluation.voc_map",
         "evaluation.predict",
         "detection.matching",
-        "families.zoo.spec",
+        *(
+            f"families.{path.parent.name}.spec"
+            for path in ROOT.glob(f"{PACKAGE}/families/*/spec.py")
+        ),
         "deploy.tuning.search",
     ],
 )
@@ -269,10 +281,34 @@ def test_a_wrong_import_is_caught(unit: str, source: str, wrong: str):
         ("data", "import cv2, json\nfrom . import voc\nfrom ..errors import DataError"),
         ("deploy", "from gluon_ssd.detection.decoding import x\nfrom gluon_ssd.compat import mx"),
         ("commands", "from gluon_ssd import __version__, data, models, training, report"),
+        ("families.catalog", "from gluon_ssd.families.another.spec import SPECS"),
     ],
 )
 def test_a_right_import_passes(unit: str, source: str):
     assert rules.import_complaints(ast.parse(source), unit, f"{PACKAGE}.{unit}") == []
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported", "is_wrong"),
+    [
+        ("training.fit", "families.zoo.network", True),
+        ("families.another.network", "families.zoo.network", True),
+        ("families.catalog", "families.zoo.network", True),
+        ("families.catalog", "families.zoo.spec", False),
+        ("families.build", "families.zoo.family", False),
+        ("families.zoo.family", "families.zoo.network", False),
+        ("training.fit", "families.build", False),
+        ("commands.demo", "deploy.mxnet.model", True),
+        ("report.draw", "deploy.mxnet.model", True),
+        ("commands.demo", "deploy.runtime", False),
+        ("commands.calibrate", "deploy.mxnet.model", False),
+    ],
+)
+def test_a_wrong_detail_is_caught(importer: str, imported: str, is_wrong: bool):
+    source = ast.parse(f"from {PACKAGE}.{imported} import x")
+    complaints = rules.detail_complaints(source, f"{PACKAGE}.{importer}")
+    start = f"line 1: {importer} imports {imported}.x: "
+    assert [text.startswith(start) for text in complaints] == [True] * is_wrong
 
 
 @pytest.mark.parametrize(

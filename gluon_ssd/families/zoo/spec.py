@@ -153,7 +153,7 @@ def _named(
 _VGG_300_VOC = replace(_VGG_300, sizes=(30.0, 60.0, 111.0, 162.0, 213.0, 264.0, 315.0))
 _VOC, _BOTH = ("voc",), ("voc", "coco")
 
-_FLOAT_SPECS: tuple[ZooSpec, ...] = (
+_NETWORKS: tuple[ZooSpec, ...] = (
     *_named("vgg16_atrous", _BOTH, voc=_VGG_300_VOC, coco=_VGG_300, custom=_VGG_300),
     *_named("vgg16_atrous", _BOTH, voc=_VGG_512, coco=_VGG_512, custom=_VGG_512),
     *_named("resnet18_v1", voc=_R18_512, coco=_R18_512, custom=_R18_512),
@@ -180,10 +180,10 @@ _INT8_OF = (
 )
 
 SPECS: tuple[ZooSpec, ...] = (
-    *_FLOAT_SPECS,
+    *_NETWORKS,
     *(
         replace(spec, name=f"{spec.name}_int8", int8_of=spec.name)
-        for spec in _FLOAT_SPECS
+        for spec in _NETWORKS
         if spec.name in _INT8_OF
     ),
 )
