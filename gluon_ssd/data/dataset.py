@@ -51,7 +51,7 @@ class Annotation:
 
 @runtime_checkable
 class Dataset(Protocol):
-    """name: kind of data set; classes: label order; metric: "voc" or "coco"."""
+    """name: kind of data set; classes: label order; metric: what scores it, "voc07" or "coco"."""
 
     name: str
     classes: tuple[str, ...]
@@ -132,7 +132,7 @@ class ListedDataset:
         items: the images, in order.
         name: kind of data set.
         classes: label order.
-        metric: "voc" or "coco".
+        metric: what scores it, "voc07" or "coco".
         problems: finds that belong to none of the items.
         coco_file: the COCO annotation file that the set was read from; None if it was from others.
     """

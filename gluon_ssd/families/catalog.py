@@ -15,9 +15,6 @@ from gluon_ssd.models.spec import Spec
 SPECS: dict[str, Spec] = {spec.name: spec for spec in (*ZOO_SPECS,)}
 """Registry name -> spec, of all families."""
 
-# Data sets without published networks of their own use the `custom` networks.
-_DATASET_OF_NETWORK = {"shapes": "custom"}
-
 
 def network_names() -> tuple[str, ...]:
     """The names of all networks that can be built and trained."""
@@ -42,13 +39,13 @@ def find_spec(network: str, input_size: int, dataset: str) -> Spec:
     Args:
         network: the ``--network`` word, e.g. "mobilenet1.0".
         input_size: side of the square input, px.
-        dataset: "voc", "coco", "custom" or "shapes"; the last two share one network.
+        dataset: kind of data set; one that no network was published for uses `custom` networks.
 
     Raises:
         OptionError: there is no such network; the message lists those that come near.
     """
-    wanted = _DATASET_OF_NETWORK.get(dataset, dataset)
     trainable = [spec for spec in SPECS.values() if not spec.int8_of]
+    wanted = dataset if any(spec.dataset == dataset for spec in trainable) else "custom"
     own = [spec for spec in trainable if spec.network == network]
     for spec in own:
         if (spec.input_size_hw, spec.dataset) == ((input_size, input_size), wanted):
@@ -59,7 +56,7 @@ def find_spec(network: str, input_size: int, dataset: str) -> Spec:
             f"the network must be one of {', '.join(words)}; got {network!r}", settings=("network",)
         )
     raise OptionError(
-        f"there is no network ssd_{input_size}_{network}_{wanted}; of {network} there are "
+        f"there is no network {network} of {input_size} pixels for {dataset}; there are "
         f"{', '.join(spec.name for spec in own)}: choose input size and data set accordingly",
         settings=("network", "data_shape", "dataset"),
     )
@@ -75,6 +72,6 @@ def int8_form(name: str) -> Spec:
     if name not in forms:
         there = ", ".join(spec.name for spec in forms.values())
         raise OptionError(
-            f"there is no network {name}_int8; there are {there}", settings=("quantized",)
+            f"there is no int8 form of {name}; there are {there}", settings=("quantized",)
         )
     return forms[name]

@@ -16,7 +16,7 @@ import difflib
 import functools
 import os
 import typing
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
@@ -65,7 +65,7 @@ class Flag:
     default: Any
     help: str
     spellings: tuple[str, ...]
-    choices: Sequence[str] = ()
+    choices: Collection[str] = ()
     minimum: float | None = None
     maximum: float | None = None
     legacy: bool = False
@@ -111,9 +111,9 @@ class Flag:
         return value
 
 
-def suggestion(word: str, known: Sequence[str]) -> str:
+def suggestion(word: str, known: Iterable[str]) -> str:
     """'; did you mean ...?' for the nearest known word, or nothing."""
-    near = difflib.get_close_matches(word, known, n=1)
+    near = difflib.get_close_matches(word, list(known), n=1)
     return f"; did you mean {near[0]}?" if near else ""
 
 

@@ -10,7 +10,9 @@ from gluon_ssd.errors import OptionError
 from gluon_ssd.families.catalog import network_names
 from gluon_ssd.options.declare import legacy, option, suggestion
 
-DATASETS = ("voc", "coco", "custom", "shapes")
+DATASETS = {"voc": 1, "coco": 10, "custom": 1, "shapes": 1}
+"""Kind of data set -> usual epochs between two validations."""
+
 METRICS = ("auto", "voc07", "voc12", "coco")
 
 

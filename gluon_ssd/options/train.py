@@ -13,7 +13,7 @@ from gluon_ssd.errors import OptionError
 from gluon_ssd.families.catalog import find_spec
 from gluon_ssd.models.spec import Spec
 from gluon_ssd.options.declare import legacy, option
-from gluon_ssd.options.shared import METRICS, DataOptions, ModelOptions, whole_numbers
+from gluon_ssd.options.shared import DATASETS, METRICS, DataOptions, ModelOptions, whole_numbers
 
 
 @dataclass(frozen=True)
@@ -199,8 +199,7 @@ class TrainCommand:
     @property
     def val_interval(self) -> int:
         """Epochs between validations, with what unset means for the data set."""
-        usual = 10 if self.data.dataset == "coco" else 1
-        return self.train.val_interval or usual
+        return self.train.val_interval or DATASETS[self.data.dataset]
 
     @property
     def resolved(self) -> dict[str, int]:

@@ -8,12 +8,13 @@ import numpy as np
 
 from gluon_ssd.data.dataset import Dataset
 from gluon_ssd.data.images import read_image
+from gluon_ssd.options.shared import METRICS
 
 
 def assert_is_dataset(dataset: Dataset) -> None:
     """Check the protocol, every annotation, the first image, and pickling."""
     assert isinstance(dataset, Dataset)
-    assert isinstance(dataset.name, str) and dataset.metric in ("voc", "coco")
+    assert isinstance(dataset.name, str) and dataset.metric in METRICS
     assert isinstance(dataset.classes, tuple) and len(set(dataset.classes)) == len(dataset.classes)
     assert len(dataset) > 0
     ids = [dataset.image_id(index) for index in range(len(dataset))]

@@ -124,7 +124,7 @@ def listed(tmp_path):
         )
         path = write_image(tmp_path / f"{number}.jpg", seed=number)
         items.append(ListedItem(str(path), f"id{number}", annotation))
-    return ListedDataset(items, name="listed", classes=CLASSES, metric="voc")
+    return ListedDataset(items, name="listed", classes=CLASSES, metric="voc07")
 
 
 def test_listed_dataset_keeps_the_contract(listed):
@@ -157,7 +157,9 @@ def test_subset_keeps_the_problems_of_its_images(listed):
     item = ListedItem("x.jpg", 0, listed.annotation(0), (Problem("letter case", "x.xml", "a"),))
     other = ListedItem("y.jpg", 1, listed.annotation(1), (Problem("crowd", "y.xml", "b"),))
     found = Problem("duplicate image", "train.txt", "c")
-    whole = ListedDataset([item, other], name="a", classes=CLASSES, metric="voc", problems=[found])
+    whole = ListedDataset(
+        [item, other], name="a", classes=CLASSES, metric="voc07", problems=[found]
+    )
     assert [p.file for p in whole.problems] == ["train.txt", "x.xml", "y.xml"]
     assert [p.file for p in whole.subset([1]).problems] == ["y.xml"]
 

@@ -38,6 +38,7 @@ def test_classes_of_the_published_sets():
         (("resnet18_v1", 512, "custom"), "ssd_512_resnet18_v1_custom"),
         (("mobilenet0.25", 300, "shapes"), "ssd_300_mobilenet0.25_custom"),
         (("tiny", 160, "shapes"), "ssd_160_tiny_custom"),
+        (("mobilenet1.0", 300, "a new kind"), "ssd_300_mobilenet1.0_custom"),
         (("mobilenet1.0_lite", 300, "coco"), "ssd_300_mobilenet1.0_lite_coco"),
     ],
 )
@@ -53,7 +54,7 @@ def test_name_is_joined_as_legacy_does(parts, name):
             r"the network must be one of mobilenet0.25, .*'mobilenet1_0'",
         ),
         (("resnet101_v2", 512, "coco"), "there are ssd_512_resnet101_v2_voc: choose input size"),
-        (("vgg16_atrous", 400, "voc"), "there is no network ssd_400_vgg16_atrous_voc; .*ssd_300_"),
+        (("vgg16_atrous", 400, "voc"), "no network vgg16_atrous of 400 pixels for voc; .*ssd_300_"),
     ],
 )
 def test_wrong_name_lists_what_there_is(parts, message):

@@ -107,7 +107,7 @@ def test_coco_validates_every_tenth_epoch_unless_told() -> None:
         (
             "train",
             ["--data-shape", "512", "--network", "mobilenet0.25"],
-            "there is no network ssd_512_mobilenet0.25_voc; .*ssd_300_mobilenet0.25_voc",
+            "there is no network mobilenet0.25 of 512 pixels for voc; .*ssd_300_mobilenet0.25_voc",
         ),
         ("train", ["--dataset", "coca"], "--dataset must be one of voc, .*did you mean coco"),
         ("train", ["--batch-size", "0"], "--batch-size must be at least 1; got 0"),
@@ -124,7 +124,7 @@ def test_coco_validates_every_tenth_epoch_unless_told() -> None:
         (
             "eval",
             ["--quantized", "--network", "mobilenet1.0"],
-            "no network ssd_300_mobilenet1.0_voc_int8; there are ssd_300_vgg16_atrous_voc_int8, ",
+            "no int8 form of ssd_300_mobilenet1.0_voc; there are ssd_300_vgg16_atrous_voc_int8, ",
         ),
         ("eval", ["--pretrained", "False"], "--pretrained False gives random weights, of use to"),
         ("demo", [], "--images needs at least one"),

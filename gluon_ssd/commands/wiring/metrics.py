@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 from gluon_ssd.data.dataset import ListedDataset
@@ -11,7 +12,7 @@ from gluon_ssd.evaluation.coco_map import (
     coco_truth_from_file,
     evaluate_coco,
 )
-from gluon_ssd.evaluation.detections import Detections, collect_ground_truth
+from gluon_ssd.evaluation.detections import Detections, GroundTruth, collect_ground_truth
 from gluon_ssd.evaluation.result import Evaluation
 from gluon_ssd.evaluation.voc_map import evaluate_voc
 
@@ -23,18 +24,26 @@ def make_score(dataset: ListedDataset, metric: str, *, save_prefix: str | None =
 
     Args:
         dataset: gives the ground truth, the class names and, for "auto", the metric.
-        metric: "auto", "voc07", "voc12" or "coco".
+        metric: "auto" or a key of METRICS.
         save_prefix: start of the name of the COCO result file; None writes none.
     """
-    chosen = {"voc": "voc07", "coco": "coco"}[dataset.metric] if metric == "auto" else metric
-    if chosen == "coco" and dataset.coco_file is not None:
+    return METRICS[dataset.metric if metric == "auto" else metric](dataset, save_prefix)
+
+
+def _truth(dataset: ListedDataset) -> GroundTruth:
+    return collect_ground_truth(dataset.annotation(i) for i in range(len(dataset)))
+
+
+def _voc(dataset: ListedDataset, save_prefix: str | None, *, year: Literal[2007, 2012]) -> Score:
+    return partial(evaluate_voc, truth=_truth(dataset), classes=dataset.classes, year=year)
+
+
+def _coco(dataset: ListedDataset, save_prefix: str | None) -> Score:
+    if dataset.coco_file is not None:
         ids = [dataset.image_id(i) for i in range(len(dataset))]
         known = coco_truth_from_file(dataset.coco_file.path, ids, dataset.coco_file.category_ids)
         return lambda found: evaluate_coco(found, known, dataset.classes, save_prefix=save_prefix)
-    truth = collect_ground_truth(dataset.annotation(i) for i in range(len(dataset)))
-    if chosen != "coco":
-        year: Literal[2007, 2012] = 2007 if chosen == "voc07" else 2012
-        return lambda found: evaluate_voc(found, truth, dataset.classes, year=year)
+    truth = _truth(dataset)
 
     def score(found: Detections) -> Evaluation:
         # An annotation need not say the size of its image; the detections always do.
@@ -42,3 +51,11 @@ def make_score(dataset: ListedDataset, metric: str, *, save_prefix: str | None =
         return evaluate_coco(found, known, dataset.classes, save_prefix=save_prefix)
 
     return score
+
+
+METRICS: dict[str, Callable[[ListedDataset, str | None], Score]] = {
+    "voc07": partial(_voc, year=2007),
+    "voc12": partial(_voc, year=2012),
+    "coco": _coco,
+}
+"""Name -> maker of the function; `options.shared.METRICS` offers the same names, and "auto"."""

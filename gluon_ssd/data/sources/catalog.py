@@ -1,8 +1,7 @@
 """Every kind of data set that can be opened by its name.
 
 To add a kind, write a module beside this one whose opener turns a Selection into a ListedDataset,
-and give it a line in SOURCES. `options.shared.DATASETS` offers the same names on the command line;
-a test keeps the two equal.
+and give it a line in SOURCES, and one in `options.shared.DATASETS`, which the command line offers.
 """
 
 from __future__ import annotations

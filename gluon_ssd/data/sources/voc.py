@@ -146,7 +146,7 @@ class VocDataset(ListedDataset):
             annotation, found = _annotate(folder, path, labels_by_name, tolerant)
             image_id = stem if has_unique_stems else f"{folder.name}/{stem}"
             items.append(ListedItem(str(path), image_id, annotation, tuple(found)))
-        super().__init__(items, name=name, classes=classes, metric="voc", problems=problems)
+        super().__init__(items, name=name, classes=classes, metric="voc07", problems=problems)
         log_lost_labels(self.problems, name)
 
 

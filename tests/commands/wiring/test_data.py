@@ -1,18 +1,29 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gluon_ssd.commands.check_data import check_reports
 from gluon_ssd.commands.wiring.data import (
     augmentation,
     evaluation_loader,
     training_data,
     training_loader,
 )
+from gluon_ssd.commands.wiring.metrics import make_score
 from gluon_ssd.data.augment.policies import POLICIES
+from gluon_ssd.data.dataset import Annotation, ListedDataset, ListedItem
+from gluon_ssd.data.sources.catalog import SOURCES, Source
+from gluon_ssd.evaluation.detections import Detections
+from gluon_ssd.options.data_tools import CheckOptions
+from gluon_ssd.options.declare import parse
+from gluon_ssd.options.shared import DATASETS
 from gluon_ssd.options.train import TrainCommand, TrainDataOptions
+from tests.data.builders import write_image
+from tests.data.contract import assert_is_dataset
 from tests.entry_builders import voc_set
 
 NORMALIZATION = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
@@ -64,3 +75,36 @@ def test_evaluation_takes_any_input_size(command):
     ) as loader:
         (batch,) = loader.epoch(0)
         assert batch.arrays["image"].shape == (len(val), 3, 24, 40)
+
+
+def open_dots(selection):
+    """A toy kind: every picture of a folder has one dot, of four pixels."""
+    paths = sorted(Path(selection.root, selection.splits).glob("*.png"))
+    dot, no = np.array([[3, 4, 5, 6]], np.float32), np.zeros(1, bool)
+    dots = Annotation(dot, np.zeros(1, np.int32), no, no, (60, 80))
+    items = [ListedItem(str(path), path.stem, dots) for path in paths]
+    return ListedDataset(items, name="dots", classes=("dot",), metric="coco")
+
+
+def test_a_new_kind_of_data_set_takes_one_line_in_either_table(tmp_path, monkeypatch):
+    monkeypatch.setitem(SOURCES, "dots", Source(open_dots, splits=("many", "few")))
+    monkeypatch.setitem(DATASETS, "dots", 3)
+    for split, count in (("many", 3), ("few", 2)):
+        for number in range(count):
+            write_image(tmp_path / split / f"{number}.png", seed=number)
+    argv = ["--dataset", "dots", "--dataset-root", str(tmp_path), "-j", "0", "--batch-size", "2"]
+    command = parse(
+        TrainCommand, [*argv, "--network", "mobilenet1.0"], prog="train_ssd.py", description=""
+    )
+    assert (command.network.name, command.val_interval) == ("ssd_300_mobilenet1.0_custom", 3)
+    checked = parse(CheckOptions, argv[:4], prog="check_dataset.py", description="")
+    assert [report.num_images for report in check_reports(checked)] == [3, 2]
+    data = training_data(command)
+    assert_is_dataset(data.train)
+    assert (data.classes, len(data.train), len(data.val)) == (("dot",), 3, 2)
+    with training_loader(
+        command, data.train, target_maker=two_rows, normalization=NORMALIZATION
+    ) as loader:
+        assert next(loader.epoch(0)).arrays["image"].shape == (2, 3, 300, 300)
+    nothing = Detections(*map(np.zeros, (0, 0, 0, (0, 4), (0, 4), (2, 2))), (300, 300))
+    assert make_score(data.val, "auto")(nothing).lines[-1][0].startswith("~~~~ MeanAP")

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
+from gluon_ssd.commands.wiring import metrics
 from gluon_ssd.commands.wiring.metrics import make_score
 from gluon_ssd.data.dataset import Selection
 from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.evaluation.detections import Detections
+from gluon_ssd.options.shared import METRICS
 from tests.data.builders import coco_content, voc_object, voc_xml, write_coco, write_voc
 
 
@@ -49,3 +51,15 @@ def test_a_voc_set_is_scored_by_either_metric_from_its_arrays(voc):
     found = found_exactly((10, 5, 39, 24), 0)
     assert make_score(voc, "auto")(found).lines[-1] == ("mAP", "1.0000")
     assert make_score(voc, "coco")(found).score == pytest.approx(1.0)
+
+
+def test_options_offer_exactly_the_metrics_that_there_are():
+    assert METRICS == ("auto", *metrics.METRICS)
+
+
+def test_the_two_voc_metrics_differ_where_recall_does(voc):
+    """Half of the boxes found, all right: 6 of 11 points of 2007, half of the area of 2012."""
+    both = voc.subset([1, 1])
+    found = found_exactly((10, 5, 39, 24), 0)
+    scores = [make_score(both, metric)(found).score for metric in ("voc07", "voc12")]
+    assert scores == pytest.approx([6 / 11, 0.5])

@@ -11,7 +11,7 @@ from tests.data.builders import coco_content, voc_object, voc_xml, write_coco, w
 
 
 def test_options_offer_exactly_the_kinds_that_can_be_opened():
-    assert tuple(SOURCES) == DATASETS
+    assert list(SOURCES) == list(DATASETS)
 
 
 def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):

@@ -32,7 +32,7 @@ def test_voc_layout_is_recognised(tmp_path, below):
     for dataset in (training, validation):
         assert_is_dataset(dataset)
         assert isinstance(dataset, VocDataset)
-        assert (dataset.name, dataset.metric) == ("custom", "voc")
+        assert (dataset.name, dataset.metric) == ("custom", "voc07")
         assert dataset.classes == ("Platelets", "RBC", "WBC")
     assert [training.image_id(i) for i in range(2)] == ["a", "b"]
     assert [validation.image_id(i) for i in range(len(validation))] == ["c"]

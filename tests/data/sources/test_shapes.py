@@ -30,7 +30,7 @@ def test_set_keeps_the_contract(folder):
     for train, num_images in ((True, 12), (False, 5)):
         dataset = open_dataset("shapes", Selection(folder, train=train))
         assert_is_dataset(dataset)
-        assert (len(dataset), dataset.name, dataset.metric) == (num_images, "shapes", "voc")
+        assert (len(dataset), dataset.name, dataset.metric) == (num_images, "shapes", "voc07")
         assert dataset.classes == CLASSES
         assert check_dataset(dataset, read_images=True).problems == ()
     assert len(CLASSES) == 7

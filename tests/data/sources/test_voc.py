@@ -48,7 +48,7 @@ def test_parse_splits_rejects(text):
 def test_tiny_tree(tiny_voc):
     dataset = VocDataset(tiny_voc, splits=parse_splits("2007_test"))
     assert_is_dataset(dataset)
-    assert (len(dataset), dataset.name, dataset.metric) == (4, "voc", "voc")
+    assert (len(dataset), dataset.name, dataset.metric) == (4, "voc", "voc07")
     assert dataset.classes == VOC_CLASSES
     assert [dataset.image_id(i) for i in range(4)] == ["000001", "000002", "000003", "000004"]
     second = dataset.annotation(1)
