@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gluon_ssd.report.figure import new_figure, save_figure
 from gluon_ssd.report.tables import markdown_table
-from gluon_ssd.system.files import atomic_write, write_json
+from gluon_ssd.system.files import atomic_write, without_nan, write_json
 
 # Blue and orange of the Okabe-Ito set, which colour-blind readers can tell apart.
 _CLASS, _BOX = "#0072B2", "#D55E00"
@@ -58,14 +57,9 @@ def write_layer_report(
     with atomic_write(f"{stem}.md", "w") as file:
         parts = ["# Error of each layer", "", *lines, "", note, "", layer_table(rows)]
         file.write("\n".join(parts))
-    clean = [{key: _finite(value) for key, value in row.items()} for row in rows]
-    write_json(f"{stem}.json", {**facts, "layers": clean})
+    # The SQNR of a layer that makes no error is infinite.
+    write_json(f"{stem}.json", without_nan({**facts, "layers": rows}))
     _draw(rows, str(facts["model"]), f"{stem}.png")
-
-
-def _finite(value: Any) -> Any:
-    """JSON knows no infinity, which is the SQNR of a layer that makes no error."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _draw(rows: Sequence[Mapping[str, Any]], title: str, path: str | Path) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import math
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -109,6 +110,23 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
     """Write a JSON file; errors as of `atomic_write`."""
     with atomic_write(path, "w") as file:
         json.dump(content, file, indent=1)
+
+
+def without_nan(value: Any) -> Any:
+    """A value for JSON, which has no NaN and no infinity: they become None, at any depth."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(item) for item in value]
+    return value
+
+
+def is_zip(path: str | os.PathLike[str]) -> bool:
+    """Whether a file starts as a zip archive does, so an .npz too. Raises OSError."""
+    with open(path, "rb") as file:
+        return file.read(4) == b"PK\x03\x04"
 
 
 def sha1_of(path: str | os.PathLike[str]) -> str:

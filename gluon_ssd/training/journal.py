@@ -15,38 +15,32 @@ run that is reached when the line is written. A line written at the end of epoch
 
 The parts of the loss have the keys that the loss gives them, CrossEntropy and SmoothL1 for the
 multibox loss; "losses" lists them in order (journals of earlier versions have those two and no
-list). A loss must not use any other key of these events. An interval and an epoch further have
-samples_per_s, data_wait and seconds. remaining_s is the time to the end of the run at its pace
-since it was started or resumed.
+list). A loss must not use a key of FIELDS. An interval and an epoch further have samples_per_s,
+data_wait and seconds, and with AMP loss_scale and skipped. remaining_s is the time to the end of
+the run at its pace since it was started or resumed.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Any
 
 from gluon_ssd.errors import EnvironmentProblem
-from gluon_ssd.system.files import atomic_write, ensure_directory, write_problem
+from gluon_ssd.system.files import atomic_write, ensure_directory, without_nan, write_problem
 
 Event = dict[str, Any]
 Position = tuple[int, int]  # (epoch, next batch)
 
-
-def _plain(value: Any) -> Any:
-    """JSON has no NaN and no infinity; they become null."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
+FIELDS = frozenset(
+    "event time at epoch step lr remaining_s losses samples_per_s data_wait seconds loss_scale "
+    "skipped".split()
+)
+"""Keys of an interval and an epoch that no part of the loss may have."""
 
 
 def read_journal(path: str | os.PathLike[str]) -> list[Event]:
@@ -118,7 +112,7 @@ class Journal(AbstractContextManager["Journal"]):
         """Append one line. Raises EnvironmentProblem when the disk is full."""
         line = {"event": event, "time": round(time.time(), 3), "at": list(at), **fields}
         try:
-            self._file.write(json.dumps(_plain(line)) + "\n")
+            self._file.write(json.dumps(without_nan(line)) + "\n")
             self._file.flush()
         except OSError as error:
             raise write_problem(self.path, error) from error

@@ -6,9 +6,10 @@ import logging
 import time
 from typing import Any
 
+from gluon_ssd.errors import ModelError
 from gluon_ssd.system.progress import progress_bar
 from gluon_ssd.training.checkpoint import is_checkpoint, plain_json
-from gluon_ssd.training.journal import Journal, Position, last_run, read_journal
+from gluon_ssd.training.journal import FIELDS, Journal, Position, last_run, read_journal
 from gluon_ssd.training.loop import Step, losses_text
 from gluon_ssd.training.meters import Meter
 from gluon_ssd.training.plan import Evaluation, Job
@@ -70,7 +71,15 @@ class Reporter:
         self._interval = Meter()
 
     def step(self, step: Step, state: State) -> None:
-        """Count a step, and log at the end of an interval; `state` has counted the step."""
+        """Count a step, and log at the end of an interval; `state` has counted the step.
+
+        Raises ModelError at once when a part of the loss has a name that the journal needs.
+        """
+        if taken := FIELDS & step.losses.keys():
+            raise ModelError(
+                f"no part of a loss can be named {' or '.join(sorted(taken))}, which the journal "
+                "has for its own; give it another name"
+            )
         self._interval.add(step)
         if self._bar is not None:
             self._bar.update()

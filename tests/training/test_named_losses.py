@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from gluon_ssd.compat import mx
-from gluon_ssd.errors import DivergedError, Interrupted
+from gluon_ssd.errors import DivergedError, Interrupted, ModelError
 from gluon_ssd.report.curves import make_figure
 from gluon_ssd.training.checkpoint import load_checkpoint
 from gluon_ssd.training.fit import fit
-from gluon_ssd.training.journal import read_journal
+from gluon_ssd.training.journal import FIELDS, read_journal
 from tests.training.builders import (
     SyntheticBatches,
     arrays_of,
@@ -139,3 +139,18 @@ def test_a_broken_part_ends_the_run_and_all_are_named(tmp_path):
     expected = r"Sigmoid=\d+\.\d{3}, Boxes=\d+\.\d{3}, Sizes=inf; images: 000002.jpg; no weight"
     with pytest.raises(DivergedError, match=expected):
         run(tmp_path / "tiny", loss=broken)
+
+
+@pytest.mark.parametrize("name", ["step", "lr", "loss_scale"])
+def test_a_name_that_the_journal_needs_is_refused_at_the_first_step(tmp_path, name):
+    def odd(*arrays):
+        return dict(zip((name, *NAMES[1:]), three_losses(*arrays).values(), strict=True))
+
+    with pytest.raises(ModelError, match=f"no part of a loss can be named {name}, which"):
+        run(tmp_path / "tiny", loss=odd)
+
+
+def test_the_names_that_are_refused_are_the_keys_of_the_journal(unbroken):
+    measured = [*events(unbroken[0], "interval"), *events(unbroken[0], "epoch")]
+    found = set().union(*measured) - set(NAMES)
+    assert found | {"loss_scale", "skipped"} == FIELDS
