@@ -54,7 +54,6 @@ class Plan:
         log_interval: batches between two log lines; 0 writes none.
         save_interval: epochs between two sets of weights; 0 keeps none but the best.
         val_interval: epochs between two validations.
-        checkpoint_interval: epochs between two checkpoints.
         accumulate: batches of each process that make one step.
         checkpoint_interval_s: a checkpoint is also written after this many seconds; 0: never.
         seed: of MXNet's generator, mixed with the epoch.
@@ -76,7 +75,6 @@ class Plan:
     log_interval: int = 100
     save_interval: int = 10
     val_interval: int = 1
-    checkpoint_interval: int = 1
     checkpoint_interval_s: float = 600.0
     accumulate: int = 1
     seed: int = 233
@@ -85,7 +83,7 @@ class Plan:
     first_line: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "val_interval", "checkpoint_interval", "accumulate"):
+        for name in ("epochs", "val_interval", "accumulate"):
             self._check(name, least=1)
         for name in ("start_epoch", "log_interval", "save_interval"):
             self._check(name, least=0)
@@ -104,10 +102,6 @@ class Plan:
         """Whether this epoch ends with a validation; kept weights carry their score."""
         last = epoch == self.epochs - 1
         return epoch % self.val_interval == 0 or self.saves(epoch) or last
-
-    def checkpoints(self, epoch: int) -> bool:
-        """Whether a checkpoint follows this epoch."""
-        return (epoch + 1) % self.checkpoint_interval == 0 or epoch == self.epochs - 1
 
 
 @dataclass(frozen=True)

@@ -109,8 +109,7 @@ class Run:
         self.checkpointer.keep_weights(epoch, evaluation, improved)
         if not (self.plan.is_cut and epoch == self.plan.epochs - 1):
             self.state.epoch, self.state.batch, self.state.meter = epoch + 1, 0, Meter()
-        if self.plan.checkpoints(epoch):
-            self._checkpoint()
+        self._checkpoint()
         if evaluation is not None:
             self.reporter.draw_curves()
 
