@@ -34,6 +34,7 @@ def test_a_verdict_is_one_line():
     [
         ({"avx2", "avx512_vnni", "avx512_bf16"}, [OK, OK, OK]),
         ({"avx2", "avx_vnni"}, [OK, NOTE, OK]),
+        ({"avx2", "avx_vnni", "amx_tile", "amx_bf16"}, [OK, OK, OK]),
         ({"avx2", "avx512_vnni", "amx_tile", "amx_int8"}, [OK, NOTE, OK]),
         ({"avx2"}, [NOTE, NOTE, OK]),
     ],

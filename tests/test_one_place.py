@@ -20,6 +20,16 @@ PLACES = {
         "gluon_ssd/system/memory.py",
     ),
     "flags of the CPU": (r"cpuinfo", "gluon_ssd/system/cpu.py"),
+    "whether the CPU multiplies bfloat16": (
+        r"[\"']a(vx512|mx)_bf16[\"']",
+        "gluon_ssd/system/cpu.py",
+    ),
+    "how a zip archive starts": (r"PK\\x03", "gluon_ssd/system/files.py"),
+    "the package's logger": (r"PACKAGE_LOGGER =", "gluon_ssd/system/log.py"),
+    "parameters by structural name": (
+        r"_collect_params_with_prefix",
+        "gluon_ssd/models/first_weights.py",
+    ),
     "the CPU's share of a container": (r"cpu\.max|cfs_quota", "gluon_ssd/system/cpu.py"),
     "defaults of suppression": (
         r"nms_thresh\b[^\n]*= *0\.\d|nms_topk\b[^\n]*= *\d{3}|post_nms\b[^\n]*= *\d{3}|\(0\.45,",

@@ -22,8 +22,7 @@ from gluon_ssd.deploy.runtime import load_detector
 from gluon_ssd.detection.matching import TargetMaker
 from gluon_ssd.families.build import FAMILIES, build_network
 from gluon_ssd.families.catalog import SPECS, find_spec
-from gluon_ssd.models.first_weights import initialize
-from gluon_ssd.models.interface import parameters_of
+from gluon_ssd.models.first_weights import initialize, parameters_of
 from gluon_ssd.models.record import ModelRecord, read_sidecar
 from gluon_ssd.models.weights import load_parameters, save_parameters
 from gluon_ssd.options.declare import parse

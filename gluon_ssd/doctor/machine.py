@@ -10,7 +10,7 @@ from subprocess import PIPE
 from typing import Any
 
 from gluon_ssd.doctor.verdict import FAIL, NOTE, OK, Verdict
-from gluon_ssd.system.cpu import container_share, cpu_flags, cpu_name
+from gluon_ssd.system.cpu import container_share, cpu_flags, cpu_name, has_bfloat16
 from gluon_ssd.system.memory import available_bytes
 from gluon_ssd.system.processes import Child
 
@@ -33,10 +33,12 @@ def check_cpu(flags: AbstractSet[str]) -> list[Verdict]:
     else:
         text = "no AVX512-VNNI: int8 models run, with little or no gain over fp32"
         verdicts.append(Verdict(NOTE, "CPU int8", text))
-    if "avx512_bf16" in flags:
-        verdicts.append(Verdict(OK, "CPU bf16", "AVX512-BF16: --amp and --dtype bfloat16 run here"))
+    if has_bfloat16(flags):
+        verdicts.append(
+            Verdict(OK, "CPU bf16", "AVX512-BF16 or AMX: --amp and --dtype bfloat16 run here")
+        )
     else:
-        text = "no AVX512-BF16: --amp and --dtype bfloat16 are refused here"
+        text = "no AVX512-BF16 or AMX: --amp and --dtype bfloat16 are refused here"
         verdicts.append(Verdict(NOTE, "CPU bf16", text))
     if {"amx_tile", "amx_int8"} <= flags:
         text = "there: MXNet computes int8 and bf16 with it where the kernel permits"

@@ -32,6 +32,12 @@ def quiet_symbol_blocks() -> Iterator[None]:
         yield
 
 
+def parameters_of(network: Any) -> dict[str, Any]:
+    """Structural name -> Gluon parameter, for any network."""
+    found: dict[str, Any] = network._collect_params_with_prefix()
+    return found
+
+
 def complete_shapes(network: Any) -> None:
     """Infer the shapes that depend on the channels of the layer before; computes nothing."""
     with quiet_symbol_blocks():
@@ -47,7 +53,7 @@ def initialize(network: Any, ctx: Any = None, seed: int = 0) -> None:
         seed: with the parameter's name decides its values.
     """
     complete_shapes(network)
-    for name, parameter in network._collect_params_with_prefix().items():
+    for name, parameter in parameters_of(network).items():
         own = is_constant(parameter)
         values = None if own else network.first_value(name, parameter.shape, seed)
         assign(parameter, values, mx.cpu() if ctx is None else ctx)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gluon_ssd.models.first_weights import convolution_value
+from gluon_ssd.models.first_weights import convolution_value, parameters_of
 from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.models.spec import Spec
 
@@ -129,9 +129,3 @@ class Network:
     def _file_prefix(self) -> str:
         """Pattern of what names of exported arrays start with."""
         return rf"^{self._alias()}\d+_"
-
-
-def parameters_of(network: Any) -> dict[str, Any]:
-    """Structural name -> Gluon parameter, for any network."""
-    found: dict[str, Any] = network._collect_params_with_prefix()
-    return found

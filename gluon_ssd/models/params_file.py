@@ -9,8 +9,7 @@ from typing import Any
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
-
-_ZIP_MAGIC = b"PK\x03\x04"  # a checkpoint of a training run is an .npz
+from gluon_ssd.system.files import is_zip
 
 
 def read_params(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -31,9 +30,7 @@ def read_params(path: str | os.PathLike[str]) -> dict[str, Any]:
         what = "is a folder" if Path(file).is_dir() else "does not exist"
         raise WeightsError(f"the parameter file {file} {what}; give the path of a .params file")
     try:
-        with open(file, "rb") as raw:
-            is_checkpoint = raw.read(4) == _ZIP_MAGIC
-        if is_checkpoint:
+        if is_zip(file):  # as the .npz of a checkpoint is
             best = f"{file.removesuffix('.npz').removesuffix('_checkpoint')}_best.params"
             raise WeightsError(
                 f"{file} is a checkpoint, which only a training run resumes from; give the weights "

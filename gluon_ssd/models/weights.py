@@ -13,8 +13,8 @@ import numpy as np
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import EnvironmentProblem, WeightsError
 from gluon_ssd.models.class_heads import ClassChange, adapt_heads, classes_in_file
-from gluon_ssd.models.first_weights import assign, complete_shapes, is_constant
-from gluon_ssd.models.interface import Network, parameters_of
+from gluon_ssd.models.first_weights import assign, complete_shapes, is_constant, parameters_of
+from gluon_ssd.models.interface import Network
 from gluon_ssd.models.params_file import mismatch, read_params
 from gluon_ssd.models.record import read_sidecar, write_sidecar
 from gluon_ssd.system.files import atomic_path

@@ -26,11 +26,10 @@ import numpy as np
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.models.params_file import some_of
-from gluon_ssd.system.files import atomic_write
+from gluon_ssd.system.files import atomic_write, is_zip
 from gluon_ssd.training.optimizer import Optimizer, named_parameters
 
 _FORMAT = 1
-_ZIP_MAGIC = b"PK\x03\x04"
 _DAMAGED = (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
@@ -61,8 +60,7 @@ def is_checkpoint(path: str | os.PathLike[str]) -> bool:
     Raises WeightsError when the file cannot be read.
     """
     try:
-        with open(path, "rb") as file:
-            return file.read(4) == _ZIP_MAGIC or Path(path).suffix == ".npz"
+        return is_zip(path) or Path(path).suffix == ".npz"
     except OSError as error:
         raise WeightsError(
             f"cannot read {os.fspath(path)} to resume from: {error.strerror}; "

@@ -9,6 +9,7 @@ import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
+from gluon_ssd.models.first_weights import parameters_of
 from gluon_ssd.training.team.team import Team
 
 
@@ -18,13 +19,9 @@ def named_parameters(network: Any) -> dict[str, Any]:
     Structural names ("features.0.weight") do not change with the number of networks that were
     built before, as the prefixed names do.
     """
-    seen: set[int] = set()
-    unique = {}
-    for name, parameter in sorted(network._collect_params_with_prefix().items()):
-        if id(parameter) not in seen:
-            seen.add(id(parameter))
-            unique[name] = parameter
-    return unique
+    backwards = sorted(parameters_of(network).items(), reverse=True)
+    first_names = {parameter: name for name, parameter in backwards}
+    return dict(sorted((name, parameter) for parameter, name in first_names.items()))
 
 
 class Optimizer:

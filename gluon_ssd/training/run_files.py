@@ -13,8 +13,7 @@ from logging.handlers import MemoryHandler
 from pathlib import Path
 
 from gluon_ssd.system.files import atomic_write, ensure_directory, write_problem
-
-PACKAGE_LOGGER = "gluon_ssd"
+from gluon_ssd.system.log import PACKAGE_LOGGER
 
 
 class RunFiles:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.models.first_weights import complete_shapes, quiet_symbol_blocks
-from gluon_ssd.models.interface import Network, parameters_of
+from gluon_ssd.models.first_weights import complete_shapes, parameters_of, quiet_symbol_blocks
+from gluon_ssd.models.interface import Network
 
 
 def assert_is_network(network: Network) -> None:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.anchors import anchor_grid
-from gluon_ssd.models.interface import Network, parameters_of
+from gluon_ssd.models.first_weights import parameters_of
+from gluon_ssd.models.interface import Network
 from tests.toy_family.spec import ToySpec
 
 nn = mx.gluon.nn

@@ -8,9 +8,7 @@ from gluon_ssd.errors import OptionError
 from gluon_ssd.models.params_file import some_of
 from gluon_ssd.options.declare import suggestion
 from gluon_ssd.options.tuning import TuningConfig
-from gluon_ssd.system.cpu import cpu_flags
-
-_BF16_FLAG = "avx512_bf16"
+from gluon_ssd.system.cpu import cpu_flags, has_bfloat16
 
 
 def search_settings(config: TuningConfig, names: OperatorNames, path: str) -> SearchSettings:
@@ -22,10 +20,10 @@ def search_settings(config: TuningConfig, names: OperatorNames, path: str) -> Se
         OptionError: naming file, section and key of a layer or operator that does not exist, or
             of what this CPU cannot do.
     """
-    if config.quantization.bf16 and _BF16_FLAG not in cpu_flags():
+    if config.quantization.bf16 and not has_bfloat16(cpu_flags()):
         raise OptionError(
-            f"{path}: [quantization] bf16 = true: this CPU computes no bfloat16 ({_BF16_FLAG} is "
-            "not among its flags); set it to false"
+            f"{path}: [quantization] bf16 = true: this CPU computes no bfloat16 (neither "
+            "avx512_bf16 nor amx_bf16 is among its flags); set it to false"
         )
     return SearchSettings(
         strategy=config.strategy.name,

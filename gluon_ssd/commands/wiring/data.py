@@ -18,6 +18,7 @@ from gluon_ssd.data.loading.samples import EvalSamples, MakesTargets, TrainSampl
 from gluon_ssd.data.sources.catalog import SOURCES, open_dataset
 from gluon_ssd.deploy.runtime_model import DetectorFacts
 from gluon_ssd.errors import DataError, OptionError
+from gluon_ssd.models.params_file import some_of
 from gluon_ssd.options.shared import DataOptions
 from gluon_ssd.options.train import TrainCommand, TrainDataOptions
 from gluon_ssd.system.progress import progress_bar
@@ -69,7 +70,7 @@ def training_data(command: TrainCommand) -> TrainingData:
         train = _without_empty(train, options.on_bad_image)
     if not _has_labels(train):
         raise DataError(
-            f"no image of the training set has an object of the classes {_some(train.classes)}; "
+            f"no image of the training set has an object of the classes {some_of(train.classes)}; "
             "label some, or name other --splits"
         )
     if not _has_labels(val):
@@ -119,17 +120,17 @@ def _check_count(dataset: ListedDataset, num_classes: int | None) -> None:
     if num_classes not in (None, known):
         raise DataError(
             f"the model has {num_classes} classes, the data set has {known} "
-            f"({_some(dataset.classes)}); {_MATCH}"
+            f"({some_of(dataset.classes)}); {_MATCH}"
         )
     _log.warning(
         "the model does not carry class names: its class k is taken as class k of the data set "
         "(%s)",
-        _some(dataset.classes),
+        some_of(dataset.classes),
     )
 
 
 def _check_names(dataset: ListedDataset, classes: Sequence[str]) -> None:
-    knows = f"the model knows {len(classes)} classes ({_some(classes)})"
+    knows = f"the model knows {len(classes)} classes ({some_of(classes)})"
     unknown = [problem for problem in dataset.problems if problem.reason == "unknown class"]
     if unknown and not _has_labels(dataset):
         raise DataError(
@@ -139,12 +140,9 @@ def _check_names(dataset: ListedDataset, classes: Sequence[str]) -> None:
         )
     if tuple(dataset.classes) != tuple(classes):
         raise DataError(
-            f"{knows}, the data set has {len(dataset.classes)} ({_some(dataset.classes)}); {_MATCH}"
+            f"{knows}, the data set has {len(dataset.classes)} ({some_of(dataset.classes)}); "
+            f"{_MATCH}"
         )
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
 
 
 def _named_classes(options: DataOptions) -> tuple[str, ...] | None:

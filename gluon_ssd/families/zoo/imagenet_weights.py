@@ -13,8 +13,7 @@ import numpy as np
 from gluon_ssd.detection.normalization import IMAGENET_STD
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.zoo.network import SsdNetwork, classification_network
-from gluon_ssd.models.first_weights import assign, complete_shapes
-from gluon_ssd.models.interface import parameters_of
+from gluon_ssd.models.first_weights import assign, complete_shapes, parameters_of
 from gluon_ssd.models.params_file import mismatch, read_params, some_of
 
 # Children of the resnet34_v1b classifier and where the extractor keeps them.

@@ -21,8 +21,8 @@ from gluon_ssd.compat import mx
 from gluon_ssd.detection.anchors import Shapes, anchor_grid, lite_shapes, ssd_shapes
 from gluon_ssd.families.zoo.spec import ZooSpec
 from gluon_ssd.families.zoo.tiny import TinyFeatures
-from gluon_ssd.models.first_weights import convolution_value, quiet_symbol_blocks
-from gluon_ssd.models.interface import Network, parameters_of
+from gluon_ssd.models.first_weights import convolution_value, parameters_of, quiet_symbol_blocks
+from gluon_ssd.models.interface import Network
 
 with warnings.catch_warnings():
     # GluonCV's own imports of distutils and pkg_resources; users can do nothing about them.
