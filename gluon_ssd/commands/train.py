@@ -171,9 +171,9 @@ def run_training(
     precision: MixedPrecision | None,
 ) -> Outcome:
     """Train to the last epoch; writes every file of the run."""
-    side = command.model.data_shape
+    input_size_hw = command.model.input_size_hw
     share = Share(team.rank, team.size, command.optimizer.accumulate)
-    anchors = network.anchors((side, side))
+    anchors = network.anchors(input_size_hw)
     normalization = (network.mean, network.std)
     with_dali: Callable[..., Loader | DaliLoader] = partial(dali_loader, contexts=contexts)
     train_loader = (with_dali if command.train.dali else training_loader)(
@@ -187,7 +187,7 @@ def run_training(
         command.data,
         data.val,
         batch_size=command.optimizer.batch_size // team.size,
-        input_size_hw=(side, side),
+        input_size_hw=input_size_hw,
         normalization=normalization,
         share=share,
     )
@@ -205,7 +205,7 @@ def run_training(
         )
         plan = _plan(command, batches, network, len(anchors))
         if precision is not None:
-            precision.convert(network, (3, side, side))
+            precision.convert(network, (3, *input_size_hw))
         outcome = fit(
             network,
             batches,

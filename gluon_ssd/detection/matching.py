@@ -6,7 +6,7 @@ numbers and looks closely only at the few anchors that can match at all.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,11 @@ from gluon_ssd.detection.boxes import (
 from gluon_ssd.detection.decoding import STDS
 
 IntArray = npt.NDArray[np.int32]
+
+MakesTargets = Callable[[FloatArray, IntArray], tuple[IntArray, FloatArray]]
+"""(boxes float32 (M, 4), corners in pixels of the network input, labels int32 (M,)) -> (class
+targets int32 (A,), box targets float32 (A, 4)) of one image; class targets above 0 are label + 1, 0
+is background, below 0 is ignored. Runs in data workers, without MXNet; it must pickle."""
 
 # Below this an overlap counts as none, and the pair may not be matched.
 _MIN_OVERLAP = 1e-12

@@ -9,12 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from gluon_ssd.detection.boxes import FloatArray
-from gluon_ssd.detection.matching import IntArray
+from gluon_ssd.detection.matching import MakesTargets
 from gluon_ssd.models.interface import Loss, Network
-
-TargetMaker = Callable[[FloatArray, IntArray], tuple[IntArray, FloatArray]]
-"""(boxes_px (M, 4), labels (M,)) -> (class targets (A,), box targets (A, 4)) of one image; above 0
-is label + 1, 0 is background and below 0 is ignored. Runs in data workers, without MXNet."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +30,7 @@ class Family:
     """
 
     build: Callable[..., Network]
-    target_maker: Callable[[Any, FloatArray], TargetMaker]
+    target_maker: Callable[[Any, FloatArray], MakesTargets]
     loss: Loss
     load_base: Callable[[Network, str | os.PathLike[str]], int] | None = None
     int8_form: Callable[[Any], tuple[Path, dict[str, FloatArray]]] | None = None

@@ -48,6 +48,11 @@ class ModelOptions:
         "base URL of a mirror of the zoo's weights; empty uses MXNET_GLUON_REPO or the zoo's own",
     )
 
+    @property
+    def input_size_hw(self) -> tuple[int, int]:
+        """(height, width) of --data-shape, px."""
+        return self.data_shape, self.data_shape
+
 
 @dataclass(frozen=True)
 class DataOptions:

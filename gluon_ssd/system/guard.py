@@ -59,9 +59,9 @@ def run_guarded(what: str, advice: str) -> int:
 
 
 def join_guard() -> None:
-    """In the child, after MXNet was imported: crash at a crash, and end when the parent does.
+    """In the child, after MXNet was imported: a crash ends it at once, and it ends with its parent.
 
-    Elsewhere nothing happens.
+    MXNet's own handlers can wait for ever after a crash. In any other process nothing happens.
     """
     if is_child():
         restore_crash_signals()

@@ -101,7 +101,7 @@ def fit(
         stack.enter_context(team.guard())
         if job.leads:
             stack.enter_context(logging_to(files.log, first=begun))
-            files.sweep()
+            files.remove_leftovers()
         stop = hooks.stop or stack.enter_context(listening())
         run = Run(job, state, stop)
         stack.enter_context(run.reporter)

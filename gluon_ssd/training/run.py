@@ -79,7 +79,7 @@ class Run:
         self._follow(step.notices)
 
     def _notices(self, checkpoint: bool) -> list[float]:
-        """What this process asks of all: to leave, one number a signal, and a checkpoint."""
+        """What this process wants all processes to do, 1 for yes: stop, by signal; checkpoint."""
         leave = [self.stop.signal_number == number for number in SIGNALS]
         return [float(asked) for asked in (*leave, checkpoint)]
 

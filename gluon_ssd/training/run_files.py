@@ -35,7 +35,7 @@ class RunFiles:
         self.journal = Path(f"{self.prefix}_journal.jsonl")
         self.curves = Path(f"{self.prefix}_curves.png")
 
-    def sweep(self) -> None:
+    def remove_leftovers(self) -> None:
         """Remove the temporary files of a run with this prefix that was killed while writing."""
         prefix = Path(self.prefix)
         for leftover in prefix.parent.glob(f".{glob.escape(prefix.name)}_*.part*"):

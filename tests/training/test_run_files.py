@@ -26,7 +26,7 @@ def test_sweep_removes_what_a_killed_run_left_half_written(tmp_path):
     gone = {".ssd_checkpoint.42.part.npz", ".ssd_best.42.part.params", ".ssd_best.42.part.json"}
     for name in kept | gone:
         (tmp_path / name).touch()
-    files.sweep()
+    files.remove_leftovers()
     assert set(os.listdir(tmp_path)) == kept
 
 

@@ -10,7 +10,7 @@ from gluon_ssd.data.dali.loader import DaliLoader
 from gluon_ssd.data.dali.prepare import DaliSamples
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.loading.batch_plan import Share
-from gluon_ssd.data.loading.samples import MakesTargets
+from gluon_ssd.detection.matching import MakesTargets
 from gluon_ssd.options.train import TrainCommand
 
 
@@ -28,11 +28,12 @@ def dali_loader(
     Raises:
         EnvironmentProblem: DALI is not installed.
     """
-    size = command.model.data_shape
     on_gpu = contexts[0].device_type == "gpu"
     return DaliLoader(
         dataset,
-        DaliSamples((size, size), augmentation(command).dali, target_maker, *normalization),
+        DaliSamples(
+            command.model.input_size_hw, augmentation(command).dali, target_maker, *normalization
+        ),
         batch_size=command.optimizer.batch_size * share.parts,
         seed=command.train.seed,
         num_threads=command.data.num_workers,

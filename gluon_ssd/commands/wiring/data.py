@@ -14,9 +14,10 @@ from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.dataset import ListedDataset, Selection
 from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.loader import Loader
-from gluon_ssd.data.loading.samples import EvalSamples, MakesTargets, TrainSamples
+from gluon_ssd.data.loading.samples import EvalSamples, TrainSamples
 from gluon_ssd.data.sources.catalog import SOURCES, open_dataset
 from gluon_ssd.deploy.runtime_model import DetectorFacts
+from gluon_ssd.detection.matching import MakesTargets
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.models.params_file import some_of
 from gluon_ssd.options.shared import DataOptions
@@ -227,11 +228,10 @@ def training_loader(
 
     `share` is what this process gets of a step, and in how many batches.
     """
-    size = command.model.data_shape
     native = replace(augmentation(command).native, crop_tries=command.data.crop_tries)
     return Loader(
         dataset,
-        TrainSamples((size, size), native, target_maker, *normalization),
+        TrainSamples(command.model.input_size_hw, native, target_maker, *normalization),
         batch_size=command.optimizer.batch_size * share.parts,
         shuffle=True,
         seed=command.train.seed,

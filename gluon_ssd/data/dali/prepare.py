@@ -23,8 +23,8 @@ from gluon_ssd.data.dali.graphs import DrawGraph, PixelInputs
 from gluon_ssd.data.dataset import Dataset
 from gluon_ssd.data.images import measure_image, read_encoded
 from gluon_ssd.data.loading.batch_plan import BatchPlan, Share
-from gluon_ssd.data.loading.samples import MakesTargets
 from gluon_ssd.data.loading.stand_in import Used, use_first_good
+from gluon_ssd.detection.matching import MakesTargets
 from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 from gluon_ssd.errors import DataError
 

@@ -7,7 +7,7 @@ arrays only, so that they can be sent to workers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from gluon_ssd.data.augment.settings import Augmentation
 from gluon_ssd.data.augment.transforms import eval_transform, train_transform
 from gluon_ssd.data.dataset import Dataset
 from gluon_ssd.data.images import read_image
+from gluon_ssd.detection.matching import MakesTargets
 from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 
 Spec = dict[str, tuple[tuple[int, ...], Any]]
@@ -35,11 +36,6 @@ class SampleMaker(Protocol):
     ) -> dict[str, np.ndarray]:
         """The arrays of item `index`."""
         ...
-
-
-MakesTargets = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""(boxes in pixels of the network input float32 (M, 4), labels int32 (M,)) -> (class targets int32
-(A,), box targets float32 (A, 4)); it must pickle. A family of detectors hands it out."""
 
 
 @dataclass(frozen=True)

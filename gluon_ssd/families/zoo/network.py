@@ -90,12 +90,12 @@ class SsdNetwork(Network, SSD):
         norm_kwargs: dict[str, Any] | None = None,
         prefix: str | None = None,
     ) -> None:
-        size = spec.input_size_hw[0]
-        extractor = _EXTRACTORS.get((spec.backbone, size))
+        side_px = spec.input_size_hw[0]
+        extractor = _EXTRACTORS.get((spec.backbone, side_px))
         with quiet_symbol_blocks():
             super().__init__(
                 network=None if extractor else spec.backbone,
-                base_size=size,
+                base_size=side_px,
                 features=extractor or list(spec.taps),
                 num_filters=list(spec.filters),
                 sizes=list(spec.sizes),
@@ -143,11 +143,12 @@ class SsdNetwork(Network, SSD):
     def num_anchors(self, input_size_hw: tuple[int, int] | None = None) -> int:
         """How many anchors an input of that size (px, nominal by default) has."""
         height, width = input_size_hw or self.input_size_hw
-        size = (height, width)
-        if size not in self._num_anchors:
-            levels = zip(self.feature_sizes(size), self.anchor_generators, strict=True)
-            self._num_anchors[size] = sum(h * w * each.num_depth for (h, w), each in levels)
-        return self._num_anchors[size]
+        input_size_hw = (height, width)
+        if input_size_hw not in self._num_anchors:
+            levels = zip(self.feature_sizes(input_size_hw), self.anchor_generators, strict=True)
+            count = sum(h * w * each.num_depth for (h, w), each in levels)
+            self._num_anchors[input_size_hw] = count
+        return self._num_anchors[input_size_hw]
 
     def anchors(self, input_size_hw: tuple[int, int] | None = None) -> NDArray[np.float32]:
         """See `Network.anchors`; they come from the constants, which a file may have replaced."""
