@@ -100,7 +100,7 @@ MAY_USE: dict[str, set[str]] = {
     "data": {"numpy", "cv2", "tqdm"},
     "data.dali": {"numpy", "nvidia"},
     "models.record": {"numpy"},
-    "models": {"numpy", "gluoncv"},
+    "models": {"numpy"},
     "families": {"numpy", "gluoncv"},
     # MXNet does not load its own mixed precision.
     "training": {"numpy", "horovod", "mxnet"},

@@ -152,14 +152,15 @@ def training_network(
 
 def _load_base(command: TrainCommand, network: Network) -> None:
     wanted, load_base = command.train.pretrained_base, family_of(network).load_base
-    published = network.spec.base_weights_name
     is_own = _is_own_base(wanted)
-    if wants_zoo_weights(wanted) and not published:
+    if wants_zoo_weights(wanted) and not network.spec.base_weights_name:
         _log.info("%s starts from random weights; there are no others for it", network.name)
     elif wants_zoo_weights(wanted) or is_own:
         if load_base is None:
             raise WeightsError(f"there are no ImageNet weights for {network.name}; leave them out")
-        load_base(network, wanted if is_own else zoo_weights(published, command.model))
+        load_base(
+            network, wanted if is_own else zoo_weights(network.spec, command.model, base=True)
+        )
 
 
 def run_training(

@@ -10,6 +10,7 @@ from typing import Any
 
 from gluon_ssd.detection.boxes import FloatArray
 from gluon_ssd.detection.matching import MakesTargets
+from gluon_ssd.models.download import WeightStore
 from gluon_ssd.models.interface import Loss, Network
 
 
@@ -25,6 +26,7 @@ class Family:
         target_maker: (spec, anchors float32 (A, 4), centre form, px) -> target maker.
         loss: of one batch.
         load_base: (network, path of ImageNet weights) -> arrays taken; None where there are none.
+        store: what is published, under names of its specs.
         int8_form: network -> file of its published int8 symbol, and the arrays of that by name;
             None where nothing is published.
     """
@@ -33,4 +35,5 @@ class Family:
     target_maker: Callable[[Any, FloatArray], MakesTargets]
     loss: Loss
     load_base: Callable[[Network, str | os.PathLike[str]], int] | None = None
+    store: WeightStore = WeightStore()
     int8_form: Callable[[Any], tuple[Path, dict[str, FloatArray]]] | None = None

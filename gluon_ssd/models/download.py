@@ -11,12 +11,8 @@ import urllib.request
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
-
-import gluon_ssd.compat  # noqa: F401  (makes MXNet importable, which GluonCV imports)
-
-# isort: split
-from gluoncv.model_zoo import model_store
 
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.system.files import atomic_path, ensure_directory, sha1_of, write_problem
@@ -30,9 +26,11 @@ _NO_ANSWER = (urllib.error.URLError, http.client.HTTPException, ConnectionError,
 Progress = Callable[[int, int | None], None]
 
 
-def published_hashes() -> Mapping[str, str]:
-    """Model name to SHA-1 of its parameter file, as GluonCV's model store lists them."""
-    return model_store._model_sha1
+class WeightStore(NamedTuple):
+    """What a family has published: name to SHA-1 of its parameter file, and the host's address."""
+
+    hashes: Mapping[str, str] = {}
+    address: str = ""
 
 
 def cache_folder() -> Path:
@@ -40,12 +38,12 @@ def cache_folder() -> Path:
     return Path(os.environ.get("MXNET_HOME") or Path.home() / ".mxnet") / "models"
 
 
-def fetch_zoo_file(
+def fetch_weights(
     name: str,
+    store: WeightStore,
     *,
     folder: str | os.PathLike[str] | None = None,
     mirror: str | None = None,
-    hashes: Mapping[str, str] | None = None,
     timeout_s: float = 30,
     progress: Progress | None = None,
 ) -> Path:
@@ -53,10 +51,10 @@ def fetch_zoo_file(
 
     Args:
         name: model name, e.g. "ssd_512_mobilenet1.0_voc" or the backbone "mobilenet1.0".
+        store: where it is published.
         folder: where files are kept; by default `cache_folder()`.
         mirror: start of the address, before `gluon/models/`; by default the environment variable
-            MXNET_GLUON_REPO, else MXNet's own host.
-        hashes: model name to SHA-1; by default the published ones.
+            MXNET_GLUON_REPO, else the store's own host.
         timeout_s: how long the host may stay silent.
         progress: called with (bytes so far, bytes in all or None) while fetching.
 
@@ -68,23 +66,23 @@ def fetch_zoo_file(
             something else; the line names the file and the folder to put it in.
         EnvironmentProblem: the folder cannot be written.
     """
-    known = published_hashes() if hashes is None else hashes
-    if name not in known:
+    wanted = store.hashes.get(name)
+    if wanted is None:
         raise WeightsError(
             f"no weights are published for {name}; give the path of a .params file instead"
         )
-    stem = f"{name}-{known[name][:8]}"
+    stem = f"{name}-{wanted[:8]}"
     path = Path(folder or cache_folder()).expanduser() / f"{stem}.params"
     if path.is_file():
-        if sha1_of(path) == known[name]:
+        if sha1_of(path) == wanted:
             return path
         _LOG.warning("%s is damaged (its hash is another one) and is fetched anew", path)
     ensure_directory(path.parent)
-    address = mirror or os.environ.get("MXNET_GLUON_REPO") or model_store.apache_repo_url
+    address = mirror or os.environ.get("MXNET_GLUON_REPO") or store.address
     url = f"{address.rstrip('/')}/gluon/models/{stem}.zip"
     with atomic_path(path) as temporary:
         _fetch(url, temporary, path, timeout_s, progress)
-        if sha1_of(temporary) != known[name]:
+        if sha1_of(temporary) != wanted:
             raise _unreachable(path, url, "the file it sends has another hash")
     return path
 

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from gluon_ssd.errors import EnvironmentProblem, WeightsError
+from gluon_ssd.families.build import FAMILIES
 from gluon_ssd.families.catalog import SPECS
-from gluon_ssd.models.download import cache_folder, fetch_zoo_file, published_hashes
+from gluon_ssd.models.download import WeightStore, cache_folder, fetch_weights
 
 CONTENT = bytes(range(256)) * 1000
 SHA1 = hashlib.sha1(CONTENT).hexdigest()
-HASHES = {"tiny": SHA1}
+STORE = WeightStore({"tiny": SHA1}, "http://store.invalid/")
 FILE = f"tiny-{SHA1[:8]}.params"
 
 
@@ -65,7 +66,7 @@ def mirror():
 
 
 def fetch(folder: Path, mirror: Mirror, **options) -> Path:
-    return fetch_zoo_file("tiny", folder=folder, mirror=mirror.url, hashes=HASHES, **options)
+    return fetch_weights("tiny", STORE, folder=folder, mirror=mirror.url, **options)
 
 
 def test_file_is_fetched_once_and_kept(tmp_path, mirror):
@@ -83,7 +84,13 @@ def test_file_is_fetched_once_and_kept(tmp_path, mirror):
 
 def test_mirror_may_come_from_the_environment(tmp_path, mirror, monkeypatch):
     monkeypatch.setenv("MXNET_GLUON_REPO", mirror.url)
-    assert fetch_zoo_file("tiny", folder=tmp_path, hashes=HASHES).is_file()
+    assert fetch_weights("tiny", STORE, folder=tmp_path).is_file()
+
+
+def test_without_a_mirror_the_store_has_an_address(tmp_path, mirror, monkeypatch):
+    monkeypatch.delenv("MXNET_GLUON_REPO", raising=False)
+    store = WeightStore({"tiny": SHA1}, mirror.url)
+    assert fetch_weights("tiny", store, folder=tmp_path).read_bytes() == CONTENT
 
 
 def test_damaged_file_is_fetched_anew_with_a_note(tmp_path, mirror, caplog):
@@ -143,7 +150,7 @@ def test_unreachable_host_is_one_line(tmp_path):
         probe.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
         with pytest.raises(WeightsError, match=rf"cannot fetch {FILE} from 127.*refused; put"):
-            fetch_zoo_file("tiny", folder=tmp_path, mirror=url, hashes=HASHES)
+            fetch_weights("tiny", STORE, folder=tmp_path, mirror=url)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -151,12 +158,12 @@ def test_silent_host_is_given_up(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(WeightsError, match="timed out|no answer within 0.2 s"):
-            fetch_zoo_file("tiny", folder=tmp_path, mirror=url, hashes=HASHES, timeout_s=0.2)
+            fetch_weights("tiny", STORE, folder=tmp_path, mirror=url, timeout_s=0.2)
 
 
 def test_address_that_is_none_is_told(tmp_path):
     with pytest.raises(WeightsError, match=f"cannot fetch {FILE} from nowhere"):
-        fetch_zoo_file("tiny", folder=tmp_path, mirror="nowhere", hashes=HASHES)
+        fetch_weights("tiny", STORE, folder=tmp_path, mirror="nowhere")
 
 
 def test_folder_that_cannot_be_made_is_named(tmp_path, mirror):
@@ -167,12 +174,12 @@ def test_folder_that_cannot_be_made_is_named(tmp_path, mirror):
 
 def test_unpublished_name_is_told(tmp_path):
     with pytest.raises(WeightsError, match="no weights are published for ssd_300_nothing"):
-        fetch_zoo_file("ssd_300_nothing", folder=tmp_path)
+        fetch_weights("ssd_300_nothing", STORE, folder=tmp_path)
 
 
 def test_networks_with_zoo_weights_are_those_of_the_model_store():
     published = {spec.weights_name for spec in SPECS.values() if spec.weights_name}
-    listed = {name for name in published_hashes() if name.startswith("ssd_")}
+    listed = {name for name in FAMILIES["zoo"].store.hashes if name.startswith("ssd_")}
     assert published == listed & set(SPECS)
     assert len(published) == 10
 

@@ -77,7 +77,7 @@ def trained_network(
     Raises:
         WeightsError: the weights cannot be had or do not fit.
     """
-    path = zoo_weights(spec.name, options) if wants_zoo_weights(pretrained) else pretrained
+    path = zoo_weights(spec, options) if wants_zoo_weights(pretrained) else pretrained
     classes: Sequence[str] | None = None
     if classes_file:
         classes = read_classes_file(classes_file)

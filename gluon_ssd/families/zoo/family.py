@@ -6,7 +6,7 @@ from gluon_ssd.detection.matching import TargetMaker
 from gluon_ssd.detection.multibox_loss import multibox_loss
 from gluon_ssd.families.family import Family, FloatArray
 from gluon_ssd.families.zoo.imagenet_weights import load_base
-from gluon_ssd.families.zoo.network import SsdNetwork, int8_form
+from gluon_ssd.families.zoo.network import STORE, SsdNetwork, int8_form
 from gluon_ssd.families.zoo.spec import ZooSpec
 
 
@@ -19,5 +19,6 @@ ZOO = Family(
     target_maker=_target_maker,
     loss=multibox_loss,
     load_base=load_base,
+    store=STORE,
     int8_form=int8_form,
 )

@@ -21,13 +21,14 @@ from gluon_ssd.compat import mx
 from gluon_ssd.detection.anchors import Shapes, anchor_grid, lite_shapes, ssd_shapes
 from gluon_ssd.families.zoo.spec import ZooSpec
 from gluon_ssd.families.zoo.tiny import TinyFeatures
+from gluon_ssd.models.download import WeightStore
 from gluon_ssd.models.first_weights import convolution_value, parameters_of, quiet_symbol_blocks
 from gluon_ssd.models.interface import Network
 
 with warnings.catch_warnings():
     # GluonCV's own imports of distutils and pkg_resources; users can do nothing about them.
     warnings.simplefilter("ignore", DeprecationWarning)
-    from gluoncv.model_zoo import get_model, quantized
+    from gluoncv.model_zoo import get_model, model_store, quantized
     from gluoncv.model_zoo.ssd.anchor import LiteAnchorGenerator, SSDAnchorGenerator
     from gluoncv.model_zoo.ssd.resnet_v1b_ssd import resnet34_v1b_ssd
     from gluoncv.model_zoo.ssd.ssd import SSD
@@ -39,6 +40,9 @@ _EXTRACTORS = {
     ("resnet34_v1b", 300): resnet34_v1b_ssd,
     ("tiny", 160): TinyFeatures,
 }
+
+
+STORE = WeightStore(model_store._model_sha1, model_store.apache_repo_url)
 
 
 class _Anchors(SSDAnchorGenerator):
