@@ -23,9 +23,9 @@ from gluon_ssd.data.dataset import ListedDataset, Selection
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import TrainSamples
 from gluon_ssd.data.sources.catalog import open_dataset
+from gluon_ssd.detection.matching import MakesTargets
 from gluon_ssd.errors import DataError
 from gluon_ssd.families.build import family_of
-from gluon_ssd.families.family import TargetMaker
 from gluon_ssd.models.interface import Network
 from gluon_ssd.options.benchmarks import DataBenchmark
 from gluon_ssd.report.tables import Row
@@ -65,7 +65,7 @@ def data_rows(options: DataBenchmark) -> list[Row]:
 
 def targets_of(
     network: Network, input_size_hw: tuple[int, int]
-) -> tuple[NDArray[np.float32], TargetMaker]:
+) -> tuple[NDArray[np.float32], MakesTargets]:
     """The anchors of a network for an input of that size, px, and what matches boxes to them."""
     anchors = network.anchors(input_size_hw)
     return anchors, family_of(network).target_maker(network.spec, anchors)
