@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from gluon_ssd.commands.wiring import devices
+from gluon_ssd.deploy.mxnet import devices
 from gluon_ssd.system import cpu
 from gluon_ssd.training.checkpoint import load_checkpoint
 from gluon_ssd.training.journal import read_journal

@@ -52,8 +52,8 @@ def load(prefix, *, input_size_hw, device, fuse):
 TOY = Runtime(recognises=lambda prefix: Path(prefix + ENDING).is_file(), load=load)
 
 
-def write_toy(prefix: Path, classes: tuple[str, ...], size_hw: tuple[int, int]) -> None:
-    """Write a toy detector for images that are not normalised."""
-    record = ModelRecord("toy", classes, size_hw, mean=(0.0,) * 3, std=(1.0,) * 3)
+def write_toy(prefix: Path, classes: tuple[str, ...], size_hw: tuple[int, int], **facts) -> None:
+    """Write a toy detector for images that are not normalised; `facts` are of its record."""
+    record = ModelRecord("toy", classes, size_hw, mean=(0.0,) * 3, std=(1.0,) * 3, **facts)
     content = {"record": record.to_json(), "brightness": 0.7}
     prefix.with_name(prefix.name + ENDING).write_text(json.dumps(content))

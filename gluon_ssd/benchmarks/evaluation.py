@@ -79,8 +79,9 @@ def compare_evaluations(
 
 def _our_evaluation(options: EvalBenchmark, dataset: ListedDataset) -> float:
     """All that eval_ssd.py does after start-up: load, compile, start workers, predict, score."""
-    model = deployed_model(options.model_prefix, options.data_shape, device="cpu")
-    samples = EvalSamples((options.data_shape, options.data_shape), *model.normalization)
+    input_size_hw = options.data_shape, options.data_shape
+    model = deployed_model(options.model_prefix, input_size_hw, device="cpu")
+    samples = EvalSamples(input_size_hw, *model.normalization)
     truth = collect_ground_truth(dataset.annotation(i) for i in range(len(dataset)))
     with Loader(
         dataset,

@@ -83,8 +83,9 @@ def _step(
 
 def _inference(network: Network, dtype: str, batch: int, rounds: int, context: Any) -> Comparison:
     """The exported network, folded and fused, decoding included."""
-    side, device = network.input_size_hw[0], "gpu:0" if context.device_type == "gpu" else "cpu"
-    plain = network_model(network, decoding=network.spec.decoding, size=side, device=device)
+    size_hw, device = network.input_size_hw, "gpu:0" if context.device_type == "gpu" else "cpu"
+    decoding = network.spec.decoding
+    plain = network_model(network, decoding=decoding, input_size_hw=size_hw, device=device)
     lowered = plain.in_precision(dtype)
-    images = mx.nd.random.uniform(-1, 1, (batch, 3, *network.input_size_hw), ctx=context)
+    images = mx.nd.random.uniform(-1, 1, (batch, 3, *size_hw), ctx=context)
     return compare(plain.run, lowered.run, [images], iterations=rounds)

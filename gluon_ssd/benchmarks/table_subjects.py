@@ -72,8 +72,8 @@ def network_source(name: str, weights: str) -> Source:
     def write(folder: str) -> tuple[str, Any]:
         prefix, parameters = str(Path(folder) / "f32"), str(Path(folder) / "weights.params")
         network.save_parameters(parameters)
-        side, decoding = network.input_size_hw[0], network.spec.decoding
-        export_network_as(network, prefix, decoding=decoding, size=side, fused=False)
+        size_hw, decoding = network.input_size_hw, network.spec.decoding
+        export_network_as(network, prefix, decoding=decoding, input_size_hw=size_hw, fused=False)
         return prefix, original_network(name, parameters, decoding)
 
     return Source(

@@ -40,7 +40,7 @@ _COMPARED_IMAGES = 32  # all that is needed of them where no range is measured
 
 
 def calibrate(command: EvalCommand, script_folder: Path) -> Iterator[str]:
-    """Quantise the network or the exported model; yields the lines to print, once it is proven.
+    """Quantise the network or the exported model and compare the two; yields the lines to print.
 
     Args:
         command: the options.
@@ -72,10 +72,10 @@ def calibrate(command: EvalCommand, script_folder: Path) -> Iterator[str]:
 
 @contextmanager
 def fp32_model(command: EvalCommand) -> Iterator[Prepared]:
-    """The fp32 model, whose files are named as the result starts; a network is exported for it."""
-    size = command.model.data_shape
+    """The fp32 model, an exported one or a network that is exported into a temporary folder."""
+    input_size_hw = command.model.data_shape, command.model.data_shape
     if command.deploy.deploy:
-        yield model_to_quantise(command.deploy.model_prefix or "", size)
+        yield model_to_quantise(command.deploy.model_prefix or "", input_size_hw)
         return
     network = trained_network(
         command.network,
@@ -85,8 +85,10 @@ def fp32_model(command: EvalCommand) -> Iterator[Prepared]:
     )
     with tempfile.TemporaryDirectory(prefix="gluon_ssd-") as folder:
         prefix = str(Path(folder) / network.name)
-        export_network_as(network, prefix, decoding=command.decoding, size=size, fused=False)
-        yield model_to_quantise(prefix, size)
+        export_network_as(
+            network, prefix, decoding=command.decoding, input_size_hw=input_size_hw, fused=False
+        )
+        yield model_to_quantise(prefix, input_size_hw)
 
 
 def calibration_set(command: EvalCommand, model: DetectorFacts) -> ListedDataset:

@@ -22,6 +22,7 @@ from gluon_ssd.data.augment.transforms import eval_transform
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.deploy.runtime_model import RuntimeModel, as_numpy
 from gluon_ssd.detection.boxes import clip_boxes
+from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import DataError
 from gluon_ssd.families.catalog import spec_of
 from gluon_ssd.options.demo import DemoCommand
@@ -32,7 +33,7 @@ from gluon_ssd.system.progress import progress_bar
 
 _log = logging.getLogger(__name__)
 
-_CANDIDATES = 200  # that enter suppression, as in the legacy demo
+_CANDIDATES = 200  # that enter suppression where a network says no number: as in legacy
 
 
 def detect_pictures(command: DemoCommand) -> Iterator[str]:
@@ -135,16 +136,19 @@ def detect(model: RuntimeModel, image: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def _model(command: DemoCommand) -> RuntimeModel:
-    device = inference_device(command.device_ids[:1], f"--gpus {command.gpus}")
-    if command.model_prefix:
-        return deployed_model(command.model_prefix, command.data_shape or None, device=device)
+    asked_hw = (command.data_shape, command.data_shape) if command.data_shape else None
+    gpus, prefix = f"--gpus {command.gpus}", command.model_prefix
+    device = inference_device(command.device_ids[:1], gpus, prefix=prefix)
+    if prefix:
+        return deployed_model(prefix, asked_hw, device=device)
     options = ModelOptions(model_root=command.model_root, mirror=command.mirror)
     network = trained_network(
         spec_of(command.network), command.pretrained, classes_file=command.classes, options=options
     )
-    size = command.data_shape or network.input_size_hw[0]
-    decoding = replace(network.spec.decoding, nms_topk=_CANDIDATES)
-    return network_model(network, decoding=decoding, size=size, device=device)
+    input_size_hw, decoding = asked_hw or network.input_size_hw, network.spec.decoding
+    if decoding.nms_topk == Decoding.nms_topk:
+        decoding = replace(decoding, nms_topk=_CANDIDATES)
+    return network_model(network, decoding=decoding, input_size_hw=input_size_hw, device=device)
 
 
 def _class_names(command: DemoCommand, model: RuntimeModel) -> Sequence[str]:

@@ -9,17 +9,15 @@ from typing import Any
 import numpy as np
 
 from gluon_ssd.commands.wiring.data import evaluation_set, model_loader
-from gluon_ssd.commands.wiring.devices import check_dtype
 from gluon_ssd.commands.wiring.metrics import make_score
 from gluon_ssd.commands.wiring.models import (
     deployed_model,
     inference_device,
+    int8_network_model,
     network_model,
     trained_network,
     untrained_network,
 )
-from gluon_ssd.deploy.mxnet.int8.shipped_graphs import shipped_int8
-from gluon_ssd.deploy.mxnet.model import deploy
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.evaluation.detections import Detections
@@ -41,19 +39,23 @@ def evaluation_model(command: EvalCommand) -> RuntimeModel:
         EnvironmentProblem: the device does not have the type of --dtype.
     """
     count = command.eval.num_gpus
-    device = inference_device(range(count), f"--num-gpus {count}")
-    dtype = command.eval.dtype
-    check_dtype(dtype, device.partition(":")[0])
+    dtype, prefix = command.eval.dtype, _prefix(command)
+    device = inference_device(range(count), f"--num-gpus {count}", prefix=prefix, dtype=dtype)
     model = _float32_model(command, device)
+    if prefix or command.deploy.quantized:
+        _note_fixed_nms(command.eval, prefix or command.network.name, model)
     return model if dtype == "float32" else model.in_precision(dtype)
 
 
+def _prefix(command: EvalCommand) -> str:
+    """The prefix of the exported model; empty for a network."""
+    return (command.deploy.model_prefix or "") if command.deploy.deploy else ""
+
+
 def _float32_model(command: EvalCommand, device: str) -> RuntimeModel:
-    size = command.model.data_shape
-    if command.deploy.deploy:
-        prefix = command.deploy.model_prefix or ""
-        _note_fixed_nms(command.eval, prefix)
-        return deployed_model(prefix, size, fuse=not command.deploy.no_fuse, device=device)
+    input_size_hw = command.model.data_shape, command.model.data_shape
+    if prefix := _prefix(command):
+        return deployed_model(prefix, input_size_hw, fuse=not command.deploy.no_fuse, device=device)
     spec = spec_of(command.network.int8_of or command.network.name)
     if means_no_weights(command.eval.pretrained):
         network = untrained_network(spec, command.data.classes)
@@ -65,17 +67,19 @@ def _float32_model(command: EvalCommand, device: str) -> RuntimeModel:
             options=command.model,
         )
     if command.deploy.quantized:
-        _note_fixed_nms(command.eval, command.network.name)
-        return deploy(shipped_int8(network), device=device)
-    return network_model(network, decoding=command.decoding, size=size, device=device)
+        return int8_network_model(network, device=device)
+    return network_model(
+        network, decoding=command.decoding, input_size_hw=input_size_hw, device=device
+    )
 
 
-def _note_fixed_nms(given: EvalOptions, prefix: str) -> None:
+def _note_fixed_nms(given: EvalOptions, name: str, model: RuntimeModel) -> None:
     """Suppression is part of an exported graph: say so when options ask for another one."""
-    for name, value in asked_suppression(given).items():
-        if value != getattr(Decoding, name):
-            flag = "--" + name.replace("_", "-")
-            _log.warning("%s keeps the suppression it was made with; %s is not used", prefix, flag)
+    own = model.record.decoding if model.record else Decoding()
+    for field, value in asked_suppression(given).items():
+        if value != getattr(own, field):
+            flag = "--" + field.replace("_", "-")
+            _log.warning("%s keeps the suppression it was made with; %s is not used", name, flag)
 
 
 def model_name(command: EvalCommand) -> str:

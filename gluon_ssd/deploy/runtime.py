@@ -6,10 +6,17 @@ that loads one; an entry of `RUNTIMES` makes it known. No framework is imported 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gluon_ssd.deploy.runtime_model import RuntimeModel
+from gluon_ssd.errors import OptionError
+
+
+def _cpu_alone(gpu_ids: Sequence[int], asked: str) -> list[str]:
+    if gpu_ids:
+        raise OptionError(f"{asked}: the model runs on the CPU alone; ask for no GPU")
+    return ["cpu"]
 
 
 @dataclass(frozen=True)
@@ -19,10 +26,16 @@ class Runtime:
     Attributes:
         recognises: whether the files of a prefix are for this runtime.
         load: reads them; arguments and errors as of `load_detector`, but for the backend.
+        devices: (numbers of GPUs, what asked for them) -> "cpu", or "gpu:" and number of each.
+            Raises OptionError for one that is not there.
+        check_dtype: (type, device, what asked for it); raises EnvironmentProblem when the device
+            does not compute in the type. Without it `RuntimeModel.in_precision` alone refuses.
     """
 
     recognises: Callable[[str], bool]
     load: Callable[..., RuntimeModel]
+    devices: Callable[[Sequence[int], str], Sequence[str]] = _cpu_alone
+    check_dtype: Callable[[str, str, str], None] = lambda dtype, device, asked: None
 
 
 def _load_with_mxnet(
@@ -33,11 +46,42 @@ def _load_with_mxnet(
     return load_deployed(prefix, input_size_hw=input_size_hw, device=device, fuse=fuse)
 
 
+def _devices_of_mxnet(gpu_ids: Sequence[int], asked: str) -> Sequence[str]:
+    from gluon_ssd.deploy.mxnet.devices import usable_devices
+
+    return usable_devices(gpu_ids, asked)
+
+
+def _check_dtype_of_mxnet(dtype: str, device: str, asked: str) -> None:
+    from gluon_ssd.deploy.mxnet.devices import check_dtype
+
+    check_dtype(dtype, device, asked)
+
+
 RUNTIMES: dict[str, Runtime] = {
-    # Takes all files that no runtime below wants, and says what is wrong with them.
-    "mxnet": Runtime(recognises=lambda prefix: True, load=_load_with_mxnet),
+    # Takes all files that no runtime below recognises, and says what is wrong with them.
+    "mxnet": Runtime(
+        recognises=lambda prefix: True,
+        load=_load_with_mxnet,
+        devices=_devices_of_mxnet,
+        check_dtype=_check_dtype_of_mxnet,
+    ),
 }
-"""Every runtime by name. The last one whose files a prefix names is used."""
+"""Every runtime by name. The last one that recognises the files of a prefix is used: the first
+entry takes any files, and a later one recognises its own files alone."""
+
+
+def find_runtime(prefix: str, backend: str = "") -> Runtime:
+    """The runtime of a name, or without one the last of `RUNTIMES` that recognises the files.
+
+    Raises:
+        OptionError: there is no runtime of that name.
+    """
+    if not backend:
+        return [each for each in RUNTIMES.values() if each.recognises(prefix)][-1]
+    if backend not in RUNTIMES:
+        raise OptionError(f"the backend must be one of {', '.join(RUNTIMES)}; got {backend!r}")
+    return RUNTIMES[backend]
 
 
 def load_detector(
@@ -55,11 +99,14 @@ def load_detector(
         input_size_hw: height and width of the images, px, for files that do not carry them.
         device: "cpu", or "gpu:" and a number.
         fuse: prepare the model for speed, which may change the last bits.
-        backend: name of the runtime; without it the files decide.
+        backend: name of the runtime; without it the files decide, see `find_runtime`.
 
     Raises:
-        ModelError, WeightsError: one line about the file that cannot be used.
+        ModelError, WeightsError: one line about the file that cannot be used; or the model takes
+            other input than the pre-processing makes.
+        OptionError: there is no backend of that name.
     """
-    wanting = (name for name, each in RUNTIMES.items() if each.recognises(prefix))
-    name = backend or list(wanting)[-1]
-    return RUNTIMES[name].load(prefix, input_size_hw=input_size_hw, device=device, fuse=fuse)
+    runtime = find_runtime(prefix, backend)
+    model = runtime.load(prefix, input_size_hw=input_size_hw, device=device, fuse=fuse)
+    model.check_input(prefix)
+    return model

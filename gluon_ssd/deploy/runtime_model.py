@@ -41,6 +41,20 @@ class DetectorFacts:
         record = self.record
         return (record.mean, record.std) if record else (IMAGENET_MEAN, IMAGENET_STD)
 
+    def check_input(self, name: str) -> None:
+        """Raise ModelError, naming the model, when it takes other images than are made here.
+
+        The pre-processing makes what the defaults of `ModelRecord` say.
+        """
+        for field in ("layout", "channel_order", "value_range"):
+            allowed = getattr(ModelRecord, field)
+            got = getattr(self.record or ModelRecord, field)
+            if got != allowed:
+                raise ModelError(
+                    f"the record of {name} says that its input has {field} {got!r}; images are "
+                    f"prepared with {allowed!r} alone: export the model for that"
+                )
+
 
 class RuntimeModel(DetectorFacts, ABC):
     """A detector that is ready to run.

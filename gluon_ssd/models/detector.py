@@ -27,8 +27,8 @@ class Detector(mx.gluon.HybridBlock):
         self.decoder = DetectionDecoder(len(network.classes), decoding or network.spec.decoding)
         self._expect(network.input_size_hw)
 
-    def _expect(self, size_hw: tuple[int, int]) -> None:
-        if self.decoder.expect_anchors(self.network.num_anchors(size_hw)):
+    def _expect(self, input_size_hw: tuple[int, int]) -> None:
+        if self.decoder.expect_anchors(self.network.num_anchors(input_size_hw)):
             self._clear_cached_op()
 
     def forward(self, x: Any, *args: Any) -> Any:

@@ -78,6 +78,9 @@ class Network:
             self.mean,
             self.std,
             self.spec.family,
+            self.spec.layout,
+            self.spec.channel_order,
+            self.spec.value_range,
             weights_from=self.weights_from,
             decoding=self.spec.decoding,
         )

@@ -20,6 +20,7 @@ class Spec:
         dataset: "voc", "coco" or "custom"; decides the default classes.
         input_size_hw: nominal (height, width), px.
         mean, std: normalisation of RGB in 0..1.
+        layout, channel_order, value_range: of the input, as of `ModelRecord`.
         decoding: how raw outputs become detections.
         augmentation: key of `data.augment.policies.POLICIES` that it was published with.
         weights_name: name under which detector weights are published; empty if none are.
@@ -34,6 +35,9 @@ class Spec:
     input_size_hw: tuple[int, int]
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
+    layout: str = "NCHW"
+    channel_order: str = "RGB"
+    value_range: float = 255.0
     decoding: Decoding = Decoding()
     augmentation: str = "legacy"
     weights_name: str = ""

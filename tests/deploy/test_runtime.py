@@ -14,7 +14,7 @@ import pytest
 from gluon_ssd.deploy.agreement import compare_detectors
 from gluon_ssd.deploy.runtime import RUNTIMES, load_detector
 from gluon_ssd.deploy.runtime_model import as_numpy
-from gluon_ssd.errors import ModelError
+from gluon_ssd.errors import ModelError, OptionError
 from tests.conftest import ROOT
 from tests.data.builders import voc_object, voc_xml, write_voc
 from tests.entry_builders import one_error, run_script
@@ -99,8 +99,7 @@ def test_the_demo_draws_what_it_finds(prefix, data, tmp_path):
         assert found["box_px"] == pytest.approx(BOXES[found["class"]], abs=1)
 
 
-def test_what_it_cannot_do_is_one_line(prefix, data, monkeypatch):
-    monkeypatch.setattr("gluon_ssd.commands.evaluate.check_dtype", lambda *_: None)
+def test_what_it_cannot_do_is_one_line(prefix, data):
     message = one_error(evaluated(prefix, data, "--dtype", "bfloat16"))
     assert message.startswith(f"error: {prefix} cannot run in bfloat16")
     model = load_detector(str(prefix), input_size_hw=SIZE_HW)
@@ -127,6 +126,27 @@ def test_a_runtime_can_be_named(prefix):
     with pytest.raises(ModelError, match="there is no file .*/m-symbol.json"):
         load_detector(str(prefix), input_size_hw=SIZE_HW, backend="mxnet")
     assert load_detector(str(prefix), input_size_hw=SIZE_HW, backend="toy").classes == CLASSES
+
+
+def test_an_unknown_runtime_is_one_line(prefix):
+    with pytest.raises(OptionError, match="must be one of mxnet, toy; got 'onnx'"):
+        load_detector(str(prefix), backend="onnx")
+
+
+def test_a_runtime_without_gpus_refuses_them(prefix, data):
+    message = one_error(evaluated(prefix, data, "--num-gpus", 1))
+    assert "--num-gpus 1: the model runs on the CPU alone" in message
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "allowed"),
+    [("layout", "NHWC", "'NCHW'"), ("channel_order", "BGR", "'RGB'"), ("value_range", 1.0, 255.0)],
+)
+def test_a_detector_of_other_input_is_refused(prefix, data, field, value, allowed):
+    write_toy(prefix, CLASSES, SIZE_HW, **{field: value})
+    message = one_error(evaluated(prefix, data))
+    got = f"the record of {prefix} says that its input has {field} {value!r}; "
+    assert got in message and f"prepared with {allowed} alone" in message
 
 
 def test_outputs_of_numpy_are_read_as_they_are():

@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from gluon_ssd.commands.wiring.devices import devices
 from gluon_ssd.commands.wiring.published_weights import zoo_weights
 from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.data.classes import read_classes_file
-from gluon_ssd.deploy.mxnet.compiled import device_of
 from gluon_ssd.deploy.mxnet.export import export_detector, trace_detector
 from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, prepare_detector
+from gluon_ssd.deploy.mxnet.int8.shipped_graphs import shipped_int8
 from gluon_ssd.deploy.mxnet.model import deploy
-from gluon_ssd.deploy.runtime import load_detector
+from gluon_ssd.deploy.runtime import find_runtime, load_detector
 from gluon_ssd.deploy.runtime_model import DetectorFacts, RuntimeModel
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import WeightsError
@@ -29,7 +28,8 @@ from gluon_ssd.options.shared import ModelOptions
 
 _log = logging.getLogger(__name__)
 
-_USUAL_SIZE = 300  # the default of --data-shape
+_USUAL_SIZE_HW = (300, 300)  # the default of --data-shape
+_OF_NETWORKS = "mxnet"  # the runtime of networks in memory
 
 
 def wants_zoo_weights(pretrained: str) -> bool:
@@ -37,35 +37,51 @@ def wants_zoo_weights(pretrained: str) -> bool:
     return pretrained.lower() in ("true", "1", "yes", "t")
 
 
-def inference_device(gpu_ids: Sequence[int], flag: str) -> str:
-    """The first GPU of those numbers as "gpu:" and its number, or "cpu"; see `devices`."""
-    return device_of(devices(gpu_ids, flag)[0])
+def inference_device(
+    gpu_ids: Sequence[int], flag: str, *, prefix: str = "", dtype: str = "float32"
+) -> str:
+    """The first GPU of those numbers as "gpu:" and its number, or "cpu".
+
+    Args:
+        gpu_ids: numbers of GPUs; none for the CPU.
+        flag: the option that named them, with its value, for messages.
+        prefix: of an exported model; empty for a network.
+        dtype: the value of --dtype.
+
+    Raises:
+        OptionError, EnvironmentProblem: the runtime cannot use that device, or not in that type.
+    """
+    runtime = find_runtime(prefix, "" if prefix else _OF_NETWORKS)
+    device = runtime.devices(gpu_ids, flag)[0]
+    runtime.check_dtype(dtype, device, f"--dtype {dtype}")
+    return device
 
 
 def deployed_model(
-    prefix: str, size: int | None, *, device: str, fuse: bool = True
+    prefix: str, input_size_hw: tuple[int, int] | None, *, device: str, fuse: bool = True
 ) -> RuntimeModel:
-    """Load an exported model. A size it carries wins over `size`, with a notice."""
-    asked = size or _USUAL_SIZE
-    model = load_detector(prefix, input_size_hw=(asked, asked), device=device, fuse=fuse)
-    _note_size(prefix, model, size)
+    """Load an exported model. A size it carries wins over the given one, with a notice."""
+    asked = input_size_hw or _USUAL_SIZE_HW
+    model = load_detector(prefix, input_size_hw=asked, device=device, fuse=fuse)
+    _note_size(prefix, model, input_size_hw)
     return model
 
 
-def model_to_quantise(prefix: str, size: int) -> Prepared:
-    """Read an exported fp32 model. A size it carries wins over `size`, with a notice."""
-    prepared = prepare_detector(prefix, (size, size))
-    _note_size(prefix, prepared, size)
+def model_to_quantise(prefix: str, input_size_hw: tuple[int, int]) -> Prepared:
+    """Read an exported fp32 model. A size it carries wins over the given one, with a notice."""
+    prepared = prepare_detector(prefix, input_size_hw)
+    prepared.check_input(prefix)
+    _note_size(prefix, prepared, input_size_hw)
     return prepared
 
 
-def _note_size(prefix: str, model: DetectorFacts, size: int | None) -> None:
-    if size is not None and model.input_size_hw != (size, size):
+def _note_size(prefix: str, model: DetectorFacts, asked_hw: tuple[int, int] | None) -> None:
+    if asked_hw is not None and model.input_size_hw != asked_hw:
         _log.warning(
             "%s was exported for %d pixels; --data-shape %d is not used",
             prefix,
             model.input_size_hw[0],
-            size,
+            asked_hw[0],
         )
 
 
@@ -118,15 +134,31 @@ def _classes_of(path: str) -> Sequence[str]:
     return sidecar.classes
 
 
-def network_model(network: Network, *, decoding: Decoding, size: int, device: str) -> RuntimeModel:
+def network_model(
+    network: Network, *, decoding: Decoding, input_size_hw: tuple[int, int], device: str
+) -> RuntimeModel:
     """Compile a network as a deployed model is, in memory."""
-    record = network.record(input_size_hw=(size, size), decoding=decoding)
-    return deploy(trace_detector(Detector(network, decoding), record), device=device)
+    record = network.record(input_size_hw=input_size_hw, decoding=decoding)
+    model = deploy(trace_detector(Detector(network, decoding), record), device=device)
+    model.check_input(network.name)
+    return model
+
+
+def int8_network_model(network: Network, *, device: str) -> RuntimeModel:
+    """The published int8 form of a network, compiled in memory; errors as of `shipped_int8`."""
+    model = deploy(shipped_int8(network), device=device)
+    model.check_input(model.name)
+    return model
 
 
 def export_network_as(
-    network: Network, prefix: str, *, decoding: Decoding, size: int, fused: bool
+    network: Network,
+    prefix: str,
+    *,
+    decoding: Decoding,
+    input_size_hw: tuple[int, int],
+    fused: bool,
 ) -> None:
     """Write a network as a static symbol that carries its classes, size and normalisation."""
-    record = network.record(input_size_hw=(size, size), decoding=decoding)
+    record = network.record(input_size_hw=input_size_hw, decoding=decoding)
     export_detector(Detector(network, decoding), prefix, fused=fused, saved=record)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import tempfile
 
@@ -18,7 +19,7 @@ from gluon_ssd.deploy.mxnet.files import write_exported
 from gluon_ssd.deploy.mxnet.int8.shipped_graphs import shipped_int8
 from gluon_ssd.deploy.mxnet.model import deploy, load_deployed
 from gluon_ssd.detection.decoding import Decoding
-from gluon_ssd.errors import WeightsError
+from gluon_ssd.errors import ModelError, WeightsError
 from gluon_ssd.families.build import build_network
 from gluon_ssd.families.catalog import spec_of
 from gluon_ssd.models.detector import Detector
@@ -48,7 +49,7 @@ def images():
 
 def test_compiled_network_detects_what_the_live_one_does(images):
     network = sure_network()
-    model = network_model(network, decoding=DECODING, size=300, device="cpu")
+    model = network_model(network, decoding=DECODING, input_size_hw=(300, 300), device="cpu")
     assert (model.name, model.classes) == (NETWORK, ("cat", "dog"))
     assert model.input_size_hw == (300, 300)
     live = [output.asnumpy() for output in Detector(network)(mx.nd.array(images))]
@@ -72,10 +73,10 @@ def same_bits(one, other, images):
 @pytest.mark.parametrize("size", [300, 256])
 def test_model_made_in_memory_is_that_of_an_export(size, tmp_path):
     network, prefix = sure_network(), str(tmp_path / "model")
-    export_network_as(network, prefix, decoding=DECODING, size=size, fused=False)
+    export_network_as(network, prefix, decoding=DECODING, input_size_hw=(size, size), fused=False)
     images = np.random.default_rng(1).normal(0, 1, (2, 3, size, size)).astype(np.float32)
     written = load_deployed(prefix)
-    made = network_model(network, decoding=DECODING, size=size, device="cpu")
+    made = network_model(network, decoding=DECODING, input_size_hw=(size, size), device="cpu")
     assert made.record == written.record
     same_bits(made, written, images)
     if has_bfloat16(cpu_flags()):
@@ -111,7 +112,7 @@ def test_model_made_in_memory_writes_nothing(tmp_path, monkeypatch):
         (os, "replace"),
     ):
         monkeypatch.setattr(owner, name, refuse)
-    model = network_model(network, decoding=DECODING, size=300, device="cpu")
+    model = network_model(network, decoding=DECODING, input_size_hw=(300, 300), device="cpu")
     model.run(np.zeros((1, 3, 300, 300), np.float32))
     assert list(tmp_path.iterdir()) == []
 
@@ -146,12 +147,22 @@ def test_classes_the_weights_do_not_know_are_said_to_score_nothing(tmp_path, cap
 
 def test_exported_size_wins_over_the_asked_one(tmp_path, caplog):
     prefix = str(tmp_path / "model")
-    export_network_as(sure_network(), prefix, decoding=DECODING, size=300, fused=True)
-    model = deployed_model(prefix, 512, device="cpu")
+    export_network_as(
+        sure_network(), prefix, decoding=DECODING, input_size_hw=(300, 300), fused=True
+    )
+    model = deployed_model(prefix, (512, 512), device="cpu")
     assert (model.name, model.classes) == (prefix, ("cat", "dog"))
     assert model.input_size_hw == (300, 300)
     expected = f"{prefix} was exported for 300 pixels; --data-shape 512 is not used"
     assert expected in caplog.messages
+
+
+def test_a_network_of_other_input_is_refused():
+    network = sure_network()
+    network.spec = dataclasses.replace(network.spec, channel_order="BGR")
+    assert network.record().channel_order == "BGR"
+    with pytest.raises(ModelError, match="has channel_order 'BGR'; images are prepared with 'RGB'"):
+        network_model(network, decoding=DECODING, input_size_hw=(300, 300), device="cpu")
 
 
 def test_network_without_published_weights_says_so(tmp_path):
