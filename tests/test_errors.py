@@ -8,6 +8,7 @@ import json
 import pytest
 
 from gluon_ssd import errors
+from gluon_ssd.deploy.tuning.backend import TrialFailed
 from gluon_ssd.errors import Interrupted, SsdError, from_message, to_message
 
 KINDS = [
@@ -44,6 +45,12 @@ def test_notes_and_arguments_that_are_no_text():
     error.add_note("seen at the end")
     got = _sent(error)
     assert str(got) == str(ERRORS) and got.__notes__ == ["seen at the end"]
+
+
+def test_a_kind_below_another_one_arrives_as_itself():
+    got = _sent(TrialFailed("no such operator", settings=("seed",)))
+    assert type(got) is TrialFailed
+    assert (str(got), got.settings) == ("no such operator", ("seed",))
 
 
 def test_an_unknown_kind_keeps_its_text_and_settings():

@@ -19,6 +19,7 @@ PLACES = {
         r"MemAvailable|MemFree|SC_AVPHYS_PAGES|virtual_memory|cgroup.*memory|memory\.max",
         "gluon_ssd/system/memory.py",
     ),
+    "most memory held": (r"VmHWM|ru_maxrss", "gluon_ssd/system/memory.py"),
     "flags of the CPU": (r"cpuinfo", "gluon_ssd/system/cpu.py"),
     "whether the CPU multiplies bfloat16": (
         r"[\"']a(vx512|mx)_bf16[\"']",

@@ -20,7 +20,8 @@ from gluon_ssd.commands.wiring.models import (
 from gluon_ssd.commands.wiring.pictures import Picture, count_pictures, list_sources, read_pictures
 from gluon_ssd.data.augment.transforms import eval_transform
 from gluon_ssd.data.classes import read_classes_file
-from gluon_ssd.deploy.runtime_model import RuntimeModel, as_numpy
+from gluon_ssd.deploy.runtime_model import RuntimeModel
+from gluon_ssd.detection.arrays import as_numpy
 from gluon_ssd.detection.boxes import clip_boxes
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import DataError

@@ -10,9 +10,11 @@ import numpy as np
 from gluon_ssd.commands.evaluate import model_name
 from gluon_ssd.commands.wiring.data import evaluation_set, model_loader
 from gluon_ssd.data.augment.transforms import eval_transform
-from gluon_ssd.deploy.runtime_model import RuntimeModel, as_numpy
+from gluon_ssd.deploy.runtime_model import RuntimeModel
+from gluon_ssd.detection.arrays import as_numpy
 from gluon_ssd.options.evaluate import EvalCommand
-from gluon_ssd.report.timing import DRY_RUNS, measure_latency, peak_memory_mib
+from gluon_ssd.report.timing import DRY_RUNS, measure_latency
+from gluon_ssd.system.memory import peak_mib
 from gluon_ssd.system.progress import progress_bar
 
 _MOST_BATCHES = 8  # of real images, kept in memory and taken in turn
@@ -48,7 +50,7 @@ def benchmark_lines(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
     if is_real:
         yield _load_line(model, inputs)
     yield from _split_lines(model, inputs[0], min(iterations, 30))
-    yield f"peak memory {peak_memory_mib():.0f} MiB, {model.threads} compute threads"
+    yield f"peak memory {peak_mib():.0f} MiB, {model.threads} compute threads"
 
 
 def _noise(model: RuntimeModel, batch: int) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,10 @@ from gluon_ssd.commands.tuning.settings import search_settings
 from gluon_ssd.commands.wiring.data import evaluation_set
 from gluon_ssd.commands.wiring.metrics import Score, make_score
 from gluon_ssd.data.dataset import ListedDataset
-from gluon_ssd.deploy.mxnet.files import exported_files
-from gluon_ssd.deploy.mxnet.int8.quantize import Prepared
-from gluon_ssd.deploy.mxnet.model import DeployedModel
+from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.deploy.tuning.backend import Backend
-from gluon_ssd.deploy.tuning.graph_edits import bytes_per_image
+from gluon_ssd.deploy.tuning.backends import BACKENDS, Measures
 from gluon_ssd.deploy.tuning.history import History
-from gluon_ssd.deploy.tuning.mxnet_backend import Measures, mxnet_backend, operator_names
-from gluon_ssd.deploy.tuning.neural_compressor import LOG, require_library
 from gluon_ssd.deploy.tuning.search import search
 from gluon_ssd.deploy.tuning.trial import SearchSettings
 from gluon_ssd.errors import EnvironmentProblem, Interrupted, OptionError, SsdError
@@ -36,6 +32,7 @@ from gluon_ssd.report.timing import compare, finish
 from gluon_ssd.system.files import ensure_writable, sha1_of
 from gluon_ssd.system.signals import StopRequest, listening
 
+_BACKEND = "mxnet"
 _SUFFIX = "-quantized-tuned"
 _FOLDER = "model"
 _CLOCK_S = 10.0
@@ -56,31 +53,36 @@ def tune(command: EvalCommand, script_folder: Path) -> Iterator[str]:
     """
     path = command.deploy.auto_tuning_config
     config = load_tuning_config(path)
-    require_library()
+    found = BACKENDS[_BACKEND]()
+    found.require()
     workspace = Path(config.strategy.workspace)
     in_workspace = f"{path}: [strategy] workspace", OptionError, EnvironmentProblem
     with _naming(*in_workspace):
-        ensure_writable(workspace / LOG)
+        ensure_writable(workspace / found.log)
     with fp32_model(command) as prepared:
         target = _target(command, script_folder, prepared.prefix)
-        settings = search_settings(config, operator_names(prepared), path)
+        for file in found.files(target):
+            ensure_writable(file)
+        settings = search_settings(config, found.operator_names(prepared), path)
         dataset = evaluation_set(command.data, prepared.classes, prepared.num_classes)
         source = calibration_set(command, prepared) if command.deploy.calib_split else dataset
         drawn = _calibration_images(source, settings, path)
         with _naming(*in_workspace):
-            history = History(workspace, _facts(command, settings, prepared, (dataset, drawn)))
+            files = found.files(prepared.prefix)
+            facts = _facts(command, prepared.input_size_hw, files, (dataset, drawn))
+            history = History(workspace, {**settings.search_facts(), **facts})
         if history.num_earlier:
             yield f"going on with {history.num_earlier} measured models of {history.path}"
         yield f"every trial is scored on {len(dataset)} images"
         score = make_score(dataset, command.eval.metric)
-        need = bytes_per_image(prepared.network, prepared.params, prepared.image_shape)
+        need = found.bytes_per_image(prepared)
         batch_size = batch_that_fits(command.batch_size(on_gpus=False), need, len(dataset))
         calibration = images_of(command.data, drawn, prepared)
         with (
             listening() as request,
             tuning_images(command.data, dataset, prepared, batch_size) as images,
         ):
-            opened = mxnet_backend(
+            opened = found.open(
                 prepared,
                 target,
                 calibration,
@@ -103,10 +105,7 @@ def _naming(where: str, *kinds: type[SsdError]) -> Iterator[None]:
 
 def _target(command: EvalCommand, script_folder: Path, prefix: str) -> str:
     folder = Path(command.deploy.calib_output or script_folder / _FOLDER)
-    target = str(folder / f"{Path(prefix).name}{_SUFFIX}")
-    for file in exported_files(target):
-        ensure_writable(file)
-    return target
+    return str(folder / f"{Path(prefix).name}{_SUFFIX}")
 
 
 def _calibration_images(found: ListedDataset, settings: SearchSettings, path: str) -> ListedDataset:
@@ -122,21 +121,18 @@ def _calibration_images(found: ListedDataset, settings: SearchSettings, path: st
 
 def _facts(
     command: EvalCommand,
-    settings: SearchSettings,
-    prepared: Prepared,
+    input_size_hw: tuple[int, int],
+    files: Sequence[Path],
     datasets: tuple[ListedDataset, ListedDataset],
 ) -> dict[str, Any]:
-    """What decides the results; see `History`."""
-    symbol_file, params_file = exported_files(prepared.prefix)
+    """What decides the results beside the settings; see `History`. Files: symbol, weights."""
     evaluated, drawn = (
         hashlib.sha1("\n".join(d.image_path(i) for i in range(len(d))).encode()).hexdigest()
         for d in datasets
     )
     return {
-        **settings.search_facts(),
-        "input size": prepared.input_size_hw,
-        "symbol": sha1_of(symbol_file),
-        "weights": sha1_of(params_file),
+        "input size": input_size_hw,
+        **{what: sha1_of(path) for what, path in zip(("symbol", "weights"), files, strict=True)},
         "metric": command.eval.metric,
         "evaluation images": evaluated,
         "calibration images": drawn,
@@ -146,7 +142,7 @@ def _facts(
 def _measures(
     score: Score, images: TuningImages, picture: np.ndarray, request: StopRequest
 ) -> Measures:
-    def accuracy(model: DeployedModel) -> float:
+    def accuracy(model: RuntimeModel) -> float:
         def run(batch: Any) -> Any:
             request.leave()
             return model.run(batch)
@@ -154,7 +150,7 @@ def _measures(
         found = predict(run, images.batches(), num_images=images.count, progress=True)
         return float(score(found).score)
 
-    def times(fp32: DeployedModel, model: DeployedModel) -> tuple[float, float]:
+    def times(fp32: RuntimeModel, model: RuntimeModel) -> tuple[float, float]:
         finish(fp32.run(picture))
         start = time.perf_counter()
         finish(fp32.run(picture))

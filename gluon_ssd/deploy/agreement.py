@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gluon_ssd.deploy.runtime_model import RuntimeModel, as_numpy
+from gluon_ssd.deploy.runtime_model import RuntimeModel
+from gluon_ssd.detection.arrays import as_numpy
 from gluon_ssd.detection.boxes import iou_matrix
 from gluon_ssd.errors import ModelError
 

@@ -135,8 +135,3 @@ class RuntimeModel(DetectorFacts, ABC):
     def count_candidates(self, images: Any) -> NDArray[np.int64] | None:
         """Candidates of each image that enter suppression, (B,); None when that is not known."""
         return None
-
-
-def as_numpy(output: Any) -> NDArray[Any]:
-    """An output of a `RuntimeModel` as NumPy array; waits for it."""
-    return output.asnumpy() if hasattr(output, "asnumpy") else np.asarray(output)

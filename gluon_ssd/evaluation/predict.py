@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gluon_ssd.detection.arrays import as_numpy
 from gluon_ssd.errors import DataError
 from gluon_ssd.evaluation.detections import Detections
 from gluon_ssd.system.progress import progress_bar
@@ -73,7 +74,7 @@ def predict(
         bar = progress_bar(total=num_images, unit="img", description=description)
     with bar or nullcontext():
         for indices, outputs in _one_ahead(run, map(collector.announce, batches)):
-            collector.add(indices, *[_to_numpy(output) for output in outputs])
+            collector.add(indices, *[as_numpy(output) for output in outputs])
             if bar is not None:
                 bar.update(len(indices))
     if gather is not None:
@@ -93,10 +94,6 @@ def _one_ahead(
         waiting = (indices, outputs)
     if waiting is not None:
         yield waiting
-
-
-def _to_numpy(array: Any) -> NDArray[Any]:
-    return array.asnumpy() if hasattr(array, "asnumpy") else np.asarray(array)
 
 
 class _Collector:

@@ -1,12 +1,10 @@
-"""Time a callable: latency statistics, fair comparison of two, memory and threads used."""
+"""Time a callable: latency statistics, fair comparison of two."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -101,16 +99,6 @@ def finish(outputs: Any) -> None:
             finish(output)
     elif hasattr(outputs, "wait_to_read"):
         outputs.wait_to_read()
-
-
-def peak_memory_mib() -> float:
-    """Most memory this process has held at once, in MiB; NaN where the system does not tell."""
-    try:
-        status = Path("/proc/self/status").read_text()
-    except OSError:
-        return float("nan")
-    found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
-    return int(found.group(1)) / 1024 if found else float("nan")
 
 
 def _seconds(run: Callable[[Any], Any], argument: Any) -> float:

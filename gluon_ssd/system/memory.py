@@ -1,4 +1,4 @@
-"""How much memory this process may still take."""
+"""How much memory this process may still take, and the most that it has held."""
 
 from __future__ import annotations
 
@@ -25,6 +25,15 @@ def available_bytes() -> int | None:
         if all(number.isdigit() for number in numbers):  # no limit is the word "max"
             found.append(int(numbers[0]) - int(numbers[1]))
     return min(found, default=None)
+
+
+def peak_mib() -> float:
+    """Most memory this process has held at once, in MiB; NaN where the system does not tell.
+
+    Unlike that of getrusage, it is never the peak of the process this one was forked from.
+    """
+    found = re.search(r"^VmHWM:\s+(\d+) kB", _text("/proc/self/status"), re.MULTILINE)
+    return int(found.group(1)) / 1024 if found else float("nan")
 
 
 def _text(path: str) -> str:

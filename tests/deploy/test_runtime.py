@@ -13,7 +13,6 @@ import pytest
 
 from gluon_ssd.deploy.agreement import compare_detectors
 from gluon_ssd.deploy.runtime import RUNTIMES, load_detector
-from gluon_ssd.deploy.runtime_model import as_numpy
 from gluon_ssd.errors import ModelError, OptionError
 from tests.conftest import ROOT
 from tests.data.builders import voc_object, voc_xml, write_voc
@@ -147,11 +146,6 @@ def test_a_detector_of_other_input_is_refused(prefix, data, field, value, allowe
     message = one_error(evaluated(prefix, data))
     got = f"the record of {prefix} says that its input has {field} {value!r}; "
     assert got in message and f"prepared with {allowed} alone" in message
-
-
-def test_outputs_of_numpy_are_read_as_they_are():
-    array = np.arange(3.0)
-    assert as_numpy(array) is array
 
 
 def test_the_table_needs_no_framework():

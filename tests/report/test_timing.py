@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import asdict
-from pathlib import Path
 
-import numpy as np
 import pytest
 
 from gluon_ssd.report import timing as benchmark
@@ -72,14 +69,6 @@ def test_ratio_is_that_of_one_turn_and_the_median_of_all(monkeypatch):
     assert (result.ratio, result.low, result.high) == pytest.approx((0.25, 0.13, 0.45))
 
 
-def test_peak_memory_grows_with_what_is_held():
-    before = benchmark.peak_memory_mib()
-    held = np.ones(64 << 20, np.uint8)
-    assert benchmark.peak_memory_mib() >= before
-    assert benchmark.peak_memory_mib() > 64
-    assert held[-1] == 1
-
-
 def test_statistics_by_hand() -> None:
     statistics = benchmark.latency_statistics([0.003, 0.001])
     # Percentiles lie between the two: 1 + 0.9 * 2 and 1 + 0.99 * 2.
@@ -129,22 +118,3 @@ def test_finish_waits_for_every_array_of_a_nest() -> None:
     benchmark.finish([Result("a"), (Result("b"), [Result("c"), 3]), None])
     benchmark.finish(Result("d"))
     assert waited == ["a", "b", "c", "d"]
-
-
-def test_peak_memory_is_what_the_system_says() -> None:
-    kib = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert kib is not None
-    assert benchmark.peak_memory_mib() == pytest.approx(int(kib[1]) / 1024, rel=0.02)
-
-
-@pytest.mark.parametrize("status", ["Name: x", OSError("no such file")], ids=["line", "file"])
-def test_peak_memory_is_unknown_where_the_system_does_not_say(
-    status: str | OSError, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def read_text(path: Path) -> str:
-        if isinstance(status, OSError):
-            raise status
-        return status
-
-    monkeypatch.setattr(Path, "read_text", read_text)
-    assert np.isnan(benchmark.peak_memory_mib())

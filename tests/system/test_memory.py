@@ -1,6 +1,10 @@
-"""Free memory, as the machine and a container's limit tell it."""
+"""Memory, as the machine and a container's limit tell it."""
 
 from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
 
 import pytest
 
@@ -27,3 +31,18 @@ def test_the_least_of_what_is_told_counts(monkeypatch, texts, available):
 
 def test_this_machine_tells():
     assert GIB // 10 < (memory.available_bytes() or 0) < 1 << 50
+
+
+def test_peak_is_what_the_system_says_and_grows_with_what_is_held() -> None:
+    before = memory.peak_mib()
+    held = bytearray(64 << 20)
+    kib = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert kib is not None
+    assert memory.peak_mib() == pytest.approx(int(kib[1]) / 1024, rel=0.02)
+    assert memory.peak_mib() >= max(before, 64) and held[-1] == 0
+
+
+@pytest.mark.parametrize("status", ["Name: x", ""], ids=["line", "file"])
+def test_peak_is_unknown_where_the_system_does_not_say(monkeypatch, status: str) -> None:
+    monkeypatch.setattr(memory, "_text", lambda path: status)
+    assert math.isnan(memory.peak_mib())

@@ -10,7 +10,7 @@ import numpy as np
 
 from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
 from gluon_ssd.deploy.mxnet.graph import Graph
-from gluon_ssd.deploy.mxnet.output_pattern import Unrecognised, kept_rows, nms_settings
+from gluon_ssd.deploy.mxnet.output_pattern import Unrecognised, kept_rows, suppression_of
 from gluon_ssd.detection.suppression import suppress
 
 _COLUMNS = (slice(0, 1), slice(1, 2), slice(2, 6))  # ids, scores, boxes
@@ -31,17 +31,17 @@ def cut_suppression(graph: Graph) -> tuple[Graph, Callable[[np.ndarray], np.ndar
         node, count = kept_rows(graph)
     except Unrecognised:
         return None
-    settings = nms_settings(node)
+    decoding = suppression_of(node)
     formats = {node.attrs.get(key, _CORNERS) for key in ("in_format", "out_format")}
-    if settings["nms_topk"] == 0 or formats != {_CORNERS}:
+    if decoding.nms_topk == 0 or formats != {_CORNERS}:
         return None
 
     def keep(rows: np.ndarray) -> np.ndarray:
         return suppress(
             rows,
-            iou_thresh=settings["nms_thresh"],
-            score_thresh=settings["score_thresh"],
-            topk=settings["nms_topk"],
+            iou_thresh=decoding.nms_thresh,
+            score_thresh=decoding.score_thresh,
+            topk=decoding.nms_topk,
             count=rows.shape[1] if count < 0 else count,
         )
 

@@ -16,7 +16,7 @@ from gluon_ssd.deploy.mxnet.files import INPUT, Exported, check_shapes, read_exp
 from gluon_ssd.deploy.mxnet.graph import Graph
 from gluon_ssd.deploy.mxnet.halves import Halves, split_at_predictions
 from gluon_ssd.deploy.mxnet.low_precision import lower_network
-from gluon_ssd.deploy.mxnet.output_pattern import BOX_NMS, nms_settings
+from gluon_ssd.deploy.mxnet.output_pattern import BOX_NMS, suppression_of
 from gluon_ssd.deploy.mxnet.passes.replace_decoder import count_classes
 from gluon_ssd.deploy.mxnet.prepare import prepare
 from gluon_ssd.deploy.runtime_model import RuntimeModel
@@ -99,10 +99,10 @@ class DeployedModel(RuntimeModel):
         nodes = list(self.graph.find(BOX_NMS))
         if len(nodes) != 1:
             return None
-        settings, column = nms_settings(nodes[0]), int(nodes[0].number("score_index", 1))
+        decoding, column = suppression_of(nodes[0]), int(nodes[0].number("score_index", 1))
         rows = self._entering(images)[0].asnumpy()  # (B, candidates, 6)
-        found = (rows[:, :, column] > settings["score_thresh"]).sum(axis=1)
-        return np.minimum(found, settings["nms_topk"]) if settings["nms_topk"] > 0 else found
+        found = (rows[:, :, column] > decoding.score_thresh).sum(axis=1)
+        return np.minimum(found, decoding.nms_topk) if decoding.nms_topk > 0 else found
 
     def _check_size(self, images: Any) -> None:
         size_hw = tuple(images.shape[2:])

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from gluon_ssd.deploy.mxnet.graph import Graph, Node, Output
+from gluon_ssd.detection.decoding import Decoding
 
 BOX_NMS = "_contrib_box_nms"
 _NMS_LAYOUT = {"id_index": 0, "score_index": 1, "coord_start": 2}
 
 
-def nms_settings(node: Node) -> dict[str, Any]:
-    """The settings of a suppression node, by the names they have in `Decoding`."""
-    return {
-        "nms_thresh": node.number("overlap_thresh", 0.5),
-        "nms_topk": int(node.number("topk", -1)),
-        "score_thresh": node.number("valid_thresh", 0),
-    }
+def suppression_of(node: Node) -> Decoding:
+    """What a suppression node says: its IoU, candidates and least score; the rest as usual."""
+    return Decoding(
+        nms_thresh=node.number("overlap_thresh", 0.5),
+        nms_topk=int(node.number("topk", -1)),
+        score_thresh=node.number("valid_thresh", 0),
+    )
 
 
 class Unrecognised(Exception):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
+import json
 import sys
-from pathlib import Path
 from subprocess import PIPE
 
 import numpy as np
 
-from gluon_ssd.deploy.mxnet.model import load_deployed
-from gluon_ssd.errors import EnvironmentProblem
+from gluon_ssd.deploy.runtime import load_detector
+from gluon_ssd.detection.arrays import as_numpy
+from gluon_ssd.errors import EnvironmentProblem, SsdError, from_message, to_message
+from gluon_ssd.system.memory import peak_mib
 from gluon_ssd.system.processes import Child, call_of, end_with_parent
 
 _RUNS = 3
@@ -21,29 +22,35 @@ def measure_footprint(prefix: str, input_size_hw: tuple[int, int]) -> float:
     """Most memory at once, in MiB, of a fresh process that loads a model and runs single images.
 
     Args:
-        prefix: of the model's two files.
+        prefix: of the model's files.
         input_size_hw: height and width of the images.
 
     Raises:
-        EnvironmentProblem: that process failed.
+        SsdError: as `load_detector` does, in that process.
+        EnvironmentProblem: that process failed in another way.
     """
     try:
         call = call_of(print_footprint, prefix, *input_size_hw)
         child = Child(call, stdout=PIPE, stderr=PIPE)
-        return float(child.output(_TIMEOUT_S).split()[-1])
+        answer = json.loads(child.output(_TIMEOUT_S).splitlines()[-1])
     except OSError as error:
         raise EnvironmentProblem(f"cannot measure the memory of {prefix}: {error}") from error
+    if isinstance(answer, dict):
+        raise from_message(answer)
+    return float(answer)
 
 
 def print_footprint(prefix: str, height: int, width: int) -> None:
-    """The child: prints its peak memory in MiB."""
+    """The child: prints its peak memory in MiB as a JSON number, or the error as an object."""
     end_with_parent()
-    model = load_deployed(prefix, input_size_hw=(height, width))
-    images = np.zeros((1, 3, height, width), np.float32)
-    for _ in range(_RUNS):
-        for output in model.run(images):
-            output.wait_to_read()
-    # Not getrusage: its peak may be that of the process this one was forked from.
-    found = re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
-    assert found is not None, "Linux tells every process its peak memory"
-    sys.stdout.write(f"{int(found.group(1)) / 1024:.1f}\n")
+    answer: object
+    try:
+        model = load_detector(prefix, input_size_hw=(height, width))
+        images = np.zeros((1, 3, height, width), np.float32)
+        for _ in range(_RUNS):
+            for output in model.run(images):
+                as_numpy(output)
+        answer = round(peak_mib(), 1)
+    except SsdError as error:
+        answer = to_message(error)
+    sys.stdout.write(f"{json.dumps(answer)}\n")

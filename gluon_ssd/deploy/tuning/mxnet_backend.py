@@ -7,7 +7,7 @@ read back, and run on every image.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,7 +24,9 @@ from gluon_ssd.deploy.mxnet.files import (
 )
 from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, join_halves
 from gluon_ssd.deploy.mxnet.int8.quantize_graph import layer_names, with_onednn
-from gluon_ssd.deploy.mxnet.model import DeployedModel, load_deployed
+from gluon_ssd.deploy.mxnet.model import deploy
+from gluon_ssd.deploy.runtime import load_detector
+from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.deploy.tuning.backend import (
     Backend,
     BuiltModel,
@@ -33,26 +35,25 @@ from gluon_ssd.deploy.tuning.backend import (
     TrialFailed,
     TryOut,
 )
+from gluon_ssd.deploy.tuning.backends import Measures, SearchBackend
 from gluon_ssd.deploy.tuning.footprint import measure_footprint
 from gluon_ssd.deploy.tuning.graph_edits import (
+    bytes_per_image,
     in_bfloat16,
     on_one_grid,
     operators_by_type,
     weight_bytes,
 )
-from gluon_ssd.deploy.tuning.neural_compressor import LOG, Quantiser, library_log, run_strategy
+from gluon_ssd.deploy.tuning.neural_compressor import (
+    LOG,
+    Quantiser,
+    library_log,
+    require_library,
+    run_strategy,
+)
 from gluon_ssd.deploy.tuning.trial import Choice, Measurement, SearchSettings
 from gluon_ssd.errors import ModelError
 from gluon_ssd.system.files import ensure_directory, sha1_of, write_problem
-
-
-@dataclass(frozen=True)
-class Measures:
-    """How models are measured."""
-
-    score: Callable[[DeployedModel], float]  # accuracy, a fraction
-    # (fp32 model, model) -> median time of one image of each in ms, run in turns
-    clock: Callable[[DeployedModel, DeployedModel], tuple[float, float]]
 
 
 def operator_names(prepared: Prepared) -> OperatorNames:
@@ -146,13 +147,15 @@ class _Backend:
         files = exported_files(self.prefix_out)
         return sha1_of(files[0]) if all(path.is_file() for path in files) else None
 
-    def load(self, prefix: str) -> DeployedModel:
-        return load_deployed(prefix, input_size_hw=self.prepared.input_size_hw)
+    def load(self, prefix: str) -> RuntimeModel:
+        size_hw = self.prepared.input_size_hw
+        return load_detector(prefix, input_size_hw=size_hw, backend="mxnet")
 
     @cached_property
-    def reference(self) -> DeployedModel:
+    def reference(self) -> RuntimeModel:
         """The fp32 model that others are timed beside."""
-        return self.load(self.name)
+        whole = join_halves(self.prepared.network, self.prepared)
+        return deploy(whole, input_size_hw=self.prepared.input_size_hw)
 
 
 @dataclass
@@ -183,3 +186,13 @@ class _Model:
     def keep(self) -> str:
         move_exported(self.prefix, self.backend.prefix_out)
         return sha1_of(exported_files(self.backend.prefix_out)[0])
+
+
+MXNET = SearchBackend(
+    log=LOG,
+    require=require_library,
+    files=exported_files,
+    operator_names=operator_names,
+    bytes_per_image=lambda model: bytes_per_image(model.network, model.params, model.image_shape),
+    open=mxnet_backend,
+)

@@ -20,8 +20,8 @@ from gluon_ssd.deploy.mxnet.int8.quantize_graph import (
     quantized_tensors,
     with_onednn,
 )
-from gluon_ssd.deploy.mxnet.passes.replace_decoder import ACTIVATIONS
 from gluon_ssd.deploy.mxnet.passes.select_scores_early import chosen_scores
+from gluon_ssd.detection.decoding import SCORE_ACTIVATIONS
 from gluon_ssd.errors import ModelError
 
 NUM_IMAGES = 16
@@ -157,7 +157,7 @@ def _score_function(prepared: Prepared) -> tuple[CompiledGraph, int]:
         ModelError: there is no single activation that looks at one of two predictions.
     """
     decoding = prepared.decoding
-    activations = [node for op in ACTIVATIONS for node in decoding.find(op)]
+    activations = [node for op in SCORE_ACTIVATIONS for node in decoding.find(op)]
     if len(activations) == 1 and len(prepared.names) == 2:
         scores = Graph([(chosen_scores(decoding, activations[0]), 0)])
         read = [name for name in prepared.names if name in scores.variables()]

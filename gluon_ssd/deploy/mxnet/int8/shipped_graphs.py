@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from gluon_ssd.deploy.mxnet.files import Exported
 from gluon_ssd.deploy.mxnet.graph import Graph, parse_graph
-from gluon_ssd.deploy.mxnet.output_pattern import BOX_NMS, nms_settings
+from gluon_ssd.deploy.mxnet.output_pattern import BOX_NMS, suppression_of
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.build import family_of
 from gluon_ssd.families.catalog import int8_form
@@ -39,7 +39,13 @@ def shipped_int8(network: Network) -> Exported:
             f"the weights of {network.name} do not fit its int8 graph ({wrong}); it is made for "
             f"the {network.spec.dataset} classes"
         )
-    decoding = replace(network.spec.decoding, **nms_settings(next(graph.find(BOX_NMS))))
+    own = suppression_of(next(graph.find(BOX_NMS)))
+    decoding = replace(
+        network.spec.decoding,
+        nms_thresh=own.nms_thresh,
+        nms_topk=own.nms_topk,
+        score_thresh=own.score_thresh,
+    )
     record = network.record(name=int8_form(network.name).name, decoding=decoding)
     used = {name: params[name] for name in graph.variables() if name in params}
     return Exported(record.name, graph, used, record)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.graph import (
@@ -25,12 +25,12 @@ from gluon_ssd.deploy.mxnet.output_pattern import (
     Unrecognised,
     expect,
     kept_rows,
-    nms_settings,
     sliced,
+    suppression_of,
 )
 from gluon_ssd.deploy.mxnet.passes.select_scores_early import chosen_scores
 from gluon_ssd.detection.decoder import decode_boxes, decode_detections
-from gluon_ssd.detection.decoding import STDS, Decoding
+from gluon_ssd.detection.decoding import SCORE_ACTIVATIONS, STDS, Decoding
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -44,10 +44,6 @@ class DetectionLayer:
     anchors: Output  # (1, A, 4), centre form in pixels
     num_classes: int  # foreground classes C
     decoding: Decoding
-
-
-ACTIVATIONS = ("softmax", "sigmoid")
-"""What turns class predictions into scores."""
 
 
 def replace_decoder(graph: Graph, params: Params, input_shapes: Mapping[str, tuple]) -> bool:
@@ -95,7 +91,7 @@ def count_classes(graph: Graph, params: Params, input_shapes: Mapping[str, tuple
         return find_detection_layer(graph).num_classes
     except Unrecognised:
         pass
-    scores = [(node, 0) for op in ACTIVATIONS for node in graph.find(op)]
+    scores = [(node, 0) for op in SCORE_ACTIVATIONS for node in graph.find(op)]
     shapes = output_shapes(Graph(scores), params, input_shapes) if scores else []
     # One row of scores per anchor; attention inside a network gives other shapes.
     found = [node for (node, _), shape in zip(scores, shapes, strict=True) if len(shape) == 3]
@@ -118,15 +114,15 @@ def find_detection_layer(graph: Graph) -> DetectionLayer:
     expect(mask[0].op == "_greater_scalar" and mask[0].inputs[0] == found, "no score threshold")
     expect(_class_count(found) == len(blocks), "some classes are left out")
     offsets, anchors, stds, plain_ops = _box_decoding(boxes)
-    settings = nms_settings(kept)
-    same = mask[0].number("scalar", 0) == settings["score_thresh"]
+    decoding = suppression_of(kept)
+    same = mask[0].number("scalar", 0) == decoding.score_thresh
     expect(same, "two different score thresholds")
     return DetectionLayer(
         scores=found[0].inputs[0],
         offsets=offsets,
         anchors=anchors,
         num_classes=len(blocks),
-        decoding=Decoding(**settings, post_nms=post_nms, stds=stds, plain_ops=plain_ops),
+        decoding=replace(decoding, post_nms=post_nms, stds=stds, plain_ops=plain_ops),
     )
 
 
