@@ -21,7 +21,7 @@ from gluon_ssd.commands.wiring.models import (
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.deploy.agreement import Agreement
 from gluon_ssd.deploy.mxnet.files import exported_files
-from gluon_ssd.deploy.mxnet.int8.child import quantize_in_child, rank_layers_in_child
+from gluon_ssd.deploy.mxnet.int8.child import quantize_in_child
 from gluon_ssd.deploy.mxnet.int8.layer_errors import NUM_IMAGES as LAYER_IMAGES
 from gluon_ssd.deploy.mxnet.int8.layer_errors import RANKING
 from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, check_images, check_pair
@@ -131,24 +131,18 @@ def _quantize(
             for batch in loader.epoch(0):
                 batches.append(batch.arrays["image"])
                 show("reading images", batches.num_images, count)
-        agreement = quantize_in_child(
+        agreement, errors = quantize_in_child(
             prepared.prefix,
             target,
             batches,
             mode=options.calib_mode,
             dtype=options.quantized_dtype,
             excluded=options.excluded_layers,
+            rank_layers=options.layer_report,
             progress=show,
         )
-        if not options.layer_report:
-            return agreement, ""
-        errors = rank_layers_in_child(
-            prepared.prefix,
-            batches,
-            mode=options.calib_mode,
-            dtype=options.quantized_dtype,
-            progress=show,
-        )
+    if not errors:
+        return agreement, ""
     rows = [asdict(error) for error in errors]
     facts = {
         "model": Path(target).name,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gluon_ssd.commands.calibrate import calibration_set, fp32_model
+from gluon_ssd.commands.tuning.backends import BACKENDS
 from gluon_ssd.commands.tuning.data import TuningImages, batch_that_fits, images_of, tuning_images
 from gluon_ssd.commands.tuning.narrator import Narrator, report_lines
 from gluon_ssd.commands.tuning.settings import search_settings
@@ -20,9 +21,9 @@ from gluon_ssd.commands.wiring.metrics import Score, make_score
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.deploy.tuning.backend import Backend
-from gluon_ssd.deploy.tuning.backends import BACKENDS, Measures
 from gluon_ssd.deploy.tuning.history import History
 from gluon_ssd.deploy.tuning.search import search
+from gluon_ssd.deploy.tuning.search_backend import Measures
 from gluon_ssd.deploy.tuning.trial import SearchSettings
 from gluon_ssd.errors import EnvironmentProblem, Interrupted, OptionError, SsdError
 from gluon_ssd.evaluation.predict import predict

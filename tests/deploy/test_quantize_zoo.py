@@ -7,7 +7,7 @@ import pytest
 
 from gluon_ssd.deploy.mxnet.export import export_detector
 from gluon_ssd.deploy.mxnet.files import read_exported
-from gluon_ssd.deploy.mxnet.int8.quantize import quantize_detector
+from gluon_ssd.deploy.mxnet.int8.quantize import prepare_detector, quantize_detector
 from gluon_ssd.families.build import build_network
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.first_weights import initialize
@@ -54,7 +54,9 @@ def exported(tmp_path_factory):
 def test_every_convolution_is_quantised_and_predicts_alike(exported, tmp_path, name, mode):
     size = NETWORKS[name]
     images = np.random.default_rng(0).normal(0, 1, (1, 3, size, size)).astype(np.float32)
-    agreement = quantize_detector(exported(name), str(tmp_path / "m"), [images], mode=mode)
+    agreement = quantize_detector(
+        prepare_detector(exported(name)), str(tmp_path / "m"), [images], mode=mode
+    )
     assert agreement.likeness > {"naive": 0.98, "none": 0.9}[mode]
     convolutions = list(read_exported(str(tmp_path / "m")).graph.find("_sg_mkldnn_conv"))
     assert len(convolutions) > 15

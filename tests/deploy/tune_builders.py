@@ -10,9 +10,10 @@ from gluon_ssd.deploy.mxnet.export import export_detector
 from gluon_ssd.deploy.mxnet.int8.quantize import prepare_detector
 from gluon_ssd.deploy.mxnet.model import load_deployed
 from gluon_ssd.deploy.tuning.history import History
-from gluon_ssd.deploy.tuning.mxnet_backend import Measures, mxnet_backend
+from gluon_ssd.deploy.tuning.mxnet_backend import mxnet_backend
 from gluon_ssd.deploy.tuning.search import Outcome
 from gluon_ssd.deploy.tuning.search import search as search_with
+from gluon_ssd.deploy.tuning.search_backend import Measures
 from gluon_ssd.deploy.tuning.trial import SearchSettings, Trial
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.families.build import build_network

@@ -35,7 +35,6 @@ from gluon_ssd.deploy.tuning.backend import (
     TrialFailed,
     TryOut,
 )
-from gluon_ssd.deploy.tuning.backends import Measures, SearchBackend
 from gluon_ssd.deploy.tuning.footprint import measure_footprint
 from gluon_ssd.deploy.tuning.graph_edits import (
     bytes_per_image,
@@ -51,6 +50,7 @@ from gluon_ssd.deploy.tuning.neural_compressor import (
     require_library,
     run_strategy,
 )
+from gluon_ssd.deploy.tuning.search_backend import Measures, SearchBackend
 from gluon_ssd.deploy.tuning.trial import Choice, Measurement, SearchSettings
 from gluon_ssd.errors import ModelError
 from gluon_ssd.system.files import ensure_directory, sha1_of, write_problem

@@ -11,8 +11,8 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any, NoReturn
@@ -35,6 +35,21 @@ from gluon_ssd.system.processes import Child, call_of, end_with_parent, restore_
 _SHOWN = 4000  # characters of a child's output that an error shows
 
 
+@dataclass(frozen=True)
+class _Job:
+    """What a child has to know; sent as JSON."""
+
+    prefix_in: str
+    prefix_out: str
+    descriptor: int  # of the stored images
+    image_shape: Sequence[int]
+    sizes: Sequence[int]
+    mode: str
+    dtype: str
+    excluded: Sequence[str]
+    rank_layers: bool
+
+
 def quantize_in_child(
     prefix_in: str,
     prefix_out: str,
@@ -43,65 +58,47 @@ def quantize_in_child(
     mode: str,
     dtype: str = "auto",
     excluded: Iterable[str] = (),
+    rank_layers: bool = False,
     progress: Progress | None = None,
-) -> Agreement:
+) -> tuple[Agreement, list[LayerError]]:
     """Do what `quantize_detector` does in a child process, on images of the network's size.
 
-    Raises:
-        SsdError: as `quantize_detector` does.
-        EnvironmentProblem: the child crashed or was killed.
-    """
-    job = _job(prefix_in, batches, mode, dtype)
-    with replaced_files(prefix_out) as staged:
-        job |= {"prefix_out": staged, "excluded": list(excluded)}
-        return Agreement(**_follow(job, str(Path(staged).parent), progress))
-
-
-def rank_layers_in_child(
-    prefix: str,
-    batches: StoredBatches,
-    *,
-    mode: str,
-    dtype: str = "auto",
-    progress: Progress | None = None,
-) -> list[LayerError]:
-    """Do what `layer_errors` does in a child process, with the files of an fp32 model.
+    The fp32 model is read there, once. With `rank_layers` it does what `layer_errors` does too;
+    without it that list is empty.
 
     Raises:
-        SsdError: as `layer_errors` does.
-        EnvironmentProblem: the child crashed or was killed.
+        SsdError: as `quantize_detector` and `layer_errors` do; nothing is written then.
+        EnvironmentProblem: the child crashed or was killed; nothing is written then.
     """
-    job = _job(prefix, batches, mode, dtype)
-    with tempfile.TemporaryDirectory(prefix="gluon_ssd-") as folder:
-        found = _follow(job, folder, progress)
-    return [LayerError(**error) for error in found]
-
-
-def _job(prefix: str, batches: StoredBatches, mode: str, dtype: str) -> dict[str, Any]:
-    """What a child has to know for any task. Raises OptionError for what cannot be done."""
     check_pair(mode, dtype)
     check_images(mode, batches.num_images)
-    return {
-        "prefix_in": prefix,
-        "mode": mode,
-        "dtype": dtype,
-        "descriptor": batches.descriptor,
-        "image_shape": batches.image_shape,
-        "sizes": batches.sizes,
-    }
+    with replaced_files(prefix_out) as staged:
+        job = _Job(
+            prefix_in,
+            staged,
+            descriptor=batches.descriptor,
+            image_shape=batches.image_shape,
+            sizes=batches.sizes,
+            mode=mode,
+            dtype=dtype,
+            excluded=tuple(excluded),
+            rank_layers=rank_layers,
+        )
+        agreement, layers = _follow(job, str(Path(staged).parent), progress)
+    return Agreement(**agreement), [LayerError(**error) for error in layers]
 
 
-def _follow(job: dict[str, Any], folder: str, progress: Progress | None) -> Any:
+def _follow(job: _Job, folder: str, progress: Progress | None) -> Any:
     """Start the child, pass its progress on, and return its result."""
     stage = "starting"
     ours, theirs = Pipe()
-    passed = theirs.fileno(), job["descriptor"]
+    passed = theirs.fileno(), job.descriptor
     with tempfile.TemporaryFile() as output, ours:
         with theirs:
             call = call_of(answer, passed[0], folder)
             child = Child(call, pass_fds=passed, stdout=output, stderr=output)
         try:
-            ours.send_bytes(json.dumps(job).encode())
+            ours.send_bytes(json.dumps(asdict(job)).encode())
             while True:
                 message = json.loads(ours.recv_bytes())
                 if "progress" in message:
@@ -121,7 +118,7 @@ def _follow(job: dict[str, Any], folder: str, progress: Progress | None) -> Any:
             child.kill()
 
 
-def _error_of_end(job: dict[str, Any], stage: str, code: int, text: str) -> Exception:
+def _error_of_end(job: _Job, stage: str, code: int, text: str) -> Exception:
     """The error for a child that ended without a result: its exit code, and what it printed."""
     if code >= 0:
         return RuntimeError(f"quantising ended with exit code {code}:\n{text[-_SHOWN:]}")
@@ -129,7 +126,7 @@ def _error_of_end(job: dict[str, Any], stage: str, code: int, text: str) -> Exce
     if -code == signal.SIGKILL:
         advice, setting = "memory may have run out: use smaller batches", "batch_size"
     return EnvironmentProblem(
-        f"quantising {job['prefix_in']} ended by signal {signal.Signals(-code).name} in native "
+        f"quantising {job.prefix_in} ended by signal {signal.Signals(-code).name} in native "
         f"code (stage: {stage}); nothing was written; {advice}",
         settings=(setting,),
     )
@@ -146,7 +143,7 @@ def answer(connection_number: int, folder: str) -> NoReturn:
     restore_crash_signals()
     connection = Connection(connection_number)
     try:
-        job = json.loads(connection.recv_bytes())
+        job = _Job(**json.loads(connection.recv_bytes()))
         _send(connection, _answer(job, connection))
     except (EOFError, ConnectionError):
         shutil.rmtree(folder, ignore_errors=True)
@@ -154,31 +151,32 @@ def answer(connection_number: int, folder: str) -> NoReturn:
     os._exit(0)
 
 
-def _answer(job: dict[str, Any], connection: Connection) -> dict[str, Any]:
-    batches = StoredBatches(job["descriptor"], tuple(job["image_shape"]), job["sizes"])
-    size = batches.image_shape[1], batches.image_shape[2]
+def _answer(job: _Job, connection: Connection) -> dict[str, Any]:
+    batches = StoredBatches(job.descriptor, tuple(job.image_shape), job.sizes)
+    input_size_hw = batches.image_shape[1], batches.image_shape[2]
 
     def tell(stage: str, done: int, total: int) -> None:
         _send(connection, {"progress": (stage, done, total)})
 
-    how = {"mode": job["mode"], "dtype": job["dtype"], "progress": tell}
     try:
-        if "prefix_out" in job:
-            agreement = quantize_detector(
-                job["prefix_in"],
-                job["prefix_out"],
-                batches,
-                excluded=job["excluded"],
-                input_size_hw=size,
-                **how,
-            )
-            return {"result": asdict(agreement)}
-        found = layer_errors(prepare_detector(job["prefix_in"], size), batches, **how)
-        return {"result": [asdict(error) for error in found]}
+        prepared = prepare_detector(job.prefix_in, input_size_hw)
+        agreement = quantize_detector(
+            prepared,
+            job.prefix_out,
+            batches,
+            mode=job.mode,
+            dtype=job.dtype,
+            excluded=job.excluded,
+            progress=tell,
+        )
+        layers = []
+        if job.rank_layers:
+            layers = layer_errors(prepared, batches, mode=job.mode, dtype=job.dtype, progress=tell)
+        return {"result": (asdict(agreement), [asdict(error) for error in layers])}
     except SsdError as error:
         return {"error": to_message(error)}
     except mx.MXNetError as error:
-        text = f"MXNet cannot quantise {job['prefix_in']}: {last_line(error)}"
+        text = f"MXNet cannot quantise {job.prefix_in}: {last_line(error)}"
         return {"error": to_message(ModelError(text))}
 
 

@@ -86,10 +86,10 @@ def prepare_detector(prefix: str, input_size_hw: tuple[int, int] | None = None) 
             f"{prefix} went through oneDNN's fusing, after which nothing can be quantised; give "
             "the model as it was exported"
         )
-    size = exported.size(input_size_hw)
-    check_shapes(exported, size)
+    size_hw = exported.size(input_size_hw)
+    check_shapes(exported, size_hw)
     check_finite(exported.params, "quantise an earlier checkpoint", f"{prefix}: ")
-    shapes = {INPUT: (1, 3, *size)}
+    shapes = {INPUT: (1, 3, *size_hw)}
     num_classes = len(record.classes) if record else count_classes(graph, exported.params, shapes)
     params = prepare(graph, exported.params, shapes)
     halves = split_at_predictions(graph, INPUT)
@@ -99,7 +99,7 @@ def prepare_detector(prefix: str, input_size_hw: tuple[int, int] | None = None) 
             "decoding would be quantised too; export the model again with this package"
         )
     network, decoding, names = halves.network, halves.decoding, halves.names
-    return Prepared(prefix, network, decoding, names, params, size, record, num_classes)
+    return Prepared(prefix, network, decoding, names, params, size_hw, record, num_classes)
 
 
 def check_pair(mode: str, dtype: str) -> None:
@@ -127,20 +127,19 @@ def check_images(mode: str, num_images: int) -> None:
 
 
 def quantize_detector(
-    prefix_in: str,
+    prepared: Prepared,
     prefix_out: str,
     batches: Sequence[np.ndarray],
     *,
     mode: str,
     dtype: str = "auto",
     excluded: Iterable[str] = (),
-    input_size_hw: tuple[int, int] | None = None,
     progress: Progress | None = None,
 ) -> Agreement:
     """Write the int8 form of an fp32 detector, after it was read back and compared with it.
 
     Args:
-        prefix_in: the fp32 model's two files.
+        prepared: the fp32 detector.
         prefix_out: the two files to write, both or neither; the folder is made.
         batches: float32 (B, 3, H, W), normalised, one at least; read more than once, and used for
             the comparison too.
@@ -149,7 +148,6 @@ def quantize_detector(
         dtype: "auto" takes uint8 where values are not negative, int8 elsewhere; "int8" asks for
             int8 where the images come in.
         excluded: layers kept in float, by the names `layer_names` gives.
-        input_size_hw: as of `prepare_detector`.
         progress: called as work is done.
 
     Returns:
@@ -157,12 +155,11 @@ def quantize_detector(
 
     Raises:
         OptionError: a pair of mode and dtype that cannot be had, or too few images.
-        ModelError, WeightsError: `prefix_in` cannot be quantised, or the result is no good.
+        ModelError: the detector cannot be quantised, or the result is no good.
         EnvironmentProblem: the files cannot be written.
     """
     check_pair(mode, dtype)
     check_images(mode, sum(len(batch) for batch in batches))
-    prepared = prepare_detector(prefix_in, input_size_hw)
     ensure_directory(Path(prefix_out).parent)
     quantised = quantize_prepared(
         prepared, batches, mode=mode, dtype=dtype, excluded=excluded, progress=progress
@@ -200,9 +197,9 @@ def quantize_prepared(
 
 def join_halves(network: Graph, prepared: Prepared) -> Exported:
     """Put the decoding of a prepared detector behind a network of the same outputs."""
-    decoding = prepared.decoding.copy()
+    decoding, heads = prepared.decoding.copy(), network.copy().heads
     for node in list(decoding.nodes()):
         if node.name in prepared.names:
-            decoding.replace((node, 0), network.heads[prepared.names.index(node.name)])
+            decoding.replace((node, 0), heads[prepared.names.index(node.name)])
     params = {name: prepared.params[name] for name in decoding.variables() if name != INPUT}
     return Exported(prepared.prefix, decoding, params, prepared.record)

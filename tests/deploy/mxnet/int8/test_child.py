@@ -13,7 +13,7 @@ import pytest
 
 from gluon_ssd.deploy.mxnet.files import exported_files
 from gluon_ssd.deploy.mxnet.int8.child import quantize_in_child
-from gluon_ssd.deploy.mxnet.int8.quantize import quantize_detector
+from gluon_ssd.deploy.mxnet.int8.quantize import prepare_detector, quantize_detector
 from gluon_ssd.deploy.mxnet.int8.stored_batches import StoredBatches
 from gluon_ssd.errors import EnvironmentProblem, ModelError
 from tests.conftest import ROOT
@@ -36,17 +36,16 @@ def children() -> list[psutil.Process]:
 
 def test_files_are_those_of_this_process(zoo_prefix, batches, tmp_path):
     told = []
-    found = quantize_in_child(
+    found, layers = quantize_in_child(
         *(zoo_prefix, str(tmp_path / "child" / "m"), batches),
         mode="naive",
         progress=lambda *state: told.append(state),
     )
     expected = quantize_detector(
-        *(zoo_prefix, str(tmp_path / "here" / "m"), list(batches)),
+        *(prepare_detector(zoo_prefix, INPUT_HW), str(tmp_path / "here" / "m"), list(batches)),
         mode="naive",
-        input_size_hw=INPUT_HW,
     )
-    assert found == expected
+    assert (found, layers) == (expected, [])
     for ours, theirs in zip(
         exported_files(str(tmp_path / "child" / "m")),
         exported_files(str(tmp_path / "here" / "m")),

@@ -29,6 +29,11 @@ CONVOLUTIONS = 47  # 27 of the backbone, 8 of the extra layers, 12 heads
 LIKENESS = {"none": 0.9, "naive": 0.99, "entropy": 0.8}
 
 
+def quantize(prefix, target, batches, *, input_size_hw=None, **options) -> Agreement:
+    """Quantise the files of a prefix."""
+    return quantize_detector(prepare_detector(prefix, input_size_hw), target, batches, **options)
+
+
 @pytest.fixture(scope="module")
 def batches() -> list[np.ndarray]:
     return [random_images(5, seed=1), random_images(3, seed=2)]
@@ -41,7 +46,7 @@ def written(zoo_prefix, batches, tmp_path_factory) -> dict[tuple[str, str], tupl
     made = {}
     for mode, dtype in PAIRS:
         prefix = str(folder / mode / dtype)
-        agreement = quantize_detector(
+        agreement = quantize(
             zoo_prefix, prefix, batches, mode=mode, dtype=dtype, input_size_hw=INPUT_HW
         )
         made[mode, dtype] = prefix, agreement
@@ -107,7 +112,7 @@ def test_naive_range_of_the_image_is_its_least_and_largest_value(written, batche
 
 
 def test_the_record_of_the_model_is_kept(plain_export, batches, tmp_path):
-    quantize_detector(plain_export, str(tmp_path / "m"), batches, mode="naive")
+    quantize(plain_export, str(tmp_path / "m"), batches, mode="naive")
     saved = read_exported(str(tmp_path / "m")).record
     assert saved == read_exported(plain_export).record
     assert saved.classes == CLASSES
@@ -115,7 +120,7 @@ def test_the_record_of_the_model_is_kept(plain_export, batches, tmp_path):
 
 def test_same_input_same_bytes(written, zoo_prefix, batches, tmp_path):
     again = str(tmp_path / "again")
-    quantize_detector(zoo_prefix, again, batches, mode="naive", input_size_hw=INPUT_HW)
+    quantize(zoo_prefix, again, batches, mode="naive", input_size_hw=INPUT_HW)
     for ours, first in zip(
         exported_files(again), exported_files(written["naive", "auto"][0]), strict=True
     ):
@@ -123,14 +128,14 @@ def test_same_input_same_bytes(written, zoo_prefix, batches, tmp_path):
 
 
 def test_fused_export_can_be_quantised_too(fused_export, batches, tmp_path):
-    agreement = quantize_detector(fused_export, str(tmp_path / "m"), batches, mode="naive")
+    agreement = quantize(fused_export, str(tmp_path / "m"), batches, mode="naive")
     assert agreement.likeness > 0.99
 
 
 def test_excluded_layer_stays_in_float(zoo_prefix, batches, tmp_path):
     network = prepare_detector(zoo_prefix, INPUT_HW).network
     layer = next(name for name in layer_names(with_onednn(network, calibrated=True)))
-    quantize_detector(
+    quantize(
         *(zoo_prefix, str(tmp_path / "m"), batches),
         mode="naive",
         excluded=[layer],
@@ -157,7 +162,7 @@ def refused(kind, match, prefix, folder: Path, batches, **changes) -> None:
     before = sorted(folder.rglob("*"))
     options = {"mode": "naive", "input_size_hw": INPUT_HW, **changes}
     with pytest.raises(kind, match=match) as caught:
-        quantize_detector(str(prefix), str(folder / "m"), batches, **options)
+        quantize(str(prefix), str(folder / "m"), batches, **options)
     assert "\n" not in str(caught.value)
     assert sorted(folder.rglob("*")) == before
 
@@ -245,7 +250,7 @@ def test_unknown_layer_is_refused(zoo_prefix, batches, tmp_path):
 def test_folder_that_cannot_be_made_is_refused(zoo_prefix, batches, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(EnvironmentProblem, match="cannot make the folder"):
-        quantize_detector(
+        quantize(
             *(zoo_prefix, str(tmp_path / "file" / "m"), batches),
             mode="naive",
             input_size_hw=INPUT_HW,

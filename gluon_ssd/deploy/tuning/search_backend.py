@@ -1,4 +1,4 @@
-"""The table of backends that a search can use; none of their frameworks is imported here."""
+"""The record of a backend, for a command that opens one; no framework is imported here."""
 
 from __future__ import annotations
 
@@ -40,13 +40,3 @@ class SearchBackend:
     operator_names: Callable[[Any], OperatorNames]
     bytes_per_image: Callable[[Any], int]
     open: Callable[..., AbstractContextManager[Backend]]
-
-
-def _mxnet() -> SearchBackend:
-    from gluon_ssd.deploy.tuning.mxnet_backend import MXNET
-
-    return MXNET
-
-
-BACKENDS: dict[str, Callable[[], SearchBackend]] = {"mxnet": _mxnet}
-"""Every backend by name; the function imports its framework."""
