@@ -73,7 +73,7 @@ def calibrate(command: EvalCommand, script_folder: Path) -> Iterator[str]:
 @contextmanager
 def fp32_model(command: EvalCommand) -> Iterator[Prepared]:
     """The fp32 model, an exported one or a network that is exported into a temporary folder."""
-    input_size_hw = command.model.data_shape, command.model.data_shape
+    input_size_hw = command.model.input_size_hw
     if command.deploy.deploy:
         yield model_to_quantise(command.deploy.model_prefix or "", input_size_hw)
         return

@@ -53,7 +53,7 @@ def _prefix(command: EvalCommand) -> str:
 
 
 def _float32_model(command: EvalCommand, device: str) -> RuntimeModel:
-    input_size_hw = command.model.data_shape, command.model.data_shape
+    input_size_hw = command.model.input_size_hw
     if prefix := _prefix(command):
         return deployed_model(prefix, input_size_hw, fuse=not command.deploy.no_fuse, device=device)
     spec = spec_of(command.network.int8_of or command.network.name)

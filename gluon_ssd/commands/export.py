@@ -24,7 +24,7 @@ def export_network(command: ExportCommand) -> str:
         network,
         options.output,
         decoding=with_suppression(network.spec.decoding, options),
-        input_size_hw=(command.model.data_shape, command.model.data_shape),
+        input_size_hw=command.model.input_size_hw,
         fused=not options.no_fuse,
     )
     return (

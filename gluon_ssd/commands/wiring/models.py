@@ -42,14 +42,8 @@ def inference_device(
 ) -> str:
     """The first GPU of those numbers as "gpu:" and its number, or "cpu".
 
-    Args:
-        gpu_ids: numbers of GPUs; none for the CPU.
-        flag: the option that named them, with its value, for messages.
-        prefix: of an exported model; empty for a network.
-        dtype: the value of --dtype.
-
-    Raises:
-        OptionError, EnvironmentProblem: the runtime cannot use that device, or not in that type.
+    The runtime of an exported model, or of networks without a `prefix`, checks devices and --dtype
+    as `Runtime` says; `flag` is the option that named the GPUs, with its value, for messages.
     """
     runtime = find_runtime(prefix, "" if prefix else _OF_NETWORKS)
     device = runtime.devices(gpu_ids, flag)[0]

@@ -68,14 +68,14 @@ class Exported:
         """Whether the symbol already went through the oneDNN backend."""
         return any(node.op.startswith(_ONEDNN_OPS) for node in self.graph.nodes())
 
-    def size(self, otherwise: tuple[int, int] | None) -> tuple[int, int]:
+    def input_size_hw(self, otherwise: tuple[int, int] | None) -> tuple[int, int]:
         """The input size of the record, or else the other one. Raises ModelError without both."""
-        size_hw = self.record.input_size_hw if self.record else otherwise
-        if size_hw is None:
+        found = self.record.input_size_hw if self.record else otherwise
+        if found is None:
             raise ModelError(
                 f"{self.name} does not carry its input size; give it", settings=("data_shape",)
             )
-        return size_hw
+        return found
 
 
 def plain_prefix(text: str) -> str:

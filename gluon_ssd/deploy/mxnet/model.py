@@ -105,10 +105,10 @@ class DeployedModel(RuntimeModel):
         return np.minimum(found, decoding.nms_topk) if decoding.nms_topk > 0 else found
 
     def _check_size(self, images: Any) -> None:
-        size_hw = tuple(images.shape[2:])
-        if size_hw != self.input_size_hw:
+        got_hw = tuple(images.shape[2:])
+        if got_hw != self.input_size_hw:
             raise ModelError(
-                f"{self.name} takes images of {self.input_size_hw} (height, width), got {size_hw}",
+                f"{self.name} takes images of {self.input_size_hw} (height, width), got {got_hw}",
                 settings=("data_shape",),
             )
 
@@ -180,9 +180,9 @@ def deploy(
         ModelError: no size is known, or the graph cannot take it.
         WeightsError: an array has the wrong shape.
     """
-    size_hw, ctx = exported.size(input_size_hw), context_of(device)
-    check_shapes(exported, size_hw)
-    shapes = {INPUT: (1, 3, *size_hw)}
+    input_size_hw, ctx = exported.input_size_hw(input_size_hw), context_of(device)
+    check_shapes(exported, input_size_hw)
+    shapes = {INPUT: (1, 3, *input_size_hw)}
     graph, params, record = exported.graph, exported.params, exported.record
     num_classes = len(record.classes) if record else count_classes(graph, params, shapes)
     is_fp32 = not exported.is_quantised and not exported.has_onednn
@@ -194,7 +194,7 @@ def deploy(
         graph=graph,
         params={name: on_device(params[name], ctx) for name in graph.variables() if name != INPUT},
         ctx=ctx,
-        input_size_hw=size_hw,
+        input_size_hw=input_size_hw,
         record=record,
         num_classes=num_classes,
         precision=precision,

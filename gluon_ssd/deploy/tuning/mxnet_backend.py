@@ -147,10 +147,6 @@ class _Backend:
         files = exported_files(self.prefix_out)
         return sha1_of(files[0]) if all(path.is_file() for path in files) else None
 
-    def load(self, prefix: str) -> RuntimeModel:
-        size_hw = self.prepared.input_size_hw
-        return load_detector(prefix, input_size_hw=size_hw, backend="mxnet")
-
     @cached_property
     def reference(self) -> RuntimeModel:
         """The fp32 model that others are timed beside."""
@@ -167,20 +163,21 @@ class _Model:
     num_bytes: int
 
     def measure(self, *, footprint: bool) -> Measurement:
-        backend, fp32 = self.backend, self.backend.reference
+        backend, fp32, model = self.backend, self.backend.reference, self.backend.reference
+        input_size_hw = backend.prepared.input_size_hw
         try:
-            model = fp32 if self.prefix == backend.name else backend.load(self.prefix)
+            if self.prefix != backend.name:
+                model = load_detector(self.prefix, input_size_hw=input_size_hw, backend="mxnet")
             accuracy = backend.measures.score(model)
             fp32_ms, own_ms = backend.measures.clock(fp32, model)
         except mx.MXNetError as error:
             raise TrialFailed(last_line(error)) from error
-        size_hw = backend.prepared.input_size_hw
         return Measurement(
             accuracy=accuracy,
             latency_ms=fp32_ms if model is fp32 else own_ms,
             fp32_ms=fp32_ms,
             weights_mib=self.num_bytes / 2**20,
-            footprint_mib=measure_footprint(self.prefix, size_hw) if footprint else None,
+            footprint_mib=measure_footprint(self.prefix, input_size_hw) if footprint else None,
         )
 
     def keep(self) -> str:

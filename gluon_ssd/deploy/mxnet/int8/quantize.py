@@ -86,10 +86,10 @@ def prepare_detector(prefix: str, input_size_hw: tuple[int, int] | None = None) 
             f"{prefix} went through oneDNN's fusing, after which nothing can be quantised; give "
             "the model as it was exported"
         )
-    size_hw = exported.size(input_size_hw)
-    check_shapes(exported, size_hw)
+    input_size_hw = exported.input_size_hw(input_size_hw)
+    check_shapes(exported, input_size_hw)
     check_finite(exported.params, "quantise an earlier checkpoint", f"{prefix}: ")
-    shapes = {INPUT: (1, 3, *size_hw)}
+    shapes = {INPUT: (1, 3, *input_size_hw)}
     num_classes = len(record.classes) if record else count_classes(graph, exported.params, shapes)
     params = prepare(graph, exported.params, shapes)
     halves = split_at_predictions(graph, INPUT)
@@ -99,7 +99,8 @@ def prepare_detector(prefix: str, input_size_hw: tuple[int, int] | None = None) 
             "decoding would be quantised too; export the model again with this package"
         )
     network, decoding, names = halves.network, halves.decoding, halves.names
-    return Prepared(prefix, network, decoding, names, params, size_hw, record, num_classes)
+    facts = input_size_hw, record, num_classes
+    return Prepared(prefix, network, decoding, names, params, *facts)
 
 
 def check_pair(mode: str, dtype: str) -> None:
