@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gluon_ssd.detection.decoding import Decoding
 from tests.data.builders import (
     coco_content,
     voc_object,
@@ -173,6 +174,21 @@ def export(weights: Path, output: Path, *argv: object) -> Ended:
 def demo(images: object, output: Path, *argv: object) -> Ended:
     """Detect in images and write what is found into the folder `output`."""
     return run_script("scripts/demo_ssd.py", "--images", images, "--output", output, *argv)
+
+
+def decodings_of_the_demo(monkeypatch) -> list[Decoding]:
+    """The list that the demo's use of a network, from now on, adds its decoding to."""
+    from gluon_ssd.commands import demo as command
+
+    used: list[Decoding] = []
+    real = command.network_model
+
+    def network_model(network, *, decoding, **options):
+        used.append(decoding)
+        return real(network, decoding=decoding, **options)
+
+    monkeypatch.setattr(command, "network_model", network_model)
+    return used
 
 
 def arrays_of(checkpoint: Path) -> dict[str, np.ndarray]:

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from gluon_ssd.data.images import read_image
+from gluon_ssd.detection.decoding import Decoding
 from tests.entry_builders import (
     NETWORK,
     PHOTO_HW,
+    decodings_of_the_demo,
     evaluate,
     leftovers,
     one_error,
@@ -100,6 +102,14 @@ def test_entries_hold_what_a_reader_needs(shown):
         assert all(score >= THRESHOLD for score in scores)
         for item in row["detections"]:
             assert item["class"] == ("cat", "dog")[item["label"]]
+
+
+def test_zoo_networks_have_the_candidates_of_the_legacy_demo(weights, tmp_path, monkeypatch):
+    used = decodings_of_the_demo(monkeypatch)
+    photos(tmp_path / "in")
+    ended = demo(tmp_path / "in", tmp_path, "--network", NETWORK, "--pretrained", weights)
+    assert ended.code == 0, ended.err
+    assert used == [Decoding(nms_topk=200)]
 
 
 def changed(folder, name):

@@ -31,6 +31,7 @@ from gluon_ssd.training.journal import read_journal
 from tests.entry_builders import (
     arrays_of,
     assert_same_arrays,
+    decodings_of_the_demo,
     demo,
     one_error,
     run_script,
@@ -178,6 +179,14 @@ def test_detections_are_drawn(prefix, data, tmp_path):
     (listed,) = json.loads((tmp_path / "detections.json").read_text())
     assert {row["class"] for row in listed["detections"]} <= {"cat", "dog"}
     assert listed["detections"]
+
+
+def test_the_demo_keeps_the_candidates_of_the_family(data, weights, tmp_path, monkeypatch):
+    used = decodings_of_the_demo(monkeypatch)
+    image = data / "JPEGImages" / "val0.jpg"
+    ended = demo(image, tmp_path, "--network", TOY.name, "--pretrained", weights)
+    assert ended.code == 0, ended.err
+    assert used == [TOY.decoding]
 
 
 def test_heads_without_a_background_move_by_class_name(tmp_path):

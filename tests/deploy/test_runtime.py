@@ -13,6 +13,7 @@ import pytest
 
 from gluon_ssd.deploy.agreement import compare_detectors
 from gluon_ssd.deploy.runtime import RUNTIMES, load_detector
+from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import ModelError, OptionError
 from tests.conftest import ROOT
 from tests.data.builders import voc_object, voc_xml, write_voc
@@ -108,6 +109,13 @@ def test_what_it_cannot_do_is_one_line(prefix, data):
     for method in (model.run_heads, model.run_decode):
         with pytest.raises(ModelError, match="cannot be run"):
             method(images)
+
+
+def test_suppression_of_the_options_is_compared_with_that_of_the_record(prefix, data):
+    write_toy(prefix, CLASSES, SIZE_HW, decoding=Decoding(nms_topk=60))
+    assert evaluated(prefix, data, "--nms-topk", 60).err == ""
+    said = f"{prefix} keeps the suppression it was made with; --nms-topk is not used\n"
+    assert evaluated(prefix, data, "--nms-topk", Decoding.nms_topk).err == said
 
 
 def test_agreement_needs_the_predictions_of_both(prefix):
