@@ -90,16 +90,11 @@ def to_message(error: SsdError) -> dict[str, Any]:
 
 def from_message(message: Mapping[str, Any]) -> SsdError:
     """The error that `to_message` was given; of a kind not known here, an SsdError like it."""
-    kind = _kinds_below(SsdError).get(message["kind"], SsdError)
+    kinds: list[type[SsdError]] = [SsdError]
+    for each in kinds:  # the list grows until every class below is in it
+        kinds += each.__subclasses__()
+    kind = {each.__name__: each for each in kinds}.get(message["kind"], SsdError)
     error = kind.__new__(kind, *message["args"])
     vars(error).update({key: message[key] for key in message.keys() - {"kind", "args"}})
     error.settings = tuple(error.settings)
     return error
-
-
-def _kinds_below(kind: type[SsdError]) -> dict[str, type[SsdError]]:
-    """All classes that derive from one, in any step, by name."""
-    found: dict[str, type[SsdError]] = {}
-    for each in kind.__subclasses__():
-        found |= {**_kinds_below(each), each.__name__: each}
-    return found

@@ -61,7 +61,8 @@ def tune(command: EvalCommand, script_folder: Path) -> Iterator[str]:
     with _naming(*in_workspace):
         ensure_writable(workspace / found.log)
     with fp32_model(command) as prepared:
-        target = _target(command, script_folder, prepared.prefix)
+        folder = Path(command.deploy.calib_output or script_folder / _FOLDER)
+        target = str(folder / f"{Path(prepared.prefix).name}{_SUFFIX}")
         for file in found.files(target):
             ensure_writable(file)
         settings = search_settings(config, found.operator_names(prepared), path)
@@ -102,11 +103,6 @@ def _naming(where: str, *kinds: type[SsdError]) -> Iterator[None]:
         yield
     except kinds as error:
         raise type(error)(f"{where}: {error}", settings=error.settings) from error
-
-
-def _target(command: EvalCommand, script_folder: Path, prefix: str) -> str:
-    folder = Path(command.deploy.calib_output or script_folder / _FOLDER)
-    return str(folder / f"{Path(prefix).name}{_SUFFIX}")
 
 
 def _calibration_images(found: ListedDataset, settings: SearchSettings, path: str) -> ListedDataset:

@@ -44,7 +44,10 @@ def read_params(path: str | os.PathLike[str]) -> dict[str, Any]:
             f"{file} is no MXNet parameter file, or it is damaged or cut off; copy or fetch it anew"
         ) from error
     if not isinstance(arrays, dict) or not arrays:
-        raise WeightsError(f"{file} holds no named arrays; give a .params file of a network")
+        raise WeightsError(
+            f"{file} holds no named arrays, it holds {len(arrays)} arrays without names; give a "
+            ".params file of a network"
+        )
     return {name.removeprefix("arg:").removeprefix("aux:"): a for name, a in arrays.items()}
 
 

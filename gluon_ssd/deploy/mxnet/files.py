@@ -28,7 +28,7 @@ from gluon_ssd.deploy.mxnet.graph import (
 )
 from gluon_ssd.deploy.mxnet.halves import split_at_predictions
 from gluon_ssd.errors import ModelError, WeightsError
-from gluon_ssd.models.params_file import some_of
+from gluon_ssd.models.params_file import read_params, some_of
 from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.system.files import atomic_write, ensure_directory, write_problem
 
@@ -116,7 +116,10 @@ def read_exported(prefix: str) -> Exported:
         raise ModelError(
             f"MXNet {mx.__version__} cannot load {symbol_file}: {last_line(error)}; export it anew"
         ) from error
-    params = _read_params(params_file)
+    try:
+        params = {name: array.asnumpy() for name, array in read_params(params_file).items()}
+    except WeightsError as error:
+        raise WeightsError(f"cannot read parameters from {params_file}: {error}") from error
     variables = graph.variables()
     if INPUT not in variables:
         raise ModelError(
@@ -139,22 +142,6 @@ def _record(graph: Graph, source: str) -> ModelRecord | None:
     if not (isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], str)):
         raise WeightsError(f"{source}: its attribute {RECORD_ATTRIBUTE} is damaged; export it anew")
     return ModelRecord.from_json(entry[1], source)
-
-
-def _read_params(path: Path) -> Params:
-    """The arrays of a file; the prefixes "arg:" and "aux:" are taken off the names."""
-    try:
-        arrays = mx.nd.load(str(path))
-        if isinstance(arrays, list):
-            raise WeightsError(
-                f"{path} holds {len(arrays)} arrays without names; export the model anew"
-            )
-        return {name.split(":", 1)[-1]: array.asnumpy() for name, array in arrays.items()}
-    except (mx.MXNetError, OSError) as error:
-        raise WeightsError(
-            f"cannot read parameters from {path} ({last_line(error)}); the file is damaged or cut "
-            "off, or is no MXNet parameter file"
-        ) from error
 
 
 def write_exported(model: Exported, prefix: str) -> None:

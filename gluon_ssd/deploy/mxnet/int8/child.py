@@ -73,17 +73,8 @@ def quantize_in_child(
     check_pair(mode, dtype)
     check_images(mode, batches.num_images)
     with replaced_files(prefix_out) as staged:
-        job = _Job(
-            prefix_in,
-            staged,
-            descriptor=batches.descriptor,
-            image_shape=batches.image_shape,
-            sizes=batches.sizes,
-            mode=mode,
-            dtype=dtype,
-            excluded=tuple(excluded),
-            rank_layers=rank_layers,
-        )
+        images = batches.descriptor, batches.image_shape, batches.sizes
+        job = _Job(prefix_in, staged, *images, mode, dtype, tuple(excluded), rank_layers)
         agreement, layers = _follow(job, str(Path(staged).parent), progress)
     return Agreement(**agreement), [LayerError(**error) for error in layers]
 

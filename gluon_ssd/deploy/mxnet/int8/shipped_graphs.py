@@ -40,12 +40,8 @@ def shipped_int8(network: Network) -> Exported:
             f"the {network.spec.dataset} classes"
         )
     own = suppression_of(next(graph.find(BOX_NMS)))
-    decoding = replace(
-        network.spec.decoding,
-        nms_thresh=own.nms_thresh,
-        nms_topk=own.nms_topk,
-        score_thresh=own.score_thresh,
-    )
+    read = {name: getattr(own, name) for name in ("nms_thresh", "nms_topk", "score_thresh")}
+    decoding = replace(network.spec.decoding, **read)
     record = network.record(name=int8_form(network.name).name, decoding=decoding)
     used = {name: params[name] for name in graph.variables() if name in params}
     return Exported(record.name, graph, used, record)
