@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from gluon_ssd.deploy.mxnet.devices import check_dtype, usable_devices
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.errors import OptionError
 
@@ -46,25 +47,13 @@ def _load_with_mxnet(
     return load_deployed(prefix, input_size_hw=input_size_hw, device=device, fuse=fuse)
 
 
-def _devices_of_mxnet(gpu_ids: Sequence[int], asked: str) -> Sequence[str]:
-    from gluon_ssd.deploy.mxnet.devices import usable_devices
-
-    return usable_devices(gpu_ids, asked)
-
-
-def _check_dtype_of_mxnet(dtype: str, device: str, asked: str) -> None:
-    from gluon_ssd.deploy.mxnet.devices import check_dtype
-
-    check_dtype(dtype, device, asked)
-
-
 RUNTIMES: dict[str, Runtime] = {
     # Takes all files that no runtime below recognises, and says what is wrong with them.
     "mxnet": Runtime(
         recognises=lambda prefix: True,
         load=_load_with_mxnet,
-        devices=_devices_of_mxnet,
-        check_dtype=_check_dtype_of_mxnet,
+        devices=usable_devices,
+        check_dtype=check_dtype,
     ),
 }
 """Every runtime by name. The last one that recognises the files of a prefix is used: the first

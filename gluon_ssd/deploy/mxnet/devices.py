@@ -1,11 +1,10 @@
-"""What MXNet can compute on here, and in which types."""
+"""What MXNet can compute on here, and in which types; MXNet itself is imported when asked."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 
-from gluon_ssd.compat import mx
 from gluon_ssd.errors import EnvironmentProblem, OptionError
 from gluon_ssd.system.cpu import cpu_flags, cpu_name, has_bfloat16
 
@@ -22,6 +21,8 @@ def usable_devices(gpu_ids: Sequence[int], asked: str) -> list[str]:
     """
     if not gpu_ids:
         return ["cpu"]
+    from gluon_ssd.compat import mx
+
     available = mx.context.num_gpus()
     if available == 0:
         _log.warning("%s: MXNet finds no GPU here; running on the CPU", asked)
