@@ -37,13 +37,12 @@ def usable_devices(gpu_ids: Sequence[int], asked: str) -> list[str]:
 
 def check_dtype(dtype: str, device: str, asked: str) -> None:
     """Raise EnvironmentProblem unless a device of `usable_devices` computes in a type."""
-    is_cpu = device == "cpu"
-    if dtype == "float16" and is_cpu:
+    if dtype == "float16" and device == "cpu":
         raise EnvironmentProblem(
             f"{asked} needs a GPU; MXNet has no float16 convolutions for CPUs: take "
             "bfloat16 or float32"
         )
-    if dtype == "bfloat16" and not is_cpu:
+    if dtype == "bfloat16" and device != "cpu":
         raise EnvironmentProblem(
             f"{asked} is for CPUs; MXNet has no bfloat16 for GPUs: take float16 or float32"
         )

@@ -23,20 +23,11 @@ class Measures:
 
 @dataclass(frozen=True)
 class SearchBackend:
-    """What a command needs of a backend before and when it opens one for an fp32 detector.
+    """What a command needs of a backend, before and when it opens one for an fp32 detector."""
 
-    Attributes:
-        log: name of the file, in the workspace, for what its library says.
-        require: raises EnvironmentProblem when a package is missing.
-        files: prefix -> the files of a model.
-        operator_names: fp32 detector -> the operators that a configuration may name.
-        bytes_per_image: fp32 detector -> memory that one image takes.
-        open: arguments and errors as of `mxnet_backend`.
-    """
-
-    log: str
-    require: Callable[[], None]
-    files: Callable[[str], Sequence[Path]]
-    operator_names: Callable[[Any], OperatorNames]
-    bytes_per_image: Callable[[Any], int]
-    open: Callable[..., AbstractContextManager[Backend]]
+    log: str  # name of the file, in the workspace, for what its library says
+    require: Callable[[], None]  # raises EnvironmentProblem when a package is missing
+    files: Callable[[str], Sequence[Path]]  # prefix -> the files of a model
+    operator_names: Callable[[Any], OperatorNames]  # detector -> what a configuration may name
+    bytes_per_image: Callable[[Any], int]  # detector -> memory that one image takes
+    open: Callable[..., AbstractContextManager[Backend]]  # as `mxnet_backend`
