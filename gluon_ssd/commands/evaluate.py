@@ -61,10 +61,7 @@ def _float32_model(command: EvalCommand, device: str) -> RuntimeModel:
         network = untrained_network(spec, command.data.classes)
     else:
         network = trained_network(
-            spec,
-            command.eval.pretrained,
-            classes_file=command.data.classes,
-            options=command.model,
+            spec, command.eval.pretrained, classes_file=command.data.classes, options=command.model
         )
     if command.deploy.quantized:
         return int8_network_model(network, device=device)

@@ -15,10 +15,7 @@ def export_network(command: ExportCommand) -> str:
     """
     options = command.export
     network = trained_network(
-        command.network,
-        options.pretrained,
-        classes_file=options.classes,
-        options=command.model,
+        command.network, options.pretrained, classes_file=options.classes, options=command.model
     )
     export_network_as(
         network,

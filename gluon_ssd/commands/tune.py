@@ -84,13 +84,9 @@ def tune(command: EvalCommand, script_folder: Path) -> Iterator[str]:
             listening() as request,
             tuning_images(command.data, dataset, prepared, batch_size) as images,
         ):
+            measures = _measures(score, images, calibration[:1], request)
             opened = found.open(
-                prepared,
-                target,
-                calibration,
-                settings,
-                _measures(score, images, calibration[:1], request),
-                workspace=workspace,
+                prepared, target, calibration, settings, measures, workspace=workspace
             )
             with _naming(f"{path}: [quantization] fp32_layers, fp32_operators", OptionError):
                 yield from _search(opened, settings, history, request, target)
