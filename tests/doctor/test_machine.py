@@ -66,6 +66,30 @@ def test_disk_and_memory(tmp_path: Path, free_mib: int, level: str):
     assert machine.check_memory(free_mib * MIB).level == level
 
 
+@pytest.mark.parametrize(
+    ("check", "fail_mib", "note_mib"),
+    [
+        (lambda free: machine.check_disk(free, Path("here")), 500, 5120),
+        (machine.check_memory, 1024, 4096),
+        (machine.check_shared_memory, 0, 1024),
+    ],
+)
+def test_the_bounds_themselves_are_enough(check, fail_mib: int, note_mib: int):
+    assert check(note_mib * MIB).level == OK
+    assert check(note_mib * MIB - 1).level == NOTE
+    assert check(fail_mib * MIB).level == NOTE
+    if fail_mib:
+        assert check(fail_mib * MIB - 1).level == FAIL
+
+
+@pytest.mark.parametrize(
+    ("free", "text"),
+    [(5 * MIB - 1, "4 MiB"), (1024 * MIB - 1, "1023 MiB"), (1536 * MIB, "1.5 GiB")],
+)
+def test_amounts_are_in_the_larger_unit_that_fits(free: int, text: str):
+    assert machine.check_memory(free).text.startswith(f"{text} available")
+
+
 def test_what_this_process_may_use_is_positive():
     assert 0 < machine.usable_cores() <= 4096
 
