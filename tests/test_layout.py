@@ -45,7 +45,6 @@ TESTED_BY = {
     "benchmarks/gluoncv/decoder.py": "benchmarks/test_decoding.py",
     "benchmarks/gluoncv/network.py": "test_benchmark_entry.py",
     "benchmarks/table.py": "test_benchmark_entry.py",
-    "benchmarks/table_subjects.py": "test_benchmark_entry.py",
     "commands/calibrate.py": "test_calibration_entry.py",
     "commands/demo.py": "test_demo_entry.py",
     "commands/evaluate.py": "test_eval_entry.py",
@@ -65,6 +64,12 @@ TESTED_BY = {
     "options/benchmarks.py": "test_benchmark_entry.py",
     "options/evaluate.py": "test_eval_entry.py",
     "options/shared.py": "options/test_train.py",
+    "training/checkpointer.py": "training/test_fit.py",
+    "training/optimizer.py": "training/test_fit.py",
+    "training/plan.py": "training/test_fit.py",
+    "training/reporting.py": "training/test_fit.py",
+    "training/resume.py": "training/test_fit.py",
+    "training/run.py": "training/test_fit.py",
 }
 
 
