@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
@@ -12,6 +15,7 @@ from gluon_ssd.deploy.mxnet.int8.quantize_graph import (
     quantized_tensors,
     with_onednn,
 )
+from gluon_ssd.deploy.tuning.footprint import measure_footprint
 from gluon_ssd.deploy.tuning.graph_edits import (
     bytes_per_image,
     in_bfloat16,
@@ -19,6 +23,7 @@ from gluon_ssd.deploy.tuning.graph_edits import (
     operators_by_type,
     weight_bytes,
 )
+from gluon_ssd.errors import EnvironmentProblem
 
 IMAGES = np.random.default_rng(0).normal(0, 1, (2, 3, 8, 8)).astype(np.float32)
 
@@ -106,3 +111,8 @@ def test_weights_are_counted_as_operators_hold_them() -> None:
 def test_memory_of_an_image_counts_every_value_between_operators() -> None:
     graph, params = network()
     assert bytes_per_image(graph, params, (3, 8, 8)) == 4 * 64 * (4 + 4 + 6)
+
+
+def test_footprint_of_a_model_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentProblem, match="cannot measure the memory of .*nothing"):
+        measure_footprint(str(tmp_path / "nothing"), (8, 8))

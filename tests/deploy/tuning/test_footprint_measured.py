@@ -3,11 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.tuning.footprint import measure_footprint
-from gluon_ssd.errors import EnvironmentProblem
 
 
 def test_memory_of_a_process_is_above_that_of_its_weights(tmp_path: Path) -> None:
@@ -19,8 +17,3 @@ def test_memory_of_a_process_is_above_that_of_its_weights(tmp_path: Path) -> Non
     weight = mx.nd.array(np.zeros(8 << 20, np.float32))  # 32 MiB
     mx.nd.save(str(tmp_path / "model-0000.params"), {"arg:weight": weight})
     assert 32 < measure_footprint(str(tmp_path / "model"), (8, 8)) < 2000
-
-
-def test_footprint_of_a_model_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(EnvironmentProblem, match="cannot measure the memory of .*nothing"):
-        measure_footprint(str(tmp_path / "nothing"), (8, 8))
