@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gluon_ssd.compat import mx
-from gluon_ssd.deploy.runtime_model import RuntimeModel, as_numpy
+from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 from gluon_ssd.errors import ModelError
 from gluon_ssd.models.record import ModelRecord
@@ -62,9 +61,3 @@ def test_another_precision_names_what_to_change():
 def test_a_runtime_must_run():
     with pytest.raises(TypeError, match="abstract"):
         RuntimeModel()
-
-
-@pytest.mark.parametrize("output", [np.array([1, 2]), mx.nd.array([1, 2]), [1, 2]])
-def test_outputs_of_any_runtime_become_numpy(output):
-    found = as_numpy(output)
-    assert isinstance(found, np.ndarray) and found.tolist() == [1, 2]

@@ -9,7 +9,6 @@ from gluon_ssd.deploy.mxnet.output_pattern import (
     Unrecognised,
     expect,
     kept_rows,
-    nms_settings,
     sliced,
 )
 
@@ -52,14 +51,6 @@ def test_what_is_no_slice_along_that_axis_is_refused():
         sliced(Node("slice_axis", "s", {"axis": "1"}, [(source, 0)]), 2)
     with pytest.raises(Unrecognised, match="found exp, not a slice"):
         sliced(Node("exp", "e", {}, [(source, 0)]), 2)
-
-
-def test_settings_of_suppression_have_the_names_of_decoding():
-    node = Node(BOX_NMS, "n", {"overlap_thresh": "0.6", "topk": "40", "valid_thresh": "0.25"})
-    assert nms_settings(node) == {"nms_thresh": 0.6, "nms_topk": 40, "score_thresh": 0.25}
-    # What MXNet takes where nothing is said.
-    default = {"nms_thresh": 0.5, "nms_topk": -1, "score_thresh": 0}
-    assert nms_settings(Node(BOX_NMS, "n")) == default
 
 
 def test_all_rows_or_the_first_ones_are_kept():
