@@ -229,6 +229,18 @@ def _lines_without_docstring(function: Function) -> int:
     return lines
 
 
+def code_lines(tree: ast.Module) -> int:
+    """Lines on which code begins or ends: no blank ones, comments or docstrings."""
+    bare = {
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        for part in (node, node.value)
+    }
+    placed = [n for n in ast.walk(tree) if hasattr(n, "lineno") and id(n) not in bare]
+    return len({line for node in placed for line in (node.lineno, node.end_lineno)})
+
+
 def size_complaints(tree: ast.Module) -> list[str]:
     """Functions that are too long, docstring aside, or take too many arguments."""
     found = []

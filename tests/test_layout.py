@@ -36,6 +36,42 @@ EXCEPTIONS: dict[str, str] = {
     "gluon_ssd/data/loading/worker.py pickle": "reads that job from the pipe of its parent",
 }
 
+# A file of more lines of code than this has a test file of its own.
+MIRRORED_LINES = 40
+
+# Module without a test file of its own -> the file that tests it, since it only puts tested parts
+# together, or is one half of what that file tests.
+TESTED_BY = {
+    "benchmarks/gluoncv/decoder.py": "benchmarks/test_decoding.py",
+    "benchmarks/gluoncv/network.py": "test_benchmark_entry.py",
+    "benchmarks/table.py": "test_benchmark_entry.py",
+    "commands/calibrate.py": "test_calibration_entry.py",
+    "commands/demo.py": "test_demo_entry.py",
+    "commands/evaluate.py": "test_eval_entry.py",
+    "commands/time_model.py": "test_eval_entry.py",
+    "commands/train.py": "test_train_entry.py",
+    "commands/tune.py": "test_tuning_entry.py",
+    "commands/tuning/data.py": "test_tuning_entry.py",
+    "commands/tuning/narrator.py": "test_tuning_entry.py",
+    "data/dali/draws.py": "data/dali/test_graphs.py",
+    "data/dali/loader.py": "test_dali_entry.py",
+    "data/dali/prepare.py": "data/dali/test_graphs.py",
+    "data/loading/pool.py": "data/loading/test_loader.py",
+    "data/loading/worker.py": "data/loading/test_loader.py",
+    "data/problems.py": "data/test_check.py",
+    "data/sources/shapes_drawing.py": "data/sources/test_shapes.py",
+    "data/sources/voc_xml.py": "data/sources/test_voc.py",
+    "options/benchmarks.py": "test_benchmark_entry.py",
+    "options/evaluate.py": "test_eval_entry.py",
+    "options/shared.py": "options/test_train.py",
+    "training/checkpointer.py": "training/test_fit.py",
+    "training/optimizer.py": "training/test_fit.py",
+    "training/plan.py": "training/test_fit.py",
+    "training/reporting.py": "training/test_fit.py",
+    "training/resume.py": "training/test_fit.py",
+    "training/run.py": "training/test_fit.py",
+}
+
 
 def _collect(what: str, files: list[Path], rule: Callable[[ast.Module], list[str]]) -> list[str]:
     found = {name_of(path): complaints for path in files if (complaints := rule(parse(path)))}
@@ -187,6 +223,22 @@ def test_files_are_short():
     _assert_none([f"{name} has {lengths[name]} lines" for name in long])
 
 
+def test_tests_mirror_the_package():
+    tests = ROOT / "tests"
+    lacking = {
+        below.as_posix()
+        for path in modules()
+        if rules.code_lines(parse(path)) > MIRRORED_LINES
+        and not (
+            tests / (below := path.relative_to(ROOT / PACKAGE)).with_name(f"test_{path.name}")
+        ).exists()
+    }
+    idle = [f"{name}: the entry in TESTED_BY is idle" for name in TESTED_BY.keys() - lacking]
+    missing = [f"{name} has no test file of its own" for name in lacking - TESTED_BY.keys()]
+    gone = [f"{name} is not there" for name in TESTED_BY.values() if not (tests / name).exists()]
+    _assert_none([*idle, *missing, *gone])
+
+
 def test_public_names_are_documented_and_typed():
     _assert_none(_collect("documentation", modules(), rules.documentation_complaints))
 
@@ -286,6 +338,11 @@ def test_a_wrong_import_is_caught(unit: str, source: str, wrong: str):
 )
 def test_a_right_import_passes(unit: str, source: str):
     assert rules.import_complaints(ast.parse(source), unit, f"{PACKAGE}.{unit}") == []
+
+
+def test_lines_of_code_are_counted_without_what_is_said_about_them():
+    text = "'''Doc.\n\nMore.\n'''\n\n# A remark.\nx: int = f(\n    1,\n)\n'''Of x.'''\n"
+    assert rules.code_lines(ast.parse(text)) == 3
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,17 @@ def random_images(count: int, seed: int = 0) -> np.ndarray:
     return coarse.repeat(8, axis=2).repeat(8, axis=3)
 
 
+def by_mxnet(prefix, images):
+    """The symbol as MXNet's own loader runs it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        block = mx.gluon.SymbolBlock.imports(
+            f"{prefix}-symbol.json", ["data"], f"{prefix}-0000.params"
+        )
+    block.hybridize()
+    return [output.asnumpy() for output in block(mx.nd.array(images))]
+
+
 def _initialise(network) -> None:
     rng = np.random.default_rng(7)
     for name, parameter in network.collect_params().items():

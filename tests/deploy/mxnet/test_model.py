@@ -1,38 +1,23 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gluon_ssd.compat import mx
-from gluon_ssd.deploy.mxnet.files import read_exported
 from gluon_ssd.deploy.mxnet.graph import VARIABLE
 from gluon_ssd.deploy.mxnet.model import load_deployed
-from gluon_ssd.deploy.mxnet.passes.replace_decoder import count_classes, replace_decoder
 from gluon_ssd.errors import ModelError, WeightsError
-from tests.deploy.conftest import CLASSES, INPUT_HW, random_images
+from tests.deploy.conftest import CLASSES, INPUT_HW, by_mxnet, random_images
 
 IMAGES = random_images(5, seed=2)
 
 
 def arrays(outputs):
     return [output.asnumpy() for output in outputs]
-
-
-def by_mxnet(prefix, images):
-    """The symbol as MXNet's own loader runs it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        block = mx.gluon.SymbolBlock.imports(
-            f"{prefix}-symbol.json", ["data"], f"{prefix}-0000.params"
-        )
-    block.hybridize()
-    return arrays(block(mx.nd.array(images)))
 
 
 @pytest.fixture(params=["zoo_prefix", "plain_zoo_prefix"])
@@ -48,29 +33,6 @@ def test_unfused_model_equals_mxnet_bit_for_bit(prefix):
     for one, other in zip(arrays(model.run(IMAGES)), expected, strict=True):
         np.testing.assert_array_equal(one, other)
     assert not model.is_fused and model.precision == "float32" and model.record is None
-
-
-def test_replaced_decoder_changes_no_bit(prefix):
-    exported = read_exported(prefix)
-    assert replace_decoder(exported.graph, exported.params, {"data": (1, 3, *INPUT_HW)})
-    operators = [node.op for node in exported.graph.nodes()]
-    assert "topk" in operators and operators.count("_contrib_box_nms") == 1
-    from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
-
-    compiled = CompiledGraph(exported.graph, exported.params, ctx=mx.cpu(), inputs=("data",))
-    for one, other in zip(arrays(compiled(IMAGES)), by_mxnet(prefix, IMAGES), strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def test_unknown_detection_layer_stays_and_is_logged(zoo_prefix, caplog):
-    graph = read_exported(zoo_prefix).graph
-    (nms,) = graph.find("_contrib_box_nms")
-    nms.attrs["force_suppress"] = "True"
-    count = len(graph.nodes())
-    with caplog.at_level(logging.INFO):
-        assert not replace_decoder(graph, {}, {})
-    assert "stays as it is: classes suppress one another" in caplog.text
-    assert len(graph.nodes()) == count
 
 
 def test_fused_model_has_no_batch_norm_and_fixed_anchors(prefix):
@@ -129,28 +91,6 @@ def test_quantised_model_keeps_its_arithmetic_and_gets_the_fast_decoder(int8_pre
     assert "topk" in operators and "_sg_mkldnn_conv" in operators
     for one, other in zip(arrays(model.run(IMAGES)), by_mxnet(int8_prefix, IMAGES), strict=True):
         np.testing.assert_array_equal(one, other)
-
-
-@pytest.mark.parametrize("kind", ["zoo_prefix", "plain_zoo_prefix", "int8_prefix"])
-def test_class_count_is_read_from_the_detection_layer_or_from_the_heads(kind, request):
-    prefix = request.getfixturevalue(kind)
-    assert load_deployed(prefix, input_size_hw=INPUT_HW).num_classes == 4
-    exported = read_exported(prefix)
-    for node in exported.graph.find("_contrib_box_nms"):
-        node.attrs["background_id"] = "7"  # no known detection layer any more
-    shapes = {"data": (1, 3, *INPUT_HW)}
-    assert count_classes(exported.graph, exported.params, shapes) == 4
-
-
-@pytest.mark.parametrize(("name", "count"), [("voc", 20), ("coco", 80)])
-def test_class_count_of_real_models_with_more_heads_than_classes(shared_dir, name, count):
-    """Sigmoid heads of 91 columns, of which some are taken."""
-    prefix = shared_dir / f"weights/ssd_300_mobilenet0.75_{name}"
-    if not prefix.with_name(f"{prefix.name}-0000.params").is_file():
-        pytest.skip(f"no {prefix}")
-    exported = read_exported(str(prefix))
-    shapes = {"data": (1, 3, 300, 300)}
-    assert count_classes(exported.graph, exported.params, shapes) == count
 
 
 @pytest.mark.parametrize("ending", ["-symbol.json", "-0000.params"])

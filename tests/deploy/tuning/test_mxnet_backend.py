@@ -14,6 +14,7 @@ from gluon_ssd.deploy.mxnet.int8.quantize import prepare_detector
 from gluon_ssd.deploy.mxnet.int8.quantize_graph import layer_names, with_onednn
 from gluon_ssd.deploy.mxnet.model import load_deployed
 from gluon_ssd.deploy.tuning.history import JOURNAL
+from gluon_ssd.deploy.tuning.mxnet_backend import operator_names
 from gluon_ssd.deploy.tuning.trial import BASELINE
 from gluon_ssd.errors import Interrupted, ModelError, OptionError
 from tests.deploy.tune_builders import SETTINGS, Bench, export_tiny, search
@@ -139,6 +140,15 @@ def test_chosen_layers_stay_in_float(tiny, tmp_path: Path) -> None:
     assert names == {f"quantized_{name}" for name in layers[2:]}
     with pytest.raises(OptionError, match="leave nothing to quantise"):
         search(tiny, tmp_path / "all", settings(fp32_nodes=tuple(layers)), Bench(tiny))
+
+
+def test_operators_are_known_by_layer_and_by_type(tiny) -> None:
+    names = operator_names(prepare_detector(tiny))
+    operators = set(names.of_layers.values())
+    assert len(names.of_layers) == len(operators) > 9
+    assert set(names.of_types["Convolution"]) == operators
+    # Heads have no activation, the other layers do.
+    assert 0 < len(set(names.of_types["Activation"]) & operators) < len(operators)
 
 
 def test_one_scale_a_tensor_costs_accuracy(tiny, tmp_path: Path) -> None:

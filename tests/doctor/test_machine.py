@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gluon_ssd.doctor import machine
+from gluon_ssd.doctor.verdict import FAIL, NOTE, OK
+from tests.doctor.builds import CPU_BUILD, CUDA_BUILD
+
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("flags", "levels"),
+    [
+        ({"avx2", "avx512_vnni", "avx512_bf16"}, [OK, OK, OK]),
+        ({"avx2", "avx_vnni"}, [OK, NOTE, OK]),
+        ({"avx2", "avx_vnni", "amx_tile", "amx_bf16"}, [OK, OK, OK]),
+        ({"avx2", "avx512_vnni", "amx_tile", "amx_int8"}, [OK, NOTE, OK]),
+        ({"avx2"}, [NOTE, NOTE, OK]),
+    ],
+)
+def test_cpu_abilities(flags: set[str], levels: list[str]):
+    assert [verdict.level for verdict in machine.check_cpu(flags)] == levels
+
+
+def test_a_cpu_without_avx2_is_told_so():
+    assert machine.check_cpu(set())[0].text == "absent; everything runs, several times slower"
+
+
+@pytest.mark.parametrize(
+    ("gpus", "found", "levels", "text"),
+    [
+        pytest.param([], CPU_BUILD, [OK], "none; training", id="none_needed"),
+        pytest.param([], CUDA_BUILD, [NOTE], "none found", id="cuda_build_without_gpu"),
+        pytest.param(["T4, 7.5, 535"], CPU_BUILD, [NOTE], "mxnet-cu112", id="gpu_unused"),
+        pytest.param(["T4, 7.5, 535"], None, [NOTE], "unused", id="no_mxnet"),
+        pytest.param(["T4, 7.5"], {**CUDA_BUILD, "gpus": [8]}, [OK], "computes on it", id="works"),
+        pytest.param(
+            ["T4, 7.5", "H100, 9.0"],
+            {**CUDA_BUILD, "gpus": [8, "no kernel image"]},
+            [OK, FAIL],
+            "H100, 9.0; fails: no kernel image",
+            id="too_new",
+        ),
+        pytest.param(["T4"], CUDA_BUILD, [FAIL], "MXNet does not see it", id="unseen"),
+    ],
+)
+def test_gpus_against_the_wheel(gpus: list[str], found: dict, levels: list[str], text: str):
+    verdicts = machine.check_gpus(gpus, found)
+    assert [verdict.level for verdict in verdicts] == levels
+    assert text in verdicts[-1].text
+
+
+@pytest.mark.parametrize(("free_mib", "level"), [(None, NOTE), (64, NOTE), (8192, OK)])
+def test_shared_memory(free_mib: int | None, level: str):
+    verdict = machine.check_shared_memory(None if free_mib is None else free_mib * MIB)
+    assert verdict.level == level
+    assert ("--shm-size" in verdict.text) == (level != OK)
+
+
+@pytest.mark.parametrize(("free_mib", "level"), [(100, FAIL), (2000, NOTE), (8192, OK)])
+def test_disk_and_memory(tmp_path: Path, free_mib: int, level: str):
+    assert machine.check_disk(free_mib * MIB, tmp_path).level == level
+    assert machine.check_memory(free_mib * MIB).level == level
+
+
+@pytest.mark.parametrize(
+    ("check", "fail_mib", "note_mib"),
+    [
+        (lambda free: machine.check_disk(free, Path("here")), 500, 5120),
+        (machine.check_memory, 1024, 4096),
+        (machine.check_shared_memory, 0, 1024),
+    ],
+)
+def test_the_bounds_themselves_are_enough(check, fail_mib: int, note_mib: int):
+    assert check(note_mib * MIB).level == OK
+    assert check(note_mib * MIB - 1).level == NOTE
+    assert check(fail_mib * MIB).level == NOTE
+    if fail_mib:
+        assert check(fail_mib * MIB - 1).level == FAIL
+
+
+@pytest.mark.parametrize(
+    ("free", "text"),
+    [(5 * MIB - 1, "4 MiB"), (1024 * MIB - 1, "1023 MiB"), (1536 * MIB, "1.5 GiB")],
+)
+def test_amounts_are_in_the_larger_unit_that_fits(free: int, text: str):
+    assert machine.check_memory(free).text.startswith(f"{text} available")
+
+
+def test_what_this_process_may_use_is_positive():
+    assert 0 < machine.usable_cores() <= 4096
+
+
+def test_gpus_are_what_the_driver_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert machine.list_gpus() == []
+    command = tmp_path / "nvidia-smi"
+    command.write_text("#!/bin/sh\necho 'T4, 7.5, 535'\necho 'H100, 9.0, 535'\n")
+    command.chmod(0o755)
+    assert machine.list_gpus() == ["T4, 7.5, 535", "H100, 9.0, 535"]
+    command.write_text("#!/bin/sh\necho 'no driver'\nexit 9\n")
+    assert machine.list_gpus() == []
+
+
+def test_the_machine_is_told_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(machine, "cpu_flags", lambda: {"avx2"})
+    monkeypatch.setattr(machine, "container_share", lambda: 0.5)
+    monkeypatch.setattr(machine, "available_bytes", lambda: None)
+    verdicts = machine.examine(tmp_path)
+    subjects = ["CPU", "CPU int8", "CPU bf16", "CPU AMX", "cores", "memory", "/dev/shm", "disk"]
+    assert [verdict.subject for verdict in verdicts] == subjects
+    assert verdicts[4].text.startswith("0.5 of ")
+    assert verdicts[4].text.endswith(" by quota; set OMP_NUM_THREADS=1")
+    assert (verdicts[5].level, verdicts[5].text[:5]) == (FAIL, "0 MiB")

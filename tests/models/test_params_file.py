@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gluon_ssd.compat import mx
+from gluon_ssd.errors import WeightsError
+from gluon_ssd.models.params_file import mismatch, read_params, some_of
+
+
+def test_names_of_exported_arrays_lose_their_marks(tmp_path: Path):
+    path = tmp_path / "net-0000.params"
+    arrays = {"arg:w": mx.nd.array([1, 2]), "aux:mean": mx.nd.array([3]), "b.bias": mx.nd.ones(1)}
+    mx.nd.save(str(path), arrays)
+    found = read_params(path)
+    assert list(found) == ["w", "mean", "b.bias"]
+    assert [array.asnumpy().tolist() for array in found.values()] == [[1, 2], [3], [1]]
+
+
+def test_a_checkpoint_is_told_apart_by_its_content(tmp_path: Path):
+    path = tmp_path / "run_checkpoint.npz"
+    np.savez(path, facts=np.zeros(3))
+    with pytest.raises(WeightsError, match=r"is a checkpoint.*/run_best\.params$"):
+        read_params(path)
+    path.rename(tmp_path / "odd.params")
+    with pytest.raises(WeightsError, match=r"odd\.params is a checkpoint"):
+        read_params(tmp_path / "odd.params")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("none.params", r"none\.params does not exist; give the path of a \.params file"),
+        ("folder", "folder is a folder; give the path"),
+        ("text.params", r"text\.params is no MXNet parameter file, or it is damaged"),
+        ("list.params", r"list\.params holds no named arrays"),
+    ],
+)
+def test_other_files_are_named_in_one_line(tmp_path: Path, name: str, message: str):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text.params").write_text("this is no parameter file at all\n" * 40)
+    mx.nd.save(str(tmp_path / "list.params"), [mx.nd.zeros(3)])
+    with pytest.raises(WeightsError, match=message) as caught:
+        read_params(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("entries", "options", "text"),
+    [
+        ([], {}, ""),
+        (["a", "b", "c"], {}, "a, b, c"),
+        (["a", "b", "c", "d"], {}, "a, b, c and 1 more"),
+        (["a", "b", "c"], {"most": 1, "separator": "; "}, "a and 2 more"),
+        (["a", "b"], {"separator": "; "}, "a; b"),
+    ],
+)
+def test_lists_are_cut_short(entries: list[str], options: dict, text: str):
+    assert some_of(iter(entries), **options) == text
+
+
+def test_where_shapes_differ():
+    wanted = {"a": (1,), "b": (2, 3), "c": (4,)}
+    assert mismatch(wanted, dict(wanted)) is None
+    assert mismatch(wanted, {"b": (2, 3), "c": (5,), "d": (6,)}) == (
+        "1 arrays missing (a (1,)), 1 too many (d (6,)), 1 of another shape (c (5,) for (4,))"
+    )
+    assert mismatch({}, {"d": (6,)}) == "1 too many (d (6,))"
