@@ -8,6 +8,7 @@ import pytest
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.training.optimizer import Optimizer, named_parameters
+from tests.training.builders import Second
 
 START = (1.0, -2.0, 0.5)
 """The two weights and the bias of `make`."""
@@ -108,6 +109,29 @@ def test_a_gradient_above_the_limit_is_scaled_down_to_it(limit, share, divisor):
     optimizer.step(0.1, divisor)
     step = 0.1 * share / divisor
     assert_weights(network, 1 - 3 * step, -2 - 4 * step, 0.5 - 12 * step)
+
+
+@pytest.mark.parametrize("clip", [None, 13.0, 6.5])
+def test_a_scaled_loss_makes_the_same_step(clip):
+    network = make()
+    optimizer = Optimizer(network, momentum=0, wd=0, clip_gradient_norm=clip)
+    optimizer.trainer._scale = 1 / 8  # as MXNet's AMP does for a loss that is multiplied by 8
+    learn(network, (24, 32))
+    network.bias.grad()[:] = 96
+    optimizer.step(0.1)
+    step = 0.05 if clip == 6.5 else 0.1
+    assert_weights(network, 1 - 3 * step, -2 - 4 * step, 0.5 - 12 * step)
+
+
+@pytest.mark.parametrize("clip", [None, 13.0])
+def test_a_team_is_no_reason_to_divide_by_more(clip):
+    """A trainer of a team divides by the number of processes; this one does not, so twice."""
+    network = make()
+    optimizer = Optimizer(network, momentum=0, wd=0, clip_gradient_norm=clip, team=Second())
+    learn(network, (3, 4))
+    network.bias.grad()[:] = 12
+    optimizer.step(0.1, 2.0)
+    assert_weights(network, 1 - 0.3, -2 - 0.4, 0.5 - 1.2)
 
 
 def test_devices_add_up_and_end_with_the_same_weights():
