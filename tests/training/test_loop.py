@@ -223,6 +223,18 @@ def test_a_loss_that_is_not_finite_is_not_learnt_from_and_names_its_images():
     assert network.value == 2 - 0.125 * 3
 
 
+@pytest.mark.parametrize("name", ["One", "Two"])
+def test_one_broken_part_of_a_loss_is_enough(name):
+    def loss(*arrays):
+        parts = two_parts(*arrays)
+        return parts | {name: parts[name] * np.inf}
+
+    with pytest.raises(
+        DivergedError, match=f"the loss is not finite .*{name}=inf.*; images: 0.jpg"
+    ):
+        train([batch([1], 1)], loss=loss)
+
+
 def test_weights_that_a_step_broke_are_told_with_the_whole_batch_of_that_step():
     def spoil(network):
         network.weight.set_data(mx.nd.array([np.inf]))

@@ -172,4 +172,4 @@ def test_a_divergence_is_told_with_what_is_left_and_what_to_try(tmp_path):
         run(tmp_path / "t", batches=Infinite())
     assert caught.value.settings == ("lr",)
     last = read_journal(tmp_path / "t_journal.jsonl")[-1]
-    assert (last["event"], last["at"], last["message"]) == ("diverged", [1, 1], str(caught.value))
+    assert (last["event"], last["at"], last["message"]) == ("diverged", [1, 2], str(caught.value))
