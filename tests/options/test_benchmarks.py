@@ -41,6 +41,10 @@ def test_networks_are_listed_once_by_their_full_names(benchmark):
         benchmark(networks=f"{VGG},vgg")
 
 
+def test_a_network_for_own_classes_is_taken_too():
+    assert AmpBenchmark(networks=CUSTOM).network_names == (CUSTOM,)
+
+
 def test_weights_are_pairs_of_network_and_file():
     table = TableBenchmark(networks=VGG, weights=f"{VGG}=a=b.params")
     assert table.weight_files == {VGG: "a=b.params"}
