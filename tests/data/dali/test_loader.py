@@ -66,7 +66,7 @@ def squares(tmp_path_factory):
         path = str(folder / f"{number}.jpg")
         assert cv2.imwrite(path, image, [cv2.IMWRITE_JPEG_QUALITY, 100])
         items.append(ListedItem(path, number, one_box(box, number % 2, (height, width))))
-    return ListedDataset(items, name="squares", classes=("a", "b"), metric="voc")
+    return ListedDataset(items, name="squares", classes=("a", "b"), metric="voc07")
 
 
 def loader(dataset, augmentation=None, *, seed=5, batch_size=BATCH, make_targets=None, **settings):
@@ -268,7 +268,7 @@ def test_images_without_boxes_are_background(squares):
         np.zeros((0, 4), np.float32), np.zeros(0, np.int32), *[np.zeros(0, bool)] * 2, None
     )
     items = [ListedItem(squares.image_path(i), i, bare) for i in range(8)]
-    dataset = ListedDataset(items, name="bare", classes=("a",), metric="voc")
+    dataset = ListedDataset(items, name="bare", classes=("a",), metric="voc07")
     made = loader(dataset)
     for epoch in range(3):
         for _, images, classes, boxes in copies(made.epoch(epoch)):
@@ -304,7 +304,7 @@ def damaged(request, squares, tmp_path):
             with open(squares.image_path(index), "rb") as whole, open(path, "wb") as file:
                 file.write(damage(whole.read()))
         items.append(ListedItem(path, index, squares.annotation(index)))
-    return ListedDataset(items, name="squares", classes=("a", "b"), metric="voc"), message
+    return ListedDataset(items, name="squares", classes=("a", "b"), metric="voc07"), message
 
 
 @pytest.mark.dali

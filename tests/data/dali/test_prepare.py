@@ -61,7 +61,7 @@ def dataset(tmp_path):
         boxes, labels = np.array([BOX], np.float32), np.array([number], np.int32)
         none = np.zeros(1, bool)
         items.append(ListedItem(str(path), number, Annotation(boxes, labels, none, none, IMAGE_HW)))
-    return ListedDataset(items, name="t", classes=tuple("abcdef"), metric="voc")
+    return ListedDataset(items, name="t", classes=tuple("abcdef"), metric="voc07")
 
 
 def preparer(dataset, *, batch_size=2, share=None, skip_bad=False):
