@@ -1,4 +1,4 @@
-"""When an epoch is saved, validated and kept, by its number."""
+"""When an epoch is validated and its weights kept, by its number."""
 
 from __future__ import annotations
 
@@ -31,18 +31,10 @@ def test_weights_that_are_kept_and_the_last_are_validated(interval, save_interva
 
 
 @pytest.mark.parametrize(
-    ("interval", "expected"), [(1, [0, 1, 2, 3, 4, 5, 6]), (3, [2, 5, 6]), (9, [6])]
-)
-def test_checkpoints_follow_every_so_many_epochs_and_the_last(interval, expected):
-    assert chosen("checkpoints", checkpoint_interval=interval) == expected
-
-
-@pytest.mark.parametrize(
     ("name", "value", "least"),
     [
         ("epochs", 0, 1),
         ("val_interval", 0, 1),
-        ("checkpoint_interval", -1, 1),
         ("accumulate", 0, 1),
         ("start_epoch", -1, 0),
         ("log_interval", -1, 0),

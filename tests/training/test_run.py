@@ -49,15 +49,10 @@ def test_every_epoch_is_trained_validated_and_checkpointed(tmp_path):
     assert (state.meter.batches, state.last_step.batch) == (0, 3)
 
 
-def test_intervals_of_checkpoints_and_validations_are_kept(tmp_path):
-    plan = {"checkpoint_interval": 2, "val_interval": 3, "save_interval": 0, "epochs": 4}
-    run(tmp_path / "t", **plan)
-    assert told(tmp_path, "validation", "checkpoint") == [
-        ("validation", 1, 0),
-        ("checkpoint", 2, 0),
-        ("validation", 4, 0),
-        ("checkpoint", 4, 0),
-    ]
+def test_the_interval_of_validations_is_kept(tmp_path):
+    run(tmp_path / "t", val_interval=3, save_interval=0, epochs=4)
+    assert told(tmp_path, "validation") == [("validation", 1, 0), ("validation", 4, 0)]
+    assert len(told(tmp_path, "checkpoint")) == 4
 
 
 def test_a_run_begins_within_an_epoch_and_its_means_are_of_the_whole(tmp_path):
