@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -42,12 +43,18 @@ class Ended(NamedTuple):
     err: str
 
 
-def run_script(script: str, *argv: object) -> Ended:
-    """Run `main` of train_ssd.py, scripts/demo_ssd.py or the like in this process."""
+def load_script(script: str) -> ModuleType:
+    """The module of train_ssd.py, scripts/demo_ssd.py or the like."""
     spec = importlib.util.spec_from_file_location(Path(script).stem, ROOT / script)
     assert spec is not None and spec.loader is not None, script
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def run_script(script: str, *argv: object) -> Ended:
+    """Run `main` of a script in this process."""
+    module = load_script(script)
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = module.main([str(argument) for argument in argv])

@@ -28,9 +28,10 @@ detection/anchors detection/boxes detection/candidates detection/decoder detecti
 detection/matching detection/multibox_loss detection/suppression
 evaluation/coco_map evaluation/detections evaluation/predict evaluation/voc_map
 data/augment/color data/augment/crop data/augment/transforms data/loading/batch_plan
-training/learning_rate training/meters deploy/agreement
+training/learning_rate training/loop training/meters training/optimizer deploy/agreement
 deploy/mxnet/int8/entropy deploy/mxnet/int8/histogram
-deploy/mxnet/passes/fold_batch_norm deploy/mxnet/passes/fold_constants report/timing
+deploy/mxnet/passes/fold_batch_norm deploy/mxnet/passes/fold_constants
+deploy/mxnet/passes/join_levels models/first_weights report/timing
 """.split()
 
 _OPERATORS: dict[type[ast.AST], type[ast.AST]] = {

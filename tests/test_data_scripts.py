@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gluon_ssd.commands.check_data import check_reports
-from gluon_ssd.options.data_tools import CheckOptions
-from tests.data.builders import coco_content, voc_object, voc_xml, write_coco, write_voc
+from tests.data.builders import voc_object, voc_xml, write_voc
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 DOG = voc_object("dog", (1, 1, 9, 9))
@@ -69,20 +67,6 @@ def test_check_of_nothing_is_one_line(tmp_path, capsys):
     arguments = ["--dataset", "custom", "--dataset-root", str(tmp_path / "none")]
     assert _main("check_dataset")(arguments) == 2
     assert capsys.readouterr().err.count("\n") == 1
-
-
-def test_check_looks_at_coco_images_without_boxes_and_takes_classes(tmp_path):
-    record = {"image_id": 1, "bbox": [1, 1, 9, 9], "category_id": 1}
-    write_coco(tmp_path, "val2017", coco_content((1, 2), [record], {1: "dog", 2: "cat"}))
-    (tmp_path / "classes.txt").write_text("cat\n")
-    options = CheckOptions(
-        dataset="coco",
-        dataset_root=str(tmp_path),
-        splits="val2017",
-        classes=str(tmp_path / "classes.txt"),
-    )
-    (report,) = check_reports(options)
-    assert (report.num_images, report.counts) == (2, {"unknown class": 1})
 
 
 def test_shapes_are_drawn_once_and_pass_the_check(tmp_path, capsys):

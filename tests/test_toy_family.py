@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 
 import numpy as np
 import pytest
@@ -27,13 +28,16 @@ from gluon_ssd.models.record import ModelRecord, read_sidecar
 from gluon_ssd.models.weights import load_parameters, save_parameters
 from gluon_ssd.options.declare import parse
 from gluon_ssd.options.train import TrainCommand
+from gluon_ssd.system.cpu import cpu_flags, has_bfloat16
 from gluon_ssd.training.journal import read_journal
 from tests.entry_builders import (
+    ROOT,
     arrays_of,
     assert_same_arrays,
     decodings_of_the_demo,
     demo,
     one_error,
+    python,
     run_script,
     voc_set,
 )
@@ -41,10 +45,15 @@ from tests.models.contract import assert_is_network
 from tests.toy_family.family import TOY_FAMILY
 from tests.toy_family.matching import NearestAnchor
 from tests.toy_family.spec import TOY
+from tests.training.team_launch import LAUNCHER
 
 CHOICE = ("--network", "toynet", "--data-shape", 64, "--dataset", "custom")
 TRAIN = ("--batch-size", 2, "--gpus", "", "--epochs", 2, "--log-interval", 1, "--lr", 0.01)
 PARTS = ("Which", "Place", "Size")
+
+needs_bfloat16 = pytest.mark.skipif(
+    not has_bfloat16(cpu_flags()), reason="this CPU has no bfloat16"
+)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -98,6 +107,21 @@ def evaluate(data, *argv):
     return ended
 
 
+def run_apart(script, *argv, before=()):
+    """A script in a process of its own, which knows the toy family too; what it shows."""
+    command = (*before, *python("-m", "tests.toy_family.script", script, *argv))
+    ended = subprocess.run(
+        list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
+    return ended.stderr
+
+
+def events(folder, kind):
+    found = read_journal(folder / f"{TOY.name}_journal.jsonl")
+    return [event for event in found if event["event"] == kind]
+
+
 def test_name_is_found_by_the_fields_of_its_spec():
     assert find_spec("toynet", 64, "shapes") is TOY
 
@@ -116,8 +140,7 @@ def test_log_and_journal_name_the_three_losses(trained):
     log = (trained / f"{TOY.name}_train.log").read_text()
     assert "Which=" in log and "Place=" in log and "Size=" in log
     assert "CrossEntropy" not in log
-    events = read_journal(trained / f"{TOY.name}_journal.jsonl")
-    epochs = [event for event in events if event["event"] == "epoch"]
+    epochs = events(trained, "epoch")
     assert len(epochs) == 2
     assert all(event[part] > 0 for event in epochs for part in PARTS)
     assert (trained / f"{TOY.name}_curves.png").stat().st_size > 0
@@ -166,6 +189,76 @@ def test_int8_form_is_written_and_runs(data, prefix, tmp_path):
     assert "mAP" in evaluate(data, "--deploy", "--model-prefix", quantised).out
 
 
+def test_layers_are_ranked_by_the_error_of_their_int8_form(data, prefix, tmp_path):
+    options = ("--calibration", "--layer-report", "--num-calib-batches", 1)
+    ended = evaluate(
+        data, "--deploy", "--model-prefix", prefix, *options, "--calib-output", tmp_path
+    )
+    listed = json.loads((tmp_path / "toy-quantized-naive-layers.json").read_text())["layers"]
+    # Four convolutions and two heads of each of the two levels, and all of them together.
+    assert listed[0]["layer"] == "all layers" and len(listed) == 1 + 4 + 2 * 2
+    for row in listed[1:]:
+        # A head of scores leaves the offsets alone, and one of offsets the scores.
+        assert 0 < max(row["score_error"], row["offset_error"]) < 0.5
+    assert "layers, the worst first" in ended.out
+    assert (tmp_path / "toy-quantized-naive-layers.png").stat().st_size > 0
+
+
+@needs_bfloat16
+def test_bfloat16_detects_nearly_the_same(data, weights, prefix, tmp_path):
+    files = [tmp_path / name for name in ("float32.json", "network.json", "exported.json")]
+    models = [("--pretrained", weights)] * 2 + [("--deploy", "--model-prefix", prefix)]
+    dtypes = ("float32", "bfloat16", "bfloat16")
+    for file, model, dtype in zip(files, models, dtypes, strict=True):
+        evaluate(data, *model, "--dtype", dtype, "--save-detections", file)
+    exact, *low = [_best_scores(json.loads(file.read_text())) for file in files]
+    for found in low:
+        assert found != exact
+        assert found == pytest.approx(exact, abs=0.03)
+
+
+def _best_scores(rows):
+    """image -> the score of its first detection."""
+    return {row["image"]: row["score"] for row in reversed(rows)}
+
+
+@needs_bfloat16
+def test_mixed_precision_learns_with_its_loss_and_matcher(data, trained, tmp_path):
+    files = ("--dataset-root", data, "--save-prefix", f"{tmp_path}{os.sep}")
+    # In a process of its own: MXNet's AMP cannot be taken back in one.
+    shown = run_apart("train_ssd.py", *CHOICE, *TRAIN, "-j", 0, "--amp", *files)
+    assert "AMP: 1 of 8 convolutions in bfloat16" in shown
+    low, exact = (events(folder, "epoch") for folder in (tmp_path, trained))
+    assert len(low) == len(exact) == 2
+    for event, other in zip(low, exact, strict=True):
+        assert event["losses"] == list(PARTS)
+        found, expected = ([e[part] for part in PARTS] for e in (event, other))
+        assert found != expected
+        assert found == pytest.approx(expected, rel=0.1)
+
+
+@pytest.mark.horovod
+def test_two_processes_share_a_batch(data, tmp_path):
+    """Their batch statistics are each its own, so that the losses differ a little."""
+    one_step = (*CHOICE, *TRAIN, "-j", 0, "--batch-size", 4, "--limit-steps", 1)
+    files = ("--dataset-root", data, "--save-prefix", f"{tmp_path}{os.sep}")
+    launcher = (LAUNCHER, "-np", 2, "--gloo")
+    run_apart("train_ssd.py", "--horovod", *one_step, *files, before=launcher)
+    train(tmp_path / "alone", data, *one_step)
+    (both,), (alone,) = (events(f, "interval") for f in (tmp_path, tmp_path / "alone"))
+    assert both["losses"] == list(PARTS)
+    found, expected = ([e[part] for part in PARTS] for e in (both, alone))
+    assert found == pytest.approx(expected, rel=0.3)
+
+
+@pytest.mark.dali
+def test_dali_feeds_its_matcher(data, tmp_path):
+    train(tmp_path, data, "--dali", "-j", 1)
+    epochs = events(tmp_path, "epoch")
+    assert [event["losses"] for event in epochs] == [list(PARTS)] * 2
+    assert all(event[part] > 0 for event in epochs for part in PARTS)
+
+
 def test_speed_is_measured(prefix, data):
     options = ("--benchmark", "--num-iterations", 3)
     ended = evaluate(data, "--deploy", "--model-prefix", prefix, *options)
@@ -196,8 +289,8 @@ def test_heads_without_a_background_move_by_class_name(tmp_path):
     target = build_network(TOY.name, classes=("cow", "ant"))
     change = load_parameters(target, tmp_path / "toy.params")
     assert (change.reused, change.new, change.dropped) == (("cow",), ("ant",), ("cat", "dog"))
-    rows = source.which[0].weight.data().asnumpy().reshape(2, 3, 32, 3, 3)
-    moved = target.which[0].weight.data().asnumpy().reshape(2, 2, 32, 3, 3)
+    rows = source.which[0].weight.data().asnumpy().reshape(2, 3, 64, 3, 3)
+    moved = target.which[0].weight.data().asnumpy().reshape(2, 2, 64, 3, 3)
     np.testing.assert_array_equal(moved[:, 0], rows[:, 2])
 
 

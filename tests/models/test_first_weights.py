@@ -7,7 +7,7 @@ import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.families.build import build_network
-from gluon_ssd.models.first_weights import convolution_value, initialize
+from gluon_ssd.models.first_weights import assign, convolution_value, initialize
 from tests.models.builders import small_network, values_of
 
 
@@ -71,3 +71,11 @@ def test_every_device_gets_the_same_values():
         weight.data(mx.cpu(0)).asnumpy(), weight.data(mx.cpu(1)).asnumpy()
     )
     assert weight.data().asnumpy().std() > 0
+
+
+def test_values_go_to_the_device_that_is_named_and_else_stay_where_they_are():
+    parameter = mx.gluon.Parameter("weight", shape=(2,))
+    for ctx, device in ((None, 0), (mx.cpu(1), 1), (None, 1), ([mx.cpu(2)], 2)):
+        assign(parameter, [3, 4 + device], ctx)
+        assert parameter.list_ctx() == [mx.cpu(device)]
+        assert parameter.data().asnumpy().tolist() == [3, 4 + device]

@@ -10,7 +10,7 @@ from gluon_ssd.errors import OptionError
 from gluon_ssd.options import declare as cli
 from gluon_ssd.options.demo import DemoCommand
 from gluon_ssd.options.evaluate import EvalCommand
-from gluon_ssd.options.train import TrainCommand
+from gluon_ssd.options.train import OptimizerOptions, TrainCommand, TrainDataOptions, TrainOptions
 
 TABLE = Path(__file__).parents[1] / "golden" / "legacy_flags.tsv"
 COMMANDS = {"train": TrainCommand, "eval": EvalCommand, "demo": DemoCommand}
@@ -139,3 +139,9 @@ def test_wrong_option_is_one_clear_line(script: str, argv: list[str], message: s
     with pytest.raises(OptionError, match=message) as caught:
         parse(script, *argv)
     assert "\n" not in str(caught.value)
+
+
+def test_crop_tries_do_not_go_with_dali():
+    with pytest.raises(OptionError, match="--crop-tries 7 does not go with --dali"):
+        TrainCommand(data=TrainDataOptions(crop_tries=7), train=TrainOptions(dali=True))
+    assert TrainCommand(optimizer=OptimizerOptions(), train=TrainOptions(dali=True)).train.dali

@@ -43,7 +43,7 @@ class ToyNetwork(Network, mx.gluon.HybridBlock):
         super().__init__()
         self.spec, self.classes = spec, tuple(classes)
         with self.name_scope():
-            self.fine = self._stage(norm_layer, norm_kwargs, (16, 16, 32))
+            self.fine = self._stage(norm_layer, norm_kwargs, (16, 16, 64))
             self.coarse = self._stage(norm_layer, norm_kwargs, (32,))
             counts = [len(sides) for sides in spec.sides]
             self.which = nn.HybridSequential()

@@ -1,4 +1,4 @@
-"""One of two processes that train together in mixed precision; see test_precision_team.py.
+"""One of two processes that train together in mixed precision; see precision/test_amp_team.py.
 
 horovodrun -np 2 --gloo python -m tests.training.amp_team_life FOLDER
 """

@@ -8,8 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from gluon_ssd.compat import mx
+from gluon_ssd.detection.multibox_loss import multibox_loss
+from gluon_ssd.training.devices import Devices
 from gluon_ssd.training.learning_rate import Schedule
-from gluon_ssd.training.plan import Hooks, Plan
+from gluon_ssd.training.loop import Learner, Step
+from gluon_ssd.training.optimizer import Optimizer
+from gluon_ssd.training.plan import Hooks, Job, Plan
+from gluon_ssd.training.run_files import RunFiles
+from gluon_ssd.training.team.team import Team
+from gluon_ssd.training.weight_watch import WeightWatch
 
 NUM_CLASSES = 3
 NUM_ANCHORS = 32  # 4 x 4 pixels, 2 shapes each
@@ -138,3 +145,30 @@ def make_hooks(network, **changes):
         "load_weights": network.load_parameters,
     }
     return Hooks(**{**values, **changes})
+
+
+class Second(Team):
+    """A team as its second process sees it, which alone is really there."""
+
+    rank, size = 1, 2
+
+
+def make_job(prefix, *, seed=0, team=None, hooks=None, batches=None, **plan):
+    """What `fit` makes of a plan for a tiny network."""
+    network = make_network(seed=seed)
+    optimizer = Optimizer(network, momentum=0.9, wd=0.0)
+    watch, team = WeightWatch(network), team or Team()
+    learner = Learner(
+        network, Devices([mx.cpu()]), multibox_loss, optimizer, watch, accumulate=1, team=team
+    )
+    asked = make_hooks(network, **(hooks or {}))
+    plan = make_plan(prefix, **plan)
+    return Job(learner, batches or SyntheticBatches(), plan, asked, RunFiles(prefix))
+
+
+def make_step(batch=0, losses=None, *, rate=0.05, num_images=4, notices=()):
+    """A step whose loss is all in its last image."""
+    losses = losses or {"CrossEntropy": 2.0, "SmoothL1": 1.0}
+    indices = np.arange(num_images)
+    image_losses = {name: np.where(indices == num_images - 1, v, 0) for name, v in losses.items()}
+    return Step(batch, indices, rate, image_losses, 0.0, losses, num_images, np.array(notices))

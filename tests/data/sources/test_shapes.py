@@ -9,7 +9,7 @@ from gluon_ssd.data.dataset import Selection
 from gluon_ssd.data.images import read_image
 from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.data.sources.shapes import make_shapes
-from gluon_ssd.data.sources.shapes_drawing import CLASSES, draw_image, visible_shares
+from gluon_ssd.data.sources.shapes_drawing import CLASSES, draw_image
 from gluon_ssd.errors import DataError, EnvironmentProblem, OptionError
 from tests.data.contract import assert_is_dataset
 
@@ -18,12 +18,6 @@ from tests.data.contract import assert_is_dataset
 def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("data") / "shapes"
     return make_shapes(root, num_train=12, num_val=5, image_size=128, seed=7)
-
-
-@pytest.fixture(scope="module")
-def drawn():
-    """150 images of the usual size, with their objects."""
-    return [draw_image(300, np.random.default_rng((5, index))) for index in range(150)]
 
 
 def test_set_keeps_the_contract(folder):
@@ -100,40 +94,3 @@ def test_written_boxes_are_the_drawn_ones(folder):
         # JPEG changes pixels a little, not the picture.
         difference = cv2.absdiff(read_image(dataset.image_path(index)), image)
         assert difference.mean() < 8
-
-
-def test_every_class_is_frequent_and_some_images_are_empty(drawn):
-    names = [item.name for _, objects in drawn for item in objects]
-    assert set(names) == set(CLASSES)
-    assert min(names.count(name) for name in CLASSES) > 0.08 * len(names)
-    counts = np.array([len(objects) for _, objects in drawn])
-    assert 0.01 < (counts == 0).mean() < 0.12
-    assert counts.max() <= 6 and 2.5 < counts.mean() < 4.5
-
-
-def test_sizes_cover_the_stated_range_and_few_objects_are_difficult(drawn):
-    objects = [item for _, objects in drawn for item in objects]
-    boxes = np.array([item.box_px for item in objects])
-    sides = (boxes[:, 2:] - boxes[:, :2] + 1).max(axis=1)
-    assert 34 <= sides.min() < 48 and 140 < sides.max() < 190
-    assert (boxes >= 0).all() and (boxes < 300).all()
-    assert 0 < np.mean([item.is_difficult for item in objects]) < 0.05
-
-
-def test_visible_shares_count_what_lies_in_front():
-    masks = [np.zeros((4, 10), np.uint8) for _ in range(3)]
-    masks[0][:, :10] = 255
-    masks[1][:, 4:8] = 255
-    masks[2][:, 7:9] = 255
-    assert visible_shares(masks) == [0.5, 0.75, 1.0]
-    assert visible_shares([]) == []
-
-
-def test_colours_tell_nothing_about_the_class(drawn):
-    inside = {name: [] for name in CLASSES}
-    for image, objects in drawn:
-        for item in objects:
-            x_min, y_min, x_max, y_max = item.box_px
-            inside[item.name].append(image[y_min : y_max + 1, x_min : x_max + 1].mean())
-    means = [np.mean(values) for values in inside.values()]
-    assert np.ptp(means) < 30  # the spread within a class is about 45 grey levels

@@ -54,6 +54,20 @@ def test_rows_across_levels_stay():
     np.testing.assert_array_equal(run(graph)[0], before)
 
 
+def test_one_level_of_whole_rows_is_not_enough():
+    names = ("a", "b", "b")  # 120 = 15 * 8, and 36 = 4.5 * 8
+    joint = mx.sym.concat(*(mx.sym.flatten(mx.sym.var(name)) for name in names), dim=1)
+    graph = graph_of(mx.sym.reshape(joint, shape=(0, -1, 8)))
+    assert join_levels(graph, {}, SHAPES) == 0
+
+
+def test_one_flattened_level_is_not_enough():
+    flat = mx.sym.flatten(mx.sym.var("a"))
+    other = mx.sym.reshape(mx.sym.var("b"), shape=(0, -1))
+    graph = graph_of(mx.sym.reshape(mx.sym.concat(flat, other, dim=1), shape=(0, -1, 3)))
+    assert join_levels(graph, {}, SHAPES) == 0
+
+
 def test_a_joint_that_something_else_reads_stays():
     joint, shape = joined()
     graph = graph_of(mx.sym.reshape(joint, shape=shape), joint)

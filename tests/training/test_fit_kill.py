@@ -96,9 +96,8 @@ def live_each(folder, moments):
 
 def lives(folder, *moments):
     """Exit codes of lives in a row, in processes of their own."""
-    code = (
-        f"from tests.training.test_kill import live_each; live_each({str(folder)!r}, {moments!r})"
-    )
+    call = f"live_each({str(folder)!r}, {moments!r})"
+    code = f"from tests.training.test_fit_kill import live_each; {call}"
     ended = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=100
     )

@@ -1,0 +1,66 @@
+"""Scores and files of a model that finds what it is told to."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gluon_ssd.commands.evaluate import evaluate, model_name
+from gluon_ssd.errors import EnvironmentProblem
+from gluon_ssd.options.declare import parse
+from gluon_ssd.options.evaluate import EvalCommand
+from tests.commands.builders import FixedModel
+from tests.entry_builders import voc_set
+
+
+def command_of(root, *argv):
+    argv = ("--network", "tiny", "--data-shape", 160, "-j", 0, *argv)
+    data = ("--dataset", "custom", "--dataset-root", root)
+    return parse(EvalCommand, [*map(str, (*argv, *data))], prog="eval_ssd.py", description="")
+
+
+def test_every_exported_model_has_the_same_name(tmp_path):
+    assert model_name(command_of(tmp_path)) == "ssd_160_tiny_custom"
+    assert model_name(command_of(tmp_path, "--deploy", "--model-prefix", "m")) == "deploy"
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Two images of 60 × 80 with a cat at (30, 10, 75, 55) and a dog at (2, 4, 39, 49), and one
+    without objects."""
+    return voc_set(tmp_path / "set")
+
+
+def model():
+    """Finds the cat, to the pixel, and a dog elsewhere, in pixels of 60 × 80."""
+    cat, dog = (0, 0.9, 30, 10, 75, 55), (1, 0.8, 70, 50, 79, 59)
+    return FixedModel([cat, dog], input_size_hw=(60, 80))
+
+
+def test_lines_and_files(root, tmp_path):
+    results, detections = tmp_path / "r.json", tmp_path / "d.json"
+    files = ("--results", results, "--save-detections", detections)
+    speed, *lines = evaluate(command_of(root, "--metric", "voc12", *files), model())
+    assert speed.startswith("Throughput is ") and speed.endswith(" img/sec.")
+    assert [line.split()[0] for line in lines] == ["cat", "dog", "mAP"]
+    assert float(lines[1].split()[1]) == 0
+    facts = json.loads(results.read_text())
+    assert (facts["images"], len(facts["class_scores"])) == (3, 2)
+    assert facts["score"] == pytest.approx(float(lines[2].split()[1]), abs=1e-3)
+    rows = json.loads(detections.read_text())
+    assert len(rows) == 6
+    assert rows[0] == {
+        "image": str(root / "JPEGImages" / "val0.jpg"),
+        "class": "cat",
+        "score": 0.9,
+        "box_px": [30, 10, 75, 55],
+    }
+
+
+def test_a_file_that_cannot_be_written_is_said_before_any_image(root, tmp_path):
+    looked = model()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EnvironmentProblem, match="file"):
+        list(evaluate(command_of(root, "--results", tmp_path / "file" / "r.json"), looked))
+    assert looked.seen == []

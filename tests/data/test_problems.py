@@ -1,0 +1,50 @@
+"""Reasons, and the warnings about labels that do not reach the network."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from gluon_ssd.data.problems import LABELS_LOST, REASONS, Problem, log_lost_labels
+
+
+def test_labels_are_lost_where_the_outcome_says_so():
+    lost = {"unknown class", "degenerate box", "box beyond the image", "marked as ignore", "crowd"}
+    assert LABELS_LOST == lost | {"label of an unlisted image"}
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_reasons_are_of_labels_or_images(name):
+    reason = REASONS[name]
+    assert reason.about in ("label", "image") and reason.outcome
+    assert reason.is_bad or reason.about == "label"
+
+
+def logged(caplog, problems):
+    with caplog.at_level(logging.INFO):
+        log_lost_labels(problems, "tiny")
+    return caplog.messages
+
+
+def test_a_lost_label_is_told_with_file_and_outcome(caplog):
+    problems = [
+        Problem("letter case", "a.xml", "Dog"),
+        Problem("unknown class", "b.xml", "object 2: 'horse'"),
+        Problem("missing image", "c.jpg", "none"),
+    ]
+    assert logged(caplog, problems) == ["b.xml: unknown class, object 2: 'horse' (label dropped)"]
+    assert caplog.records[0].levelno == logging.WARNING
+
+
+@pytest.mark.parametrize(("count", "rest"), [(0, None), (20, None), (21, 1), (25, 5)])
+def test_only_twenty_are_told_one_by_one(caplog, count, rest):
+    problems = [Problem("crowd", f"{n}.json", "box") for n in range(count)]
+    told = logged(caplog, problems)
+    assert (
+        told[:20] == [f"{n}.json: crowd, box (label left out, as asked)" for n in range(count)][:20]
+    )
+    end = (
+        f"tiny: {rest} more labels left out; python scripts/check_dataset.py --list names them all"
+    )
+    assert told[20:] == ([end] if rest else [])

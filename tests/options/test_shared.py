@@ -1,0 +1,85 @@
+"""What several commands ask for, and how its text is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from gluon_ssd.detection.decoding import Decoding
+from gluon_ssd.errors import OptionError
+from gluon_ssd.options.shared import (
+    asked_suppression,
+    check_network_name,
+    means_no_weights,
+    suppression_option,
+    whole_numbers,
+    with_suppression,
+    words,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("", ()), (" , ", ()), ("b, a,b ,c d", ("b", "a", "c d"))],
+)
+def test_words_stand_between_commas_each_once(text, expected):
+    assert words(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("", ()), ("3", (3,)), ("2, 0,2,", (2, 0, 2)), ("007", (7,))]
+)
+def test_whole_numbers_keep_order_and_repetitions(text, expected):
+    assert whole_numbers(text, "--gpus") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a", "^--gpus must be whole numbers with commas between; got 'a'$"),
+        ("1.5", "^--gpus must be whole numbers"),
+        ("1 2", "^--gpus must be whole numbers"),
+        ("1,-2", "^--gpus must not hold negative numbers; got '1,-2'$"),
+    ],
+)
+def test_other_text_is_no_number(text, message):
+    with pytest.raises(OptionError, match=message):
+        whole_numbers(text, "--gpus")
+
+
+@pytest.mark.parametrize("text", ["false", "False", "0", "no", "F"])
+def test_words_for_no_weights(text):
+    assert means_no_weights(text)
+
+
+@pytest.mark.parametrize("text", ["", "true", "1", "false.params", "none", "off"])
+def test_anything_else_names_weights(text):
+    assert not means_no_weights(text)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """suppression"""
+
+    nms_thresh: float | None = suppression_option("nms_thresh")
+    nms_topk: int | None = suppression_option("nms_topk")
+    post_nms: int | None = suppression_option("post_nms")
+
+
+def test_only_what_is_asked_for_replaces_the_networks_own():
+    own = Decoding(nms_thresh=0.6, nms_topk=60, post_nms=20, score_thresh=0.05)
+    assert with_suppression(own, Asked()) == own
+    assert asked_suppression(Asked(post_nms=-1, nms_thresh=0.0)) == {
+        "nms_thresh": 0,
+        "post_nms": -1,
+    }
+    changed = with_suppression(own, Asked(post_nms=-1, nms_thresh=0.0))
+    assert changed == Decoding(nms_thresh=0.0, nms_topk=60, post_nms=-1, score_thresh=0.05)
+
+
+def test_a_network_is_known_by_its_full_name():
+    check_network_name("ssd_300_vgg16_atrous_voc")
+    expected = r"^--of must be a full zoo name .*; got 'ssd_300_vgg16_atrous_vok'; did you mean ssd"
+    with pytest.raises(OptionError, match=expected):
+        check_network_name("ssd_300_vgg16_atrous_vok", "--of")

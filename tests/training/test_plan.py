@@ -1,0 +1,56 @@
+"""When an epoch is validated and its weights kept, by its number."""
+
+from __future__ import annotations
+
+import pytest
+
+from gluon_ssd.errors import OptionError
+from tests.training.builders import Second, make_job, make_plan
+
+EPOCHS = 7
+
+
+def chosen(question, **changes):
+    plan = make_plan("p", epochs=EPOCHS, **changes)
+    return [epoch for epoch in range(EPOCHS) if getattr(plan, question)(epoch)]
+
+
+@pytest.mark.parametrize(
+    ("interval", "expected"), [(0, []), (1, [0, 1, 2, 3, 4, 5, 6]), (4, [0, 4, 6]), (9, [0, 6])]
+)
+def test_weights_are_kept_every_so_often_and_at_the_end(interval, expected):
+    assert chosen("saves", save_interval=interval) == expected
+
+
+@pytest.mark.parametrize(
+    ("interval", "save_interval", "expected"),
+    [(1, 0, [0, 1, 2, 3, 4, 5, 6]), (3, 0, [0, 3, 6]), (4, 0, [0, 4, 6]), (5, 2, [0, 2, 4, 5, 6])],
+)
+def test_weights_that_are_kept_and_the_last_are_validated(interval, save_interval, expected):
+    assert chosen("validates", val_interval=interval, save_interval=save_interval) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "least"),
+    [
+        ("epochs", 0, 1),
+        ("val_interval", 0, 1),
+        ("accumulate", 0, 1),
+        ("start_epoch", -1, 0),
+        ("log_interval", -1, 0),
+        ("save_interval", -2, 0),
+    ],
+)
+def test_numbers_out_of_range_are_named(name, value, least):
+    expected = f"^{name} must be at least {least}; got {value}$"
+    with pytest.raises(OptionError, match=expected) as caught:
+        make_plan("p", **{name: value})
+    assert caught.value.settings == (name,)
+    make_plan("p", **{name: least})
+
+
+def test_a_job_counts_the_steps_of_its_epochs(tmp_path):
+    job = make_job(tmp_path / "t", epochs=3)
+    assert job.clock.batches_per_epoch == (3, 4, 3)
+    assert job.clock.total_steps == 10
+    assert job.leads and not make_job(tmp_path / "t", team=Second()).leads
