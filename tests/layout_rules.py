@@ -87,7 +87,7 @@ MUST_NOT_IMPORT = {
         r"\S+ families\.(?!build|catalog|family)"
     ),
     "what any runtime can do asks for none": re.compile(
-        r"(commands\.(demo|time_model)|report\.\w+) deploy\.mxnet"
+        r"(commands\.(evaluate|demo|time_model)|report\.\w+) deploy\.mxnet"
     ),
 }
 
