@@ -31,7 +31,8 @@ data/augment/color data/augment/crop data/augment/transforms data/loading/batch_
 training/learning_rate training/loop training/meters training/optimizer deploy/agreement
 deploy/mxnet/int8/entropy deploy/mxnet/int8/histogram
 deploy/mxnet/passes/fold_batch_norm deploy/mxnet/passes/fold_constants
-deploy/mxnet/passes/join_levels models/first_weights report/timing
+deploy/mxnet/passes/join_levels deploy/mxnet/passes/replace_decoder
+models/class_heads models/first_weights report/timing
 """.split()
 
 _OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
