@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gluon_ssd.deploy.int8_modes import DTYPES, MODES
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import OptionError
-from gluon_ssd.families.catalog import find_spec, int8_form
-from gluon_ssd.models.spec import Spec
 from gluon_ssd.options.declare import legacy, option
 from gluon_ssd.options.shared import (
     METRICS,
     DataOptions,
     ModelOptions,
+    chosen_network,
     means_no_weights,
     suppression_option,
     with_suppression,
     words,
 )
+
+if TYPE_CHECKING:
+    from gluon_ssd.models.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -174,8 +177,12 @@ class EvalCommand:
     @property
     def network(self) -> Spec:
         """The chosen network, or its int8 form with --quantized."""
-        spec = find_spec(self.model.network, self.model.data_shape, self.data.dataset)
-        return int8_form(spec.name) if self.deploy.quantized else spec
+        spec = chosen_network(self.model, self.data.dataset)
+        if not self.deploy.quantized:
+            return spec
+        from gluon_ssd.families.catalog import int8_form  # loaded by now
+
+        return int8_form(spec.name)
 
     @property
     def decoding(self) -> Decoding:

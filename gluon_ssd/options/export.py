@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gluon_ssd.errors import OptionError
-from gluon_ssd.families.catalog import find_spec
-from gluon_ssd.models.spec import Spec
 from gluon_ssd.options.declare import option
-from gluon_ssd.options.shared import DATASETS, ModelOptions, suppression_option
+from gluon_ssd.options.shared import (
+    DATASETS,
+    ModelOptions,
+    chosen_network,
+    suppression_option,
+)
+
+if TYPE_CHECKING:
+    from gluon_ssd.models.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -42,4 +49,4 @@ class ExportCommand:
     @property
     def network(self) -> Spec:
         """The chosen network."""
-        return find_spec(self.model.network, self.model.data_shape, self.export.dataset)
+        return chosen_network(self.model, self.export.dataset)

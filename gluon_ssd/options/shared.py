@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import OptionError
-from gluon_ssd.families.catalog import network_names
 from gluon_ssd.options.declare import legacy, option, suggestion
+
+if TYPE_CHECKING:
+    from gluon_ssd.models.spec import Spec
 
 DATASETS = {"voc": 1, "coco": 10, "custom": 1, "shapes": 1}
 """Kind of data set -> usual epochs between two validations."""
@@ -110,8 +112,17 @@ def with_suppression(decoding: Decoding, options: object) -> Decoding:
     return replace(decoding, **asked_suppression(options))
 
 
+def chosen_network(model: ModelOptions, dataset: str) -> Spec:
+    """The network that options name. Raises OptionError where there is none."""
+    from gluon_ssd.families.catalog import find_spec  # a table that --help need not wait for
+
+    return find_spec(model.network, model.data_shape, dataset)
+
+
 def check_network_name(name: str, flag: str = "--network") -> None:
     """Raise OptionError unless an option holds the full name of a network."""
+    from gluon_ssd.families.catalog import network_names  # as above
+
     if name not in network_names():
         raise OptionError(
             f"{flag} must be a full zoo name such as ssd_512_resnet50_v1_voc; "

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gluon_ssd.errors import OptionError
-from gluon_ssd.families.catalog import find_spec
-from gluon_ssd.models.spec import Spec
 from gluon_ssd.options.declare import legacy, option
-from gluon_ssd.options.shared import DATASETS, METRICS, DataOptions, ModelOptions, whole_numbers
+from gluon_ssd.options.shared import (
+    DATASETS,
+    METRICS,
+    DataOptions,
+    ModelOptions,
+    chosen_network,
+    whole_numbers,
+)
+
+if TYPE_CHECKING:
+    from gluon_ssd.models.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -189,7 +198,7 @@ class TrainCommand:
     @property
     def network(self) -> Spec:
         """The chosen network."""
-        return find_spec(self.model.network, self.model.data_shape, self.data.dataset)
+        return chosen_network(self.model, self.data.dataset)
 
     @property
     def prefix(self) -> str:
