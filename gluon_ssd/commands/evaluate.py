@@ -25,7 +25,8 @@ from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.result import Evaluation
 from gluon_ssd.families.catalog import spec_of
 from gluon_ssd.options.evaluate import EvalCommand, EvalOptions
-from gluon_ssd.options.shared import asked_suppression, means_no_weights
+from gluon_ssd.options.shared import means_no_weights
+from gluon_ssd.options.suppression import asked_suppression
 from gluon_ssd.system.files import ensure_writable, write_json
 
 _log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gluon_ssd.commands.wiring.models import export_network_as, trained_network
 from gluon_ssd.options.export import ExportCommand
-from gluon_ssd.options.shared import with_suppression
+from gluon_ssd.options.suppression import with_suppression
 
 
 def export_network(command: ExportCommand) -> str:

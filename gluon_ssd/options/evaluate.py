@@ -15,10 +15,9 @@ from gluon_ssd.options.shared import (
     ModelOptions,
     chosen_network,
     means_no_weights,
-    suppression_option,
-    with_suppression,
     words,
 )
+from gluon_ssd.options.suppression import suppression_option, with_suppression
 
 if TYPE_CHECKING:
     from gluon_ssd.models.spec import Spec

@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import option
-from gluon_ssd.options.shared import (
-    DATASETS,
-    ModelOptions,
-    chosen_network,
-    suppression_option,
-)
+from gluon_ssd.options.shared import DATASETS, ModelOptions, chosen_network
+from gluon_ssd.options.suppression import suppression_option
 
 if TYPE_CHECKING:
     from gluon_ssd.models.spec import Spec

@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 
-from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import OptionError
-from gluon_ssd.options.shared import (
-    asked_suppression,
-    check_network_name,
-    means_no_weights,
-    suppression_option,
-    whole_numbers,
-    with_suppression,
-    words,
-)
+from gluon_ssd.options.shared import check_network_name, means_no_weights, whole_numbers, words
 
 
 @pytest.mark.parametrize(
@@ -56,26 +45,6 @@ def test_words_for_no_weights(text):
 @pytest.mark.parametrize("text", ["", "true", "1", "false.params", "none", "off"])
 def test_anything_else_names_weights(text):
     assert not means_no_weights(text)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """suppression"""
-
-    nms_thresh: float | None = suppression_option("nms_thresh")
-    nms_topk: int | None = suppression_option("nms_topk")
-    post_nms: int | None = suppression_option("post_nms")
-
-
-def test_only_what_is_asked_for_replaces_the_networks_own():
-    own = Decoding(nms_thresh=0.6, nms_topk=60, post_nms=20, score_thresh=0.05)
-    assert with_suppression(own, Asked()) == own
-    assert asked_suppression(Asked(post_nms=-1, nms_thresh=0.0)) == {
-        "nms_thresh": 0,
-        "post_nms": -1,
-    }
-    changed = with_suppression(own, Asked(post_nms=-1, nms_thresh=0.0))
-    assert changed == Decoding(nms_thresh=0.0, nms_topk=60, post_nms=-1, score_thresh=0.05)
 
 
 def test_a_network_is_known_by_its_full_name():
