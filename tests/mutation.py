@@ -63,7 +63,7 @@ _TEXT_FUNCTIONS = ("__repr__", "__str__")
 _LOGGERS = ("_log", "log", "logging", "warnings")
 
 # Exit codes of pytest.
-_WRONG_ARGUMENTS, _NO_TESTS = 4, 5
+_NO_TESTS = 5
 
 _COPIED = ("*.py", "*.toml", "*.ini", PACKAGE, "scripts", "tests")
 
@@ -281,6 +281,7 @@ def run_tests(project: Path, tests: list[str], caches: Path, limit_s: float) -> 
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    if code in (_WRONG_ARGUMENTS, _NO_TESTS):
+    # Code 4 also means that conftest.py could not be imported, which a change can bring about.
+    if code == _NO_TESTS or not all((project / test).is_file() for test in tests):
         raise RuntimeError(f"pytest found no test in {', '.join(tests)}")
     return "failed" if code else "passed"
