@@ -116,6 +116,11 @@ def test_a_record_tells_the_classes_and_no_head_nothing():
     assert classes_in_file(no_background, biases([0] * 20, []), None, "f") == VOC_CLASSES
 
 
+def test_one_class_over_the_background_is_a_class():
+    with pytest.raises(WeightsError, match="was made for 1 classes whose names are unknown"):
+        classes_in_file(Heads(("x", "y")), biases([0] * 2, []), None, "w.params")
+
+
 def test_a_number_without_names_is_refused():
     message = r"w\.params was made for 3 classes whose names are unknown, .* has 2; .*w\.json$"
     with pytest.raises(WeightsError, match=message):

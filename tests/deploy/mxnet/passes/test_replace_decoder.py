@@ -10,7 +10,7 @@ import pytest
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
 from gluon_ssd.deploy.mxnet.files import read_exported
-from gluon_ssd.deploy.mxnet.graph import Graph, parse_graph
+from gluon_ssd.deploy.mxnet.graph import Graph, Node, parse_graph
 from gluon_ssd.deploy.mxnet.model import load_deployed
 from gluon_ssd.deploy.mxnet.output_pattern import Unrecognised
 from gluon_ssd.deploy.mxnet.passes.replace_decoder import (
@@ -133,6 +133,17 @@ def test_another_layer_stays_and_the_log_says_why(changes, reason, caplog):
         assert not replace_decoder(graph, ARRAYS, SHAPES)
     assert caplog.messages == [f"the detection layer of the symbol stays as it is: {reason}"]
     assert len(graph.nodes()) == count
+
+
+def test_classes_that_do_not_share_their_boxes_stay():
+    graph = layer()
+    (joined,) = (node for node in graph.nodes() if node.name == "joined")
+    (boxes,) = (node for node in graph.nodes() if node.name == "boxes")
+    second, _ = joined.inputs[1]
+    copied = Node(boxes.op, "other", dict(boxes.attrs), list(boxes.inputs))
+    second.inputs[2] = (copied, 0)
+    with pytest.raises(Unrecognised, match="mixed"):
+        find_detection_layer(graph)
 
 
 def test_classes_are_counted_from_the_layer_else_from_the_only_scores():
