@@ -78,19 +78,7 @@ def fit(
     """
     team = team or Team()
     files = RunFiles(plan.prefix, make_folder=team.rank == 0)
-    precision = precision or Precision()
-    optimizer = Optimizer(
-        network,
-        momentum=plan.momentum,
-        wd=plan.wd,
-        no_wd_on_bias_bn=plan.no_wd_on_bias_bn,
-        clip_gradient_norm=plan.clip_gradient_norm,
-        accumulates=plan.accumulate > 1,
-        team=team,
-    )
-    precision.attach(optimizer.trainer)
-    devices, watch = Devices(contexts), WeightWatch(network)
-    learner = Learner(network, devices, loss, optimizer, watch, plan.accumulate, team, precision)
+    learner = _learner(network, Devices(contexts), loss, plan, team, precision or Precision())
     job = Job(learner, batches, plan, hooks, files)
     # What to resume from is read and checked first: a refused run leaves no log behind.
     with recording() as begun, team.guard():
@@ -107,3 +95,21 @@ def fit(
         stack.enter_context(run.reporter)
         run.epochs()
     return Outcome(run.state.best.score, run.state.best.epoch, files)
+
+
+def _learner(
+    network: Any, devices: Devices, loss: Loss, plan: Plan, team: Team, precision: Precision
+) -> Learner:
+    """The network with what updates it; the precision takes charge of the updates."""
+    optimizer = Optimizer(
+        network,
+        momentum=plan.momentum,
+        wd=plan.wd,
+        no_wd_on_bias_bn=plan.no_wd_on_bias_bn,
+        clip_gradient_norm=plan.clip_gradient_norm,
+        accumulates=plan.accumulate > 1,
+        team=team,
+    )
+    precision.attach(optimizer.trainer)
+    watch = WeightWatch(network)
+    return Learner(network, devices, loss, optimizer, watch, plan.accumulate, team, precision)

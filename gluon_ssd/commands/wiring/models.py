@@ -28,7 +28,6 @@ from gluon_ssd.options.shared import ModelOptions
 
 _log = logging.getLogger(__name__)
 
-_USUAL_SIZE_HW = (300, 300)  # the default of --data-shape
 _OF_NETWORKS = "mxnet"  # the runtime of networks in memory
 
 
@@ -55,7 +54,7 @@ def deployed_model(
     prefix: str, input_size_hw: tuple[int, int] | None, *, device: str, fuse: bool = True
 ) -> RuntimeModel:
     """Load an exported model. A size it carries wins over the given one, with a notice."""
-    asked = input_size_hw or _USUAL_SIZE_HW
+    asked = input_size_hw or ModelOptions().input_size_hw
     model = load_detector(prefix, input_size_hw=asked, device=device, fuse=fuse)
     _note_size(prefix, model, input_size_hw)
     return model
