@@ -321,7 +321,7 @@ def _plan(command: TrainCommand, batches: _Limited, network: Network, num_anchor
         network={
             "name": network.name,
             "classes": list(network.classes),
-            "data_shape": command.model.data_shape,
+            "data_shape": command.model.side,
             "anchors": num_anchors,
         },
         first_line=str(as_namespace(command)),

@@ -10,6 +10,7 @@ from gluon_ssd.detection.candidates import most_ranks, run_length
 STDS = (0.1, 0.1, 0.2, 0.2)
 SCORE_ACTIVATIONS = ("softmax", "sigmoid")
 RELATIVE_TO = ("anchors",)
+TOPK_OF = ("image", "class", "level")
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Decoding:
     Attributes:
         nms_thresh: IoU above which the lower of two boxes goes; <= 0 or >= 1 turns suppression
             off, and every candidate comes out.
-        nms_topk: candidates that enter suppression, over all classes of an image; <= 0 for all.
+        nms_topk: candidates that enter suppression, of each of what `topk_of` says; <= 0 for all.
         post_nms: rows K that come out; <= 0 for all.
         score_thresh: a candidate must exceed it.
         stds: what the box offsets were divided by, one for each of x, y, width, height.
@@ -29,6 +30,12 @@ class Decoding:
             there is no background logit.
         per_class: whether boxes of different classes leave one another alone.
         strict: whether the IoU must exceed `nms_thresh` to suppress, or reaching it is enough.
+        topk_of: what `nms_topk` counts in: all classes and anchors of an "image" together, each
+            "class", or each "level" of anchors.
+        level_anchors: anchors of each level, finest first; only needed where levels count.
+        later_wins: whether of equal scores the one with the larger anchor index comes first.
+        size_clip: largest logarithm of a size ratio; offsets beyond it count as it. 0: no limit.
+        clips: whether boxes are clipped to the network input before suppression.
         plain_ops: decode boxes with elementary operators; see `decoder.decode_boxes`.
     """
 
@@ -41,6 +48,11 @@ class Decoding:
     score_activation: str = SCORE_ACTIVATIONS[0]
     per_class: bool = True
     strict: bool = True
+    topk_of: str = TOPK_OF[0]
+    level_anchors: tuple[int, ...] = ()
+    later_wins: bool = False
+    size_clip: float = 0.0
+    clips: bool = False
     plain_ops: bool = False
 
     @property

@@ -15,6 +15,8 @@ from gluon_ssd.models.spec import Spec
 SPECS: dict[str, Spec] = {spec.name: spec for spec in (*ZOO_SPECS,)}
 """Registry name -> spec, of all families."""
 
+_USUAL_SIZE = 300
+
 
 def network_names() -> tuple[str, ...]:
     """The names of all networks that can be built and trained."""
@@ -47,8 +49,9 @@ def find_spec(network: str, input_size: int, dataset: str) -> Spec:
     trainable = [spec for spec in SPECS.values() if not spec.int8_of]
     wanted = dataset if any(spec.dataset == dataset for spec in trainable) else "custom"
     own = [spec for spec in trainable if spec.network == network]
+    size_hw = (input_size, input_size)
     for spec in own:
-        if (spec.input_size_hw, spec.dataset) == ((input_size, input_size), wanted):
+        if spec.dataset == wanted and (spec.any_size or spec.input_size_hw == size_hw):
             return spec
     if not own:
         words = sorted({spec.network for spec in trainable})
@@ -60,6 +63,15 @@ def find_spec(network: str, input_size: int, dataset: str) -> Spec:
         f"{', '.join(spec.name for spec in own)}: choose input size and data set accordingly",
         settings=("network", "data_shape", "dataset"),
     )
+
+
+def usual_size(network: str) -> int:
+    """Side of the input, px, that a ``--network`` word stands for by itself.
+
+    The zoo's usual 300 where there is such a network, or else its first one; 300 for no network.
+    """
+    sides = [spec.input_size_hw[0] for spec in SPECS.values() if spec.network == network]
+    return _USUAL_SIZE if _USUAL_SIZE in sides or not sides else sides[0]
 
 
 def int8_form(name: str) -> Spec:

@@ -4,20 +4,43 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gluon_ssd.errors import WeightsError
 from gluon_ssd.models.first_weights import convolution_value, parameters_of
 from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.models.spec import Spec
 
-Loss = Callable[..., dict[str, Any]]
-"""(class_logits, box_offsets, class_targets, box_targets, num_positive) -> parts by name, each
-float32 (B,) and divided by num_positive. Training minimises their sum. Their names and order are
-the same in every step; logs and journal show them. `detection.multibox_loss` is one."""
+
+def count_positives(class_targets: NDArray[Any]) -> float:
+    """Positive anchors of a batch; class_targets (B, A) are above 0 there."""
+    return float(np.count_nonzero(class_targets > 0))
+
+
+def count_images(class_targets: NDArray[Any]) -> float:
+    """B of class_targets (B, A)."""
+    return float(len(class_targets))
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What training minimises.
+
+    Attributes:
+        parts: (class_logits, box_offsets, class_targets, box_targets, divisor) -> parts by name,
+            each float32 (B,) and divided by `divisor`. Their sum is minimised. Their names and
+            order are the same in every step; logs and journal show them.
+            `detection.multibox_loss` is one.
+        divisor: class targets (B, A) of a batch -> what its losses are divided by; that of the
+            global batch is the sum over its parts.
+    """
+
+    parts: Callable[..., dict[str, Any]]
+    divisor: Callable[[NDArray[Any]], float] = count_positives
 
 
 class Network:
@@ -81,10 +104,13 @@ class Network:
             self.spec.layout,
             self.spec.channel_order,
             self.spec.value_range,
+            self.spec.resize,
             weights_from=self.weights_from,
-            decoding=self.spec.decoding,
         )
-        return replace(own, **changes)
+        own = replace(own, **changes)
+        levels = self.level_anchors(own.input_size_hw)
+        decoding = changes.get("decoding", self.spec.decoding)
+        return replace(own, decoding=replace(decoding, level_anchors=levels))
 
     def anchors(self, input_size_hw: tuple[int, int] | None = None) -> NDArray[np.float32]:
         """The anchors of an input size (px, nominal by default), without running the network.
@@ -97,6 +123,10 @@ class Network:
     def num_anchors(self, input_size_hw: tuple[int, int] | None = None) -> int:
         """How many anchors an input of that size (px, nominal by default) has."""
         return len(self.anchors(input_size_hw))
+
+    def level_anchors(self, input_size_hw: tuple[int, int]) -> tuple[int, ...]:
+        """Anchors of each level, finest first; () where the decoding does not look at levels."""
+        return ()
 
     def class_heads(self) -> Mapping[str, int]:
         """Structural name of each weight and bias of the class heads -> anchor shapes of a cell.
@@ -128,6 +158,14 @@ class Network:
         }
         tails = {name: re.sub(self._file_prefix(), "", name) for name in arrays}
         return {known.get(tail, name): arrays[name] for name, tail in tails.items()}
+
+    def published(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """The inverse of `converted`: arrays by structural name as the published code names them.
+
+        Raises:
+            WeightsError: nothing is published in another form.
+        """
+        raise WeightsError(f"the weights of {self.name} have no other published form")
 
     def _file_prefix(self) -> str:
         """Pattern of what names of exported arrays start with."""

@@ -14,10 +14,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gluon_ssd.detection.decoding import RELATIVE_TO, SCORE_ACTIVATIONS, Decoding
+from gluon_ssd.detection.decoding import RELATIVE_TO, SCORE_ACTIVATIONS, TOPK_OF, Decoding
 from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 from gluon_ssd.errors import DataError, WeightsError
 from gluon_ssd.system.files import atomic_write, read_json
+
+RESIZES = ("linear", "pil")
+"""Bilinear resampling. "linear", as of OpenCV, looks at four pixels whatever the scale; "pil", as
+of Pillow, averages over all pixels when it shrinks."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class ModelRecord:
         family: key of `families.build.FAMILIES`.
         layout, channel_order, value_range: what the input is: the order of its axes, of its
             channels, and the pixel value that counts as 1 (a pixel of 0..255 is divided by 255).
+        resize: how images are resized to the input; a key of `RESIZES`.
         weights_from: where the weights came from, in words; empty when that is not known.
         decoding: how raw outputs become detections.
     """
@@ -48,6 +53,7 @@ class ModelRecord:
     layout: str = "NCHW"
     channel_order: str = "RGB"
     value_range: float = 255.0
+    resize: str = RESIZES[0]
     weights_from: str = ""
     decoding: Decoding = Decoding()
 
@@ -90,7 +96,12 @@ class ModelRecord:
 
 
 _NUMBERS = {"input_size_hw": 2, "mean": 3, "std": 3, "stds": 4}
-_CHOICES = {"score_activation": SCORE_ACTIVATIONS, "relative_to": RELATIVE_TO}
+_CHOICES = {
+    "score_activation": SCORE_ACTIVATIONS,
+    "relative_to": RELATIVE_TO,
+    "topk_of": TOPK_OF,
+    "resize": RESIZES,
+}
 _TYPES: dict[str, tuple[type, ...]] = {"str": (str,), "bool": (bool,)}
 
 
@@ -107,6 +118,8 @@ def _checked(key: str, kind: str, value: Any, source: str) -> Any:
     """The value in its own type. Raises WeightsError naming file and key."""
     if key == "classes":
         is_right = _is_list(value, str) and len(value) > 0
+    elif key == "level_anchors":
+        is_right = _is_list(value, int) and all(count > 0 for count in value)
     elif key in _NUMBERS:
         is_right = _is_list(value, (int, float)) and len(value) == _NUMBERS[key]
     elif key in _CHOICES:

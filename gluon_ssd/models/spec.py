@@ -20,7 +20,8 @@ class Spec:
         dataset: "voc", "coco" or "custom"; decides the default classes.
         input_size_hw: nominal (height, width), px.
         mean, std: normalisation of RGB in 0..1.
-        layout, channel_order, value_range: of the input, as of `ModelRecord`.
+        any_size: whether it takes inputs of other sizes, of which it has other anchors.
+        layout, channel_order, value_range, resize: of the input, as of `ModelRecord`.
         decoding: how raw outputs become detections.
         augmentation: key of `data.augment.policies.POLICIES` that it was published with.
         weights_name: name under which detector weights are published; empty if none are.
@@ -33,11 +34,13 @@ class Spec:
     network: str
     dataset: str
     input_size_hw: tuple[int, int]
+    any_size: bool = False
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
     layout: str = "NCHW"
     channel_order: str = "RGB"
     value_range: float = 255.0
+    resize: str = "linear"
     decoding: Decoding = Decoding()
     augmentation: str = "legacy"
     weights_name: str = ""

@@ -193,7 +193,9 @@ class EvalCommand:
     def resolved(self) -> dict[str, float]:
         """What unset options come to, for the line that shows all of them."""
         decoding = self.decoding
-        return {name: getattr(decoding, name) for name in ("nms_thresh", "nms_topk", "post_nms")}
+        suppression = ("nms_thresh", "nms_topk", "post_nms")
+        own = {name: getattr(decoding, name) for name in suppression}
+        return {"data_shape": self.model.side, **own}
 
     @property
     def calibrates(self) -> bool:

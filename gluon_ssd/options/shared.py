@@ -40,7 +40,12 @@ class ModelOptions:
     """network"""
 
     network: str = legacy("vgg16_atrous", "backbone part of the network's name")
-    data_shape: int = legacy(300, "side of the square network input, in pixels", minimum=1)
+    data_shape: int | None = legacy(
+        None,
+        "side of the square network input, in pixels",
+        minimum=1,
+        unset="300, or else the size the network has",
+    )
     model_root: str = option(
         "~/.mxnet/models", "folder where downloaded zoo weights are kept and looked for"
     )
@@ -51,8 +56,17 @@ class ModelOptions:
 
     @property
     def input_size_hw(self) -> tuple[int, int]:
-        """(height, width) of --data-shape, px."""
-        return self.data_shape, self.data_shape
+        """(height, width) of --data-shape or of the network, px."""
+        return self.side, self.side
+
+    @property
+    def side(self) -> int:
+        """--data-shape, or what unset means for the network."""
+        if self.data_shape is not None:
+            return self.data_shape
+        from gluon_ssd.families.catalog import usual_size  # a table that --help need not wait for
+
+        return usual_size(self.network)
 
 
 @dataclass(frozen=True)
@@ -90,7 +104,7 @@ def chosen_network(model: ModelOptions, dataset: str) -> Spec:
     """The network that options name. Raises OptionError where there is none."""
     from gluon_ssd.families.catalog import find_spec  # a table that --help need not wait for
 
-    return find_spec(model.network, model.data_shape, dataset)
+    return find_spec(model.network, model.side, dataset)
 
 
 def check_network_name(name: str, flag: str = "--network") -> None:

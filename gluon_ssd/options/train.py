@@ -213,4 +213,4 @@ class TrainCommand:
     @property
     def resolved(self) -> dict[str, int]:
         """What unset options come to, for the line that shows all of them."""
-        return {"val_interval": self.val_interval}
+        return {"data_shape": self.model.side, "val_interval": self.val_interval}

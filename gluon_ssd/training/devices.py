@@ -21,11 +21,11 @@ class Losses:
 
     Attributes:
         parts: for every device, in batch order, each part of the loss by name, (B_d,).
-        num_positive: positive anchors of these images, which the parts are divided by.
+        divisor: what the parts are divided by, such as the positive anchors of these images.
     """
 
     parts: Sequence[Mapping[str, Any]]
-    num_positive: float
+    divisor: float
 
     def read(self) -> dict[str, np.ndarray]:
         """Wait for the forward pass; return each part of the loss, float64 (B,)."""
@@ -39,7 +39,7 @@ class Devices:
     """Runs forward and backward of a batch on every device of this process.
 
     The gradients stay on their devices; the optimiser adds them up. Because the loss divides by
-    the positives of the whole batch, their sum is the gradient that one device would compute.
+    a number of the whole batch, their sum is the gradient that one device would compute.
 
     Args:
         contexts: MXNet contexts, at least one; the network has its parameters on all of them.
@@ -85,13 +85,13 @@ class Devices:
             loss: see `models.interface.Loss`.
             arrays: "image" float32 (B, 3, H, W); "class_targets" (B, A), above 0 foreground, 0
                 background, below 0 ignored; "box_targets" (B, A, 4).
-            normaliser: what the gradients are divided by instead of the positives of this batch,
-                when it is a part of a greater one whose positives are not known yet. The losses
-                that are read are still per positive of this batch.
+            normaliser: what the gradients are divided by instead of the divisor of this batch,
+                when it is a part of a greater one whose divisor is not known yet. The losses that
+                are read are still divided by that of this batch.
             scaled: turns the total losses into what the backward pass starts from.
         """
         # Counted here, on the host, for all devices: none waits for another.
-        num_positive = float(np.count_nonzero(arrays["class_targets"] > 0))
+        divisor = loss.divisor(arrays["class_targets"])
         images = self.split(arrays["image"])
         class_targets = self.split(arrays["class_targets"].astype(np.float32))
         box_targets = self.split(arrays["box_targets"])
@@ -99,12 +99,12 @@ class Devices:
         with mx.autograd.record():
             for image, classes, boxes in zip(images, class_targets, box_targets, strict=True):
                 logits, offsets = network(image)[:2]
-                parts = loss(logits, offsets, classes, boxes, num_positive)
+                parts = loss.parts(logits, offsets, classes, boxes, divisor)
                 total = functools.reduce(operator.add, parts.values())
                 if normaliser is not None:
-                    total = total * (num_positive / normaliser)
+                    total = total * (divisor / normaliser)
                 totals.append(total)
                 every_part.append(parts)
             totals = scaled(totals) if scaled else totals
         mx.autograd.backward(totals)
-        return Losses(every_part, num_positive)
+        return Losses(every_part, divisor)

@@ -71,10 +71,10 @@ class Step:
         indices: int64 (B,), images of this process.
         rate: learning rate used.
         image_losses: each part of the loss by name, float64 (B,) for the images of this process,
-            divided by the positive anchors of the global batch.
+            divided as `Loss` says, over the global batch.
         data_wait_s: seconds spent on asking for the batch; the device may still have worked on
             the step before, so this is the most it can have waited.
-        losses: each part of the loss by name, per positive anchor, over the global batch. The
+        losses: each part of the loss by name, divided as `Loss` says, over the global batch. The
             legacy log shows the mean over images times the batch size, which is this sum.
         num_images: of the global batch.
         notices: float64, the requests of all processes, summed over them.
@@ -107,14 +107,14 @@ class Totals:
     """What the processes of a team add up in every step.
 
     Attributes:
-        positives: foreground anchors.
+        divisor: what the losses are to be divided by, such as foreground anchors.
         losses: each part of the loss by name, summed over the images, not divided by anything.
         broken_weights: 1 when the weights of a process are not finite; then the number of those.
         images: how many.
         notices: float64, see `Step.notices`.
     """
 
-    positives: float
+    divisor: float
     losses: dict[str, float]
     broken_weights: float
     images: float
@@ -122,15 +122,15 @@ class Totals:
 
     def pack(self) -> np.ndarray:
         """All numbers as one float64 vector."""
-        counts = [self.positives, self.broken_weights, self.images]
+        counts = [self.divisor, self.broken_weights, self.images]
         return np.array([*counts, *self.losses.values(), *self.notices], np.float64)
 
     def unpack(self, vector: np.ndarray) -> Totals:
         """The numbers of a vector that was packed from totals with the same names."""
-        positives, broken_weights, images, *rest = vector.tolist()
+        divisor, broken_weights, images, *rest = vector.tolist()
         losses = dict(zip(self.losses, rest, strict=False))
         notices = np.array(rest[len(losses) :], np.float64)
-        return Totals(positives, losses, broken_weights, images, notices)
+        return Totals(divisor, losses, broken_weights, images, notices)
 
 
 def losses_text(losses: Mapping[str, float]) -> str:
@@ -216,8 +216,8 @@ def train_one_epoch(
 class _Parts:
     """The batches of one process in one step, forward and backward pass started.
 
-    Alone with one batch, the loss can divide by its positives. Else nobody knows the positives of
-    the global batch yet: the gradients are divided by its images, to keep them in the range of
+    Alone with one batch, the loss can divide by its own count. Else nobody knows the count of the
+    global batch yet: the gradients are divided by its images, to keep them in the range of
     numbers that float16 has, and the optimiser does the rest.
     """
 
@@ -254,24 +254,24 @@ class _Parts:
             The step, what the sum of its gradients is to be divided by, and whether the weights
             of before were not finite on any process.
         """
-        read = [(losses.num_positive, losses.read()) for losses in self.losses]
+        read = [(losses.divisor, losses.read()) for losses in self.losses]
         names = list(read[0][1])
         indices = np.concatenate(self._indices)
         own = Totals(
-            positives=sum(positives for positives, _ in read),
-            losses={name: sum(p * parts[name].sum() for p, parts in read) for name in names},
+            divisor=sum(d for d, _ in read),
+            losses={name: sum(d * parts[name].sum() for d, parts in read) for name in names},
             broken_weights=float(weights_broken),
             images=len(indices),
             notices=np.array(notices, np.float64),
         )
         total = own.unpack(self._team.total(own.pack()))
-        count = max(1.0, total.positives)
+        count = max(1.0, total.divisor)
         step = Step(
             number,
             indices,
             rate,
             image_losses={
-                name: np.concatenate([parts[name] * (p / count) for p, parts in read])
+                name: np.concatenate([parts[name] * (d / count) for d, parts in read])
                 for name in names
             },
             data_wait_s=self._data_wait_s,

@@ -6,6 +6,7 @@ from typing import Any
 
 from gluon_ssd.compat import mx
 from gluon_ssd.families.family import Family, FloatArray
+from gluon_ssd.models.interface import Loss
 from tests.toy_family.matching import NearestAnchor
 from tests.toy_family.network import ToyNetwork
 from tests.toy_family.spec import ToySpec
@@ -33,4 +34,4 @@ def toy_loss(
     }
 
 
-TOY_FAMILY = Family(build=ToyNetwork, target_maker=_target_maker, loss=toy_loss)
+TOY_FAMILY = Family(build=ToyNetwork, target_maker=_target_maker, loss=Loss(toy_loss))

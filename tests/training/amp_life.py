@@ -14,6 +14,7 @@ import numpy as np
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.multibox_loss import multibox_loss
 from gluon_ssd.errors import DivergedError
+from gluon_ssd.models.interface import Loss
 from gluon_ssd.system.cpu import cpu_flags, has_bfloat16
 from gluon_ssd.training.checkpoint import load_checkpoint
 from gluon_ssd.training.fit import fit
@@ -104,7 +105,7 @@ def run(prefix, make_precision, *, kind=WideDetector, batches=None, stop_at=None
             batches,
             contexts=[mx.cpu()],
             plan=make_plan(prefix, log_interval=1, checkpoint_interval_s=1e-9, **plan),
-            loss=multibox_loss,
+            loss=Loss(multibox_loss),
             hooks=make_hooks(network),
             precision=precision,
         )

@@ -13,6 +13,7 @@ import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.multibox_loss import multibox_loss
+from gluon_ssd.models.interface import Loss
 from gluon_ssd.system.cpu import cpu_flags, has_bfloat16
 from gluon_ssd.training.fit import fit
 from gluon_ssd.training.team.horovod import HorovodTeam
@@ -37,7 +38,7 @@ def run(team, prefix, kind, make_precision, batches, **plan):
         batches,
         contexts=[mx.cpu()],
         plan=make_plan(prefix, **plan),
-        loss=multibox_loss,
+        loss=Loss(multibox_loss),
         hooks=make_hooks(network, evaluate=None),
         team=team,
         precision=precision,

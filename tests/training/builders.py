@@ -9,6 +9,7 @@ import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.multibox_loss import multibox_loss
+from gluon_ssd.models.interface import Loss
 from gluon_ssd.training.devices import Devices
 from gluon_ssd.training.learning_rate import Schedule
 from gluon_ssd.training.loop import Learner, Step
@@ -159,7 +160,7 @@ def make_job(prefix, *, seed=0, team=None, hooks=None, batches=None, **plan):
     optimizer = Optimizer(network, momentum=0.9, wd=0.0)
     watch, team = WeightWatch(network), team or Team()
     learner = Learner(
-        network, Devices([mx.cpu()]), multibox_loss, optimizer, watch, accumulate=1, team=team
+        network, Devices([mx.cpu()]), Loss(multibox_loss), optimizer, watch, accumulate=1, team=team
     )
     asked = make_hooks(network, **(hooks or {}))
     plan = make_plan(prefix, **plan)

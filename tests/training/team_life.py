@@ -12,6 +12,7 @@ import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.multibox_loss import multibox_loss
+from gluon_ssd.models.interface import Loss
 from gluon_ssd.training.devices import Devices
 from gluon_ssd.training.fit import fit
 from gluon_ssd.training.team.horovod import HorovodTeam
@@ -51,7 +52,7 @@ def batch_norm_run(team, prefix, **plan):
         batches,
         contexts=[mx.cpu()],
         plan=make_plan(prefix, **plan),
-        loss=multibox_loss,
+        loss=Loss(multibox_loss),
         hooks=make_hooks(network, evaluate=evaluate),
         team=team,
     )

@@ -12,6 +12,7 @@ import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.multibox_loss import multibox_loss
+from gluon_ssd.models.interface import Loss
 from gluon_ssd.training.devices import Devices
 from gluon_ssd.training.loop import Learner, train_one_epoch
 from gluon_ssd.training.optimizer import Optimizer
@@ -104,7 +105,7 @@ def train_plain(team=None, *, parts=1, clip=None, network=None):
     learner = Learner(
         network,
         Devices([mx.cpu()]),
-        multibox_loss,
+        Loss(multibox_loss),
         optimizer,
         WeightWatch(network),
         parts,

@@ -11,6 +11,7 @@ import pytest
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.multibox_loss import multibox_loss
 from gluon_ssd.errors import EnvironmentProblem, WeightsError
+from gluon_ssd.models.interface import Loss
 from gluon_ssd.training.checkpoint import (
     changed_options,
     first_non_finite,
@@ -42,7 +43,7 @@ def train_a_little(network, optimizer, steps=2):
     devices = Devices(network.classes.weight.list_ctx())
     for number in range(steps):
         batch = SyntheticBatches().make(0, number)
-        devices.forward_backward(network, multibox_loss, batch.arrays)
+        devices.forward_backward(network, Loss(multibox_loss), batch.arrays)
         optimizer.step(0.05)
 
 

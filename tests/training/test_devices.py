@@ -8,6 +8,7 @@ import pytest
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.multibox_loss import multibox_loss
 from gluon_ssd.errors import OptionError, WeightsError
+from gluon_ssd.models.interface import Loss
 from gluon_ssd.training.devices import Devices
 from gluon_ssd.training.optimizer import Optimizer, named_parameters
 from tests.training.builders import SyntheticBatches, arrays_of, make_network
@@ -48,7 +49,7 @@ def make_arrays(num_images=5):
 def gradients(contexts, arrays):
     """Losses and the sum of the gradients over devices."""
     network = make_linear(contexts)
-    losses = Devices(contexts).forward_backward(network, multibox_loss, arrays).read()
+    losses = Devices(contexts).forward_backward(network, Loss(multibox_loss), arrays).read()
     summed = {
         name: sum(gradient.asnumpy() for gradient in parameter.list_grad())
         for name, parameter in named_parameters(network).items()
@@ -75,7 +76,7 @@ def test_two_devices_stay_equal_and_follow_one():
         network = make_linear(contexts)
         optimizer = Optimizer(network, momentum=0.9, wd=0.01)
         for _ in range(3):
-            Devices(contexts).forward_backward(network, multibox_loss, make_arrays())
+            Devices(contexts).forward_backward(network, Loss(multibox_loss), make_arrays())
             optimizer.step(0.1)
         networks[len(contexts)] = network.dense.weight.list_data()
     first, second = (copy.asnumpy() for copy in networks[2])
@@ -168,5 +169,5 @@ def test_whole_batch_is_counted_once_for_both_devices():
 
     network = make_network(TWO)
     batch = SyntheticBatches().make(0, 0)
-    Devices(TWO).forward_backward(network, loss, batch.arrays)
+    Devices(TWO).forward_backward(network, Loss(loss), batch.arrays)
     assert seen == [12.0, 12.0]

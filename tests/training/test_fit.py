@@ -14,6 +14,7 @@ import pytest
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.multibox_loss import multibox_loss
 from gluon_ssd.errors import DataError, DivergedError, EnvironmentProblem, Interrupted, OptionError
+from gluon_ssd.models.interface import Loss
 from gluon_ssd.training.checkpoint import load_checkpoint
 from gluon_ssd.training.fit import fit
 from gluon_ssd.training.journal import read_journal
@@ -40,7 +41,7 @@ def run(
         contexts=contexts,
         plan=make_plan(prefix, **plan),
         hooks=make_hooks(network, **(hooks or {})),
-        loss=loss,
+        loss=Loss(loss),
     )
     return outcome, arrays_of(network)
 
@@ -92,21 +93,14 @@ def test_journal_tells_the_time_left(unbroken):
 
 
 def test_logged_losses_are_sums_over_the_batch_averaged_over_batches(tmp_path):
-    network, seen = make_network(), []
+    seen = []
 
     def loss(logits, offsets, classes, boxes, num_positive):
         value = mx.nd.arange(1, 5) + 0 * logits.mean(axis=(1, 2))
         seen.append(num_positive)
         return {"CrossEntropy": value, "SmoothL1": 10 * value + 0 * offsets.mean(axis=(1, 2))}
 
-    fit(
-        network,
-        SyntheticBatches(),
-        contexts=[mx.cpu()],
-        plan=make_plan(tmp_path / "tiny", epochs=1),
-        hooks=make_hooks(network),
-        loss=loss,
-    )
+    run(tmp_path / "tiny", loss=loss, epochs=1)
     assert seen == [12.0] * 3
     assert "CrossEntropy=10.000, SmoothL1=100.000" in (tmp_path / "tiny_train.log").read_text()
     (event,) = [e for e in read_journal(tmp_path / "tiny_journal.jsonl") if e["event"] == "epoch"]

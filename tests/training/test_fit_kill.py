@@ -16,6 +16,7 @@ import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.multibox_loss import multibox_loss
+from gluon_ssd.models.interface import Loss
 from gluon_ssd.training.checkpoint import load_checkpoint
 from gluon_ssd.training.fit import fit
 from gluon_ssd.training.journal import read_journal
@@ -75,7 +76,7 @@ def live(folder, moment):
             checkpoint_interval_s=1e-9 if moment in ("writing", "random") else 0,
             resume=str(checkpoint) if checkpoint.exists() else "",
         ),
-        loss=multibox_loss,
+        loss=Loss(multibox_loss),
         hooks=make_hooks(network, evaluate=evaluate),
     )
 

@@ -11,6 +11,7 @@ import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import DivergedError, Interrupted, ModelError
+from gluon_ssd.models.interface import Loss
 from gluon_ssd.report.curves import make_figure
 from gluon_ssd.training.checkpoint import load_checkpoint
 from gluon_ssd.training.fit import fit
@@ -58,7 +59,7 @@ def run(prefix, *, loss=three_losses, hook=None, seed=0, **plan):
         contexts=[mx.cpu()],
         plan=make_plan(prefix, epochs=2, log_interval=1, **plan),
         hooks=make_hooks(network),
-        loss=loss,
+        loss=Loss(loss),
     )
     return arrays_of(network)
 

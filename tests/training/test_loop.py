@@ -9,6 +9,7 @@ import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import DivergedError
+from gluon_ssd.models.interface import Loss
 from gluon_ssd.training.devices import Devices
 from gluon_ssd.training.loop import (
     Learner,
@@ -33,7 +34,7 @@ def test_totals_come_back_from_their_vector(names, notices):
     vector = own.pack()
     assert vector.dtype == np.float64 and vector.shape == (3 + len(names) + len(notices),)
     twice = own.unpack(vector + vector)
-    assert (twice.positives, twice.broken_weights, twice.images) == (24.0, 2.0, 8.0)
+    assert (twice.divisor, twice.broken_weights, twice.images) == (24.0, 2.0, 8.0)
     assert list(twice.losses.items()) == [(name, 2 * value) for name, value in losses.items()]
     assert twice.notices.tolist() == [2 * notice for notice in notices]
 
@@ -127,7 +128,7 @@ def train(batches, *, accumulate=1, loss=two_parts, on_step=None, network=None, 
     optimizer = Optimizer(training.network, momentum=0, wd=0, accumulates=accumulate > 1)
     devices, watch = Devices([mx.cpu()]), WeightWatch(training.network)
     train_one_epoch(
-        Learner(training.network, devices, loss, optimizer, watch, accumulate, **learner),
+        Learner(training.network, devices, Loss(loss), optimizer, watch, accumulate, **learner),
         batches,
         epoch=7,
         rate=rate,

@@ -7,6 +7,7 @@ import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.multibox_loss import multibox_loss
+from gluon_ssd.models.interface import Loss
 from gluon_ssd.training.devices import Devices
 from gluon_ssd.training.fit import fit
 from tests.training.builders import arrays_of, make_hooks, make_plan
@@ -48,7 +49,7 @@ def test_a_run_counts_steps_and_not_their_parts(tmp_path):
             batches,
             contexts=[mx.cpu()],
             plan=plan,
-            loss=multibox_loss,
+            loss=Loss(multibox_loss),
             hooks=make_hooks(network, evaluate=None),
         )
         weights.append(arrays_of(network))

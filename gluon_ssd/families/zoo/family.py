@@ -8,6 +8,7 @@ from gluon_ssd.families.family import Family, FloatArray
 from gluon_ssd.families.zoo.imagenet_weights import load_base
 from gluon_ssd.families.zoo.network import STORE, SsdNetwork, int8_form
 from gluon_ssd.families.zoo.spec import ZooSpec
+from gluon_ssd.models.interface import Loss
 
 
 def _target_maker(spec: ZooSpec, anchors_px: FloatArray) -> TargetMaker:
@@ -17,7 +18,7 @@ def _target_maker(spec: ZooSpec, anchors_px: FloatArray) -> TargetMaker:
 ZOO = Family(
     build=SsdNetwork,
     target_maker=_target_maker,
-    loss=multibox_loss,
+    loss=Loss(multibox_loss),
     load_base=load_base,
     store=STORE,
     int8_form=int8_form,

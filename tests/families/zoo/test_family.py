@@ -30,4 +30,4 @@ def test_targets_are_coded_with_the_deviations_of_the_spec():
 def test_the_parts_are_those_of_the_zoo():
     network = ZOO.build(TINY, ("ant",))
     assert isinstance(network, SsdNetwork) and network.classes == ("ant",)
-    assert (ZOO.loss, ZOO.load_base, ZOO.int8_form) == (multibox_loss, load_base, int8_form)
+    assert (ZOO.loss.parts, ZOO.load_base, ZOO.int8_form) == (multibox_loss, load_base, int8_form)
