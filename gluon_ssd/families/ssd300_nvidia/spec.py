@@ -17,7 +17,6 @@ _RESNET50 = ResidualSsdSpec(
     dataset="",
     input_size_hw=(300, 300),
     augmentation="ssd300_dali",
-    published_backbone=tuple(f"feature_extractor.feature_extractor.{i}" for i in (0, 1, 4, 5, 6)),
 )
 _RESNET18 = replace(_RESNET50, block_channels=(512, 512, 256, 256, 128))
 _PROTOTYPES = {

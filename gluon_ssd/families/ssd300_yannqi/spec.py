@@ -16,9 +16,6 @@ SPECS: tuple[ResidualSsdSpec, ...] = for_each_dataset(
         dataset="",
         input_size_hw=(300, 300),
         augmentation="ssd300_pil",
-        published_backbone=tuple(
-            f"feature_extractor.feature_extractor.{i}" for i in (0, 1, 4, 5, 6)
-        ),
     ),
     "ssd300_yannqi",
 )

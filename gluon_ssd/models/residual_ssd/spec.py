@@ -48,7 +48,9 @@ class ResidualSsdSpec(Spec):
     scales: tuple[float, ...] = (21.0, 45.0, 99.0, 153.0, 207.0, 261.0, 315.0)
     ratios: tuple[tuple[float, ...], ...] = ((2,), (2, 3), (2, 3), (2, 3), (2,), (2,))
     whole_cells: bool = False
-    published_backbone: tuple[str, str, str, str, str]
+    published_backbone: tuple[str, ...] = tuple(
+        f"feature_extractor.feature_extractor.{place}" for place in (0, 1, 4, 5, 6)
+    )
 
     @property
     def shapes_of_level(self) -> tuple[int, ...]:
