@@ -76,6 +76,7 @@ for _above in ("commands.wiring", "benchmarks.gluoncv", "benchmarks", "commands"
 UNIT_OF: dict[str, str] = {
     "detection.decoder": "detection.mxnet",
     "detection.multibox_loss": "detection.mxnet",
+    "detection.focal_loss": "detection.mxnet",
     "families.*.spec": "models.spec",
 }
 

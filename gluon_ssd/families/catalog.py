@@ -9,10 +9,11 @@ from __future__ import annotations
 import difflib
 
 from gluon_ssd.errors import ModelError, OptionError
+from gluon_ssd.families.retinanet.spec import SPECS as RETINANET_SPECS
 from gluon_ssd.families.zoo.spec import SPECS as ZOO_SPECS
 from gluon_ssd.models.spec import Spec
 
-SPECS: dict[str, Spec] = {spec.name: spec for spec in (*ZOO_SPECS,)}
+SPECS: dict[str, Spec] = {spec.name: spec for spec in (*ZOO_SPECS, *RETINANET_SPECS)}
 """Registry name -> spec, of all families."""
 
 _USUAL_SIZE = 300
