@@ -23,12 +23,14 @@ from gluon_ssd.families.retinanet.convert import our_name, published_name
 from gluon_ssd.families.retinanet.spec import RetinaSpec
 from gluon_ssd.models.backbones.pyramid import FeaturePyramid, pyramid_sizes
 from gluon_ssd.models.backbones.resnet import ResNet, resnet_spec
+from gluon_ssd.models.first_weights import parameters_of
 from gluon_ssd.models.interface import Network
 
 nn = mx.gluon.nn
 
 _TOWER_LAYERS = 4
 _FROZEN_NORM = {"epsilon": 1e-5, "use_global_stats": True}
+_LAYERS = ("layer4", "layer3", "layer2", "layer1", "conv1")  # batch norms are frozen anyway
 _HEAD_STD = 0.01
 _FIRST_SCORE = 0.01
 
@@ -98,6 +100,13 @@ class RetinaNet(Network, mx.gluon.HybridBlock):
         """See `Network.class_heads`."""
         output = "head.classification_head.cls_logits"
         return {f"{output}.{kind}": self.shapes_per_cell for kind in ("weight", "bias")}
+
+    def freeze_base(self) -> None:
+        """See `Network.freeze_base`; `spec.trained_layers` of the backbone stay trained."""
+        frozen = _LAYERS[self.spec.trained_layers :]
+        for name, parameter in parameters_of(self.backbone.body).items():
+            if name.split(".")[0] in frozen:
+                parameter.grad_req = "null"
 
     def converted(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
         """See `Network.converted`; published files have torchvision's names."""
