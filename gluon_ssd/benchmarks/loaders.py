@@ -21,7 +21,7 @@ from gluon_ssd.benchmarks.training import bare_network, make_learner, random_net
 from gluon_ssd.benchmarks.turns import take_turns
 from gluon_ssd.compat import mx
 from gluon_ssd.data.augment.policies import POLICIES
-from gluon_ssd.data.augment.settings import Augmentation, DaliAugmentation
+from gluon_ssd.data.augment.settings import Augmentation, DaliAugmentation, StepAugmentation
 from gluon_ssd.data.dali.loader import DaliLoader
 from gluon_ssd.data.dali.prepare import DaliSamples
 from gluon_ssd.data.dataset import ListedDataset
@@ -110,7 +110,7 @@ def _passes(
     input_format = network.input_format(input_size_hw)
     policy = POLICIES[network.spec.augmentation]
 
-    def native(augmentation: Augmentation) -> OpenPass:
+    def native(augmentation: Augmentation | StepAugmentation) -> OpenPass:
         samples = TrainSamples(input_format, augmentation, target_maker)
         workers = options.num_workers
         loader = Loader(

@@ -227,7 +227,9 @@ def training_loader(
 
     `share` is what this process gets of a step, and in how many batches.
     """
-    native = replace(augmentation(command).native, crop_tries=command.data.crop_tries)
+    native = augmentation(command).native
+    if command.data.crop_tries:
+        native = replace(native, crop_tries=command.data.crop_tries)
     return Loader(
         dataset,
         TrainSamples(input_format, native, target_maker),

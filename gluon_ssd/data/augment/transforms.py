@@ -24,7 +24,13 @@ from gluon_ssd.data.augment.color import (
     draw_color,
     normalizing_matrix,
 )
-from gluon_ssd.data.augment.crop import Window, crop_boxes, draw_canvas, draw_crop
+from gluon_ssd.data.augment.crop import (
+    Window,
+    crop_boxes,
+    draw_canvas,
+    draw_crop,
+    visible_part,
+)
 from gluon_ssd.data.augment.resizing import normalized_planes, resized
 from gluon_ssd.data.augment.settings import Augmentation
 from gluon_ssd.detection.boxes import flip_boxes_horizontally, resize_boxes
@@ -138,7 +144,7 @@ def apply_train(image: np.ndarray, draw: TrainDraw, input_format: InputFormat) -
     matrix = compose(
         normalizing_matrix(input_format.mean, input_format.std), color_matrix(draw.color)
     )
-    visible, borders = _visible_part(image, draw)
+    visible, borders = visible_part(image, draw.crop, draw.place_xy)
     if visible.size == 0:
         return np.zeros((3, *input_size_hw), dtype=np.float32)
     planes: Sequence[np.ndarray] = cv2.split(cv2.transform(visible.astype(np.float32), matrix))
@@ -154,21 +160,6 @@ def apply_train(image: np.ndarray, draw: TrainDraw, input_format: InputFormat) -
         if draw.flip:
             cv2.flip(target, 1, dst=target)
     return result
-
-
-def _visible_part(
-    image: np.ndarray, draw: TrainDraw
-) -> tuple[np.ndarray, tuple[int, int, int, int]]:
-    """Image pixels inside the crop, and the canvas above, below, left and right of them in pixels.
-
-    Empty when the crop shows canvas only, which happens to images without boxes.
-    """
-    height, width = image.shape[:2]
-    x, y = draw.crop.x - draw.place_xy[0], draw.crop.y - draw.place_xy[1]
-    x_end, y_end = x + draw.crop.width, y + draw.crop.height
-    left, right = max(x, 0), max(min(x_end, width), 0)
-    top, bottom = max(y, 0), max(min(y_end, height), 0)
-    return image[top:bottom, left:right], (top - y, y_end - bottom, left - x, x_end - right)
 
 
 def eval_transform(image: np.ndarray, input_format: InputFormat) -> np.ndarray:

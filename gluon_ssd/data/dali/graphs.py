@@ -83,15 +83,21 @@ def _draws(dali: Dali, settings: DaliAugmentation) -> tuple[Any, ...]:
         # DALI refuses an empty range.
         return fn.random.uniform(range=[low, high]) if low < high else types.Constant(float(low))
 
+    def changed(low_high: tuple[float, float], neutral: float) -> Any:
+        if settings.color_probability == 1:
+            return drawn(low_high)
+        coin = fn.random.coin_flip(probability=settings.color_probability, dtype=types.FLOAT)
+        return neutral + coin * (drawn(low_high) - neutral)
+
     low, high = settings.zoom_ratio
     zooms = fn.cast(fn.random.coin_flip(probability=settings.zoom_probability), dtype=types.FLOAT)
     zoom = 1.0 + zooms * drawn((low - 1, high - 1))
     paste_x, paste_y = drawn((0.0, 1.0)), drawn((0.0, 1.0))
     boxes = fn.bbox_paste(given, ratio=zoom, paste_x=paste_x, paste_y=paste_y, ltrb=True)
     anchor, shape = _crop(dali, settings, boxes)
-    twist = fn.stack(
-        *map(drawn, (settings.brightness, settings.contrast, settings.saturation, settings.hue))
-    )
+    ranges = settings.brightness, settings.contrast, settings.saturation, settings.hue
+    neutral = 1.0, 1.0, 1.0, 0.0
+    twist = fn.stack(*map(changed, ranges, neutral))
     flip = fn.random.coin_flip(probability=settings.flip_probability)
     # The boxes only so that DALI keeps an input that nothing else may need.
     return zoom, fn.stack(paste_x, paste_y), anchor, shape, twist, flip, given
@@ -107,6 +113,7 @@ def _crop(dali: Dali, settings: DaliAugmentation, boxes: Any) -> tuple[Any, Any]
         thresholds=list(settings.crop_overlaps),
         threshold_type="iou",
         allow_no_crop=True,
+        all_boxes_above_threshold=settings.crop_all_boxes,
         num_attempts=settings.crop_attempts,
         scaling=list(settings.crop_scale),
         aspect_ratio=list(settings.crop_aspect),

@@ -12,8 +12,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gluon_ssd.data.augment.settings import Augmentation
-from gluon_ssd.data.augment.transforms import eval_transform, train_transform
+from gluon_ssd.data.augment.augmented import augmented
+from gluon_ssd.data.augment.settings import Augmentation, StepAugmentation
+from gluon_ssd.data.augment.transforms import eval_transform
 from gluon_ssd.data.dataset import Dataset
 from gluon_ssd.data.images import read_image
 from gluon_ssd.detection.input_format import InputFormat
@@ -46,7 +47,7 @@ class TrainSamples:
     """
 
     input_format: InputFormat
-    augmentation: Augmentation
+    augmentation: Augmentation | StepAugmentation
     make_targets: MakesTargets
 
     @property
@@ -65,7 +66,7 @@ class TrainSamples:
     ) -> dict[str, np.ndarray]:
         """One training sample. Raises DataError naming an image that cannot be read."""
         annotation = dataset.annotation(index)
-        pixels, boxes, labels = train_transform(
+        pixels, boxes, labels = augmented(
             read_image(dataset.image_path(index)),
             annotation.boxes_px,
             annotation.labels,
