@@ -97,7 +97,8 @@ MUST_NOT_IMPORT = {
 
 # Packages outside the standard library. MXNet comes through compat alone.
 MAY_USE: dict[str, set[str]] = {
-    "system": {"tqdm"},
+    # requests keeps a connection open for many files and knows proxies; MXNet brings it anyway.
+    "system": {"tqdm", "requests"},
     "compat": {"numpy", "mxnet"},
     "detection": {"numpy", "numba"},
     "detection.mxnet": {"numpy"},
