@@ -112,7 +112,7 @@ def test_without_boxes_everything_is_background():
 )
 def test_boxes_without_area_are_refused(box):
     boxes = np.array([[1, 1, 5, 5], box], np.float32)
-    with pytest.raises(DataError, match=r"box 1 cannot be matched: \[.*\] has no area"):
+    with pytest.raises(DataError, match=r"box 1 cannot be encoded: \[.*\] has no area"):
         ThresholdMatcher(anchors_of(64))(boxes, np.array([0, 1]))
 
 
