@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from gluon_ssd.compat import mx
-from gluon_ssd.detection.boxes import center_to_corner, clip_boxes, decode_boxes
-from gluon_ssd.detection.decoding import Decoding
+from gluon_ssd.detection.boxes import center_to_corner
 from gluon_ssd.families.build import build_network, family_of
+from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.first_weights import assign, parameters_of
 from tests import golden_rule
 from tests.families.retinanet.builders import (
@@ -168,64 +168,22 @@ def test_training_step_is_the_published_one():
             assert (parameter.data() == values[name].data()).asnumpy().all(), name
 
 
-def detections_of(logits, offsets, anchors, levels, decoding: Decoding):
-    """(label, score, box in pixels of the input) of an image, in the plain way.
-
-    Args:
-        logits, offsets, anchors: (A, C), (A, 4), (A, 4).
-        levels: anchors of each level.
-        decoding: its numbers; the input is 800 x 800.
-    """
-    candidates = []
-    start = 0
-    for count in levels:
-        scores = 1 / (1 + np.exp(-logits[start : start + count].astype("d")))
-        anchor, label = np.nonzero(scores > decoding.score_thresh)
-        order = np.argsort(-scores[anchor, label], kind="stable")[: decoding.nms_topk]
-        anchor, label = anchor[order], label[order]
-        raw = offsets[start + anchor].copy()
-        raw[:, 2:] = np.minimum(raw[:, 2:], decoding.size_clip)
-        boxes = decode_boxes(raw, anchors[start + anchor], decoding.stds)
-        boxes = clip_boxes(boxes, (800, 800))
-        candidates += list(zip(label, scores[anchor, label], boxes, strict=True))
-        start += count
-    kept: list = []
-    for label, score, box in sorted(candidates, key=lambda each: -each[1]):
-        rivals = [other for known, _, other in kept if known == label]
-        if all(_overlap(box, other) <= decoding.nms_thresh for other in rivals):
-            kept.append((label, score, box))
-    return kept[: decoding.post_nms]
-
-
-def _overlap(one, other):
-    width, height = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
-    common = max(width, 0) * max(height, 0)
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
-    return common / (sum(areas) - common) if common else 0.0
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("image", [0, 1])
-def test_pictures_are_detected_as_the_published_code_does(image):
-    numbers, network = golden(FILE).part(f"end_to_end.{image}."), published_network()
-    outputs = [output.asnumpy() for output in network(network_input(800)[image : image + 1])]
-    found = detections_of(
-        outputs[0][0],
-        outputs[1][0],
-        outputs[2][0],
-        network.level_anchors((800, 800)),
-        network.spec.decoding,
-    )
-    height, width = numbers["size"]
-    scale = np.array([width, height, width, height]) / 800
-    assert len(found) == len(numbers["labels"]) == 300
-    # Neighbours in score may change places: each is looked for by its label and box.
-    left = list(zip(numbers["labels"], numbers["scores"], numbers["boxes_px"], strict=True))
-    for label, score, box in found:
-        fits = [
-            number
-            for number, (other, _, place) in enumerate(left)
-            if other == label and np.abs(place - box * scale).max() < 2e-2
-        ]
-        assert fits, (label, score, box)
-        assert left.pop(fits[0])[1] == pytest.approx(score, abs=1e-4)
+def test_pictures_are_detected_as_the_published_code_does():
+    detector = Detector(published_network())
+    outputs = [output.asnumpy() for output in detector(network_input(800))]
+    for image, (labels, scores, boxes) in enumerate(zip(*outputs, strict=True)):
+        numbers = golden(FILE).part(f"end_to_end.{image}.")
+        height, width = numbers["size"]
+        scale = np.array([width, height, width, height]) / 800
+        assert len(labels) == len(numbers["labels"]) == 300
+        # Neighbours in score may change places: each is looked for by its label and box.
+        left = list(zip(numbers["labels"], numbers["scores"], numbers["boxes_px"], strict=True))
+        for label, score, box in zip(labels[:, 0], scores[:, 0], boxes * scale, strict=True):
+            fits = [
+                number
+                for number, (other, _, place) in enumerate(left)
+                if other == label and np.abs(place - box).max() < 2e-2
+            ]
+            assert fits, (image, label, score, box)
+            assert left.pop(fits[0])[1] == pytest.approx(score, abs=1e-4)
