@@ -106,7 +106,7 @@ def test_tries_of_a_crop_are_those_of_the_policy_unless_asked_for(
 ):
     opened = Mock()
     monkeypatch.setattr("gluon_ssd.commands.wiring.data.Loader", opened)
-    for asked, used in ((0, tries), (7, 7)):
+    for asked, used in ((50, tries), (7, 7)):
         data = dataclasses.replace(command.data, augmentation=name, crop_tries=asked)
         chosen = dataclasses.replace(command, data=data)
         training_loader(chosen, [], target_maker=two_rows, input_format=FORMAT)
