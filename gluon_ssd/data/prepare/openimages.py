@@ -7,8 +7,6 @@ The layout is that of MLPerf's RetinaNet reference: <split>/data/<image id>.jpg,
 from __future__ import annotations
 
 import logging
-import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -39,7 +37,6 @@ from gluon_ssd.system.progress import progress_bar
 _LOG = logging.getLogger(__name__)
 
 _FAILURES_IN_A_ROW = 50
-_IMAGE_FILE = re.compile(r"[0-9a-f]{16}\.jpg")
 _TABLES_AT_A_TIME = 4
 
 
@@ -110,10 +107,13 @@ def prepare_split(
     with progress_bar(total=None, unit="rows", description=f"choosing {folder.name}") as bar:
         images = wanted_images(table, labels, listed, tally, bar.update)
     images = images[: limit_images or None]
+    sizes_hw = np.zeros((len(images), 2), np.int64)
+    _measure(images, sizes_hw, folder / "data")
+    absent = images[sizes_hw[:, 0] == 0]
     missing = _fetch_images(
-        images, folder, f"{bucket.rstrip('/')}/{folder.name}", fetcher, parallel
+        absent, folder, f"{bucket.rstrip('/')}/{folder.name}", fetcher, parallel
     )
-    sizes_hw = _measure(images, folder / "data", missing)
+    _measure(images, sizes_hw, folder / "data")
     _list_missing(folder / "missing.txt", missing)
     with progress_bar(total=None, unit="rows", description=f"converting {folder.name}") as bar:
         boxes = read_boxes(table, labels, listed, Tally(""), bar.update)
@@ -123,23 +123,32 @@ def prepare_split(
     return SplitReport(int((sizes_hw[:, 0] > 0).sum()), num_boxes, tally.lines(), missing)
 
 
+def _measure(images: NDArray[np.uint64], sizes_hw: NDArray[np.int64], data: Path) -> None:
+    """Write height and width of every image that has 0 yet and is there, whole."""
+    label = f"sizes of {data.parent.name}"
+    unknown = np.flatnonzero(sizes_hw[:, 0] == 0)
+    with progress_bar(total=len(unknown), unit="img", description=label, quiet_s=1) as bar:
+        for number in unknown:
+            size_hw = size_of_file(data / _file_name(images[number]))
+            if size_hw and min(size_hw) > 0:
+                sizes_hw[number] = size_hw
+            bar.update()
+
+
+def _file_name(image: np.uint64) -> str:
+    return f"{image_name(int(image))}.jpg"
+
+
 def _fetch_images(
     images: NDArray[np.uint64], folder: Path, address: str, fetcher: Fetcher, parallel: int
 ) -> list[Missing]:
-    """Fetch the images that are not there. Returns those that could not be had."""
+    """Fetch images into the folder's data. Returns those that could not be had."""
     data = ensure_directory(folder / "data")
-    present = np.fromiter(
-        (int(e.name[:16], 16) for e in os.scandir(data) if _IMAGE_FILE.fullmatch(e.name)),
-        np.uint64,
-    )
-    absent = np.setdiff1d(images, present)
-    names = (f"{image_name(int(image))}.jpg" for image in absent)
+    names = map(_file_name, images)
     wanted = (Wanted(f"{address}/{name}", data / name, check=_wrong_with_image) for name in names)
     missing: list[Missing] = []
     in_a_row = 0
-    label = f"images of {folder.name}"
-    done = len(images) - len(absent)
-    with progress_bar(total=len(images), initial=done, unit="img", description=label) as bar:
+    with progress_bar(total=len(images), unit="img", description=f"images of {folder.name}") as bar:
         for ended in fetch_many(wanted, fetcher, parallel=parallel):
             bar.update()
             in_a_row = in_a_row + 1 if ended.failure else 0
@@ -155,26 +164,8 @@ def _fetch_images(
 
 
 def _wrong_with_image(path: Path) -> str:
-    return "" if size_of_file(path) else "what it sends is no whole JPEG"
-
-
-def _measure(images: NDArray[np.uint64], data: Path, missing: list[Missing]) -> NDArray[np.int64]:
-    """(N, 2), heights and widths; 0 and a line in `missing` for what is no image."""
-    sizes_hw = np.zeros((len(images), 2), np.int64)
-    known = {problem.what for problem in missing}
-    label = f"sizes of {data.parent.name}"
-    with progress_bar(total=len(images), unit="img", description=label) as bar:
-        for number, image in enumerate(images):
-            path = str(data / f"{image_name(int(image))}.jpg")
-            bar.update()
-            if path in known:
-                continue
-            size_hw = size_of_file(path)
-            if size_hw and min(size_hw) > 0:
-                sizes_hw[number] = size_hw
-            else:
-                missing.append(Missing(path, "it is no whole JPEG; remove it"))
-    return sizes_hw
+    size_hw = size_of_file(path)
+    return "" if size_hw and min(size_hw) > 0 else "what it sends is no whole JPEG"
 
 
 def _list_missing(path: Path, missing: Sequence[Missing]) -> None:
