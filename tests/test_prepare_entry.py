@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from tests.hosts import serving
 from tests.test_bad_places import small_disk
 
 SCRIPTS = ("prepare_voc", "prepare_coco", "prepare_openimages")
+NETWORK = ("--network", "tiny", "--data-shape", "160", "--num-workers", "0")
 TEST_2007 = "/" + VOC_ARCHIVES["2007_test"][0].path
 IMAGES = {f"{number:016x}": jpeg((40 + number, 80), seed=number) for number in range(1, 6)}
 
@@ -297,3 +299,28 @@ def test_first_images_alone_to_try_it(tmp_path, pictures):
     ended = prepare_pictures(pictures, tmp_path, "--limit-images", "2", "--splits", "train")
     assert ended.out == "train: 2 images, 2 boxes, none missing\n"
     assert sum(path.startswith("/bucket") for path, _ in pictures.asked) == 2
+
+
+def test_both_scripts_take_open_images(tmp_path, pictures):
+    assert prepare_pictures(pictures, tmp_path).code == 0
+    data = ("--dataset", "openimages", "--dataset-root", tmp_path, *NETWORK)
+    prefix = f"{tmp_path}/run/"
+    options = (
+        "--gpus",
+        "",
+        "--epochs",
+        1,
+        "--limit-steps",
+        1,
+        "--batch-size",
+        2,
+        "--save-prefix",
+        prefix,
+    )
+    ended = run_script("train_ssd.py", *data, *options)
+    assert ended.code == 0, ended.err
+    assert "Epoch 0" in ended.err and "MeanAP" in ended.err  # validated after every epoch
+    weights = f"{prefix}ssd_160_tiny_custom_best.params"
+    ended = run_script("eval_ssd.py", *data, "--pretrained", weights)
+    assert ended.code == 0, ended.err
+    assert len(re.findall(r"^(?:Airplane|Dog|Zucchini) (?:nan|[0-9.]+)$", ended.out, re.M)) == 3
