@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 
 from gluon_ssd.errors import ModelError, OptionError
+from gluon_ssd.families.retinanet.spec import SPECS as RETINANET_SPECS
 from gluon_ssd.families.ssd300_nvidia.spec import SPECS as SSD300_NVIDIA_SPECS
 from gluon_ssd.families.ssd300_yannqi.spec import SPECS as SSD300_YANNQI_SPECS
 from gluon_ssd.families.ssd_resnet34.spec import SPECS as SSD_RESNET34_SPECS
@@ -22,6 +23,7 @@ SPECS: dict[str, Spec] = {
         *SSD300_NVIDIA_SPECS,
         *SSD300_YANNQI_SPECS,
         *SSD_RESNET34_SPECS,
+        *RETINANET_SPECS,
     )
 }
 """Registry name -> spec, of all families."""
