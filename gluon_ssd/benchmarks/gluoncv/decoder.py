@@ -19,8 +19,16 @@ Layer = Callable[[DecodeInputs], Any]
 def check_original_can(decoding: Decoding, name: str) -> None:
     """Raise ModelError unless GluonCV's layer decodes as the network of that name does."""
     known = Decoding()
-    fixed = ("score_activation", "relative_to", "per_class", "strict", "topk_of", "later_wins")
-    fixed += ("size_clip", "clips")
+    fixed = (
+        "score_activation",
+        "relative_to",
+        "per_class",
+        "strict",
+        "topk_of",
+        "later_wins",
+        "size_clip",
+        "clips",
+    )
     other = [field for field in fixed if getattr(decoding, field) != getattr(known, field)]
     if other:
         said = ", ".join(f"{field} {getattr(decoding, field)}" for field in other)
