@@ -76,7 +76,10 @@ for _above in ("commands.wiring", "benchmarks.gluoncv", "benchmarks", "commands"
 UNIT_OF: dict[str, str] = {
     "detection.decoder": "detection.mxnet",
     "detection.multibox_loss": "detection.mxnet",
+    "detection.mean_image_loss": "detection.mxnet",
     "families.*.spec": "models.spec",
+    # What specs of several families have in common.
+    "models.*.spec": "models.spec",
 }
 
 # "importer imported", dotted and below the package, that must not be, though their units may.

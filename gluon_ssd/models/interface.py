@@ -37,10 +37,13 @@ class Loss:
             `detection.multibox_loss` is one.
         divisor: class targets (B, A) of a batch -> what its losses are divided by; that of the
             global batch is the sum over its parts.
+        facts: the same -> further keywords of `parts`, so that no device is asked for what the
+            host knows.
     """
 
     parts: Callable[..., dict[str, Any]]
     divisor: Callable[[NDArray[Any]], float] = count_positives
+    facts: Callable[[NDArray[Any]], dict[str, float]] = lambda _: {}
 
 
 class Network:
