@@ -77,6 +77,7 @@ UNIT_OF: dict[str, str] = {
     "detection.decoder": "detection.mxnet",
     "detection.multibox_loss": "detection.mxnet",
     "detection.mean_image_loss": "detection.mxnet",
+    "detection.focal_loss": "detection.mxnet",
     "families.*.spec": "models.spec",
     # What specs of several families have in common.
     "models.*.spec": "models.spec",

@@ -143,11 +143,19 @@ def training_network(
         sync_batch_norm_devices=len(contexts) if train.syncbn else 0,
     )
     initialize(network, contexts, train.seed)
+    if _has_base(command, network):
+        network.freeze_base()
     # Weights to resume from replace all of it: then nothing is fetched for nothing.
     if not train.resume and team.rank == 0:
         _load_base(command, network)
     network.hybridize(static_alloc=True, static_shape=True)
     return network
+
+
+def _has_base(command: TrainCommand, network: Network) -> bool:
+    wanted = command.train.pretrained_base
+    wants_zoo = wants_zoo_weights(wanted) and bool(network.spec.base_weights_name)
+    return wants_zoo or _is_own_base(wanted)
 
 
 def _load_base(command: TrainCommand, network: Network) -> None:

@@ -146,6 +146,13 @@ class Network:
         """First value of a parameter; its structural name and the seed decide what is drawn."""
         return convolution_value(name, shape, seed, is_head=name in self.class_heads())
 
+    def freeze_base(self) -> None:
+        """Stop training what the published recipe keeps as ImageNet weights have it.
+
+        For networks that start from such weights or go on from a run that did, on all devices and
+        processes, before there is an optimiser.
+        """
+
     def converted(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
         """The arrays of a parameter file by structural name, whatever published form it has.
 
