@@ -112,7 +112,8 @@ def best_of_levels_compiled(
         score, rank = _split(np.sort(keys[:found])[::-1])
         parts.append(Candidates(score, rank % num_classes, begin + rank // num_classes))
         begin += total // num_classes
-    return _in_order(Candidates(*map(np.concatenate, zip(*parts, strict=True))))
+    score, label, anchor = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return _in_order(Candidates(score, label, anchor))
 
 
 def kept_of_candidates(
@@ -141,13 +142,13 @@ def kept_of_candidates(
     _kernels().decode(
         offsets, anchors, best.anchor, settings, decoding.clips, decoding.plain_ops, rows
     )
-    (kept,) = suppress(
+    kept: Floats = suppress(
         rows[None],
         iou_thresh=decoding.largest_overlap,
         score_thresh=decoding.score_thresh,
         topk=-1,
         count=count,
-    )
+    )[0]
     return kept
 
 
@@ -159,7 +160,7 @@ def _split(keys: Integers) -> tuple[Floats, Integers]:
 
 def _in_order(found: Candidates) -> Candidates:
     order = np.argsort(-found.score, kind="stable")
-    return Candidates(*(column[order] for column in found))
+    return Candidates(found.score[order], found.label[order], found.anchor[order])
 
 
 def _count_classes(scores: Floats, background: int, thresh: float, counts: Integers) -> None:
@@ -290,15 +291,17 @@ class _Kernels(NamedTuple):
 
 @functools.cache
 def _kernels() -> _Kernels:
-    floats = "float32[:,::1]"
+    # Arrays of others may be read alone.
+    read = "Array(float32, {}, 'C', readonly=True)"
+    row, table = read.format(1), read.format(2)
     return _Kernels(
-        compile_loop(f"void({floats}, int64, float32, int64[::1])", _count_classes),
+        compile_loop(f"void({table}, int64, float32, int64[::1])", _count_classes),
         compile_loop(
-            f"void({floats}, int64, float32, boolean, int64[::1], int64[::1])", _fill_classes
+            f"void({table}, int64, float32, boolean, int64[::1], int64[::1])", _fill_classes
         ),
-        compile_loop("int64(float32[::1], int64, float32, int64[::1])", _fill_level),
+        compile_loop(f"int64({row}, int64, float32, int64[::1])", _fill_level),
         compile_loop(
-            f"void({floats}, {floats}, int64[::1], float32[::1], boolean, boolean, {floats})",
+            f"void({table}, {table}, int64[::1], {row}, boolean, boolean, float32[:,::1])",
             _decode,
         ),
     )
