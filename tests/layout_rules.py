@@ -105,6 +105,8 @@ MAY_USE: dict[str, set[str]] = {
     # MXNet does not load its own mixed precision.
     "training": {"numpy", "horovod", "mxnet"},
     "evaluation": {"numpy", "pycocotools"},
+    # yannqi's configuration is YAML.
+    "options": {"yaml"},
     "deploy": {"numpy", "neural_compressor"},
     "report": {"numpy", "cv2", "matplotlib"},
     # GluonCV is the other side of a benchmark.
