@@ -108,7 +108,7 @@ MAY_USE: dict[str, set[str]] = {
     # yannqi's configuration is YAML.
     "options": {"yaml"},
     "deploy": {"numpy", "neural_compressor"},
-    "report": {"numpy", "cv2", "matplotlib"},
+    "report": {"numpy", "cv2", "matplotlib", "mlperf_logging"},
     # GluonCV is the other side of a benchmark.
     "benchmarks.gluoncv": {"numpy", "gluoncv"},
     "benchmarks": {"numpy", "cv2", "matplotlib", "psutil"},

@@ -16,9 +16,6 @@ DATASETS = {"voc": 1, "coco": 10, "custom": 1, "shapes": 1}
 
 METRICS = ("auto", "voc07", "voc12", "coco")
 
-MODES = ("training", "evaluation", "benchmark-training", "benchmark-inference")
-"""What a script can do with a network; eval_ssd.py has those without training."""
-
 
 def words(text: str) -> tuple[str, ...]:
     """What stands between the commas of a text, each once, in the order given."""
@@ -96,14 +93,6 @@ class DataOptions:
     worker_timeout: float = option(
         120.0, "seconds without an image after which a loading process counts as hung", minimum=1
     )
-
-
-@dataclass(frozen=True)
-class ModeOptions:
-    """benchmark modes"""
-
-    benchmark_warmup: int = option(20, "iterations before those that count", minimum=0)
-    benchmark_iterations: int = option(20, "iterations that are timed", minimum=1)
 
 
 def means_no_weights(text: str) -> bool:

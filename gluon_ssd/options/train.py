@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import flat_values, legacy, option, spellings
+from gluon_ssd.options.modes import EVALUATION, TrainModeOptions
 from gluon_ssd.options.recipes import RECIPES, defaults_of
 from gluon_ssd.options.shared import (
     DATASETS,
     METRICS,
-    MODES,
     DataOptions,
     ModelOptions,
-    ModeOptions,
     chosen_network,
     whole_numbers,
 )
@@ -161,12 +160,6 @@ class TrainOptions:
         "published training whose settings are the defaults; --config and the command line win",
         choices=tuple(RECIPES),
     )
-    mode: str = option(
-        "training",
-        "train; or score the weights of --resume; or measure training, or loading and inference "
-        "without decoding, and leave no files",
-        choices=MODES,
-    )
     gpus: str = legacy("0", "GPUs to use, such as 0,1; empty trains on the CPU")
     resume: str = legacy("", "continue from a checkpoint (.npz), or start from weights (.params)")
     start_epoch: int = legacy(0, "first epoch; a checkpoint knows its own", minimum=0)
@@ -213,9 +206,6 @@ class TrainOptions:
     )
     metric: str = option("auto", "validation metric; auto is the data set's own", choices=METRICS)
     limit_steps: int = option(0, "stop after N steps; 0 runs all epochs", minimum=0)
-    json_summary: str = option(
-        "", "also write settings, losses, scores and speeds to this file, a JSON object a line"
-    )
     mllog: str = option("", "also write MLPerf's events to this file; needs the extra mllog")
     checkpoint_minutes: float = option(
         10.0, "minutes between checkpoints within an epoch; every epoch ends with one", minimum=0
@@ -240,7 +230,7 @@ class TrainCommand:
     data: TrainDataOptions = TrainDataOptions()
     optimizer: OptimizerOptions = OptimizerOptions()
     train: TrainOptions = TrainOptions()
-    benchmark: ModeOptions = ModeOptions()
+    modes: TrainModeOptions = TrainModeOptions()
 
     preset = staticmethod(defaults_of)
     """What --recipe and --optimizer bring along; see `declare.parse`."""
@@ -265,7 +255,7 @@ class TrainCommand:
                 f"--crop-tries {self.data.crop_tries} does not go with --dali, whose crop tries "
                 "each overlap once; leave one of them out"
             )
-        if self.train.mode == "evaluation" and not self.train.resume:
+        if self.modes.mode == EVALUATION and not self.train.resume:
             raise OptionError(
                 "--mode evaluation scores the weights of --resume FILE; name a checkpoint (.npz) "
                 "or weights (.params)"

@@ -210,6 +210,22 @@ def changed_options(checkpoint: Checkpoint, options: Mapping[str, Any]) -> list[
     ]
 
 
+def restore_weights(checkpoint: Checkpoint, network: Any, network_facts: Mapping[str, Any]) -> None:
+    """Put weights and statistics back, for `restore` and for whoever does not train on.
+
+    Raises:
+        WeightsError: the checkpoint is of another network; nothing was changed.
+    """
+    _check_network(checkpoint, network, network_facts)
+    parameters = named_parameters(network)
+    for name, array in checkpoint.group("weights").items():
+        parameters[name].set_data(mx.nd.array(array, dtype=array.dtype))
+        for device, copy in enumerate(parameters[name].list_data()[1:], start=1):
+            own = checkpoint.arrays.get(f"device{device}/{name}")
+            if own is not None:
+                copy[:] = own
+
+
 def restore(
     checkpoint: Checkpoint, network: Any, optimizer: Optimizer, network_facts: Mapping[str, Any]
 ) -> None:
@@ -223,13 +239,7 @@ def restore(
     """
     _check_network(checkpoint, network, network_facts)
     optimizer.restore(checkpoint.states(), checkpoint.facts["num_updates"])
-    parameters = named_parameters(network)
-    for name, array in checkpoint.group("weights").items():
-        parameters[name].set_data(mx.nd.array(array, dtype=array.dtype))
-        for device, copy in enumerate(parameters[name].list_data()[1:], start=1):
-            own = checkpoint.arrays.get(f"device{device}/{name}")
-            if own is not None:
-                copy[:] = own
+    restore_weights(checkpoint, network, network_facts)
     version, state, gauss = checkpoint.facts["random_python"]
     random.setstate((version, tuple(state), gauss))
     name, position, has_gauss, numpy_gauss = checkpoint.facts["random_numpy"]
