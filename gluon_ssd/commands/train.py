@@ -35,6 +35,7 @@ from gluon_ssd.models.interface import Network
 from gluon_ssd.models.params_file import read_params
 from gluon_ssd.models.weights import load_parameters, save_parameters
 from gluon_ssd.options.declare import as_namespace, flat_values
+from gluon_ssd.options.modes import TRAINING
 from gluon_ssd.options.shared import means_no_weights
 from gluon_ssd.options.train import TrainCommand
 from gluon_ssd.report.curves import draw_curves
@@ -154,8 +155,8 @@ def training_network(
         sync_batch_norm_devices=len(contexts) if train.syncbn else 0,
     )
     initialize(network, contexts, train.seed)
-    # Weights to resume from replace all of it: then nothing is fetched for nothing.
-    if not train.resume and team.rank == 0:
+    # Weights to resume from replace all of it, and times need none: nothing is fetched for nothing.
+    if not train.resume and team.rank == 0 and command.modes.mode == TRAINING:
         _load_base(command, network)
     network.hybridize(static_alloc=True, static_shape=True)
     return network

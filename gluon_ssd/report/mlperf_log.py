@@ -85,7 +85,7 @@ class MlperfLog:
             raise write_problem(path, error) from error
         logger = logging.Logger("mlperf", level=logging.INFO)  # of no hierarchy
         logger.addHandler(self._handler)
-        self._log = mllog.MLLogger(logger, default_stack_offset=2)
+        self._log = mllog.MLLogger(logger, default_stack_offset=1)
         if self._leads:
             self._event("cache_clear", False)
             self._event("submission_benchmark", "ssd")
