@@ -16,9 +16,9 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import IO, Any
+from typing import Any
 
-from gluon_ssd.system.files import ensure_directory, without_nan, write_problem
+from gluon_ssd.system.files import LineFile, without_nan
 
 
 class JsonSummary:
@@ -29,12 +29,7 @@ class JsonSummary:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path, self._began_s = os.fspath(path), time.monotonic()
-        ensure_directory(os.path.dirname(os.path.abspath(self._path)))
-        try:
-            self._file: IO[str] = open(self._path, "w", encoding="utf-8")
-        except OSError as error:
-            raise write_problem(self._path, error) from error
+        self._file, self._began_s = LineFile(path), time.monotonic()
 
     def __enter__(self) -> JsonSummary:
         return self
@@ -45,11 +40,7 @@ class JsonSummary:
     def write(self, step: Sequence[int], data: Mapping[str, Any], *, kind: str = "LOG") -> None:
         """Add a line. Raises EnvironmentProblem when the disk is full."""
         line = {"type": kind, "time": round(time.time(), 3), "step": list(step), "data": dict(data)}
-        try:
-            self._file.write(json.dumps(without_nan(line), default=str) + "\n")
-            self._file.flush()
-        except OSError as error:
-            raise write_problem(self._path, error) from error
+        self._file.write(json.dumps(without_nan(line), default=str))
 
     def __call__(self, event: str, at: tuple[int, int], fields: Mapping[str, Any]) -> None:
         """See `training.plan.Watcher`."""

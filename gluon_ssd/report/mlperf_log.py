@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gluon_ssd.errors import EnvironmentProblem
-from gluon_ssd.system.files import ensure_directory, write_problem
+from gluon_ssd.system.files import LineFile
 
 
 @dataclass(frozen=True)
@@ -77,22 +76,24 @@ class MlperfLog:
             ) from error
         self._leads, self._is_running, self._reached = rank == 0, False, False
         self._facts: RunFacts | None = None
-        path = os.path.abspath(path) if rank == 0 else f"{os.path.abspath(path)}.rank{rank}"
-        ensure_directory(os.path.dirname(path))
-        try:
-            self._handler = _File(path, mode="w", encoding="utf-8")
-        except OSError as error:
-            raise write_problem(path, error) from error
+        self._file = LineFile(path if rank == 0 else f"{os.fspath(path)}.rank{rank}")
         logger = logging.Logger("mlperf", level=logging.INFO)  # of no hierarchy
-        logger.addHandler(self._handler)
+        logger.addHandler(_Lines(self._file))
         self._log = mllog.MLLogger(logger, default_stack_offset=1)
         if self._leads:
-            self._event("cache_clear", False)
-            self._event("submission_benchmark", "ssd")
-            self._event("submission_division", "closed")
-            self._event("submission_org", os.environ.get("MLPERF_SUBMISSION_ORG", "none"))
-            self._event("submission_status", "onprem")
-            self._log.start("init_start")
+            try:
+                self._announce()
+            except EnvironmentProblem:
+                self._file.close()
+                raise
+
+    def _announce(self) -> None:
+        self._event("cache_clear", False)
+        self._event("submission_benchmark", "ssd")
+        self._event("submission_division", "closed")
+        self._event("submission_org", os.environ.get("MLPERF_SUBMISSION_ORG", "none"))
+        self._event("submission_status", "onprem")
+        self._log.start("init_start")
 
     def describe(self, facts: RunFacts) -> None:
         """Say what is going to run; before it starts."""
@@ -108,10 +109,12 @@ class MlperfLog:
     def __exit__(self, kind: object, *_: object) -> None:
         """Write how the run ended: "success" where `note_end` was told so."""
         status = "success" if kind is None and self._reached else "aborted"
-        if self._is_running:
-            self._log.end("run_stop", metadata={"status": status})
-        self._event("status", status)
-        self._handler.close()
+        try:
+            if self._is_running:
+                self._log.end("run_stop", metadata={"status": status})
+            self._event("status", status)
+        finally:
+            self._file.close()
 
     def note_end(self, reached: bool) -> None:
         """Note, on every process, whether the run did what it was for."""
@@ -157,11 +160,12 @@ class MlperfLog:
         self._log.event(key, value, metadata=metadata)
 
 
-class _File(logging.FileHandler):
-    """A file whose full disk is an error of one line, as of every other output."""
+class _Lines(logging.Handler):
+    """Writes what is logged to a file, and raises where that fails, as every other output does."""
 
-    def handleError(self, record: logging.LogRecord) -> None:
-        error = sys.exc_info()[1]
-        if isinstance(error, OSError):
-            raise write_problem(self.baseFilename, error) from error
-        super().handleError(record)
+    def __init__(self, file: LineFile) -> None:
+        super().__init__()
+        self._file = file
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._file.write(self.format(record))
