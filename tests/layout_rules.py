@@ -76,7 +76,11 @@ for _above in ("commands.wiring", "benchmarks.gluoncv", "benchmarks", "commands"
 UNIT_OF: dict[str, str] = {
     "detection.decoder": "detection.mxnet",
     "detection.multibox_loss": "detection.mxnet",
+    "detection.mean_image_loss": "detection.mxnet",
+    "detection.focal_loss": "detection.mxnet",
     "families.*.spec": "models.spec",
+    # What specs of several families have in common.
+    "models.*.spec": "models.spec",
 }
 
 # "importer imported", dotted and below the package, that must not be, though their units may.
@@ -93,11 +97,12 @@ MUST_NOT_IMPORT = {
 
 # Packages outside the standard library. MXNet comes through compat alone.
 MAY_USE: dict[str, set[str]] = {
-    "system": {"tqdm"},
+    # requests keeps a connection open for many files and knows proxies; MXNet brings it anyway.
+    "system": {"tqdm", "requests"},
     "compat": {"numpy", "mxnet"},
     "detection": {"numpy", "numba"},
     "detection.mxnet": {"numpy"},
-    "data": {"numpy", "cv2", "tqdm"},
+    "data": {"numpy", "cv2", "PIL", "tqdm"},
     "data.dali": {"numpy", "nvidia"},
     "models.record": {"numpy"},
     "models": {"numpy"},

@@ -155,11 +155,19 @@ def training_network(
         sync_batch_norm_devices=len(contexts) if train.syncbn else 0,
     )
     initialize(network, contexts, train.seed)
+    if _has_base(command, network):
+        network.freeze_base()
     # Weights to resume from replace all of it, and times need none: nothing is fetched for nothing.
     if not train.resume and team.rank == 0 and command.modes.mode == TRAINING:
         _load_base(command, network)
     network.hybridize(static_alloc=True, static_shape=True)
     return network
+
+
+def _has_base(command: TrainCommand, network: Network) -> bool:
+    wanted = command.train.pretrained_base
+    wants_zoo = wants_zoo_weights(wanted) and bool(network.spec.base_weights_name)
+    return wants_zoo or _is_own_base(wanted)
 
 
 def _load_base(command: TrainCommand, network: Network) -> None:
@@ -190,7 +198,7 @@ def training_batches(
         target_maker=family_of(network).target_maker(
             network.spec, network.anchors(command.model.input_size_hw)
         ),
-        normalization=(network.mean, network.std),
+        input_format=network.input_format(command.model.input_size_hw),
         share=Share(team.rank, team.size, command.optimizer.accumulate),
     )
 
@@ -203,8 +211,7 @@ def validation_loader(
         command.data,
         data.val,
         batch_size=command.train.eval_batch_size or command.optimizer.batch_size // team.size,
-        input_size_hw=command.model.input_size_hw,
-        normalization=(network.mean, network.std),
+        input_format=network.input_format(command.model.input_size_hw),
         share=Share(team.rank, team.size, command.optimizer.accumulate),
     )
 

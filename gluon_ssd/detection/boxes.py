@@ -91,19 +91,25 @@ def encode_boxes(
 
     Source: SSD, arXiv:1512.02325, section 2.2, equation 2; the stds are those of its Caffe code.
     """
+    refuse_flat_boxes(gt_px)
     target = corner_to_center(gt_px)
-    if len(target) and target[:, 2:].min() <= 0:
-        row = int(np.argmin(target[:, 2:].min(axis=1)))
-        raise DataError(
-            f"box {row} cannot be encoded: {np.asarray(gt_px)[row].tolist()} has no area; "
-            "x_max must be above x_min and y_max above y_min"
-        )
     anchors = np.asarray(anchors_center_px, dtype=np.float32)
     scale = np.asarray(stds, dtype=np.float32)
     offsets = np.empty_like(target)
     offsets[:, :2] = (target[:, :2] - anchors[:, :2]) / anchors[:, 2:] / scale[:2]
     offsets[:, 2:] = np.log(target[:, 2:] / anchors[:, 2:]) / scale[2:]
     return offsets
+
+
+def refuse_flat_boxes(boxes_px: FloatArray) -> None:
+    """Raise DataError when one of the corners (N, 4) in pixels has no area."""
+    sizes = corner_to_center(boxes_px)[:, 2:]
+    if len(sizes) and sizes.min() <= 0:
+        row = int(np.argmin(sizes.min(axis=1)))
+        raise DataError(
+            f"box {row} cannot be encoded: {np.asarray(boxes_px)[row].tolist()} has no area; "
+            "x_max must be above x_min and y_max above y_min"
+        )
 
 
 def decode_boxes(

@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-_RANK_UNIT = 2.0**-53  # the gap of float64 numbers in 0.5..1
+RANK_UNIT = 2.0**-53  # the gap of float64 numbers in 0.5..1
 _BEHIND_ALL = 2.0  # taken off the key of the background: keys lie in 0..1
 _LONGEST_RUN = 46
 # Time for a member of a chosen run over time for a run, measured on 24,564 anchors, 20 classes.
@@ -51,7 +51,7 @@ def most_ranks(score_thresh: float) -> int:
     if score_thresh <= 0:
         return 0
     # Neighbouring float32 numbers at the threshold are 2**(exponent - 24) apart.
-    return int(2.0 ** (math.frexp(score_thresh)[1] - 25) / _RANK_UNIT)
+    return int(2.0 ** (math.frexp(score_thresh)[1] - 25) / RANK_UNIT)
 
 
 def run_length(num_anchors: int, num_classes: int, count: int) -> int:
@@ -103,7 +103,7 @@ def select_best(
     picked = F.sort((picked - run * width) * num_runs + run, axis=1)  # column * num_runs + run
     image = F.reshape(F.contrib.arange_like(picked, axis=0), (-1, 1))
     members = _members(F, scores, picked, image, (num_runs, length, width))
-    ranks = F.reshape(F.arange(count * length, dtype="float64") * _RANK_UNIT, (1, -1))
+    ranks = F.reshape(F.arange(count * length, dtype="float64") * RANK_UNIT, (1, -1))
     keys = _keys(F, members, ranks, score_thresh)
     value, position = F.topk(keys, k=count, ret_typ="both", dtype="int32")  # slot * length + step
     slot = position / length
@@ -117,10 +117,10 @@ def select_best(
 def _run_ranks(F: Any, num_runs: int, width: int, stride: int, has_background: bool) -> Any:
     """What is taken off the best score of each run and column, float64 (1, runs * width)."""
     column = F.arange(width, dtype="float64")
-    behind = column * (stride * _RANK_UNIT)
+    behind = column * (stride * RANK_UNIT)
     if has_background:
         behind = behind + (column < 1) * _BEHIND_ALL
-    run = F.arange(num_runs, dtype="float64") * _RANK_UNIT
+    run = F.arange(num_runs, dtype="float64") * RANK_UNIT
     both = F.broadcast_add(F.reshape(run, (-1, 1)), F.reshape(behind, (1, -1)))
     return F.reshape(both, (1, -1))
 

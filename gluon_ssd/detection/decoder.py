@@ -5,6 +5,8 @@ them and lets `box_nms` sort everything. Only `nms_topk` rows of that survive th
 best (class, anchor) pairs are selected first and only their boxes are decoded. The output is the
 same to the last bit, order of equal scores included.
 
+Where the best of each class or of each level count, `group_candidates` chooses them.
+
 Arrays on the way, with N = A * C candidates and T = nms_topk:
 
 | name | shape | dtype | meaning |
@@ -16,16 +18,24 @@ Arrays on the way, with N = A * C candidates and T = nms_topk:
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.candidates import Best, select_best
 from gluon_ssd.detection.decoding import SCORE_ACTIVATIONS, Decoding
+from gluon_ssd.detection.group_candidates import best_of_classes, best_of_levels, best_rows
 from gluon_ssd.errors import ModelError
 
 
 def decode_boxes(
-    F: Any, box_offsets: Any, anchors: Any, stds: tuple[float, ...], *, plain_ops: bool = False
+    F: Any,
+    box_offsets: Any,
+    anchors: Any,
+    stds: tuple[float, ...],
+    *,
+    plain_ops: bool = False,
+    size_clip: float = 0.0,
 ) -> Any:
     """Offsets to corners in pixels of the network input.
 
@@ -41,18 +51,23 @@ def decode_boxes(
         anchors: (1, N, 4), centre form, px.
         stds: what the offsets were divided by, one for each coordinate.
         plain_ops: use elementary operators only.
+        size_clip: largest logarithm of a size ratio; 0 for no limit.
 
     Returns:
         (B, N, 4), corners px, not clipped.
     """
     if not plain_ops:
-        return F.contrib.box_decode(box_offsets, anchors, *stds, clip=-1, format="center")
+        clip = size_clip if size_clip > 0 else -1
+        return F.contrib.box_decode(box_offsets, anchors, *stds, clip=clip, format="center")
     x, y, width, height = F.split(anchors, axis=-1, num_outputs=4)
     offsets = F.split(box_offsets, axis=-1, num_outputs=4)
     center_x = F.broadcast_add(F.broadcast_mul(offsets[0] * stds[0], width), x)
     center_y = F.broadcast_add(F.broadcast_mul(offsets[1] * stds[1], height), y)
-    half_width = F.broadcast_mul(F.exp(offsets[2] * stds[2]), width) * 0.5
-    half_height = F.broadcast_mul(F.exp(offsets[3] * stds[3]), height) * 0.5
+    ratios = [offsets[2] * stds[2], offsets[3] * stds[3]]
+    if size_clip > 0:
+        ratios = [F.minimum(ratio, size_clip) for ratio in ratios]
+    half_width = F.broadcast_mul(F.exp(ratios[0]), width) * 0.5
+    half_height = F.broadcast_mul(F.exp(ratios[1]), height) * 0.5
     return F.concat(
         center_x - half_width,
         center_y - half_height,
@@ -60,6 +75,20 @@ def decode_boxes(
         center_y + half_height,
         dim=-1,
     )
+
+
+class Expected(NamedTuple):
+    """What a graph cannot know of its inputs.
+
+    Attributes:
+        num_anchors: A; None where that is not known.
+        level_anchors: anchors of each level; only needed where levels count.
+        input_size_hw: (height, width) of the images, px; only needed where boxes are clipped.
+    """
+
+    num_anchors: int | None = None
+    level_anchors: tuple[int, ...] = ()
+    input_size_hw: tuple[int, int] | None = None
 
 
 class DetectionDecoder(mx.gluon.HybridBlock):
@@ -70,45 +99,44 @@ class DetectionDecoder(mx.gluon.HybridBlock):
         decoding: what is done with the outputs.
 
     Raises:
-        ModelError: the activation of the scores is unknown.
+        ModelError: the activation of the scores is unknown, or `decoding` asks for what is not
+            there; see `check_decoding`.
     """
 
     def __init__(self, num_classes: int, decoding: Decoding = Decoding()) -> None:  # noqa: B008
         super().__init__()
-        if decoding.score_activation not in SCORE_ACTIVATIONS:
-            raise ModelError(
-                f"scores are activated by {' or '.join(SCORE_ACTIVATIONS)}; "
-                f"got {decoding.score_activation!r}"
-            )
+        check_decoding(decoding)
         self.num_classes = num_classes
         self.decoding = decoding
-        self._num_anchors: int | None = None
+        self._expected = Expected()
 
-    def expect_anchors(self, num_anchors: int) -> bool:
-        """Tell how many anchors come, which a graph cannot know.
+    def expect(self, expected: Expected) -> bool:
+        """Tell what comes, which a graph cannot know.
 
         Returns:
-            Whether a graph traced before does not fit that number. This block drops its own; one
-            around it must do the same.
+            Whether a graph traced before does not fit that. This block drops its own; one around
+            it must do the same.
         """
-        is_stale = self._graph_for(num_anchors) != self._graph_for(self._num_anchors)
-        self._num_anchors = num_anchors
+        is_stale = self._graph_for(expected) != self._graph_for(self._expected)
+        self._expected = expected
         if is_stale:
             self._clear_cached_op()
         return is_stale
 
-    def _graph_for(self, num_anchors: int | None) -> tuple[Any, ...]:
-        """What the number of anchors decides about the graph."""
-        if num_anchors is None:
-            return None, self.decoding.post_nms
+    def _graph_for(self, expected: Expected) -> tuple[Any, ...]:
+        """What the numbers that are expected decide about the graph."""
+        num_anchors, levels, size_hw = expected
+        size_hw = size_hw if self.decoding.clips else None
+        if num_anchors is None or self.decoding.topk_of != "image":
+            return num_anchors, self.decoding.post_nms, levels, size_hw
         selects_first = self.decoding.selects_first(self.num_classes, num_anchors)
         num_rows = min(num_anchors * self.num_classes, self.decoding.post_nms)
-        return num_anchors if selects_first else None, num_rows
+        return num_anchors if selects_first else None, num_rows, levels, size_hw
 
     def forward(self, class_logits: Any, *args: Any) -> Any:
         """Run the block; arrays of another size than the last ones need another graph."""
         if isinstance(class_logits, mx.nd.NDArray):
-            self.expect_anchors(class_logits.shape[1])
+            self.expect(self._expected._replace(num_anchors=class_logits.shape[1]))
         return super().forward(class_logits, *args)
 
     def hybrid_forward(
@@ -122,9 +150,29 @@ class DetectionDecoder(mx.gluon.HybridBlock):
             scores,
             box_offsets,
             anchors,
-            self.decoding,
+            replace(self.decoding, level_anchors=self._expected.level_anchors),
             num_classes=self.num_classes,
-            num_anchors=self._num_anchors,
+            num_anchors=self._expected.num_anchors,
+            input_size_hw=self._expected.input_size_hw,
+        )
+
+
+def check_decoding(decoding: Decoding) -> None:
+    """Raise ModelError for settings, or a pair of them, that no decoder here has."""
+    if decoding.score_activation not in SCORE_ACTIVATIONS:
+        raise ModelError(
+            f"scores are activated by {' or '.join(SCORE_ACTIVATIONS)}; "
+            f"got {decoding.score_activation!r}"
+        )
+    if decoding.later_wins and decoding.topk_of != "class":
+        raise ModelError(
+            "of equal scores the larger anchor index can come first only where candidates are the "
+            f"best of each class; here they are those of each {decoding.topk_of}"
+        )
+    if decoding.topk_of == "class" and not decoding.per_class:
+        raise ModelError(
+            "boxes of different classes cannot suppress one another where candidates are the best "
+            "of each class"
         )
 
 
@@ -137,6 +185,7 @@ def decode_detections(
     *,
     num_classes: int,
     num_anchors: int | None = None,
+    input_size_hw: tuple[int, int] | None = None,
 ) -> tuple[Any, Any, Any]:
     """Activated scores, offsets and anchors to detections, on arrays or symbols.
 
@@ -149,14 +198,25 @@ def decode_detections(
         num_classes: C.
         num_anchors: A; without it symbols sort every candidate, and must have at least
             `post_nms` of them. Arrays tell it themselves.
+        input_size_hw: (height, width) px that boxes are clipped to, where `decoding` says so.
 
     Returns:
         ids (B, K, 1), scores (B, K, 1), bboxes_px (B, K, 4), sorted by score; unused rows are -1.
         Without suppression all A * C candidates, class by class, with id -1 and score 0 for those
         below the threshold.
+
+    Raises:
+        ModelError: the numbers of anchors or the input size are needed and not there.
     """
     if F is mx.nd:
         num_anchors = scores.shape[1]
+    if decoding.clips and input_size_hw is None:
+        raise ModelError("boxes are clipped to an input whose size is not known")
+    if decoding.topk_of != "image" and decoding.suppresses:
+        counts = decoding.group_counts(num_classes, num_anchors)
+        best = _best_of_groups(F, scores, decoding, num_classes, num_anchors, counts)
+        rows = _best_rows(F, best, box_offsets, anchors, decoding, sum(counts), input_size_hw)
+        return _columns(F, _suppress_groups(F, rows, decoding, counts))
     if num_anchors is not None and decoding.selects_first(num_classes, num_anchors):
         best = select_best(
             F,
@@ -167,56 +227,141 @@ def decode_detections(
             score_thresh=decoding.score_thresh,
             has_background=decoding.has_background,
         )
-        rows = _best_rows(F, best, box_offsets, anchors, decoding)
+        count = decoding.nms_topk
+        rows = _best_rows(F, best, box_offsets, anchors, decoding, count, input_size_hw)
     else:
-        rows = _all_rows(F, scores, box_offsets, anchors, decoding, num_classes)
+        boxes = _decoded(F, box_offsets, anchors, decoding, input_size_hw)
+        rows = _all_rows(F, scores, boxes, decoding, num_classes)
     if decoding.suppresses:
-        rows = F.contrib.box_nms(
-            rows,
-            overlap_thresh=decoding.largest_overlap,
-            topk=decoding.nms_topk,
-            valid_thresh=decoding.score_thresh,
-            id_index=0,
-            score_index=1,
-            coord_start=2,
-            force_suppress=not decoding.per_class,
-        )
+        rows = _suppressed(F, rows, decoding, topk=decoding.nms_topk)
         if decoding.post_nms > 0:
             most = decoding.post_nms if num_anchors is None else num_anchors * num_classes
             rows = F.slice_axis(rows, axis=1, begin=0, end=min(decoding.post_nms, most))
-    ids, detection_scores, boxes = (
+    return _columns(F, rows)
+
+
+def _columns(F: Any, rows: Any) -> tuple[Any, Any, Any]:
+    ids, scores, boxes = (
         F.slice_axis(rows, axis=2, begin=begin, end=end) for begin, end in ((0, 1), (1, 2), (2, 6))
     )
-    return ids, detection_scores, boxes
+    return ids, scores, boxes
 
 
-def _best_rows(F: Any, best: Best, box_offsets: Any, anchors: Any, decoding: Decoding) -> Any:
-    """The best candidates as rows (B, T, 6), equal scores in the original's order."""
+def _suppressed(F: Any, rows: Any, decoding: Decoding, *, topk: int) -> Any:
+    return F.contrib.box_nms(
+        rows,
+        overlap_thresh=decoding.largest_overlap,
+        topk=topk,
+        valid_thresh=decoding.score_thresh,
+        id_index=0,
+        score_index=1,
+        coord_start=2,
+        force_suppress=not decoding.per_class,
+    )
+
+
+def _best_of_groups(
+    F: Any,
+    scores: Any,
+    decoding: Decoding,
+    num_classes: int,
+    num_anchors: int | None,
+    counts: tuple[int, ...],
+) -> Best:
+    """The best candidates of each class or level, `counts` of them."""
+    if decoding.has_background:
+        scores = F.slice_axis(scores, axis=-1, begin=1, end=None)
+    if decoding.topk_of == "level":
+        return best_of_levels(
+            F,
+            scores,
+            num_classes=num_classes,
+            level_anchors=decoding.level_anchors,
+            count=max(counts),
+            score_thresh=decoding.score_thresh,
+        )
+    assert num_anchors is not None, "without it there are no counts"
+    return best_of_classes(
+        F,
+        scores,
+        num_anchors=num_anchors,
+        count=counts[0],
+        score_thresh=decoding.score_thresh,
+        later_wins=decoding.later_wins,
+    )
+
+
+def _suppress_groups(F: Any, rows: Any, decoding: Decoding, counts: tuple[int, ...]) -> Any:
+    """The kept rows (B, K, 6) of those of each class or level."""
+    total = sum(counts)
+    kept = min(decoding.post_nms, total) if decoding.post_nms > 0 else total
+    if decoding.topk_of == "level":
+        rows = _suppressed(F, rows, decoding, topk=-1)
+        return F.slice_axis(rows, axis=1, begin=0, end=kept)
+    # Classes leave one another alone: each is an image of its own, and as short.
+    rows = _suppressed(F, F.reshape(rows, (-1, counts[0], 6)), decoding, topk=-1)
+    rows = F.reshape(rows, (-1, total, 6))
+    scores = F.reshape(F.slice_axis(rows, axis=2, begin=1, end=2), (0, -1))
+    return best_rows(
+        F, rows, scores, num_rows=total, count=kept, score_thresh=decoding.score_thresh
+    )
+
+
+def _decoded(
+    F: Any,
+    box_offsets: Any,
+    anchors: Any,
+    decoding: Decoding,
+    input_size_hw: tuple[int, int] | None,
+) -> Any:
+    """Boxes as `decoding` says; arguments as of `decode_boxes`."""
+    boxes = decode_boxes(
+        F,
+        box_offsets,
+        anchors,
+        decoding.stds,
+        plain_ops=decoding.plain_ops,
+        size_clip=decoding.size_clip,
+    )
+    if not decoding.clips or input_size_hw is None:
+        return boxes
+    height, width = input_size_hw
+    sides = zip(F.split(boxes, axis=-1, num_outputs=4), (width, height) * 2, strict=True)
+    return F.concat(*(F.clip(side, 0, limit) for side, limit in sides), dim=-1)
+
+
+def _best_rows(
+    F: Any,
+    best: Best,
+    box_offsets: Any,
+    anchors: Any,
+    decoding: Decoding,
+    num_rows: int,
+    input_size_hw: tuple[int, int] | None,
+) -> Any:
+    """The best candidates as rows (B, `num_rows`, 6), equal scores in the original's order."""
     # No reshaping of what may be an input of the graph: MXNet would copy all of it.
     offsets = F.gather_nd(box_offsets, F.stack(best.image, best.anchor, axis=0))
     own_anchors = F.take(anchors, best.anchor, axis=1)
-    boxes = decode_boxes(
+    boxes = _decoded(
         F,
         F.reshape(offsets, (1, -1, 4)),
         F.reshape(own_anchors, (1, -1, 4)),
-        decoding.stds,
-        plain_ops=decoding.plain_ops,
+        decoding,
+        input_size_hw,
     )
     return F.concat(
         F.expand_dims(F.cast(best.label, "float32"), 2),
         F.expand_dims(best.score, 2),
-        F.reshape(boxes, (-1, decoding.nms_topk, 4)),
+        F.reshape(boxes, (-1, num_rows, 4)),
         dim=2,
     )
 
 
-def _all_rows(
-    F: Any, scores: Any, box_offsets: Any, anchors: Any, decoding: Decoding, num_classes: int
-) -> Any:
-    """Every candidate as a row (B, C * A, 6), class by class."""
+def _all_rows(F: Any, scores: Any, boxes: Any, decoding: Decoding, num_classes: int) -> Any:
+    """Every candidate as a row (B, C * A, 6), class by class; boxes are (B, A, 4)."""
     if decoding.has_background:
         scores = F.slice_axis(scores, axis=-1, begin=1, end=None)
-    boxes = decode_boxes(F, box_offsets, anchors, decoding.stds, plain_ops=decoding.plain_ops)
     by_class = F.expand_dims(F.transpose(scores, (0, 2, 1)), 3)  # (B, C, A, 1)
     labels = F.broadcast_like(
         F.reshape(F.arange(num_classes), (1, -1, 1, 1)), by_class, lhs_axes=(0, 2), rhs_axes=(0, 2)

@@ -6,6 +6,7 @@ import struct
 from dataclasses import dataclass
 
 from gluon_ssd.detection.candidates import most_ranks, run_length
+from gluon_ssd.errors import ModelError
 
 STDS = (0.1, 0.1, 0.2, 0.2)
 SCORE_ACTIVATIONS = ("softmax", "sigmoid")
@@ -73,6 +74,29 @@ class Decoding:
         (bits,) = struct.unpack("<I", struct.pack("<f", self.nms_thresh))
         (below,) = struct.unpack("<f", struct.pack("<I", bits - 1))
         return float(below)
+
+    def group_counts(self, num_classes: int, num_anchors: int | None) -> tuple[int, ...]:
+        """Candidates of each class, or of each level, that enter suppression.
+
+        Args:
+            num_classes: C.
+            num_anchors: A.
+
+        Raises:
+            ModelError: A is not known, or the levels do not add up to it.
+        """
+        if num_anchors is None:
+            raise ModelError(f"the best of each {self.topk_of} are those of a known anchor count")
+        if self.topk_of == "class":
+            sizes = (num_anchors,) * num_classes
+        else:
+            sizes = tuple(anchors * num_classes for anchors in self.level_anchors)
+            if sum(self.level_anchors) != num_anchors:
+                raise ModelError(
+                    f"the levels have {sum(self.level_anchors)} anchors {self.level_anchors}, the "
+                    f"predictions {num_anchors}"
+                )
+        return tuple(min(size, self.nms_topk) if self.nms_topk > 0 else size for size in sizes)
 
     def selects_first(self, num_classes: int, num_anchors: int) -> bool:
         """Whether the best candidates alone give the same output as all of them would.

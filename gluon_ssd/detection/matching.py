@@ -32,6 +32,38 @@ is background, below 0 is ignored. Runs in data workers, without MXNet; it must 
 _MIN_OVERLAP = 1e-12
 
 
+class Overlaps:
+    """Callable boxes (M, 4) -> float32 (M, A), intersection over union, one ground truth a row.
+
+    Args:
+        corners: float32 (A, 4), of anchors; the boxes come in the same unit.
+    """
+
+    def __init__(self, corners: FloatArray) -> None:
+        self._columns = np.ascontiguousarray(corners.T)
+        self._areas = box_areas(corners)
+
+    def __call__(self, boxes: FloatArray) -> FloatArray:
+        """See the class; 0 where an anchor and a box have no area between them."""
+        x_min, y_min, x_max, y_max = self._columns
+        overlaps = np.empty((len(boxes), len(self._areas)), dtype=np.float32)
+        height = np.empty_like(self._areas)
+        low = np.empty_like(self._areas)
+        for row, box, area in zip(overlaps, boxes, box_areas(boxes), strict=True):
+            np.minimum(x_max, box[2], out=row)
+            row -= np.maximum(x_min, box[0], out=low)
+            np.maximum(row, 0, out=row)
+            np.minimum(y_max, box[3], out=height)
+            height -= np.maximum(y_min, box[1], out=low)
+            np.maximum(height, 0, out=height)
+            row *= height
+            union = np.add(self._areas, area, out=low)
+            union -= row
+            # An anchor and a box both without area would divide 0 by 0.
+            np.divide(row, union, out=row, where=union > 0)
+        return overlaps
+
+
 class TargetMaker:
     """Callable (boxes, labels) -> (class targets, box targets) for one fixed set of anchors.
 
@@ -60,8 +92,7 @@ class TargetMaker:
         self._corners = center_to_corner(np.reshape(anchors_center_px, (-1, 4)))
         # Back from the corners, so that the rounding is that of the reference.
         self._centers = corner_to_center(self._corners)
-        self._columns = np.ascontiguousarray(self._corners.T)
-        self._areas = box_areas(self._corners)
+        self._overlaps = Overlaps(self._corners)
         self._iou_threshold = np.float32(iou_threshold)
         self._stds = tuple(float(value) for value in stds)
 
@@ -89,26 +120,6 @@ class TargetMaker:
             class_targets[anchors] = np.asarray(labels)[truths] + 1
             box_targets[anchors] = encode_boxes(boxes[truths], self._centers[anchors], self._stds)
         return class_targets, box_targets
-
-    def _overlaps(self, boxes: FloatArray) -> FloatArray:
-        """float32 (M, A), intersection over union, one ground truth a row."""
-        x_min, y_min, x_max, y_max = self._columns
-        overlaps = np.empty((len(boxes), self.num_anchors), dtype=np.float32)
-        height = np.empty_like(self._areas)
-        low = np.empty_like(self._areas)
-        for row, box, area in zip(overlaps, boxes, box_areas(boxes), strict=True):
-            np.minimum(x_max, box[2], out=row)
-            row -= np.maximum(x_min, box[0], out=low)
-            np.maximum(row, 0, out=row)
-            np.minimum(y_max, box[3], out=height)
-            height -= np.maximum(y_min, box[1], out=low)
-            np.maximum(height, 0, out=height)
-            row *= height
-            union = np.add(self._areas, area, out=low)
-            union -= row
-            # An anchor and a box both without area would divide 0 by 0.
-            np.divide(row, union, out=row, where=union > 0)
-        return overlaps
 
     def _match(self, overlaps: FloatArray) -> tuple[IndexArray, IndexArray]:
         """Indices of the matched anchors, and of the ground truth each of them takes."""

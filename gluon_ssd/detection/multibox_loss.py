@@ -37,14 +37,26 @@ def _hard_negatives(negative_loss: NDArray, num_negatives: NDArray, max_negative
     return mx.nd.broadcast_mul(above + tied, num_negatives > 0)
 
 
-def _select_anchors(
-    class_logits: NDArray, class_targets: NDArray, num_positive: float, negative_ratio: float
+def select_anchors(
+    class_logits: NDArray,
+    class_targets: NDArray,
+    num_positive: float,
+    negative_ratio: float,
+    *,
+    doubles: bool = False,
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Find the anchors that take part in the loss.
 
+    Args:
+        class_logits, class_targets: as of `multibox_loss`.
+        num_positive: positive anchors in `class_targets`, or more.
+        negative_ratio: negatives kept for each positive.
+        doubles: whether a positive counts twice where an image has so few negatives that the
+            search for the hardest ones reaches the positives, whose loss counts as 0 there.
+
     Returns:
         The rows, int32 (2, N) of (image, anchor); their class targets, float32 (N,); and float32
-        (N,), 1 where the row counts and 0 where it only fills up the fixed length N.
+        (N,), how often the row counts, 0 where it only fills up the fixed length N.
     """
     num_images, num_anchors = class_targets.shape
     max_negatives = min(num_anchors, max(1, math.ceil(negative_ratio * num_positive)))
@@ -56,7 +68,8 @@ def _select_anchors(
         num_negatives = mx.nd.ceil(positive.sum(axis=1, keepdims=True) * negative_ratio)
         negative_loss = class_loss * (class_targets == 0)
         hard = _hard_negatives(negative_loss, num_negatives, max_negatives)
-        selected = mx.nd.maximum(positive, hard).reshape((-1,))
+        selected = positive + hard if doubles else mx.nd.maximum(positive, hard)
+        selected = selected.reshape((-1,))
         flat = mx.nd.topk(selected, k=max_rows, ret_typ="indices", dtype="int32")
         rows = mx.nd.unravel_index(flat, shape=(num_images, num_anchors))
         targets = mx.nd.gather_nd(class_targets, rows)
@@ -94,7 +107,7 @@ def multibox_loss(
         "CrossEntropy" and "SmoothL1", the loss of the classes and of the boxes, each float32 (B,),
         divided by max(1, num_positive); zero when `num_positive` is 0.
     """
-    rows, targets, counts = _select_anchors(
+    rows, targets, counts = select_anchors(
         class_logits, class_targets, num_positive, negative_ratio
     )
     nothing = mx.nd.zeros_like(targets)

@@ -9,10 +9,23 @@ from __future__ import annotations
 import difflib
 
 from gluon_ssd.errors import ModelError, OptionError
+from gluon_ssd.families.retinanet.spec import SPECS as RETINANET_SPECS
+from gluon_ssd.families.ssd300_nvidia.spec import SPECS as SSD300_NVIDIA_SPECS
+from gluon_ssd.families.ssd300_yannqi.spec import SPECS as SSD300_YANNQI_SPECS
+from gluon_ssd.families.ssd_resnet34.spec import SPECS as SSD_RESNET34_SPECS
 from gluon_ssd.families.zoo.spec import SPECS as ZOO_SPECS
 from gluon_ssd.models.spec import Spec
 
-SPECS: dict[str, Spec] = {spec.name: spec for spec in (*ZOO_SPECS,)}
+SPECS: dict[str, Spec] = {
+    spec.name: spec
+    for spec in (
+        *ZOO_SPECS,
+        *SSD300_NVIDIA_SPECS,
+        *SSD300_YANNQI_SPECS,
+        *SSD_RESNET34_SPECS,
+        *RETINANET_SPECS,
+    )
+}
 """Registry name -> spec, of all families."""
 
 _USUAL_SIZE = 300

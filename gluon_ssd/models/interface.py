@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.models.first_weights import convolution_value, parameters_of
 from gluon_ssd.models.record import ModelRecord
@@ -37,10 +38,13 @@ class Loss:
             `detection.multibox_loss` is one.
         divisor: class targets (B, A) of a batch -> what its losses are divided by; that of the
             global batch is the sum over its parts.
+        facts: the same -> further keywords of `parts`, so that no device is asked for what the
+            host knows.
     """
 
     parts: Callable[..., dict[str, Any]]
     divisor: Callable[[NDArray[Any]], float] = count_positives
+    facts: Callable[[NDArray[Any]], dict[str, float]] = lambda _: {}
 
 
 class Network:
@@ -81,6 +85,10 @@ class Network:
     def input_size_hw(self) -> tuple[int, int]:
         """Nominal (height, width) of the input, px."""
         return self.spec.input_size_hw
+
+    def input_format(self, input_size_hw: tuple[int, int] | None = None) -> InputFormat:
+        """How images become its input of a size, px, nominal by default."""
+        return self.spec.input_format(input_size_hw)
 
     @property
     def mean(self) -> tuple[float, ...]:
@@ -142,6 +150,13 @@ class Network:
     def first_value(self, name: str, shape: tuple[int, ...], seed: int) -> NDArray[np.float32]:
         """First value of a parameter; its structural name and the seed decide what is drawn."""
         return convolution_value(name, shape, seed, is_head=name in self.class_heads())
+
+    def freeze_base(self) -> None:
+        """Stop training what the published recipe keeps as ImageNet weights have it.
+
+        For networks that start from such weights or go on from a run that did, on all devices and
+        processes, before there is an optimiser.
+        """
 
     def converted(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
         """The arrays of a parameter file by structural name, whatever published form it has.

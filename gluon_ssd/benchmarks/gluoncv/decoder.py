@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.detection.decoder import DetectionDecoder, decode_detections
+from gluon_ssd.detection.decoder import DetectionDecoder, Expected, decode_detections
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import ModelError
 
@@ -19,7 +19,8 @@ Layer = Callable[[DecodeInputs], Any]
 def check_original_can(decoding: Decoding, name: str) -> None:
     """Raise ModelError unless GluonCV's layer decodes as the network of that name does."""
     known = Decoding()
-    fixed = ("score_activation", "relative_to", "per_class", "strict")
+    fixed = ("score_activation", "relative_to", "per_class", "strict", "topk_of", "later_wins")
+    fixed += ("size_clip", "clips")
     other = [field for field in fixed if getattr(decoding, field) != getattr(known, field)]
     if other:
         said = ", ".join(f"{field} {getattr(decoding, field)}" for field in other)
@@ -141,7 +142,7 @@ def layers_to_compare(
     logits, offsets, centers = (mx.nd.array(a) for a in (class_logits, box_offsets, anchors))
     num_anchors, num_classes = class_logits.shape[1], class_logits.shape[2] - 1
     from_logits = DetectionDecoder(num_classes, decoding)
-    from_logits.expect_anchors(num_anchors)
+    from_logits.expect(Expected(num_anchors))
     starts = {
         "from probabilities": (
             (mx.nd.softmax(logits, axis=-1), offsets, centers),

@@ -39,7 +39,7 @@ def trace_detector(detector: Detector, record: ModelRecord) -> Exported:
         detector: with its weights.
         record: its classes, normalisation and decoding, and the input size to trace it for.
     """
-    detector.decoder.expect_anchors(detector.network.num_anchors(record.input_size_hw))
+    detector.expect_size(record.input_size_hw)
     symbol = mx.sym.Group(list(detector(mx.sym.var(INPUT))))
     graph = parse_graph(symbol.tojson(remove_amp_cast=True))
     for node in graph.nodes():

@@ -1,0 +1,26 @@
+"""The few golden numbers that stay in the repository: FOLDER/*.npz -> *.npz beside this file.
+
+python tests/golden/reference/collect.py FOLDER
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+
+# File -> what its keys match that are kept.
+KEPT = {
+    "nvidia_ssd300": (
+        r"(dboxes|encode\.(?!\w+\.(boxes|coded)$)|loss|loss_many)\.|resnet18\.(loc|conf)\.(?!rows)"
+    ),
+    "mlperf_ssd_r34": (
+        r"s1200\.(dboxes|encode\.(plain|outside|many)\.(?!boxes$|coded$))|s300\.loss_many\."
+        r"|s300\.output\.(loc|conf)\.(shape|summary|pick)"
+    ),
+}
+
+for name, pattern in KEPT.items():
+    with np.load(Path(sys.argv[1]) / f"{name}.npz", allow_pickle=False) as whole:
+        kept = {key: whole[key] for key in whole.files if re.match(pattern, key)}
+    np.savez_compressed(Path(__file__).with_name(f"{name}.npz"), **kept)
