@@ -177,7 +177,7 @@ def _same(found: Any, own: Any) -> bool:
 
 
 _SHORT = reprlib.Repr()
-_SHORT.maxlist, _SHORT.maxlevel, _SHORT.maxstring = 8, 3, 80
+_SHORT.maxlist, _SHORT.maxlevel, _SHORT.maxstring = 8, 2, 80
 
 
 def _text(value: Any) -> str:
