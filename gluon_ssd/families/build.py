@@ -18,7 +18,6 @@ from gluon_ssd.models.sync_norm import SyncBatchNorm
 
 FAMILIES: dict[str, Family] = {
     "zoo": ZOO,
-    "retinanet": RETINANET,
     "ssd300_nvidia": SSD300_NVIDIA,
     "ssd300_yannqi": SSD300_YANNQI,
     "ssd_resnet34": SSD_RESNET34,
