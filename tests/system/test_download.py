@@ -110,6 +110,13 @@ def test_file_of_another_length_starts_anew(tmp_path, host, other):
     assert host.ranges_of("/a") == [f"bytes={CUT}-", None]
 
 
+def test_part_that_does_not_begin_where_it_should_starts_anew(tmp_path, host):
+    kept(tmp_path, host)
+    host.faults["/a"] = [("skip", 5)]
+    assert fetch(host, tmp_path).read_bytes() == CONTENT
+    assert host.ranges_of("/a") == [f"bytes={CUT}-", None]
+
+
 def test_part_of_another_address_is_trusted_where_a_sum_is_published(tmp_path, host):
     kept(tmp_path, host)
     host.files["/mirror/a"] = CONTENT
