@@ -7,8 +7,8 @@ import errno
 import importlib
 import os
 import pkgutil
-import re
 import pty
+import re
 import signal
 import subprocess
 import sys
