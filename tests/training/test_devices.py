@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from gluon_ssd.compat import mx
+from gluon_ssd.detection.mean_image_loss import mean_image_loss, positives_of_batch
 from gluon_ssd.detection.multibox_loss import multibox_loss
 from gluon_ssd.errors import OptionError, WeightsError
-from gluon_ssd.models.interface import Loss
+from gluon_ssd.models.interface import Loss, count_images
 from gluon_ssd.training.devices import Devices
 from gluon_ssd.training.optimizer import Optimizer, named_parameters
 from tests.training.builders import SyntheticBatches, arrays_of, make_network
@@ -46,10 +47,14 @@ def make_arrays(num_images=5):
     }
 
 
-def gradients(contexts, arrays):
+OF_BATCH = Loss(multibox_loss)
+OF_IMAGES = Loss(mean_image_loss, count_images, positives_of_batch)
+
+
+def gradients(contexts, arrays, loss=OF_BATCH):
     """Losses and the sum of the gradients over devices."""
     network = make_linear(contexts)
-    losses = Devices(contexts).forward_backward(network, Loss(multibox_loss), arrays).read()
+    losses = Devices(contexts).forward_backward(network, loss, arrays).read()
     summed = {
         name: sum(gradient.asnumpy() for gradient in parameter.list_grad())
         for name, parameter in named_parameters(network).items()
@@ -57,9 +62,10 @@ def gradients(contexts, arrays):
     return losses, summed
 
 
-def test_gradient_of_two_devices_is_that_of_one():
-    one_losses, one = gradients(ONE, make_arrays())
-    two_losses, two = gradients(TWO, make_arrays())
+@pytest.mark.parametrize("loss", [OF_BATCH, OF_IMAGES], ids=["batch", "images"])
+def test_gradient_of_two_devices_is_that_of_one(loss):
+    one_losses, one = gradients(ONE, make_arrays(), loss)
+    two_losses, two = gradients(TWO, make_arrays(), loss)
     assert list(one_losses) == list(two_losses) == ["CrossEntropy", "SmoothL1"]
     for name, expected in one_losses.items():
         got = two_losses[name]
@@ -171,3 +177,16 @@ def test_whole_batch_is_counted_once_for_both_devices():
     batch = SyntheticBatches().make(0, 0)
     Devices(TWO).forward_backward(network, Loss(loss), batch.arrays)
     assert seen == [12.0, 12.0]
+
+
+def test_every_device_is_told_what_the_host_knows_of_the_whole_batch():
+    seen = []
+
+    def loss(*arrays, num_positive):
+        seen.append((arrays[4], num_positive))
+        return mean_image_loss(*arrays, num_positive=num_positive)
+
+    batch = SyntheticBatches().make(0, 0)
+    told = Loss(loss, count_images, positives_of_batch)
+    Devices(TWO).forward_backward(make_network(TWO), told, batch.arrays)
+    assert seen == [(float(len(batch.indices)), 12.0)] * 2
