@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gluon_ssd.commands.wiring.models import trained_network
 from gluon_ssd.compat import mx
@@ -35,7 +36,6 @@ from gluon_ssd.options.shared import ModelOptions
 from gluon_ssd.system.files import atomic_path, atomic_write, ensure_writable
 
 _USUAL_DATASET = "coco"
-_BACKBONE_FORMS = ("onnx", "npz")
 
 
 def convert_weights(command: ConvertCommand) -> str:
@@ -51,11 +51,10 @@ def convert_weights(command: ConvertCommand) -> str:
     backbone = _backbone(command, arrays)
     if backbone:
         return _convert_backbone(command, backbone, arrays)
-    if command.to in _BACKBONE_FORMS:
+    if command.to == "onnx":
         raise OptionError(
-            f"--to {command.to} is for backbones, and {command.input} holds none of "
-            f"{', '.join(BLOCKS)}; a detector goes to torch or params, and scripts/export_ssd.py "
-            "writes its graph"
+            f"--to onnx is for backbones, and {command.input} holds none of {', '.join(BLOCKS)}; "
+            "scripts/export_ssd.py writes the graph of a detector"
         )
     network = trained_network(
         _spec(command, arrays),
@@ -63,13 +62,20 @@ def convert_weights(command: ConvertCommand) -> str:
         classes_file=command.classes,
         options=ModelOptions(),
     )
+    files = command.output
     if command.to == "torch":
         _write_torch(command.output, network)
-        files = command.output
+    elif command.to == "npz":
+        _write_npz(command.output, _published(network))
     else:
         save_parameters(network, command.output)
-        files = f"{command.output} and {sidecar_path(command.output)}"
+        files += f" and {sidecar_path(command.output)}"
     return f"wrote {files} ({network.name}, {len(network.classes)} classes)"
+
+
+def _write_npz(path: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+    with atomic_write(path) as file:
+        np.savez(file, **arrays)
 
 
 # --- backbones ------------------------------------------------------------------------------------
@@ -98,8 +104,7 @@ def _convert_backbone(command: ConvertCommand, name: str, arrays: Mapping[str, A
     if command.to == "torch":
         write_state_dict(command.output, published_arrays(own))
     elif command.to == "npz":
-        with atomic_write(command.output) as file:
-            np.savez(file, **published_arrays(own))
+        _write_npz(command.output, published_arrays(own))
     elif command.to == "onnx":
         with atomic_write(command.output) as file:
             file.write(backbone_onnx(name, own))
@@ -112,13 +117,19 @@ def _convert_backbone(command: ConvertCommand, name: str, arrays: Mapping[str, A
 # --- detectors ------------------------------------------------------------------------------------
 
 
+def _published(network: Network) -> dict[str, NDArray[Any]]:
+    parameters = parameters_of(network)
+    return network.published({name: p.data().asnumpy() for name, p in parameters.items()})
+
+
 def _write_torch(path: str, network: Network) -> None:
     """Write a detector as a checkpoint of the published code, which looks below `model`."""
-    own = {name: parameter.data().asnumpy() for name, parameter in parameters_of(network).items()}
-    published = network.published(own)
-    names = ("background", *network.classes) if network.spec.decoding.has_background else None
-    facts = {"label_map": dict(enumerate(names or network.classes))}
-    facts.update(family_of(network).published_facts(published))
+    published = _published(network)
+    before = ("background",) if network.spec.decoding.has_background else ()
+    facts = {
+        "label_map": dict(enumerate((*before, *network.classes))),
+        **family_of(network).published_facts(published),
+    }
     write_state_dict(path, published, below="model", facts=facts)
 
 

@@ -13,7 +13,7 @@ FORMS = {
     "params": "this project's .params, with the record of a detector beside it in .json",
     "torch": ".pt or .pth by the published names",
     "onnx": "the graph of a backbone",
-    "npz": "the arrays of a backbone by the published names",
+    "npz": "NumPy arrays by the published names",
 }
 """What --to takes -> what is written."""
 
