@@ -146,7 +146,8 @@ def _spec(command: ConvertCommand, arrays: Mapping[str, Any]) -> Spec:
     if recorded:
         return recorded[0]
     classes = read_classes_file(command.classes) if command.classes else ()
-    found = recognised(arrays, candidates, classes)
+    published = [spec for spec in candidates if FAMILIES[spec.family].is_published]
+    found = recognised(arrays, published, classes)
     if found is None and not command.network:
         raise WeightsError(
             f"{command.input} is of no network that is known here; it starts with "
@@ -167,13 +168,12 @@ def _spec(command: ConvertCommand, arrays: Mapping[str, Any]) -> Spec:
 
 
 def _is_candidate(spec: Spec, command: ConvertCommand) -> bool:
-    """Whether the options leave a network open, and it can be told by its arrays."""
+    """Whether the options leave a network open."""
     dataset = "custom" if command.classes else command.dataset
     size_hw = (command.data_shape, command.data_shape)
     return (
         not spec.int8_of
         and spec.network == (command.network or spec.network)
-        and bool(command.network or FAMILIES[spec.family].is_published)
         and spec.dataset == (dataset or spec.dataset)
         and (command.data_shape is None or spec.any_size or spec.input_size_hw == size_hw)
     )
