@@ -110,8 +110,10 @@ MAY_USE: dict[str, set[str]] = {
     # MXNet does not load its own mixed precision.
     "training": {"numpy", "horovod", "mxnet"},
     "evaluation": {"numpy", "pycocotools"},
+    # yannqi's configuration is YAML.
+    "options": {"yaml"},
     "deploy": {"numpy", "neural_compressor"},
-    "report": {"numpy", "cv2", "matplotlib"},
+    "report": {"numpy", "cv2", "matplotlib", "mlperf_logging"},
     # GluonCV is the other side of a benchmark.
     "benchmarks.gluoncv": {"numpy", "gluoncv"},
     "benchmarks": {"numpy", "cv2", "matplotlib", "psutil"},

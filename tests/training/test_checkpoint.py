@@ -66,8 +66,8 @@ def test_everything_comes_back(saved):
     restore(checkpoint, other, other_optimizer, {"name": "tiny"})
     assert {key: checkpoint.facts[key] for key in FACTS} == FACTS
     assert_same_weights(arrays_of(other), arrays_of(network))
-    assert_same_weights(other_optimizer.momentum_arrays(), optimizer.momentum_arrays())
-    assert other_optimizer.momentum_arrays()["classes.weight"].any()
+    assert_same_weights(other_optimizer.state_arrays(), optimizer.state_arrays())
+    assert other_optimizer.state_arrays()["momentum/classes.weight"].any()
     assert other_optimizer.num_updates == 11
     assert (random.random(), np.random.rand()) == expected_random
     train_a_little(network, optimizer)

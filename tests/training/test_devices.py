@@ -119,7 +119,7 @@ def test_sgd_by_hand_decays_every_parameter():
     # v1 = 0.1 (3 + 0.25 * 2) = 0.35; v2 = 0.5 * 0.35 + 0.2 (3 + 0.25 * 1.65) = 0.8575
     for array in arrays_of(network).values():
         np.testing.assert_allclose(array.ravel(), [2 - 0.35 - 0.8575], rtol=1e-6)
-    np.testing.assert_allclose(optimizer.momentum_arrays()["weight"], [[-0.8575]], rtol=1e-6)
+    np.testing.assert_allclose(optimizer.state_arrays()["momentum/weight"], [[-0.8575]], rtol=1e-6)
     assert optimizer.num_updates == 2
 
 
@@ -130,7 +130,7 @@ def test_bias_can_be_exempt_from_decay():
     optimizer.step(1.0)
     arrays = arrays_of(network)
     assert (float(arrays["weight"][0, 0]), float(arrays["bias"][0])) == (1.5, 2.0)
-    assert optimizer.momentum_arrays() == {}
+    assert optimizer.state_arrays() == {}
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(5.0, 3.0), (100.0, 30.0)])
@@ -148,7 +148,7 @@ def test_gradient_norm_is_clipped(limit, expected):
 def test_restore_refuses_the_momentum_of_another_network():
     optimizer = Optimizer(one_parameter(), momentum=0.9, wd=0.0)
     with pytest.raises(WeightsError, match=r"momentum of weight \(3,\) does not fit"):
-        optimizer.restore({"weight": np.zeros(3, "float32")}, 1)
+        optimizer.restore({"momentum/weight": np.zeros(3, "float32")}, 1)
 
 
 def test_parameters_are_named_by_structure_and_listed_once():
