@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gluon_ssd.commands.wiring.models import trained_network
-from gluon_ssd.compat import mx
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.errors import OptionError, WeightsError
 from gluon_ssd.families.build import FAMILIES, family_of
@@ -30,10 +28,10 @@ from gluon_ssd.models.params_file import read_params, some_of
 from gluon_ssd.models.record import read_sidecar, sidecar_path
 from gluon_ssd.models.spec import Spec
 from gluon_ssd.models.torch_file.writer import write_state_dict
-from gluon_ssd.models.weights import save_parameters
+from gluon_ssd.models.weights import save_arrays, save_parameters
 from gluon_ssd.options.convert_weights import ConvertCommand
 from gluon_ssd.options.shared import ModelOptions
-from gluon_ssd.system.files import atomic_path, atomic_write, ensure_writable
+from gluon_ssd.system.files import atomic_write, ensure_writable
 
 _USUAL_DATASET = "coco"
 
@@ -109,8 +107,7 @@ def _convert_backbone(command: ConvertCommand, name: str, arrays: Mapping[str, A
         with atomic_write(command.output) as file:
             file.write(backbone_onnx(name, own))
     else:
-        with atomic_path(command.output) as temporary:
-            mx.nd.save(os.fspath(temporary), {n: mx.nd.array(a) for n, a in own.items()})
+        save_arrays(command.output, own)
     return f"wrote {command.output} ({name}, {len(own)} arrays)"
 
 

@@ -52,6 +52,10 @@ class ConvertCommand:
                 raise OptionError(f"--{name} FILE is needed")
         if os.path.abspath(self.input) == os.path.abspath(self.output):
             raise OptionError(f"--output must not be --input; got {self.output} for both")
+        if self.to == "params" and self.output.endswith(".json"):
+            raise OptionError(
+                f"--output must not end in .json, where the record goes; got {self.output}"
+            )
         if self.classes and self.dataset not in (None, "custom"):
             raise OptionError(
                 f"--classes does not go with --dataset {self.dataset}, which has classes of its own"

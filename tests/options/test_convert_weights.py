@@ -25,6 +25,10 @@ def test_defaults():
         ([], "^--input FILE is needed"),
         (["--input", "a"], "^--output FILE is needed"),
         (["--input", "a", "--output", "./a"], "^--output must not be --input; got ./a for both"),
+        (
+            ["--input", "a", "--output", "b.json"],
+            "^--output must not end in .json, where",
+        ),
         (["--input", "a", "--output", "b", "--to", "pickle"], "one of params, torch, onnx, npz"),
         (
             ["--input", "a", "--output", "b", "--classes", "c", "--dataset", "coco"],
