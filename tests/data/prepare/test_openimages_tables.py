@@ -169,6 +169,14 @@ def test_bad_rows_are_counted_and_left_out(tmp_path, row, reason, caplog):
     assert caplog.messages[0].startswith(f"t line 3: {reason}, ") and len(caplog.messages) == 1
 
 
+def test_image_behind_the_last_listed_one_is_unlisted(tmp_path):
+    path = written(tmp_path, box_table([box_row(C, "/m/dog", GOOD), box_row(B, "/m/dog", GOOD)]))
+    tally = Tally("t")
+    found = list(read_boxes(path, LABELS, LISTED[:2], tally))
+    assert [box.image for box in found] == [11]
+    assert dict(tally.counts) == {"label of an unlisted image": 1}
+
+
 def test_boxes_partly_outside_are_clipped_and_counted(tmp_path):
     found, counts = counted(tmp_path, box_row(A, "/m/dog", (-0.5, 0.5, 0.25, 1.5)))
     assert [box.corners for box in found] == [(0.0, 0.25, 0.5, 1.0)]
