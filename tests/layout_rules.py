@@ -88,7 +88,7 @@ MUST_NOT_IMPORT = {
     "a family stands behind families.build, and its spec behind families.catalog": re.compile(
         r"(?!families\.build |families\.catalog families\.\w+\.spec)"
         r"(?!families\.(\w+)\.\S+ families\.\1)"
-        r"\S+ families\.(?!build|catalog|family)"
+        r"\S+ families\.(?!build|catalog|family|recognition)"
     ),
     "what any runtime can do asks for none": re.compile(
         r"(commands\.(evaluate|demo|time_model)|report\.\w+) deploy\.mxnet"

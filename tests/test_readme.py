@@ -19,6 +19,7 @@ from gluon_ssd.options.benchmarks import (
     ScalingBenchmark,
     TableBenchmark,
 )
+from gluon_ssd.options.convert_weights import ConvertCommand
 from gluon_ssd.options.data_tools import CheckOptions, PrepareShapesOptions
 from gluon_ssd.options.demo import DemoCommand
 from gluon_ssd.options.evaluate import EvalCommand
@@ -38,6 +39,7 @@ COMMANDS = {
     "scripts/demo_ssd.py": DemoCommand,
     "scripts/export_ssd.py": ExportCommand,
     "scripts/check_dataset.py": CheckOptions,
+    "scripts/convert_weights.py": ConvertCommand,
     "scripts/prepare_shapes.py": PrepareShapesOptions,
     "scripts/prepare_voc.py": PrepareVocOptions,
     "scripts/prepare_coco.py": PrepareCocoOptions,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gluon_ssd.commands.wiring.models import trained_network
-from gluon_ssd.compat import mx
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.errors import OptionError, WeightsError
 from gluon_ssd.families.build import FAMILIES, family_of
@@ -29,13 +28,12 @@ from gluon_ssd.models.params_file import read_params, some_of
 from gluon_ssd.models.record import read_sidecar, sidecar_path
 from gluon_ssd.models.spec import Spec
 from gluon_ssd.models.torch_file.writer import write_state_dict
-from gluon_ssd.models.weights import save_parameters
+from gluon_ssd.models.weights import save_arrays, save_parameters
 from gluon_ssd.options.convert_weights import ConvertCommand
 from gluon_ssd.options.shared import ModelOptions
-from gluon_ssd.system.files import atomic_path, atomic_write, ensure_writable
+from gluon_ssd.system.files import atomic_write, ensure_writable
 
 _USUAL_DATASET = "coco"
-_BACKBONE_FORMS = ("onnx", "npz")
 
 
 def convert_weights(command: ConvertCommand) -> str:
@@ -51,11 +49,10 @@ def convert_weights(command: ConvertCommand) -> str:
     backbone = _backbone(command, arrays)
     if backbone:
         return _convert_backbone(command, backbone, arrays)
-    if command.to in _BACKBONE_FORMS:
+    if command.to == "onnx":
         raise OptionError(
-            f"--to {command.to} is for backbones, and {command.input} holds none of "
-            f"{', '.join(BLOCKS)}; a detector goes to torch or params, and scripts/export_ssd.py "
-            "writes its graph"
+            f"--to onnx is for backbones, and {command.input} holds none of {', '.join(BLOCKS)}; "
+            "scripts/export_ssd.py writes the graph of a detector"
         )
     network = trained_network(
         _spec(command, arrays),
@@ -63,13 +60,20 @@ def convert_weights(command: ConvertCommand) -> str:
         classes_file=command.classes,
         options=ModelOptions(),
     )
+    files = command.output
     if command.to == "torch":
         _write_torch(command.output, network)
-        files = command.output
+    elif command.to == "npz":
+        _write_npz(command.output, _published(network))
     else:
         save_parameters(network, command.output)
-        files = f"{command.output} and {sidecar_path(command.output)}"
+        files += f" and {sidecar_path(command.output)}"
     return f"wrote {files} ({network.name}, {len(network.classes)} classes)"
+
+
+def _write_npz(path: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+    with atomic_write(path) as file:
+        np.savez(file, **arrays)
 
 
 # --- backbones ------------------------------------------------------------------------------------
@@ -98,27 +102,31 @@ def _convert_backbone(command: ConvertCommand, name: str, arrays: Mapping[str, A
     if command.to == "torch":
         write_state_dict(command.output, published_arrays(own))
     elif command.to == "npz":
-        with atomic_write(command.output) as file:
-            np.savez(file, **published_arrays(own))
+        _write_npz(command.output, published_arrays(own))
     elif command.to == "onnx":
         with atomic_write(command.output) as file:
             file.write(backbone_onnx(name, own))
     else:
-        with atomic_path(command.output) as temporary:
-            mx.nd.save(os.fspath(temporary), {n: mx.nd.array(a) for n, a in own.items()})
+        save_arrays(command.output, own)
     return f"wrote {command.output} ({name}, {len(own)} arrays)"
 
 
 # --- detectors ------------------------------------------------------------------------------------
 
 
+def _published(network: Network) -> dict[str, NDArray[Any]]:
+    parameters = parameters_of(network)
+    return network.published({name: p.data().asnumpy() for name, p in parameters.items()})
+
+
 def _write_torch(path: str, network: Network) -> None:
     """Write a detector as a checkpoint of the published code, which looks below `model`."""
-    own = {name: parameter.data().asnumpy() for name, parameter in parameters_of(network).items()}
-    published = network.published(own)
-    names = ("background", *network.classes) if network.spec.decoding.has_background else None
-    facts = {"label_map": dict(enumerate(names or network.classes))}
-    facts.update(family_of(network).published_facts(published))
+    published = _published(network)
+    before = ("background",) if network.spec.decoding.has_background else ()
+    facts = {
+        "label_map": dict(enumerate((*before, *network.classes))),
+        **family_of(network).published_facts(published),
+    }
     write_state_dict(path, published, below="model", facts=facts)
 
 
@@ -135,7 +143,8 @@ def _spec(command: ConvertCommand, arrays: Mapping[str, Any]) -> Spec:
     if recorded:
         return recorded[0]
     classes = read_classes_file(command.classes) if command.classes else ()
-    found = recognised(arrays, candidates, classes)
+    published = [spec for spec in candidates if FAMILIES[spec.family].is_published]
+    found = recognised(arrays, published, classes)
     if found is None and not command.network:
         raise WeightsError(
             f"{command.input} is of no network that is known here; it starts with "
@@ -156,13 +165,12 @@ def _spec(command: ConvertCommand, arrays: Mapping[str, Any]) -> Spec:
 
 
 def _is_candidate(spec: Spec, command: ConvertCommand) -> bool:
-    """Whether the options leave a network open, and it can be told by its arrays."""
+    """Whether the options leave a network open."""
     dataset = "custom" if command.classes else command.dataset
     size_hw = (command.data_shape, command.data_shape)
     return (
         not spec.int8_of
         and spec.network == (command.network or spec.network)
-        and bool(command.network or FAMILIES[spec.family].is_published)
         and spec.dataset == (dataset or spec.dataset)
         and (command.data_shape is None or spec.any_size or spec.input_size_hw == size_hw)
     )

@@ -13,7 +13,7 @@ FORMS = {
     "params": "this project's .params, with the record of a detector beside it in .json",
     "torch": ".pt or .pth by the published names",
     "onnx": "the graph of a backbone",
-    "npz": "the arrays of a backbone by the published names",
+    "npz": "NumPy arrays by the published names",
 }
 """What --to takes -> what is written."""
 
@@ -52,6 +52,10 @@ class ConvertCommand:
                 raise OptionError(f"--{name} FILE is needed")
         if os.path.abspath(self.input) == os.path.abspath(self.output):
             raise OptionError(f"--output must not be --input; got {self.output} for both")
+        if self.to == "params" and self.output.endswith(".json"):
+            raise OptionError(
+                f"--output must not end in .json, where the record goes; got {self.output}"
+            )
         if self.classes and self.dataset not in (None, "custom"):
             raise OptionError(
                 f"--classes does not go with --dataset {self.dataset}, which has classes of its own"

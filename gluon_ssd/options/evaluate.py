@@ -32,7 +32,7 @@ class EvalOptions:
     num_gpus: int = legacy(0, "number of GPUs; 0 uses the CPU", minimum=0)
     pretrained: str = legacy(
         "True",
-        "true (or 1, yes, t) takes the zoo's weights, anything else is a .params file; "
+        "true (or 1, yes, t) takes the zoo's weights, anything else is a .params or .pt file; "
         "with --benchmark or --mode benchmark-inference, false (or 0, no, f) takes random weights",
     )
     save_prefix: str = legacy("", "put before the name of the COCO result file")

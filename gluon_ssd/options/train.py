@@ -176,7 +176,9 @@ class TrainOptions:
         choices=tuple(RECIPES),
     )
     gpus: str = legacy("0", "GPUs to use, such as 0,1; empty trains on the CPU")
-    resume: str = legacy("", "continue from a checkpoint (.npz), or start from weights (.params)")
+    resume: str = legacy(
+        "", "continue from a checkpoint (.npz), or start from weights (.params, .pt)"
+    )
     start_epoch: int = legacy(0, "first epoch; a checkpoint knows its own", minimum=0)
     log_interval: int = legacy(100, "batches between log lines", minimum=1)
     save_prefix: str = legacy("", "put before the network's name in every file")
@@ -217,7 +219,7 @@ class TrainOptions:
     pretrained_base: str = option(
         "True",
         "ImageNet backbone: true fetches it from the zoo, false starts from random "
-        "weights, anything else is a .params file",
+        "weights, anything else is a file: .params of the zoo, .pth of torchvision",
     )
     metric: str = option("auto", "validation metric; auto is the data set's own", choices=METRICS)
     limit_steps: int = option(0, "stop after N steps; 0 runs all epochs", minimum=0)

@@ -16,6 +16,7 @@ from gluon_ssd.models.torch_file.notes import STORAGES
 from gluon_ssd.models.torch_file.state_dict import is_torch_file, read_state_dict
 from gluon_ssd.models.torch_file.writer import write_state_dict
 from gluon_ssd.models.torch_file.zip_file import ZipFile
+from tests.entry_builders import ROOT
 from tests.models.torch_file.builders import GOLDEN
 
 ARRAYS = {
@@ -110,10 +111,10 @@ print({key: value for key, value in found.items() if key != "model"})
 
 
 def test_torch_reads_it(tmp_path: Path):
-    """Runs where TORCH_PYTHON names a Python that has torch; see scripts/torch_env.sh."""
-    python = os.environ.get("TORCH_PYTHON", "")
-    if not python:
-        pytest.skip("no torch: TORCH_PYTHON may name a Python that has it (scripts/torch_env.sh)")
+    """Runs where scripts/torch_env.sh has made an environment, or TORCH_PYTHON names another."""
+    python = Path(os.environ.get("TORCH_PYTHON") or ROOT / ".torch-env/bin/python")
+    if not python.is_file():
+        pytest.skip(f"no torch: {python} is missing; scripts/torch_env.sh makes it")
     arrays = {name: array for name, array in ARRAYS.items() if name != "big_endian"}
     write_state_dict(tmp_path / "a.pt", arrays, below="model", facts=FACTS)
     np.savez(tmp_path / "a.npz", **arrays)
