@@ -40,7 +40,7 @@ SIZE_HW = (60, 90)
 KINDS = ("plain", "ties", "one score", "nothing", "certain", "at the threshold")
 
 
-def raw_outputs(kind, *, batch=2, num_classes=7, background=0, num_anchors=sum(LEVELS), seed=0):
+def raw_outputs(kind, *, batch=2, num_classes=7, background=0, num_anchors=200, seed=0):
     """Class logits, offsets and anchors float32; `kind` is how the scores are spread."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(-2, 2, (batch, num_anchors, num_classes + background))
