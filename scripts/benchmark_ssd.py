@@ -6,6 +6,7 @@ python scripts/benchmark_ssd.py dali   --dataset-root DIR --splits 2007_test --d
 python scripts/benchmark_ssd.py decode --network ssd_512_vgg16_atrous_voc --num-classes 20
 python scripts/benchmark_ssd.py eval   --model-prefix PREFIX --dataset-root DIR
 python scripts/benchmark_ssd.py deploy --model-prefix PREFIX --data-shape 300
+python scripts/benchmark_ssd.py model  --network ssd300_resnet50 ssd_512_mobilenet1.0_voc
 python scripts/benchmark_ssd.py amp    --networks ssd_300_vgg16_atrous_voc --batch-size 4
 OMP_NUM_THREADS=1 horovodrun -np 2 --gloo python scripts/benchmark_ssd.py scaling
 python scripts/benchmark_ssd.py network-bound --batch-size 8
@@ -29,6 +30,7 @@ from gluon_ssd.options.benchmarks import (  # noqa: E402
     DeployBenchmark,
     EvalBenchmark,
     LoaderBenchmark,
+    ModelBenchmark,
     NetworkBound,
     ScalingBenchmark,
     TableBenchmark,
@@ -45,6 +47,7 @@ KINDS: dict[str, Any] = {
     "decode": DecodeBenchmark,
     "deploy": DeployBenchmark,
     "eval": EvalBenchmark,
+    "model": ModelBenchmark,
     "network-bound": NetworkBound,
     "scaling": ScalingBenchmark,
     "table": TableBenchmark,
@@ -52,7 +55,7 @@ KINDS: dict[str, Any] = {
 
 # These time inference as eval_ssd.py does it, on every core, on both sides. The others keep MXNet's
 # own number of threads, as training and GluonCV's scripts do.
-ON_WHOLE_CPU = ("deploy", "eval", "table")
+ON_WHOLE_CPU = ("deploy", "eval", "model", "table")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

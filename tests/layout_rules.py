@@ -97,11 +97,12 @@ MUST_NOT_IMPORT = {
 
 # Packages outside the standard library. MXNet comes through compat alone.
 MAY_USE: dict[str, set[str]] = {
-    "system": {"tqdm"},
+    # requests keeps a connection open for many files and knows proxies; MXNet brings it anyway.
+    "system": {"tqdm", "requests"},
     "compat": {"numpy", "mxnet"},
     "detection": {"numpy", "numba"},
     "detection.mxnet": {"numpy"},
-    "data": {"numpy", "cv2", "tqdm"},
+    "data": {"numpy", "cv2", "PIL", "tqdm"},
     "data.dali": {"numpy", "nvidia"},
     "models.record": {"numpy"},
     "models": {"numpy"},

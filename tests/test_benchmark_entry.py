@@ -68,6 +68,26 @@ def test_decode(tmp_path):
         assert row["ours_ms"] > 0 and row["original_ms"] > 0
 
 
+def test_model(tmp_path):
+    words = ("--network", "ssd_300_mobilenet0.25_coco", "tiny", "--iterations", 2)
+    text, rows = benchmark("model", tmp_path, *words)
+    note, table = text.split("\n\n")
+    assert "batch norm, activations and the detection layer are not counted" in " ".join(
+        note.split()
+    )
+    assert len(as_table(table)) == 4 and table.splitlines()[2].count(" 6573638 ") == 2
+    assert [row["network"] for row in rows] == [words[1], "ssd_160_tiny_custom"]
+    assert all(row["fp32, ms"] > 0 for row in rows)
+    ended = run_script("scripts/benchmark_ssd.py", "model", *words[:3], "--no-latency", "--json")
+    counted = [{key: row[key] for key in list(row)[:9]} for row in rows]
+    assert json.loads(ended.out) == counted
+
+
+def test_model_of_an_unknown_network_is_one_line():
+    ended = run_script("scripts/benchmark_ssd.py", "model", "--network", "tiny", "vgg16")
+    assert "--network: there is no network 'vgg16'" in one_error(ended)
+
+
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")

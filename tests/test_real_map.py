@@ -9,6 +9,7 @@ from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples
 from gluon_ssd.data.sources.voc import VocDataset
 from gluon_ssd.deploy.mxnet.model import load_deployed
+from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.evaluation.detections import collect_ground_truth
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.voc_map import evaluate_voc
@@ -23,7 +24,7 @@ def test_voc_mini_scores_what_the_original_way_scored(shared_dir):
     model = load_deployed(prefix, input_size_hw=(300, 300))
     loader = Loader(
         dataset,
-        EvalSamples((300, 300)),
+        EvalSamples(InputFormat((300, 300))),
         batch_size=16,
         shuffle=False,
         seed=0,

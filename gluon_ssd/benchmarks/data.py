@@ -76,7 +76,7 @@ def _row(dataset: ListedDataset, name: str, options: DataBenchmark) -> Row:
     network = bare_network(name)
     anchors, target_maker = targets_of(network, input_size_hw)
     augmentation = POLICIES[network.spec.augmentation].native
-    samples = TrainSamples(input_size_hw, augmentation, target_maker, network.mean, network.std)
+    samples = TrainSamples(network.input_format(input_size_hw), augmentation, target_maker)
     count = min(options.num_images, len(dataset))
     _log.info("measuring with %d anchors ...", len(anchors))
     row: dict[str, Any] = {

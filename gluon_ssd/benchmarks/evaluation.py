@@ -81,7 +81,7 @@ def _our_evaluation(options: EvalBenchmark, dataset: ListedDataset) -> float:
     """All that eval_ssd.py does after start-up: load, compile, start workers, predict, score."""
     input_size_hw = options.data_shape, options.data_shape
     model = deployed_model(options.model_prefix, input_size_hw, device="cpu")
-    samples = EvalSamples(input_size_hw, *model.normalization)
+    samples = EvalSamples(model.input_format)
     truth = collect_ground_truth(dataset.annotation(i) for i in range(len(dataset)))
     with Loader(
         dataset,

@@ -21,7 +21,7 @@ from gluon_ssd.benchmarks.training import bare_network, make_learner, random_net
 from gluon_ssd.benchmarks.turns import take_turns
 from gluon_ssd.compat import mx
 from gluon_ssd.data.augment.policies import POLICIES
-from gluon_ssd.data.augment.settings import Augmentation, DaliAugmentation
+from gluon_ssd.data.augment.settings import Augmentation, DaliAugmentation, StepAugmentation
 from gluon_ssd.data.dali.loader import DaliLoader
 from gluon_ssd.data.dali.prepare import DaliSamples
 from gluon_ssd.data.dataset import ListedDataset
@@ -107,11 +107,11 @@ def _passes(
     """Every loader by name; `stack` closes them."""
     input_size_hw, batch_size = (options.data_shape, options.data_shape), options.batch_size
     anchors, target_maker = targets_of(network, input_size_hw)
-    normalization = network.mean, network.std
+    input_format = network.input_format(input_size_hw)
     policy = POLICIES[network.spec.augmentation]
 
-    def native(augmentation: Augmentation) -> OpenPass:
-        samples = TrainSamples(input_size_hw, augmentation, target_maker, *normalization)
+    def native(augmentation: Augmentation | StepAugmentation) -> OpenPass:
+        samples = TrainSamples(input_format, augmentation, target_maker)
         workers = options.num_workers
         loader = Loader(
             dataset, samples, batch_size=batch_size, shuffle=True, seed=0, num_workers=workers
@@ -119,7 +119,7 @@ def _passes(
         return stack.enter_context(loader).epoch
 
     def dali(augmentation: DaliAugmentation) -> OpenPass:
-        samples = DaliSamples(input_size_hw, augmentation, target_maker, *normalization)
+        samples = DaliSamples(input_format, augmentation, target_maker)
         threads = options.num_workers
         return DaliLoader(
             dataset, samples, batch_size=batch_size, seed=0, num_threads=threads

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from gluon_ssd.benchmarks.data import data_rows
 from gluon_ssd.benchmarks.decoding import decode_rows
 from gluon_ssd.benchmarks.evaluation import evaluation_rows
 from gluon_ssd.benchmarks.loaders import loader_rows
+from gluon_ssd.benchmarks.model_costs import COSTS_NOTE, cost_rows
 from gluon_ssd.benchmarks.precision import precision_rows
 from gluon_ssd.benchmarks.scaling import network_bound_rows, scaling_rows
 from gluon_ssd.benchmarks.table import table
@@ -48,9 +51,13 @@ ROWS: dict[str, Callable[[Any], Sequence[Row]]] = {
     "decode": decode_rows,
     "deploy": deploy_rows,
     "eval": evaluation_rows,
+    "model": cost_rows,
     "network-bound": network_bound_rows,
     "scaling": scaling_rows,
 }
+
+NOTES = {"model": COSTS_NOTE}
+"""How numbers were counted, where a table needs it; it stands above."""
 
 
 def run_benchmark(kind: str, options: Any) -> str:
@@ -67,6 +74,9 @@ def run_benchmark(kind: str, options: Any) -> str:
         target = Path(options.output).expanduser()
         ensure_directory(target.parent)
         write_json(target, rows)
+    if getattr(options, "json", False):
+        return json.dumps(rows, indent=2)
     if kind == "scaling":  # one long row, which is easier to read upright
         rows = [{"": key, "value": value} for row in rows for key, value in row.items()]
-    return markdown_table(rows)
+    note = textwrap.fill(NOTES.get(kind, ""), width=100)
+    return f"{note}\n\n{markdown_table(rows)}".strip()

@@ -98,7 +98,7 @@ def _measure(
 
     calibration = _calibration_images(source, options, dataset)
     runs, int8 = forms_of(source, calibration, step)
-    images = random_images(source.input_size_hw, options.batch_size, seed=1)
+    images = random_images(source.input_format.size_hw, options.batch_size, seed=1)
     single = images[:1].copy()
     step("one image")
     latency = time_in_turns(runs, single, seconds=options.seconds, calls=_LATENCY_CALLS)
@@ -117,7 +117,7 @@ def _calibration_images(
     source: Source, options: TableBenchmark, dataset: ListedDataset | None
 ) -> np.ndarray:
     if dataset is None:
-        return random_images(source.input_size_hw, _RANDOM_CALIBRATION, seed=0).asnumpy()
+        return random_images(source.input_format.size_hw, _RANDOM_CALIBRATION, seed=0).asnumpy()
     count = min(options.calib_images, len(dataset))
     with _loader(source, dataset.subset(range(count)), count, num_workers=0) as loader:
         return np.concatenate([batch.arrays["image"].copy() for batch in loader.epoch(0)])
@@ -128,8 +128,7 @@ def _loader(source: Source, dataset: ListedDataset, batch_size: int, *, num_work
         DataOptions(num_workers=num_workers),
         dataset,
         batch_size=batch_size,
-        input_size_hw=source.input_size_hw,
-        normalization=source.normalization,
+        input_format=source.input_format,
     )
 
 

@@ -14,7 +14,6 @@ import numpy as np
 from gluon_ssd.benchmarks.gluoncv.decoder import check_original_can
 from gluon_ssd.benchmarks.gluoncv.network import original_exported, original_int8, original_network
 from gluon_ssd.benchmarks.table_rows import FORMS, Run
-from gluon_ssd.commands.wiring.data import Normalization
 from gluon_ssd.commands.wiring.models import export_network_as
 from gluon_ssd.compat import mx
 from gluon_ssd.data.class_names import VOC_CLASSES
@@ -23,7 +22,7 @@ from gluon_ssd.deploy.mxnet.int8.quantize import prepare_detector, quantize_prep
 from gluon_ssd.deploy.mxnet.model import deploy
 from gluon_ssd.deploy.runtime import load_detector
 from gluon_ssd.deploy.runtime_model import RuntimeModel
-from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
+from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.errors import ModelError
 from gluon_ssd.families.build import build_network
 from gluon_ssd.families.catalog import SPECS, spec_of
@@ -41,16 +40,14 @@ class Source:
     Attributes:
         name: of the network, or of the exported model's files.
         weights: what its weights are, in words.
-        input_size_hw: height and width of its input.
-        normalization: mean and std of RGB in [0, 1].
+        input_format: how images become its input.
         has_weights: whether they are trained ones, of which accuracies tell something.
         write: (folder) -> prefix of the fp32 model's files, and the original in fp32.
     """
 
     name: str
     weights: str
-    input_size_hw: tuple[int, int]
-    normalization: Normalization
+    input_format: InputFormat
     has_weights: bool
     write: Callable[[str], tuple[str, Any]]
 
@@ -76,9 +73,7 @@ def network_source(name: str, weights: str) -> Source:
         export_network_as(network, prefix, decoding=decoding, input_size_hw=size_hw, fused=False)
         return prefix, original_network(name, parameters, decoding)
 
-    return Source(
-        name, said, network.input_size_hw, (network.mean, network.std), bool(weights), write
-    )
+    return Source(name, said, network.input_format(), bool(weights), write)
 
 
 def exported_source(prefix: str) -> Source:
@@ -92,16 +87,14 @@ def exported_source(prefix: str) -> Source:
     if exported.is_quantised:
         raise ModelError(f"{prefix} is quantised already; the table wants the fp32 model")
     name = Path(prefix).name
-    normalization: Normalization = IMAGENET_MEAN, IMAGENET_STD
     if saved is not None:
         if saved.classes != VOC_CLASSES:
             raise ModelError(f"{prefix} has other classes than VOC; the table scores on VOC alone")
-        input_size_hw, normalization = saved.input_size_hw, (saved.mean, saved.std)
+        input_format = saved.input_format
     elif name in SPECS:
-        spec = SPECS[name]
-        input_size_hw, normalization = spec.input_size_hw, (spec.mean, spec.std)
+        input_format = SPECS[name].input_format()
     elif named := _SIZE_IN_FILE_NAME.match(name):
-        input_size_hw = int(named[1]), int(named[1])
+        input_format = InputFormat((int(named[1]), int(named[1])))
     else:
         raise ModelError(
             f"{prefix} does not carry its input size; call its files ssd_<size>_<anything>"
@@ -109,8 +102,7 @@ def exported_source(prefix: str) -> Source:
     return Source(
         name,
         "exported model",
-        input_size_hw,
-        normalization,
+        input_format,
         True,
         lambda folder: (prefix, original_exported(prefix)),
     )
@@ -132,11 +124,11 @@ def forms_of(
     with tempfile.TemporaryDirectory(prefix="gluon_ssd-") as folder:
         step("fp32 forms")
         plain, original = source.write(folder)
-        float32 = load_detector(plain, input_size_hw=source.input_size_hw)
+        float32 = load_detector(plain, input_size_hw=source.input_format.size_hw)
         step("int8 forms")
-        prepared = prepare_detector(plain, source.input_size_hw)
+        prepared = prepare_detector(plain, source.input_format.size_hw)
         quantised = quantize_prepared(prepared, [images], mode="naive")
-        int8 = deploy(quantised, input_size_hw=source.input_size_hw)
+        int8 = deploy(quantised, input_size_hw=source.input_format.size_hw)
         runs = (original, float32.run, original_int8(original, images), int8.run)
         # Quantising hybridises anew, without static memory.
         original.hybridize(static_alloc=True, static_shape=True)

@@ -126,12 +126,11 @@ def detect(model: RuntimeModel, image: np.ndarray) -> tuple[np.ndarray, np.ndarr
         labels int (K,), scores float32 (K,), boxes float32 (K, 4) as corners in pixels of the
         picture, cut at its edges; empty rows are left out, the best score comes first.
     """
-    input_size_hw, (mean, std) = model.input_size_hw, model.normalization
-    network_input = eval_transform(image, input_size_hw=input_size_hw, mean=mean, std=std)
+    network_input = eval_transform(image, model.input_format)
     ids, scores, boxes = (as_numpy(o)[0] for o in model.run(network_input[np.newaxis]))
     kept = ids[:, 0] >= 0
     height, width = image.shape[:2]
-    input_wh = np.array(input_size_hw[::-1] * 2, np.float32)
+    input_wh = np.array(model.input_size_hw[::-1] * 2, np.float32)
     scale = np.array([width, height] * 2, np.float32) / input_wh
     boxes_px = clip_boxes(boxes[kept] * scale, (height, width))
     return ids[kept, 0].astype(int), scores[kept, 0], boxes_px

@@ -86,11 +86,8 @@ def _load_line(model: RuntimeModel, inputs: list[Any]) -> str:
 def _split_lines(model: RuntimeModel, images: Any, iterations: int) -> Iterator[str]:
     """Where the time goes: pre-processing of one picture, network, decoding."""
     picture = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
-    size_hw, (mean, std) = model.input_size_hw, model.normalization
     prepare = measure_latency(
-        lambda _: eval_transform(picture, input_size_hw=size_hw, mean=mean, std=std),
-        [None],
-        iterations=iterations,
+        lambda _: eval_transform(picture, model.input_format), [None], iterations=iterations
     )
     yield f"pre-processing of one 640x480 picture (resize, normalise): {prepare}"
     if not model.can_split:

@@ -183,21 +183,20 @@ def run_training(
     input_size_hw = command.model.input_size_hw
     share = Share(team.rank, team.size, command.optimizer.accumulate)
     anchors = network.anchors(input_size_hw)
-    normalization = (network.mean, network.std)
+    input_format = network.input_format(input_size_hw)
     with_dali: Callable[..., Loader | DaliLoader] = partial(dali_loader, contexts=contexts)
     train_loader = (with_dali if command.train.dali else training_loader)(
         command,
         data.train,
         target_maker=family_of(network).target_maker(network.spec, anchors),
-        normalization=normalization,
+        input_format=input_format,
         share=share,
     )
     val_loader = evaluation_loader(
         command.data,
         data.val,
         batch_size=command.optimizer.batch_size // team.size,
-        input_size_hw=input_size_hw,
-        normalization=normalization,
+        input_format=input_format,
         share=share,
     )
     with train_loader, val_loader, listening() as stop:

@@ -18,6 +18,9 @@ import numpy as np
 
 from gluon_ssd.data.problems import Problem
 
+# Boxes that are stored as shares of the image do not meet its edge to the last bit.
+_ROUNDING_PX = 1e-3
+
 # The arrays of an annotation without objects.
 _EMPTY: dict[str, np.ndarray] = {
     "boxes_px": np.zeros((0, 4), np.float32),
@@ -98,10 +101,15 @@ class Selection:
 
 
 class CocoFile(NamedTuple):
-    """Where the COCO metric finds its truth. category_ids: of each class; -1 if it has none."""
+    """Where the COCO metric finds its truth.
+
+    category_ids: of each class; -1 if it has none. edge_px: 1 where boxes end with their last
+    pixel, x_max = x + w - 1; 0 where x_max = x + w.
+    """
 
     path: str
     category_ids: tuple[int, ...]
+    edge_px: int = 1
 
 
 Box = tuple[float, float, float, float]
@@ -236,7 +244,8 @@ def clean_objects(
         objects: as read, in file order.
         labels_by_name: from class_index.
         size_hw: declared (height, width); None leaves the lower and right edges unchecked.
-        edge: a box may reach to size - edge (VOC 0, COCO 1, as in the legacy readers).
+        edge: a box may reach to size - edge (VOC 0, COCO 1, as in the legacy readers; Open Images
+            0).
         file: the annotation file, for the problems.
 
     Returns:
@@ -284,7 +293,7 @@ def _judge(item: RawObject, label: int | None, clipped: Box) -> tuple[str | None
     overhang = max(abs(a - b) for a, b in zip(item.box, clipped, strict=True))
     if overhang > 1:
         return "box partly outside the image", False
-    return ("box over the edge by a pixel" if overhang > 0 else None), False
+    return ("box over the edge by a pixel" if overhang > _ROUNDING_PX else None), False
 
 
 def _clip(box: Box, size_hw: tuple[int, int] | None, edge: int) -> Box:

@@ -7,12 +7,13 @@ here.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
+from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.errors import ModelError
 from gluon_ssd.models.record import ModelRecord
 
@@ -36,10 +37,11 @@ class DetectorFacts:
         return self.record.classes if self.record else None
 
     @property
-    def normalization(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and std of RGB in [0, 1]: those of the record, or ImageNet's."""
-        record = self.record
-        return (record.mean, record.std) if record else (IMAGENET_MEAN, IMAGENET_STD)
+    def input_format(self) -> InputFormat:
+        """How images become its input: as the record says, or else as of the zoo's networks."""
+        if self.record is None:
+            return InputFormat(self.input_size_hw)
+        return replace(self.record.input_format, size_hw=self.input_size_hw)
 
     def check_input(self, name: str) -> None:
         """Raise ModelError, naming the model, when it takes other images than are made here.

@@ -41,19 +41,24 @@ class CocoTruth:
         api: a `pycocotools.coco.COCO` object.
         image_ids: COCO id of image 0, 1, 2, ... of the data set.
         category_ids: COCO id of class 0, 1, 2, ...
+        edge_px: what the width of a detection has above x_max - x_min: 1 where corners are
+            inclusive, as in the legacy metric, 0 where they are not.
     """
 
     api: Any
     image_ids: Sequence[int | str]
     category_ids: Sequence[int]
+    edge_px: int = 1
 
 
 def coco_truth_from_file(
     annotation_file: str | os.PathLike[str],
     image_ids: Sequence[int | str],
     category_ids: Sequence[int],
+    *,
+    edge_px: int = 1,
 ) -> CocoTruth:
-    """Read ground truth from a COCO annotation file.
+    """Read ground truth from a COCO annotation file; the arguments are fields of `CocoTruth`.
 
     Raises:
         DataError: the file cannot be read, is not COCO JSON, or lacks one of the images.
@@ -73,7 +78,7 @@ def coco_truth_from_file(
             f"{os.fspath(annotation_file)} has no image with id {missing[0]} "
             f"({len(missing)} of {len(image_ids)} are missing); it belongs to another data set"
         )
-    return CocoTruth(api, list(image_ids), list(category_ids))
+    return CocoTruth(api, list(image_ids), list(category_ids), edge_px)
 
 
 def coco_truth_from_arrays(
@@ -91,7 +96,7 @@ def coco_truth_from_arrays(
     """
     coco, _ = _pycocotools()
     api = coco()
-    bboxes = _to_xywh(truth.boxes_px)
+    bboxes = _to_xywh(truth.boxes_px, edge_px=1)
     api.dataset = {
         "images": [
             {"id": number, "height": int(height), "width": int(width)}
@@ -172,7 +177,7 @@ def coco_results(detections: Detections, truth: CocoTruth) -> list[dict[str, Any
         for image, label, bbox, score in zip(
             detections.image_index[strong].tolist(),
             detections.labels[strong].tolist(),
-            _to_xywh(detections.boxes_px[strong]).tolist(),
+            _to_xywh(detections.boxes_px[strong], truth.edge_px).tolist(),
             detections.scores[strong].astype(np.float64).tolist(),
             strict=True,
         )
@@ -192,9 +197,9 @@ def _pycocotools() -> tuple[Any, Any]:
     return COCO, COCOeval
 
 
-def _to_xywh(boxes_px: NDArray[Any]) -> NDArray[Any]:
+def _to_xywh(boxes_px: NDArray[Any], edge_px: int) -> NDArray[Any]:
     boxes = boxes_px.astype(np.float64)
-    return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2] + 1], axis=1)
+    return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2] + edge_px], axis=1)
 
 
 def _mean_known(precision: NDArray[Any]) -> float:

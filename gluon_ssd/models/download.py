@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import http.client
 import logging
 import os
 import shutil
-import urllib.error
-import urllib.request
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from gluon_ssd.errors import WeightsError
-from gluon_ssd.system.files import atomic_path, ensure_directory, sha1_of, write_problem
+from gluon_ssd.system.download import Fetcher, FetchFailed, Patience, Progress, Wanted
+from gluon_ssd.system.files import atomic_path, ensure_directory, sha1_of
 
 _LOG = logging.getLogger(__name__)
-
-_BLOCK_BYTES = 1 << 16
-# Of a refused connection, an incomplete answer, a lost connection, and an address that is none.
-_NO_ANSWER = (urllib.error.URLError, http.client.HTTPException, ConnectionError, ValueError)
-
-Progress = Callable[[int, int | None], None]
 
 
 class WeightStore(NamedTuple):
@@ -96,35 +88,16 @@ def _unreachable(path: Path, url: str, reason: str) -> WeightsError:
 
 def _fetch(url: str, target: Path, path: Path, timeout_s: float, progress: Progress | None) -> None:
     """Fetch the archive of `path` and write the parameter file inside it to `target`."""
-    archive = path.with_name(f".{path.stem}.{os.getpid()}.part.zip")
+    # Processes of one run may want the same file at once: each has an archive of its own.
+    archive = path.with_name(f".{path.stem}.{os.getpid()}.zip")
+    fetcher = Fetcher(Patience(timeout_s, attempts=1), resumes=False)
     try:
-        try:
-            _download(url, archive, timeout_s, progress)
-        except _NO_ANSWER as error:
-            if isinstance(error, urllib.error.HTTPError):
-                error.close()
-            raise _unreachable(path, url, str(getattr(error, "reason", error))) from error
-        except TimeoutError as error:
-            raise _unreachable(path, url, f"no answer within {timeout_s:g} s") from error
-        except OSError as error:
-            raise write_problem(archive, error) from error
+        fetcher.fetch(Wanted(url, archive), progress)
         _unpack(archive, target, path, url)
+    except FetchFailed as failure:
+        raise _unreachable(path, url, str(failure)) from failure
     finally:
         archive.unlink(missing_ok=True)
-
-
-def _download(url: str, archive: Path, timeout_s: float, progress: Progress | None) -> None:
-    with urllib.request.urlopen(url, timeout=timeout_s) as answer, open(archive, "wb") as file:
-        length = answer.headers.get("Content-Length")
-        total = int(length) if length and length.isdigit() else None
-        done = 0
-        while block := answer.read(_BLOCK_BYTES):
-            file.write(block)
-            done += len(block)
-            if progress is not None:
-                progress(done, total)
-    if total is not None and done < total:
-        raise http.client.IncompleteRead(b"", total - done)
 
 
 def _unpack(archive: Path, target: Path, path: Path, url: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.models.first_weights import convolution_value, parameters_of
 from gluon_ssd.models.record import ModelRecord
@@ -84,6 +85,10 @@ class Network:
     def input_size_hw(self) -> tuple[int, int]:
         """Nominal (height, width) of the input, px."""
         return self.spec.input_size_hw
+
+    def input_format(self, input_size_hw: tuple[int, int] | None = None) -> InputFormat:
+        """How images become its input of a size, px, nominal by default."""
+        return self.spec.input_format(input_size_hw)
 
     @property
     def mean(self) -> tuple[float, ...]:

@@ -7,20 +7,27 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
+from gluon_ssd.models.torch_file.state_dict import is_torch_file, read_state_dict
 from gluon_ssd.system.files import is_zip
+
+_PICKLE = b"\x80"  # how every pickle since protocol 2 starts, and no parameter file
 
 
 def read_params(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Load a file of named arrays.
+    """Load a file of named arrays; what it is shows in its first bytes, not in its name.
 
     Args:
         path: written by `save_parameters`, by `export` (names `arg:...`, `aux:...`; the marks are
-            taken off) or by the older `save_params`.
+            taken off), by the older `save_params`, or by `torch.save` (see `read_state_dict`).
 
     Returns:
-        Name to array on the CPU, in the file's order; at least one.
+        Name to array on the CPU, in the file's order; at least one. NumPy arrays of a torch file,
+        else MXNet arrays.
 
     Raises:
         WeightsError: missing, unreadable, cut off, no parameter file, a checkpoint, or empty.
@@ -30,6 +37,13 @@ def read_params(path: str | os.PathLike[str]) -> dict[str, Any]:
         what = "is a folder" if Path(file).is_dir() else "does not exist"
         raise WeightsError(f"the parameter file {file} {what}; give the path of a .params file")
     try:
+        if is_torch_file(file):
+            return read_state_dict(file)
+        if _is_pickle(file):
+            raise WeightsError(
+                f"{file} is a pickle, which is not read, since reading one can run code; give a "
+                ".params file, or a .pt or .pth file that torch.save has written"
+            )
         if is_zip(file):  # as the .npz of a checkpoint is
             best = f"{file.removesuffix('.npz').removesuffix('_checkpoint')}_best.params"
             raise WeightsError(
@@ -49,6 +63,16 @@ def read_params(path: str | os.PathLike[str]) -> dict[str, Any]:
             ".params file of a network"
         )
     return {name.removeprefix("arg:").removeprefix("aux:"): a for name, a in arrays.items()}
+
+
+def _is_pickle(file: str) -> bool:
+    with open(file, "rb") as opened:
+        return opened.read(1) == _PICKLE
+
+
+def as_numpy(array: Any) -> NDArray[Any]:
+    """An MXNet or NumPy array as a NumPy one."""
+    return array if isinstance(array, np.ndarray) else array.asnumpy()
 
 
 def some_of(entries: Iterable[str], *, most: int = 3, separator: str = ", ") -> str:

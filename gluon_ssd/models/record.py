@@ -15,13 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from gluon_ssd.detection.decoding import RELATIVE_TO, SCORE_ACTIVATIONS, TOPK_OF, Decoding
+from gluon_ssd.detection.input_format import RESIZES, InputFormat
 from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 from gluon_ssd.errors import DataError, WeightsError
 from gluon_ssd.system.files import atomic_write, read_json
-
-RESIZES = ("linear", "pil")
-"""Bilinear resampling. "linear", as of OpenCV, looks at four pixels whatever the scale; "pil", as
-of Pillow, averages over all pixels when it shrinks."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ class ModelRecord:
         family: key of `families.build.FAMILIES`.
         layout, channel_order, value_range: what the input is: the order of its axes, of its
             channels, and the pixel value that counts as 1 (a pixel of 0..255 is divided by 255).
-        resize: how images are resized to the input; a key of `RESIZES`.
+        resize: how images are resized to the input; one of `RESIZES`.
         weights_from: where the weights came from, in words; empty when that is not known.
         decoding: how raw outputs become detections.
     """
@@ -56,6 +53,11 @@ class ModelRecord:
     resize: str = RESIZES[0]
     weights_from: str = ""
     decoding: Decoding = Decoding()
+
+    @property
+    def input_format(self) -> InputFormat:
+        """How images become its input."""
+        return InputFormat(self.input_size_hw, self.mean, self.std, self.resize)
 
     def to_object(self) -> dict[str, Any]:
         """The record as one flat JSON object."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gluon_ssd.data.class_names import CLASSES_OF_DATASET
 from gluon_ssd.detection.decoding import Decoding
+from gluon_ssd.detection.input_format import RESIZES, InputFormat
 from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 
 
@@ -40,7 +41,7 @@ class Spec:
     layout: str = "NCHW"
     channel_order: str = "RGB"
     value_range: float = 255.0
-    resize: str = "linear"
+    resize: str = RESIZES[0]
     decoding: Decoding = Decoding()
     augmentation: str = "legacy"
     weights_name: str = ""
@@ -51,3 +52,7 @@ class Spec:
     def classes(self) -> tuple[str, ...]:
         """Class names of the published data set; none for a network of one's own classes."""
         return CLASSES_OF_DATASET.get(self.dataset, ())
+
+    def input_format(self, input_size_hw: tuple[int, int] | None = None) -> InputFormat:
+        """How images become its input of a size, px, nominal by default."""
+        return InputFormat(input_size_hw or self.input_size_hw, self.mean, self.std, self.resize)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gluon_ssd.errors import OptionError
-from gluon_ssd.families.catalog import SPECS
-from gluon_ssd.options.declare import option
+from gluon_ssd.families.catalog import SPECS, usual_size
+from gluon_ssd.models.spec import Spec
+from gluon_ssd.options.declare import option, suggestion
 from gluon_ssd.options.shared import check_network_name, words
 
 
@@ -100,6 +101,58 @@ class AmpBenchmark:
     def network_names(self) -> tuple[str, ...]:
         """The names of --networks, each once."""
         return words(self.networks)
+
+
+@dataclass(frozen=True)
+class ModelBenchmark:
+    """Options of scripts/benchmark_ssd.py model."""
+
+    network: str = option(
+        "ssd_512_mobilenet1.0_voc",
+        "networks: full names, or words of --network of train_ssd.py, which stand for the network "
+        "of the data set it was published for",
+        several=True,
+    )
+    data_shape: int | None = option(
+        None, "side of the network input, in pixels", minimum=1, unset="that of each network"
+    )
+    no_latency: bool = option(False, "count only, run nothing")
+    iterations: int = option(10, "timed calls of each network", minimum=1)
+    json: bool = option(False, "print the numbers as JSON instead of a table")
+    output: str = _output()
+
+    def __post_init__(self) -> None:
+        if not self.specs:
+            raise OptionError("--network needs at least one network")
+
+    @property
+    def specs(self) -> tuple[Spec, ...]:
+        """The networks, in order. Raises OptionError for one that is not there."""
+        return tuple(_named(word, self.data_shape) for word in words(self.network))
+
+    def input_size_hw(self, spec: Spec) -> tuple[int, int]:
+        """Height and width of the images of a network, px."""
+        return (self.data_shape,) * 2 if self.data_shape else spec.input_size_hw
+
+
+def _named(word: str, side: int | None) -> Spec:
+    """The network of a full name, or the first one of a word; of that input size, if one is given.
+
+    Raises:
+        OptionError: there is none.
+    """
+    trained = [spec for spec in SPECS.values() if not spec.int8_of]
+    named = [spec for spec in trained if word in (spec.name, spec.network)]
+    if not named:
+        known = [text for spec in trained for text in (spec.name, spec.network)]
+        raise OptionError(f"--network: there is no network {word!r}{suggestion(word, known)}")
+    usual = usual_size(word) if word == named[0].network else named[0].input_size_hw[0]
+    size_hw = (side or usual, side or usual)
+    for spec in named:
+        if spec.any_size or spec.input_size_hw == size_hw:
+            return spec
+    sides = sorted({str(spec.input_size_hw[0]) for spec in named})
+    raise OptionError(f"--data-shape: {word} takes {' or '.join(sides)} pixels; got {side}")
 
 
 _TABLE_NETWORKS = (

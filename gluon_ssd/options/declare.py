@@ -57,6 +57,8 @@ class Flag:
         spellings: the long one first; by default the field's name with dashes alone. Only legacy
             options have short ones.
         unset: what a default of None comes to, for help and tables.
+        several: it takes one word or more; the value is a text with commas between them, as which
+            an ini file holds it.
     """
 
     group: str
@@ -70,6 +72,7 @@ class Flag:
     maximum: float | None = None
     legacy: bool = False
     unset: str = ""
+    several: bool = False
 
     @property
     def spelling(self) -> str:
@@ -166,6 +169,13 @@ class _Parser(argparse.ArgumentParser):
         return [match for match in found if match[0].dest in self.legacy] or found
 
 
+class _JoinWords(argparse.Action):
+    """Keeps the words behind a flag as one text."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
+        setattr(namespace, self.dest, ",".join(values))
+
+
 def _help_text(flag: Flag) -> str:
     notes = []
     if flag.choices:
@@ -199,6 +209,8 @@ def build_parser(command: type, *, prog: str, description: str) -> argparse.Argu
             else:
                 keywords["type"] = functools.partial(flag.parse, where=flag.spelling)
                 keywords["metavar"] = "X" if flag.kind is float else flag.kind.__name__.upper()
+            if flag.several:
+                keywords |= {"nargs": "+", "action": _JoinWords}
             section.add_argument(*flag.spellings, **keywords)
     return parser
 

@@ -11,7 +11,7 @@ from gluon_ssd.options.declare import legacy, option, suggestion
 if TYPE_CHECKING:
     from gluon_ssd.models.spec import Spec
 
-DATASETS = {"voc": 1, "coco": 10, "custom": 1, "shapes": 1}
+DATASETS = {"voc": 1, "coco": 10, "custom": 1, "shapes": 1, "openimages": 1}
 """Kind of data set -> usual epochs between two validations."""
 
 METRICS = ("auto", "voc07", "voc12", "coco")

@@ -51,16 +51,31 @@ class TrainDataOptions(DataOptions):
     no_crowd: bool = option(False, "leave COCO crowd boxes out of training")
     augmentation: str = option(
         "legacy",
-        "random changes to training images: as published, or light ones for small, simple sets "
-        "(no zoom-out, crops of at least 0.6, half the colour jitter, narrow hue)",
-        choices=("legacy", "light"),
+        "random changes to training images: legacy, those the network was published with; light, "
+        "for small, simple sets (no zoom-out, crops of at least 0.6, half the colour jitter, "
+        "narrow hue); ssd300_pil and ssd300_dali, those of NVIDIA SSD300; hflip, retinanet_ssd "
+        "and retinanet_ssdlite, those of MLPerf RetinaNet",
+        choices=(
+            "legacy",
+            "light",
+            "ssd300_pil",
+            "ssd300_dali",
+            "hflip",
+            "retinanet_ssd",
+            "retinanet_ssdlite",
+        ),
     )
     hue: str = option(
         "legacy",
         "hue jitter: the whole colour circle as published, or 18 degrees either way",
         choices=("legacy", "narrow"),
     )
-    crop_tries: int = option(50, "tries for each overlap floor of the random crop", minimum=1)
+    crop_tries: int = option(
+        0,
+        "tries for each overlap of the random crop; 0 takes those of the policy: 50, of ssd300_* "
+        "1, of retinanet_* 40",
+        minimum=0,
+    )
 
 
 @dataclass(frozen=True)
@@ -188,10 +203,10 @@ class TrainCommand:
             )
         if self.train.fp16_allreduce and not self.train.horovod:
             raise OptionError("--fp16-allreduce is for the gradients of --horovod; add that")
-        if self.train.dali and self.data.crop_tries != TrainDataOptions.crop_tries:
+        if self.train.dali and self.data.crop_tries:
             raise OptionError(
-                f"--crop-tries {self.data.crop_tries} does not go with --dali, whose crop tries "
-                "each overlap once; leave one of them out"
+                f"--crop-tries {self.data.crop_tries} does not go with --dali, whose tries are "
+                "those of the policy; leave one of them out"
             )
         _ = self.network
 

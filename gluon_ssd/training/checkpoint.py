@@ -26,6 +26,7 @@ import numpy as np
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.models.params_file import some_of
+from gluon_ssd.models.torch_file.state_dict import is_torch_file
 from gluon_ssd.system.files import atomic_write, is_zip
 from gluon_ssd.training.optimizer import Optimizer, named_parameters
 
@@ -55,16 +56,18 @@ class Checkpoint:
 
 
 def is_checkpoint(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is, or by its name was meant to be, a checkpoint rather than ``.params``.
+    """Whether a file is, or by its name was meant to be, a checkpoint rather than weights.
 
     Raises WeightsError when the file cannot be read.
     """
     try:
+        if is_torch_file(path):
+            return False
         return is_zip(path) or Path(path).suffix == ".npz"
     except OSError as error:
         raise WeightsError(
             f"cannot read {os.fspath(path)} to resume from: {error.strerror}; "
-            "give a checkpoint (.npz) or a .params file"
+            "give a checkpoint (.npz), or weights (.params, .pt)"
         ) from error
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from gluon_ssd.data.class_names import OPENIMAGES_CLASSES
+
 HEIGHT, WIDTH = 60, 80
 
 
@@ -84,5 +86,25 @@ def write_coco(root: Path, split: str, content: Mapping[str, Any]) -> Path:
         write_image(root / split / record["file_name"], seed=record["id"])
     file = root / "annotations" / f"instances_{split}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(content), encoding="utf-8")
+    return file
+
+
+def write_openimages(
+    top: Path,
+    split: str,
+    annotations: Sequence[Mapping[str, Any]],
+    *,
+    categories: Mapping[int, str] | None = None,
+    image_ids: Sequence[int] = (1, 2),
+) -> Path:
+    """A split in MLPerf's layout of Open Images; returns its annotation file."""
+    known = categories or dict(enumerate(OPENIMAGES_CLASSES))
+    content = coco_content(image_ids, annotations, known)
+    for image in content["images"]:
+        image["file_name"] = f"{image['id']:016x}.jpg"
+        write_image(top / split / "data" / image["file_name"], seed=image["id"])
+    file = top / split / "labels/openimages-mlperf.json"
+    file.parent.mkdir(parents=True)
     file.write_text(json.dumps(content), encoding="utf-8")
     return file

@@ -6,18 +6,20 @@ import numpy as np
 import pytest
 
 from gluon_ssd.deploy.runtime_model import RuntimeModel
-from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
+from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.errors import ModelError
 from gluon_ssd.models.record import ModelRecord
 
-RECORD = ModelRecord("net", ("ant", "bee"), (8, 8), mean=(0.1, 0.2, 0.3), std=(1.0, 2.0, 3.0))
+RECORD = ModelRecord(
+    "net", ("ant", "bee"), (8, 8), mean=(0.1, 0.2, 0.3), std=(1.0, 2.0, 3.0), resize="pil"
+)
 
 
 class Bare(RuntimeModel):
     name, precision, threads = "bare", "float32", 1
 
     def __init__(self, record: ModelRecord | None = None) -> None:
-        self.record = record
+        self.record, self.input_size_hw = record, (30, 40)
 
     def run(self, images):
         return images, images, images
@@ -26,9 +28,9 @@ class Bare(RuntimeModel):
 def test_facts_come_from_the_record_where_there_is_one():
     told, untold = Bare(RECORD), Bare()
     assert told.classes == ("ant", "bee")
-    assert told.normalization == ((0.1, 0.2, 0.3), (1.0, 2.0, 3.0))
+    assert told.input_format == InputFormat((30, 40), (0.1, 0.2, 0.3), (1.0, 2.0, 3.0), "pil")
     assert untold.classes is None
-    assert untold.normalization == (IMAGENET_MEAN, IMAGENET_STD)
+    assert untold.input_format == InputFormat((30, 40))
 
 
 def test_a_bare_runtime_is_on_the_cpu_and_takes_images_as_they_are():

@@ -133,7 +133,7 @@ def cut_off(mirror: Mirror) -> None:
         (other_member, "does not hold it"),
         (no_archive, "no archive"),
         (not_found, "Not Found"),
-        (cut_off, "IncompleteRead"),
+        (cut_off, "broke off"),
     ],
 )
 def test_wrong_answers_name_file_and_folder(tmp_path, mirror, break_it, reason):

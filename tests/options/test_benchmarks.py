@@ -10,6 +10,7 @@ from gluon_ssd.options.benchmarks import (
     DecodeBenchmark,
     DeployBenchmark,
     EvalBenchmark,
+    ModelBenchmark,
     NetworkBound,
     ScalingBenchmark,
     TableBenchmark,
@@ -32,6 +33,40 @@ def test_a_network_must_be_known(benchmark):
         benchmark(network="vgg")
     assert benchmark(network=VGG).network == VGG
     assert NetworkBound().network == ""  # all of them
+
+
+@pytest.mark.parametrize(
+    ("network", "side", "name"),
+    [
+        ("mobilenet1.0", None, "ssd_300_mobilenet1.0_voc"),
+        ("mobilenet1.0", 512, "ssd_512_mobilenet1.0_voc"),
+        ("resnet50_v1", None, RESNET),
+        (COCO, None, COCO),
+        (CUSTOM, 300, CUSTOM),
+    ],
+)
+def test_a_word_stands_for_its_first_network_of_that_size(network, side, name):
+    options = ModelBenchmark(network=network, data_shape=side)
+    (spec,) = options.specs
+    assert spec.name == name and options.input_size_hw(spec) == spec.input_size_hw
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"network": "mobilenet1"}, "^--network: .* 'mobilenet1'; did you mean mobilenet1.0?"),
+        (
+            {"network": f"{RESNET}_int8"},
+            "^--network: there is no network 'ssd_512_resnet50_v1_voc_",
+        ),
+        ({"network": ","}, "^--network needs at least one network$"),
+        ({"network": VGG, "data_shape": 512}, "^--data-shape: .* takes 300 pixels; got 512$"),
+        ({"network": "vgg16_atrous", "data_shape": 64}, "takes 300 or 512 pixels; got 64$"),
+    ],
+)
+def test_networks_to_count_must_be_there(options, message):
+    with pytest.raises(OptionError, match=message):
+        ModelBenchmark(**options)
 
 
 @pytest.mark.parametrize("benchmark", [AmpBenchmark, TableBenchmark])

@@ -100,3 +100,22 @@ def test_flags_table_has_a_row_for_each_flag() -> None:
     assert table[2] == "| `--power` ✚ | `10` | power in watts |"
     assert table[3] == "| `--fuel` ✚ | `coal` | what burns: `coal`, `wood` |"
     assert len(table) == 5
+
+
+@dataclass(frozen=True)
+class Wagon:
+    """wagon"""
+
+    cargo: str = cli.option("", "what it carries", several=True)
+    axles: int = cli.option(2, "how many")
+
+
+def test_several_words_are_one_text_on_the_command_line_and_in_a_file(tmp_path: Path) -> None:
+    def wagon(*argv: str) -> Wagon:
+        return cli.parse(Wagon, list(argv), prog="wagon", description="")
+
+    path = write(tmp_path, "[options]\ncargo = ore,sand\n")
+    assert wagon("--config", path).cargo == "ore,sand"
+    assert wagon("--cargo", "ore", "sand", "--axles", "4") == Wagon("ore,sand", 4)
+    with pytest.raises(OptionError, match="--cargo: expected at least one argument"):
+        wagon("--cargo")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gluon_ssd.commands.wiring.data import Normalization, augmentation
+from gluon_ssd.commands.wiring.data import augmentation
 from gluon_ssd.data.dali.loader import DaliLoader
 from gluon_ssd.data.dali.prepare import DaliSamples
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.loading.batch_plan import Share
+from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.detection.matching import MakesTargets
 from gluon_ssd.options.train import TrainCommand
 
@@ -20,7 +21,7 @@ def dali_loader(
     contexts: Sequence[Any],
     *,
     target_maker: MakesTargets,
-    normalization: Normalization,
+    input_format: InputFormat,
     share: Share = Share(),  # noqa: B008  (immutable)
 ) -> DaliLoader:
     """As commands.wiring.data.training_loader; DALI works on the first device if it is a GPU.
@@ -31,9 +32,7 @@ def dali_loader(
     on_gpu = contexts[0].device_type == "gpu"
     return DaliLoader(
         dataset,
-        DaliSamples(
-            command.model.input_size_hw, augmentation(command).dali, target_maker, *normalization
-        ),
+        DaliSamples(input_format, augmentation(command).dali, target_maker),
         batch_size=command.optimizer.batch_size * share.parts,
         seed=command.train.seed,
         num_threads=command.data.num_workers,

@@ -17,6 +17,7 @@ from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples, TrainSamples
 from gluon_ssd.data.sources.catalog import SOURCES, open_dataset
 from gluon_ssd.deploy.runtime_model import DetectorFacts
+from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.detection.matching import MakesTargets
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.models.params_file import some_of
@@ -25,8 +26,6 @@ from gluon_ssd.options.train import TrainCommand, TrainDataOptions
 from gluon_ssd.system.progress import progress_bar
 
 _log = logging.getLogger(__name__)
-
-Normalization = tuple[Sequence[float], Sequence[float]]  # mean and std of RGB in [0, 1]
 
 _QUIET_S = 1.0  # a check that takes no longer shows no bar
 _MATCH = "choose --dataset to match the model, or name the classes of a custom set with --classes"
@@ -221,17 +220,19 @@ def training_loader(
     dataset: ListedDataset,
     *,
     target_maker: MakesTargets,
-    normalization: Normalization,
+    input_format: InputFormat,
     share: Share = Share(),  # noqa: B008  (immutable)
 ) -> Loader:
     """Batches of augmented images with their targets.
 
     `share` is what this process gets of a step, and in how many batches.
     """
-    native = replace(augmentation(command).native, crop_tries=command.data.crop_tries)
+    native = augmentation(command).native
+    if command.data.crop_tries:
+        native = replace(native, crop_tries=command.data.crop_tries)
     return Loader(
         dataset,
-        TrainSamples(command.model.input_size_hw, native, target_maker, *normalization),
+        TrainSamples(input_format, native, target_maker),
         batch_size=command.optimizer.batch_size * share.parts,
         shuffle=True,
         seed=command.train.seed,
@@ -256,14 +257,13 @@ def evaluation_loader(
     dataset: ListedDataset,
     *,
     batch_size: int,
-    input_size_hw: tuple[int, int],
-    normalization: Normalization,
+    input_format: InputFormat,
     share: Share = Share(),  # noqa: B008  (immutable)
 ) -> Loader:
-    """Every image once, in order, resized and normalised as legacy validation does."""
+    """Every image once, in order, as the network takes it."""
     return Loader(
         dataset,
-        EvalSamples(input_size_hw, *normalization),
+        EvalSamples(input_format),
         batch_size=min(batch_size, len(dataset)),
         shuffle=False,
         seed=0,
@@ -279,9 +279,5 @@ def model_loader(
 ) -> Loader:
     """As `evaluation_loader`, with images as a detector takes them."""
     return evaluation_loader(
-        options,
-        dataset,
-        batch_size=batch_size,
-        input_size_hw=model.input_size_hw,
-        normalization=model.normalization,
+        options, dataset, batch_size=batch_size, input_format=model.input_format
     )

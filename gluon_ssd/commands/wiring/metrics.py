@@ -39,9 +39,9 @@ def _voc(dataset: ListedDataset, save_prefix: str | None, *, year: Literal[2007,
 
 
 def _coco(dataset: ListedDataset, save_prefix: str | None) -> Score:
-    if dataset.coco_file is not None:
+    if (file := dataset.coco_file) is not None:
         ids = [dataset.image_id(i) for i in range(len(dataset))]
-        known = coco_truth_from_file(dataset.coco_file.path, ids, dataset.coco_file.category_ids)
+        known = coco_truth_from_file(file.path, ids, file.category_ids, edge_px=file.edge_px)
         return lambda found: evaluate_coco(found, known, dataset.classes, save_prefix=save_prefix)
     truth = _truth(dataset)
 

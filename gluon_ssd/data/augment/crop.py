@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gluon_ssd.data.augment.settings import Augmentation
+from gluon_ssd.data.augment.settings import Augmentation, StepAugmentation
 
 
 class Window(NamedTuple):
@@ -23,7 +23,9 @@ class Window(NamedTuple):
 
 
 def draw_canvas(
-    rng: np.random.Generator, size_hw: tuple[int, int], augmentation: Augmentation
+    rng: np.random.Generator,
+    size_hw: tuple[int, int],
+    augmentation: Augmentation | StepAugmentation,
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     """Draw a larger canvas for an image.
 
@@ -130,3 +132,20 @@ def crop_boxes(boxes_px: np.ndarray, window: Window) -> tuple[np.ndarray, np.nda
     high = np.minimum(boxes[:, 2:] - corner, size)
     kept = ((centers >= 0) & (centers < size) & (low < high)).all(axis=1)
     return np.concatenate([low, high], axis=1)[kept].astype(np.float32), kept
+
+
+def visible_part(
+    image: np.ndarray, window: Window, place_xy: tuple[int, int]
+) -> tuple[np.ndarray, tuple[int, int, int, int]]:
+    """What a window of a canvas shows of the image that lies on it at a place.
+
+    Returns:
+        Image pixels inside the window, a view, and the canvas above, below, left and right of them
+        in pixels. Empty when the window shows canvas only, which happens to images without boxes.
+    """
+    height, width = image.shape[:2]
+    x, y = window.x - place_xy[0], window.y - place_xy[1]
+    x_end, y_end = x + window.width, y + window.height
+    left, right = max(x, 0), max(min(x_end, width), 0)
+    top, bottom = max(y, 0), max(min(y_end, height), 0)
+    return image[top:bottom, left:right], (top - y, y_end - bottom, left - x, x_end - right)

@@ -24,10 +24,17 @@ from gluon_ssd.data.augment.color import (
     draw_color,
     normalizing_matrix,
 )
-from gluon_ssd.data.augment.crop import Window, crop_boxes, draw_canvas, draw_crop
+from gluon_ssd.data.augment.crop import (
+    Window,
+    crop_boxes,
+    draw_canvas,
+    draw_crop,
+    visible_part,
+)
+from gluon_ssd.data.augment.resizing import normalized_planes, resized
 from gluon_ssd.data.augment.settings import Augmentation
 from gluon_ssd.detection.boxes import flip_boxes_horizontally, resize_boxes
-from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
+from gluon_ssd.detection.input_format import InputFormat
 
 # In the order of MXNet's codes 0-4, of which training draws one evenly.
 INTERPOLATIONS = (
@@ -65,11 +72,9 @@ def train_transform(
     boxes_px: np.ndarray,
     labels: np.ndarray,
     *,
-    input_size_hw: tuple[int, int],
+    input_format: InputFormat,
     rng: np.random.Generator,
     augmentation: Augmentation,
-    mean: Sequence[float] = IMAGENET_MEAN,
-    std: Sequence[float] = IMAGENET_STD,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Augment one training image the SSD way.
 
@@ -77,10 +82,10 @@ def train_transform(
         image: uint8 (H, W, 3), RGB.
         boxes_px: float32 (M, 4), corners in pixels of the image; M may be 0.
         labels: int32 (M,), class numbers, carried along.
-        input_size_hw: height and width of the result.
+        input_format: size and normalisation of the result. Its mean is also the colour of the
+            expanded canvas; its rule of resizing gives way to the drawn one.
         rng: the image's own generator; everything random comes from it.
         augmentation: ranges and probabilities.
-        mean, std: of the normalisation; also the colour of the expanded canvas (mean).
 
     Returns:
         float32 (3, height, width); float32 (K, 4) boxes in its pixels; their K labels. At least
@@ -90,8 +95,8 @@ def train_transform(
     """
     height, width = image.shape[:2]
     draw = draw_train(rng, boxes_px, (height, width), augmentation)
-    pixels = apply_train(image, draw, input_size_hw=input_size_hw, mean=mean, std=std)
-    boxes, kept = transform_boxes(boxes_px, draw, input_size_hw)
+    pixels = apply_train(image, draw, input_format)
+    boxes, kept = transform_boxes(boxes_px, draw, input_format.size_hw)
     return pixels, boxes, np.asarray(labels)[kept]
 
 
@@ -129,21 +134,17 @@ def transform_boxes(
     return boxes, kept
 
 
-def apply_train(
-    image: np.ndarray,
-    draw: TrainDraw,
-    *,
-    input_size_hw: tuple[int, int],
-    mean: Sequence[float] = IMAGENET_MEAN,
-    std: Sequence[float] = IMAGENET_STD,
-) -> np.ndarray:
+def apply_train(image: np.ndarray, draw: TrainDraw, input_format: InputFormat) -> np.ndarray:
     """Do to the pixels of an image, uint8 (H, W, 3) RGB, what draw_train drew for its size.
 
     Returns:
         float32 (3, height, width). The canvas around the image has the mean colour, so it is 0.
     """
-    matrix = compose(normalizing_matrix(mean, std), color_matrix(draw.color))
-    visible, borders = _visible_part(image, draw)
+    input_size_hw = input_format.size_hw
+    matrix = compose(
+        normalizing_matrix(input_format.mean, input_format.std), color_matrix(draw.color)
+    )
+    visible, borders = visible_part(image, draw.crop, draw.place_xy)
     if visible.size == 0:
         return np.zeros((3, *input_size_hw), dtype=np.float32)
     planes: Sequence[np.ndarray] = cv2.split(cv2.transform(visible.astype(np.float32), matrix))
@@ -161,45 +162,10 @@ def apply_train(
     return result
 
 
-def _visible_part(
-    image: np.ndarray, draw: TrainDraw
-) -> tuple[np.ndarray, tuple[int, int, int, int]]:
-    """Image pixels inside the crop, and the canvas above, below, left and right of them in pixels.
-
-    Empty when the crop shows canvas only, which happens to images without boxes.
-    """
-    height, width = image.shape[:2]
-    x, y = draw.crop.x - draw.place_xy[0], draw.crop.y - draw.place_xy[1]
-    x_end, y_end = x + draw.crop.width, y + draw.crop.height
-    left, right = max(x, 0), max(min(x_end, width), 0)
-    top, bottom = max(y, 0), max(min(y_end, height), 0)
-    return image[top:bottom, left:right], (top - y, y_end - bottom, left - x, x_end - right)
-
-
-def eval_transform(
-    image: np.ndarray,
-    *,
-    input_size_hw: tuple[int, int],
-    mean: Sequence[float] = IMAGENET_MEAN,
-    std: Sequence[float] = IMAGENET_STD,
-) -> np.ndarray:
+def eval_transform(image: np.ndarray, input_format: InputFormat) -> np.ndarray:
     """Resize and normalise one image, uint8 (H, W, 3) RGB; its aspect is not kept.
 
     Returns:
-        float32 (3, height, width). Cubic when both sides grow, area when both shrink, else linear,
-        as MXNet chooses; resized in uint8, which rounds to 1/255 as the legacy transform does.
+        float32 (3, height, width).
     """
-    height, width = image.shape[:2]
-    if input_size_hw[0] > height and input_size_hw[1] > width:
-        interpolation = cv2.INTER_CUBIC
-    elif input_size_hw[0] < height and input_size_hw[1] < width:
-        interpolation = cv2.INTER_AREA
-    else:
-        interpolation = cv2.INTER_LINEAR
-    resized = cv2.resize(image, input_size_hw[::-1], interpolation=interpolation)
-    result = np.empty((3, *input_size_hw), dtype=np.float32)
-    matrix = normalizing_matrix(mean, std).astype(np.float32)
-    for channel, (plane, target) in enumerate(zip(cv2.split(resized), result, strict=True)):
-        np.multiply(plane, matrix[channel, channel], out=target)
-        target += matrix[channel, 3]
-    return result
+    return normalized_planes(resized(image, input_format), input_format)

@@ -16,6 +16,7 @@ import numpy as np
 
 from gluon_ssd.data.augment.settings import DaliAugmentation
 from gluon_ssd.data.dali.draws import Draws
+from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.errors import EnvironmentProblem
 
 
@@ -82,15 +83,21 @@ def _draws(dali: Dali, settings: DaliAugmentation) -> tuple[Any, ...]:
         # DALI refuses an empty range.
         return fn.random.uniform(range=[low, high]) if low < high else types.Constant(float(low))
 
+    def changed(low_high: tuple[float, float], neutral: float) -> Any:
+        if settings.color_probability == 1:
+            return drawn(low_high)
+        coin = fn.random.coin_flip(probability=settings.color_probability, dtype=types.FLOAT)
+        return neutral + coin * (drawn(low_high) - neutral)
+
     low, high = settings.zoom_ratio
     zooms = fn.cast(fn.random.coin_flip(probability=settings.zoom_probability), dtype=types.FLOAT)
     zoom = 1.0 + zooms * drawn((low - 1, high - 1))
     paste_x, paste_y = drawn((0.0, 1.0)), drawn((0.0, 1.0))
     boxes = fn.bbox_paste(given, ratio=zoom, paste_x=paste_x, paste_y=paste_y, ltrb=True)
     anchor, shape = _crop(dali, settings, boxes)
-    twist = fn.stack(
-        *map(drawn, (settings.brightness, settings.contrast, settings.saturation, settings.hue))
-    )
+    ranges = settings.brightness, settings.contrast, settings.saturation, settings.hue
+    neutral = 1.0, 1.0, 1.0, 0.0
+    twist = fn.stack(*map(changed, ranges, neutral))
     flip = fn.random.coin_flip(probability=settings.flip_probability)
     # The boxes only so that DALI keeps an input that nothing else may need.
     return zoom, fn.stack(paste_x, paste_y), anchor, shape, twist, flip, given
@@ -106,6 +113,7 @@ def _crop(dali: Dali, settings: DaliAugmentation, boxes: Any) -> tuple[Any, Any]
         thresholds=list(settings.crop_overlaps),
         threshold_type="iou",
         allow_no_crop=True,
+        all_boxes_above_threshold=settings.crop_all_boxes,
         num_attempts=settings.crop_attempts,
         scaling=list(settings.crop_scale),
         aspect_ratio=list(settings.crop_aspect),
@@ -136,7 +144,7 @@ class PixelGraph:
         next_inputs: gives the inputs of the next batch; StopIteration ends it, any other error
             comes out of `next_images`.
         batch_size: largest number of images a batch.
-        input_size_hw, mean, std: of the result; the normalisation is of RGB values in [0, 1].
+        input_format: of the result.
         num_threads: of DALI.
         device_id: GPU to work on; None works on the CPU.
     """
@@ -146,9 +154,7 @@ class PixelGraph:
         next_inputs: Callable[[], PixelInputs],
         *,
         batch_size: int,
-        input_size_hw: tuple[int, int],
-        mean: Sequence[float],
-        std: Sequence[float],
+        input_format: InputFormat,
         num_threads: int,
         device_id: int | None = None,
     ) -> None:
@@ -159,18 +165,20 @@ class PixelGraph:
                 source=next_inputs, num_outputs=len(PixelInputs._fields), batch=True
             )
             inputs = PixelInputs(*given)
-            image = _pixels(dali, inputs, "cpu" if device_id is None else "mixed")
+            image = _pixels(
+                dali, inputs, input_format.resize, "cpu" if device_id is None else "mixed"
+            )
             # Outside of the image lies the canvas, whose mean colour is 0 after the normalisation.
             image = dali.fn.crop_mirror_normalize(
                 image,
-                crop=input_size_hw,
+                crop=input_format.size_hw,
                 crop_pos_y=inputs.place[0],
                 crop_pos_x=inputs.place[1],
                 out_of_bounds_policy="pad",
                 fill_values=0.0,
                 mirror=inputs.flip,
-                mean=[255 * value for value in mean],
-                std=[255 * value for value in std],
+                mean=[255 * value for value in input_format.mean],
+                std=[255 * value for value in input_format.std],
                 dtype=dali.types.FLOAT,
                 output_layout="CHW",
             )
@@ -190,7 +198,7 @@ class PixelGraph:
         return self._iterator.next()[0].data[0]
 
 
-def _pixels(dali: Dali, inputs: PixelInputs, decoder: str) -> Any:
+def _pixels(dali: Dali, inputs: PixelInputs, resize: str, decoder: str) -> Any:
     fn, types = dali.fn, dali.types
     image = fn.decoders.image_slice(
         inputs.encoded,
@@ -205,7 +213,8 @@ def _pixels(dali: Dali, inputs: PixelInputs, decoder: str) -> Any:
         size=inputs.size,
         roi_start=inputs.roi[:2],
         roi_end=inputs.roi[2:],
-        interp_type=types.INTERP_TRIANGULAR,
+        interp_type=types.INTERP_LINEAR if resize == "linear" else types.INTERP_TRIANGULAR,
+        antialias=resize != "linear",
     )
     return fn.color_twist(
         image,

@@ -106,9 +106,7 @@ class DaliLoader(EpochByEpoch):
         graph = PixelGraph(
             feed.next_inputs,
             batch_size=self._preparer.rows,
-            input_size_hw=self._samples.input_size_hw,
-            mean=self._samples.mean,
-            std=self._samples.std,
+            input_format=self._samples.input_format,
             num_threads=self._num_threads,
             device_id=self._device_id,
         )

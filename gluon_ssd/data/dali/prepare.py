@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -24,8 +24,8 @@ from gluon_ssd.data.dataset import Dataset
 from gluon_ssd.data.images import measure_image, read_encoded
 from gluon_ssd.data.loading.batch_plan import BatchPlan, Share
 from gluon_ssd.data.loading.stand_in import Used, use_first_good
+from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.detection.matching import MakesTargets
-from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 from gluon_ssd.errors import DataError
 
 
@@ -33,11 +33,9 @@ from gluon_ssd.errors import DataError
 class DaliSamples:
     """What a sample is made of: the fields of TrainSamples, with DALI's own augmentation."""
 
-    input_size_hw: tuple[int, int]
+    input_format: InputFormat
     augmentation: DaliAugmentation
     make_targets: MakesTargets
-    mean: Sequence[float] = IMAGENET_MEAN
-    std: Sequence[float] = IMAGENET_STD
 
 
 class Prepared(NamedTuple):
@@ -130,9 +128,9 @@ class Preparer:
         )
         annotation = self._dataset.annotation(used.image)
         draw = _keep_objects(draws.train_draw(row, image_hw), annotation.boxes_px, image_hw)
-        boxes, kept = transform_boxes(annotation.boxes_px, draw, self._samples.input_size_hw)
+        boxes, kept = transform_boxes(annotation.boxes_px, draw, self._samples.input_format.size_hw)
         class_targets, box_targets = self._samples.make_targets(boxes, annotation.labels[kept])
-        placed = geometry(draw, image_hw, self._samples.input_size_hw)
+        placed = geometry(draw, image_hw, self._samples.input_format.size_hw)
         return encoded, placed, class_targets, box_targets, used
 
     def _read(self, index: int) -> tuple[np.ndarray, tuple[int, int]]:

@@ -7,18 +7,18 @@ arrays only, so that they can be sent to workers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from gluon_ssd.data.augment.settings import Augmentation
-from gluon_ssd.data.augment.transforms import eval_transform, train_transform
+from gluon_ssd.data.augment.augmented import augmented
+from gluon_ssd.data.augment.settings import Augmentation, StepAugmentation
+from gluon_ssd.data.augment.transforms import eval_transform
 from gluon_ssd.data.dataset import Dataset
 from gluon_ssd.data.images import read_image
+from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.detection.matching import MakesTargets
-from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 
 Spec = dict[str, tuple[tuple[int, ...], Any]]
 
@@ -44,15 +44,11 @@ class TrainSamples:
 
     Difficult objects are trained on, as in the legacy recipe; so are crowd boxes, where the data
     set lists them. An image without objects gives all-background targets.
-
-    The normalisation by mean and std is of RGB values in [0, 1].
     """
 
-    input_size_hw: tuple[int, int]
-    augmentation: Augmentation
+    input_format: InputFormat
+    augmentation: Augmentation | StepAugmentation
     make_targets: MakesTargets
-    mean: Sequence[float] = IMAGENET_MEAN
-    std: Sequence[float] = IMAGENET_STD
 
     @property
     def spec(self) -> Spec:
@@ -60,7 +56,7 @@ class TrainSamples:
         nothing = np.zeros((0, 4), np.float32), np.zeros(0, np.int32)
         class_targets, box_targets = self.make_targets(*nothing)
         return {
-            "image": ((3, *self.input_size_hw), np.float32),
+            "image": ((3, *self.input_format.size_hw), np.float32),
             "class_targets": (class_targets.shape, np.int32),
             "box_targets": (box_targets.shape, np.float32),
         }
@@ -70,15 +66,13 @@ class TrainSamples:
     ) -> dict[str, np.ndarray]:
         """One training sample. Raises DataError naming an image that cannot be read."""
         annotation = dataset.annotation(index)
-        pixels, boxes, labels = train_transform(
+        pixels, boxes, labels = augmented(
             read_image(dataset.image_path(index)),
             annotation.boxes_px,
             annotation.labels,
-            input_size_hw=self.input_size_hw,
+            input_format=self.input_format,
             rng=rng,
             augmentation=self.augmentation,
-            mean=self.mean,
-            std=self.std,
         )
         class_targets, box_targets = self.make_targets(boxes, labels)
         return {"image": pixels, "class_targets": class_targets, "box_targets": box_targets}
@@ -88,21 +82,17 @@ class TrainSamples:
 class EvalSamples:
     """Resized and normalised image, and the size it had."""
 
-    input_size_hw: tuple[int, int]
-    mean: Sequence[float] = IMAGENET_MEAN
-    std: Sequence[float] = IMAGENET_STD
+    input_format: InputFormat
 
     @property
     def spec(self) -> Spec:
         """image (3, H, W) float32, size_hw (2,) int32: height and width of the file's image."""
-        return {"image": ((3, *self.input_size_hw), np.float32), "size_hw": ((2,), np.int32)}
+        return {"image": ((3, *self.input_format.size_hw), np.float32), "size_hw": ((2,), np.int32)}
 
     def __call__(
         self, dataset: Dataset, index: int, rng: np.random.Generator
     ) -> dict[str, np.ndarray]:
         """One evaluation sample; `rng` is not used. Raises DataError naming an unreadable image."""
         image = read_image(dataset.image_path(index))
-        pixels = eval_transform(
-            image, input_size_hw=self.input_size_hw, mean=self.mean, std=self.std
-        )
+        pixels = eval_transform(image, self.input_format)
         return {"image": pixels, "size_hw": np.array(image.shape[:2], dtype=np.int32)}

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from gluon_ssd.data.class_names import COCO_CLASSES, VOC_CLASSES
+from gluon_ssd.data.class_names import COCO_CLASSES, OPENIMAGES_CLASSES, VOC_CLASSES
 from gluon_ssd.data.dataset import ListedDataset, Selection
 from gluon_ssd.data.sources.coco import open_coco
 from gluon_ssd.data.sources.custom import open_custom
+from gluon_ssd.data.sources.openimages import open_openimages
 from gluon_ssd.data.sources.shapes import open_shapes
 from gluon_ssd.data.sources.voc import open_voc
 from gluon_ssd.errors import DataError
@@ -39,6 +40,7 @@ SOURCES: dict[str, Source] = {
     "coco": Source(open_coco, COCO_CLASSES, ("train2017", "val2017")),
     "custom": Source(open_custom),
     "shapes": Source(open_shapes, splits=("train", "val")),
+    "openimages": Source(open_openimages, OPENIMAGES_CLASSES, ("train", "validation")),
 }
 
 

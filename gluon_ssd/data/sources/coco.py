@@ -1,6 +1,11 @@
 """Data sets in COCO's JSON format.
 
-Boxes become corners as in the legacy reader: x_max = x + w - 1, then clipped to [0, W - 1].
+Boxes become corners as in the legacy reader: x_max = x + w - 1, then clipped to [0, W - 1]. Other
+data sets in this format may count otherwise: see `Rules`.
+
+Category ids may have gaps, as COCO's own do, and may start anywhere: a label is the position of the
+category's name in the classes, whatever its id. An object of an id that no category has is an
+unknown class, counted and left out; an id that two categories have is an error.
 """
 
 from __future__ import annotations
@@ -8,9 +13,9 @@ from __future__ import annotations
 import math
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gluon_ssd.data.class_names import COCO_CLASSES
 from gluon_ssd.data.dataset import (
@@ -33,6 +38,22 @@ _NOUNS: dict[type, str] = {int: "a whole number", str: "a text", list: "a list"}
 NO_ID = -1
 
 
+class Rules(NamedTuple):
+    """What differs between data sets in this format.
+
+    name: kind of data set.
+    edge_px: 1 where x_max is the last pixel of a box, x + w - 1; 0 where it is x + w.
+    check_categories: gets category id to name, by rising id, and the file; raises DataError.
+    """
+
+    name: str = "coco"
+    edge_px: int = 1
+    check_categories: Callable[[dict[int, str], Path], None] = lambda categories, path: None
+
+
+COCO_RULES = Rules()
+
+
 class CocoDataset(ListedDataset):
     """Images and boxes of one COCO annotation file.
 
@@ -43,6 +64,7 @@ class CocoDataset(ListedDataset):
         skip_empty: leave out images without a usable box (legacy training).
         use_crowd: keep crowd boxes, flagged (legacy training).
         annotation_file: JSON file to read in place of the split's usual one.
+        rules: those of COCO unless others are given.
 
     Images come in the order of their ids. Boxes of zero area are left out, counted in `problems`
     and logged; objects marked "ignore" too.
@@ -60,10 +82,12 @@ class CocoDataset(ListedDataset):
         skip_empty: bool = False,
         use_crowd: bool = True,
         annotation_file: str | os.PathLike[str] | None = None,
+        rules: Rules = COCO_RULES,
     ) -> None:
         path = Path(annotation_file or _find_annotation_file(root, split)).expanduser()
-        reader = _Reader(path, use_crowd)
+        reader = _Reader(path, use_crowd, rules.edge_px)
         categories = reader.categories()
+        rules.check_categories(categories, path)
         names = tuple(classes or categories.values())
         labels_by_name = class_index(names)
         category_ids = _ids_of_classes(names, categories, path)
@@ -77,7 +101,7 @@ class CocoDataset(ListedDataset):
                 objects.get(entry["id"], ()),
                 labels_by_name=labels_by_name,
                 size_hw=_declared_size(entry) or size_of_file(image_path),
-                edge=1,
+                edge=rules.edge_px,
                 file=f"{path} image {entry['id']} ({entry['file_name']})",
             )
             if len(annotation.labels) or not skip_empty:
@@ -88,11 +112,11 @@ class CocoDataset(ListedDataset):
             raise DataError(f"{path} has no image with a box of the classes asked for")
         super().__init__(
             items,
-            name="coco",
+            name=rules.name,
             classes=names,
             metric="coco",
             problems=reader.problems,
-            coco_file=CocoFile(str(path), category_ids),
+            coco_file=CocoFile(str(path), category_ids, rules.edge_px),
         )
         log_lost_labels(self.problems, self.name)
 
@@ -153,6 +177,7 @@ def _find_image_folder(
     # A file named by itself: beside it, or where its name says, as in the published layout.
     named = path.stem.removeprefix("instances_")
     folders += [path.parent, path.parent / "images", path.parent.parent / "images"]
+    folders += [path.parent.parent / "data"]  # Open Images
     folders += [top / named for top in (path.parent.parent, path.parent.parent / "images")]
     folders = list(dict.fromkeys(folders))
     for folder in folders:
@@ -193,9 +218,10 @@ def _declared_size(entry: dict[str, Any]) -> tuple[int, int] | None:
 class _Reader:
     """Reads the parsed JSON; its errors name what is missing and where."""
 
-    def __init__(self, path: Path, use_crowd: bool) -> None:
+    def __init__(self, path: Path, use_crowd: bool, edge_px: int) -> None:
         self.path = path
         self.use_crowd = use_crowd
+        self.edge_px = edge_px
         self.problems: list[Problem] = []
         self._content = read_json(path)
         if not isinstance(self._content, dict):
@@ -221,7 +247,15 @@ class _Reader:
         records = self._records("categories", {"id": int, "name": str})
         if not records:
             raise DataError(f"{self.path} lists no category; label some images first")
-        return {record["id"]: record["name"] for record in sorted(records, key=lambda r: r["id"])}
+        names: dict[int, str] = {}
+        for record in sorted(records, key=lambda r: r["id"]):
+            if record["id"] in names:
+                raise DataError(
+                    f"{self.path}: the categories {names[record['id']]!r} and {record['name']!r} "
+                    f"both have the id {record['id']}; give each an id of its own"
+                )
+            names[record["id"]] = record["name"]
+        return names
 
     def images(self) -> list[dict[str, Any]]:
         """Image records by rising id, each id once."""
@@ -268,7 +302,7 @@ class _Reader:
             width = height = 0  # the legacy reader requires area > 0 as well as a box
         return RawObject(
             name=categories.get(record["category_id"], f"category {record['category_id']}"),
-            box=(x, y, x + max(width - 1, 0), y + max(height - 1, 0)),
+            box=(x, y, x + max(width - self.edge_px, 0), y + max(height - self.edge_px, 0)),
             crowd=bool(record.get("iscrowd")),
         )
 

@@ -28,7 +28,7 @@ from gluon_ssd.deploy.mxnet.graph import (
 )
 from gluon_ssd.deploy.mxnet.halves import split_at_predictions
 from gluon_ssd.errors import ModelError, WeightsError
-from gluon_ssd.models.params_file import read_params, some_of
+from gluon_ssd.models.params_file import as_numpy, read_params, some_of
 from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.system.files import atomic_write, ensure_directory, write_problem
 
@@ -117,7 +117,7 @@ def read_exported(prefix: str) -> Exported:
             f"MXNet {mx.__version__} cannot load {symbol_file}: {last_line(error)}; export it anew"
         ) from error
     try:
-        params = {name: array.asnumpy() for name, array in read_params(params_file).items()}
+        params = {name: as_numpy(array) for name, array in read_params(params_file).items()}
     except WeightsError as error:
         raise WeightsError(f"cannot read parameters from {params_file}: {error}") from error
     variables = graph.variables()

@@ -7,6 +7,7 @@ from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples
 from gluon_ssd.data.sources.voc import VocDataset
 from gluon_ssd.deploy.mxnet.model import load_deployed
+from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.evaluation.detections import collect_ground_truth
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.voc_map import evaluate_voc
@@ -20,7 +21,7 @@ def test_original_way_gives_our_score(shared_dir):
     original = original_evaluation(dataset, prefix=prefix, input_size_hw=(300, 300), batch_size=4)
     loader = Loader(
         dataset,
-        EvalSamples((300, 300)),
+        EvalSamples(InputFormat((300, 300))),
         batch_size=4,
         shuffle=False,
         seed=0,

@@ -20,6 +20,7 @@ from gluon_ssd.commands.wiring.metrics import make_score
 from gluon_ssd.data.augment.policies import POLICIES
 from gluon_ssd.data.dataset import Annotation, ListedDataset, ListedItem
 from gluon_ssd.data.sources.catalog import SOURCES, Source
+from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.errors import DataError
 from gluon_ssd.evaluation.detections import Detections
 from gluon_ssd.options.data_tools import CheckOptions
@@ -30,7 +31,7 @@ from tests.data.builders import write_image
 from tests.data.contract import assert_is_dataset
 from tests.entry_builders import voc_set
 
-NORMALIZATION = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+FORMAT = InputFormat((300, 300), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 def two_rows(boxes_px, labels):
@@ -62,9 +63,7 @@ def test_narrow_hue_is_part_of_every_policy_on_request(name):
 
 def test_training_takes_targets_from_whatever_maker_it_is_given(command):
     train = training_data(command).train
-    with training_loader(
-        command, train, target_maker=two_rows, normalization=NORMALIZATION
-    ) as loader:
+    with training_loader(command, train, target_maker=two_rows, input_format=FORMAT) as loader:
         batch = next(loader.epoch(0))
         shapes = {name: array.shape for name, array in batch.arrays.items()}
     assert shapes == {"image": (2, 3, 300, 300), "class_targets": (2, 2), "box_targets": (2, 2, 4)}
@@ -75,7 +74,7 @@ def test_training_takes_targets_from_whatever_maker_it_is_given(command):
 def test_evaluation_takes_any_input_size(command):
     val = training_data(command).val
     with evaluation_loader(
-        command.data, val, batch_size=100, input_size_hw=(24, 40), normalization=NORMALIZATION
+        command.data, val, batch_size=100, input_format=InputFormat((24, 40))
     ) as loader:
         (batch,) = loader.epoch(0)
         assert batch.arrays["image"].shape == (len(val), 3, 24, 40)
@@ -106,9 +105,7 @@ def test_a_new_kind_of_data_set_takes_one_line_in_either_table(tmp_path, monkeyp
     data = training_data(command)
     assert_is_dataset(data.train)
     assert (data.classes, len(data.train), len(data.val)) == (("dot",), 3, 2)
-    with training_loader(
-        command, data.train, target_maker=two_rows, normalization=NORMALIZATION
-    ) as loader:
+    with training_loader(command, data.train, target_maker=two_rows, input_format=FORMAT) as loader:
         assert next(loader.epoch(0)).arrays["image"].shape == (2, 3, 300, 300)
     nothing = Detections(*map(np.zeros, (0, 0, 0, (0, 4), (0, 4), (2, 2))), (300, 300))
     assert make_score(data.val, "auto")(nothing).lines[-1][0].startswith("~~~~ MeanAP")

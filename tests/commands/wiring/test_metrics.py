@@ -7,7 +7,14 @@ from gluon_ssd.data.dataset import Selection
 from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.evaluation.detections import Detections
 from gluon_ssd.options.shared import METRICS
-from tests.data.builders import coco_content, voc_object, voc_xml, write_coco, write_voc
+from tests.data.builders import (
+    coco_content,
+    voc_object,
+    voc_xml,
+    write_coco,
+    write_openimages,
+    write_voc,
+)
 
 
 def found_exactly(box_px, label):
@@ -44,6 +51,15 @@ def test_a_coco_set_is_scored_by_its_own_file_also_in_part(coco):
         outcome = make_score(dataset, "auto")(found_exactly((10, 5, 39, 24), 1))
         assert outcome.class_scores["ant"] == pytest.approx(1.0)
         assert outcome.lines[0][0].startswith("~~~~ Summary metrics")
+
+
+def test_open_images_are_scored_by_corners_that_are_not_inclusive(tmp_path):
+    # With the pixel that COCO's detections get, the IoU were 9/16, and the score 0.2.
+    record = {"image_id": 2, "bbox": [10, 5, 3, 3], "category_id": 72}
+    write_openimages(tmp_path, "validation", [record])
+    dataset = open_dataset("openimages", Selection(tmp_path, train=False))
+    outcome = make_score(dataset, "auto")(found_exactly((10, 5, 13, 8), 72))
+    assert (outcome.score, outcome.class_scores["Dog"]) == pytest.approx((1.0, 1.0))
 
 
 def test_a_voc_set_is_scored_by_either_metric_from_its_arrays(voc):

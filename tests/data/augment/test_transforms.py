@@ -22,6 +22,7 @@ from gluon_ssd.data.augment.transforms import (
     transform_boxes,
 )
 from gluon_ssd.detection.boxes import iou_matrix
+from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
 from gluon_ssd.errors import OptionError
 from tests.data.slow_transforms import slow_colors, slow_train
@@ -55,7 +56,7 @@ def test_train_pixels_equal_the_long_way(image, rng, interpolation, size_hw):
     for number in range(12):
         draw = draw_train(rng, BOXES, SIZE_HW, LEGACY)
         draw = replace(draw, interpolation=interpolation)
-        fast = apply_train(image, draw, input_size_hw=size_hw, **MEAN_STD)
+        fast = apply_train(image, draw, InputFormat(size_hw))
         slow = slow_train(
             image, draw, input_size_hw=size_hw, contrast_first=number % 2 == 0, **MEAN_STD
         )
@@ -73,7 +74,7 @@ def test_colors_leave_the_range_unclipped(image):
         interpolation=1,
         flip=False,
     )
-    pixels = apply_train(image, draw, input_size_hw=SIZE_HW, **MEAN_STD)
+    pixels = apply_train(image, draw, InputFormat(SIZE_HW))
     levels = (pixels * np.array(IMAGENET_STD)[:, None, None]) * 255
     levels += np.array(IMAGENET_MEAN)[:, None, None] * 255
     assert levels.min() < -50 and levels.max() > 330
@@ -88,14 +89,14 @@ def test_canvas_is_zero_and_keeps_its_color(image):
         1,
         False,
     )
-    pixels = apply_train(image, draw, input_size_hw=(270, 400), **MEAN_STD)
+    pixels = apply_train(image, draw, InputFormat((270, 400)))
     assert not pixels[:, :134].any() and not pixels[:, :, :199].any()
     assert pixels[:, 140:, 210:].any(axis=0).mean() > 0.99
 
 
 def test_crop_beside_the_image_is_all_canvas(image):
     draw = TrainDraw(ColorDraw(hue=1.0), (540, 800), (400, 270), Window(10, 10, 100, 90), 2, True)
-    assert not apply_train(image, draw, input_size_hw=(50, 60), **MEAN_STD).any()
+    assert not apply_train(image, draw, InputFormat((50, 60))).any()
 
 
 @pytest.mark.parametrize("contrast_first", [True, False])
@@ -131,7 +132,7 @@ def test_train_image_equals_gluoncv_for_the_same_draw(image, monkeypatch):
     monkeypatch.setattr(np.random, "choice", lambda _, p: p[1] > 0)
     theirs, their_boxes = ssd.SSDDefaultTrainTransform(200, 160)(mx.nd.array(image), BOXES)
     boxes, _ = transform_boxes(BOXES, draw, (160, 200))
-    ours = apply_train(image, draw, input_size_hw=(160, 200), **MEAN_STD)
+    ours = apply_train(image, draw, InputFormat((160, 200)))
     np.testing.assert_allclose(ours, theirs.asnumpy(), atol=0.002)
     np.testing.assert_allclose(boxes, their_boxes, atol=1e-3)
 
@@ -147,7 +148,7 @@ def test_eval_pixels_equal_gluoncv(image, size_hw):
     theirs = SSDDefaultValTransform(size_hw[1], size_hw[0])(
         mx.nd.array(image, dtype="uint8"), BOXES
     )
-    ours = eval_transform(image, input_size_hw=size_hw, **MEAN_STD)
+    ours = eval_transform(image, InputFormat(size_hw))
     assert ours.dtype == np.float32 and ours.shape == (3, *size_hw)
     levels = np.array(IMAGENET_STD)[:, None, None] * 255
     # One grey level apart in a few pixels, where two builds of OpenCV round differently.
@@ -175,7 +176,7 @@ def test_boxes_follow_their_pixels(rng):
     scene[60:190, 120:260] = 255
     for _ in range(30):
         draw = replace(draw_train(rng, box, SIZE_HW, LEGACY), color=ColorDraw(), interpolation=1)
-        pixels = apply_train(scene, draw, input_size_hw=(200, 200), mean=(0, 0, 0), std=(1, 1, 1))
+        pixels = apply_train(scene, draw, InputFormat((200, 200), (0, 0, 0), (1, 1, 1)))
         (moved,), _ = transform_boxes(box, draw, (200, 200))
         rows, columns = np.nonzero(pixels[0] > 0.5)
         found = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
@@ -186,7 +187,7 @@ def test_train_transform_without_boxes(image, rng):
     none = np.zeros(0, np.int32)
     for _ in range(10):
         pixels, boxes, labels = train_transform(
-            image, NO_BOXES, none, input_size_hw=(64, 64), rng=rng, augmentation=LEGACY
+            image, NO_BOXES, none, input_format=InputFormat((64, 64)), rng=rng, augmentation=LEGACY
         )
         assert pixels.shape == (3, 64, 64) and np.isfinite(pixels).all()
         assert boxes.shape == (0, 4) and labels.shape == (0,)
@@ -198,7 +199,7 @@ def test_train_transform_keeps_labels_beside_boxes_and_arguments_alone(image, rn
     counts = []
     for _ in range(40):
         _, boxes, kept = train_transform(
-            image, BOXES, labels, input_size_hw=(300, 300), rng=rng, augmentation=LEGACY
+            image, BOXES, labels, input_format=InputFormat((300, 300)), rng=rng, augmentation=LEGACY
         )
         assert len(boxes) == len(kept) >= 1 and set(kept) <= {3, 4, 5}
         assert (boxes >= 0).all() and (boxes <= 300).all()
@@ -222,7 +223,7 @@ def test_same_seed_same_sample(image):
             image,
             BOXES,
             np.arange(3),
-            input_size_hw=(80, 80),
+            input_format=InputFormat((80, 80)),
             rng=np.random.default_rng((1, 2, 3)),
             augmentation=LEGACY,
         )
@@ -241,7 +242,7 @@ def test_tiny_images_survive(rng, size_hw):
             speck,
             boxes,
             np.zeros(1, np.int32),
-            input_size_hw=(32, 32),
+            input_format=InputFormat((32, 32)),
             rng=rng,
             augmentation=LEGACY,
         )

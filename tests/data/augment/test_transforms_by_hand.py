@@ -19,6 +19,7 @@ from gluon_ssd.data.augment.transforms import (
     train_transform,
     transform_boxes,
 )
+from gluon_ssd.detection.input_format import InputFormat
 
 # 3 x 4 pixels with levels 1 to 12; green has ten times as much, blue is white.
 LEVELS = np.arange(1, 13).reshape(3, 4)
@@ -34,12 +35,12 @@ def drawn(**changes: object) -> TrainDraw:
 
 
 def pixels_of(draw: TrainDraw, size_hw: tuple[int, int], **normalisation: object) -> np.ndarray:
-    return apply_train(IMAGE, draw, input_size_hw=size_hw, **{**AS_LEVELS, **normalisation})
+    return apply_train(IMAGE, draw, InputFormat(size_hw, **{**AS_LEVELS, **normalisation}))
 
 
 def evaluated(image: object, size_hw: tuple[int, int], **normalisation: object) -> np.ndarray:
     image = np.array(image, np.uint8)[..., None].repeat(3, axis=2)
-    return eval_transform(image, input_size_hw=size_hw, **{**AS_LEVELS, **normalisation})
+    return eval_transform(image, InputFormat(size_hw, **{**AS_LEVELS, **normalisation}))
 
 
 # ---- training
@@ -146,7 +147,12 @@ def test_labels_stay_beside_the_boxes_that_stay() -> None:
     image = np.zeros((40, 60, 3), np.uint8)
     boxes = np.array([(0, 0, 10, 10), (40, 30, 50, 40)], np.float32)
     _, moved, labels = train_transform(
-        image, boxes, np.array([7, 8]), input_size_hw=(40, 60), rng=rng, augmentation=never
+        image,
+        boxes,
+        np.array([7, 8]),
+        input_format=InputFormat((40, 60)),
+        rng=rng,
+        augmentation=never,
     )
     # The window is (29, 19) to (59, 39).
     assert labels.tolist() == [8]
@@ -237,8 +243,8 @@ def test_both_transforms_use_the_statistics_of_imagenet_by_default() -> None:
     expected = ((1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225)
     draw = drawn(canvas_hw=(1, 1), crop=Window(0, 0, 1, 1))
     np.testing.assert_allclose(
-        eval_transform(white, input_size_hw=(1, 1)).ravel(), expected, rtol=1e-5
+        eval_transform(white, InputFormat((1, 1))).ravel(), expected, rtol=1e-5
     )
     np.testing.assert_allclose(
-        apply_train(white, draw, input_size_hw=(1, 1)).ravel(), expected, rtol=1e-5
+        apply_train(white, draw, InputFormat((1, 1))).ravel(), expected, rtol=1e-5
     )

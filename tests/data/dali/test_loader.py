@@ -22,6 +22,7 @@ from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples
 from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.detection.boxes import resize_boxes
+from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.detection.matching import TargetMaker
 from gluon_ssd.detection.normalization import IMAGENET_STD
 from gluon_ssd.errors import DataError
@@ -70,7 +71,9 @@ def squares(tmp_path_factory):
 
 
 def loader(dataset, augmentation=None, *, seed=5, batch_size=BATCH, make_targets=None, **settings):
-    samples = DaliSamples(SIZE, augmentation or DaliAugmentation(), make_targets or Boxes())
+    samples = DaliSamples(
+        InputFormat(SIZE), augmentation or DaliAugmentation(), make_targets or Boxes()
+    )
     settings = {"num_threads": 1, **settings}
     return DaliLoader(dataset, samples, batch_size=batch_size, seed=seed, **settings)
 
@@ -118,7 +121,7 @@ def test_without_augmentation_targets_are_the_same_and_pixels_nearly(shared_dir)
     )
     dataset = dataset.subset(range(0, 96, 4))
     size, targets = (300, 300), TargetMaker(anchors() * 3)
-    samples = DaliSamples(size, UNCHANGED, targets)
+    samples = DaliSamples(InputFormat(size), UNCHANGED, targets)
     made = DaliLoader(dataset, samples, batch_size=8, seed=0, num_threads=2)
     differences = []
     for indices, images, classes, boxes in copies(made.epoch(0)):
@@ -130,7 +133,7 @@ def test_without_augmentation_targets_are_the_same_and_pixels_nearly(shared_dir)
             np.testing.assert_array_equal(classes[row], expected[0])
             np.testing.assert_array_equal(boxes[row], expected[1])
             assert expected[0].any()
-            native = eval_transform(pixels, input_size_hw=size)
+            native = eval_transform(pixels, InputFormat(size))
             differences.append(np.abs(images[row] - native).mean(axis=(1, 2)) * IMAGENET_STD)
     assert len(differences) == 24
     # In units of 0-255: 1.0 on average; the filter is wider than OpenCV's area filter.
@@ -166,9 +169,7 @@ def test_crop_canvas_and_flip_are_those_of_the_native_transform(squares):
     graph = PixelGraph(
         lambda: next(waiting),
         batch_size=len(visible),
-        input_size_hw=SIZE,
-        mean=(0.485, 0.456, 0.406),
-        std=IMAGENET_STD,
+        input_format=InputFormat(SIZE),
         num_threads=1,
     )
     images = graph.next_images().asnumpy()
@@ -183,7 +184,7 @@ def test_crop_canvas_and_flip_are_those_of_the_native_transform(squares):
 
 
 def apply_train_of(dataset, index, draw):
-    return apply_train(read_image(dataset.image_path(index)), draw, input_size_hw=SIZE)
+    return apply_train(read_image(dataset.image_path(index)), draw, InputFormat(SIZE))
 
 
 @pytest.mark.dali
@@ -206,7 +207,12 @@ def test_boxes_stay_on_their_objects_through_every_augmentation(squares):
 @pytest.mark.dali
 def test_order_and_epochs_are_those_of_the_native_loader(squares, unbroken):
     native = Loader(
-        squares, EvalSamples((8, 8)), batch_size=BATCH, shuffle=True, seed=5, num_workers=0
+        squares,
+        EvalSamples(InputFormat((8, 8))),
+        batch_size=BATCH,
+        shuffle=True,
+        seed=5,
+        num_workers=0,
     )
     for epoch, batches in enumerate(unbroken):
         expected = [batch.indices.tolist() for batch in native.epoch(epoch)]

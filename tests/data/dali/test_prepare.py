@@ -11,6 +11,7 @@ from gluon_ssd.data.dali.draws import Draws
 from gluon_ssd.data.dali.prepare import DaliSamples, Preparer
 from gluon_ssd.data.dataset import Annotation, ListedDataset, ListedItem
 from gluon_ssd.data.loading.batch_plan import Share
+from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.errors import DataError
 from tests.data.builders import write_image
 
@@ -65,7 +66,7 @@ def dataset(tmp_path):
 
 
 def preparer(dataset, *, batch_size=2, share=None, skip_bad=False):
-    samples = DaliSamples(SIZE, DaliAugmentation(), first_box)
+    samples = DaliSamples(InputFormat(SIZE), DaliAugmentation(), first_box)
     return Preparer(
         dataset, samples, batch_size=batch_size, seed=5, share=share or Share(), skip_bad=skip_bad
     )

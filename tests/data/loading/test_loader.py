@@ -19,6 +19,7 @@ from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples, TrainSamples
 from gluon_ssd.data.sources.voc import VocDataset
+from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.detection.matching import TargetMaker
 from gluon_ssd.errors import DataError, EnvironmentProblem, Interrupted, OptionError
 from tests.conftest import ROOT
@@ -85,7 +86,7 @@ def test_settings_that_cannot_work_are_named(count, settings, kind, message):
 def test_real_batches_do_not_depend_on_the_number_of_workers(tiny_voc):
     dataset = VocDataset(tiny_voc, splits=(("VOC2007", "test"),), classes=VOC_CLASSES)
     anchors = np.random.default_rng(0).uniform(10, 60, (200, 4)).astype(np.float32)
-    maker = TrainSamples((64, 48), Augmentation(), TargetMaker(anchors))
+    maker = TrainSamples(InputFormat((64, 48)), Augmentation(), TargetMaker(anchors))
     runs = []
     for num_workers in (0, 1, 3):
         with Loader(
@@ -196,7 +197,7 @@ def test_a_truncated_jpeg_is_named(tiny_voc, num_workers):
     with (
         Loader(
             dataset,
-            EvalSamples((32, 32)),
+            EvalSamples(InputFormat((32, 32))),
             batch_size=2,
             shuffle=False,
             seed=0,

@@ -13,6 +13,7 @@ from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.data.images import read_image
 from gluon_ssd.data.loading.samples import EvalSamples, TrainSamples
 from gluon_ssd.data.sources.voc import VocDataset
+from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.detection.matching import TargetMaker
 from gluon_ssd.errors import DataError
 
@@ -20,8 +21,8 @@ ANCHORS = np.array(
     [(x, y, side, side) for side in (16, 40) for y in range(4, 64, 8) for x in range(4, 80, 8)],
     dtype=np.float32,
 )
-TRAIN = TrainSamples((48, 64), Augmentation(), TargetMaker(ANCHORS))
-EVAL = EvalSamples((48, 64))
+TRAIN = TrainSamples(InputFormat((48, 64)), Augmentation(), TargetMaker(ANCHORS))
+EVAL = EvalSamples(InputFormat((48, 64)))
 
 
 @pytest.fixture
@@ -65,13 +66,13 @@ def test_train_samples_repeat_by_their_generator(dataset):
 
 def test_eval_samples_carry_the_image_and_its_size(dataset):
     sample = EVAL(dataset, 3, rng_of(0))
-    expected = eval_transform(read_image(dataset.image_path(3)), input_size_hw=(48, 64))
+    expected = eval_transform(read_image(dataset.image_path(3)), InputFormat((48, 64)))
     np.testing.assert_array_equal(sample["image"], expected)
     assert sample["size_hw"].tolist() == [64, 80]
 
 
 def test_mean_and_std_reach_the_pixels(dataset):
-    plain = EvalSamples((64, 80), mean=(0, 0, 0), std=(1, 1, 1))(dataset, 3, rng_of(0))["image"]
+    plain = EvalSamples(InputFormat((64, 80), (0, 0, 0), (1, 1, 1)))(dataset, 3, rng_of(0))["image"]
     image = read_image(dataset.image_path(3))
     np.testing.assert_allclose(plain, image.transpose(2, 0, 1) / 255, atol=1e-6)
 

@@ -12,6 +12,7 @@ from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples
 from gluon_ssd.data.loading.stand_in import BadImage, SkipCount, Used, use_first_good
 from gluon_ssd.data.sources.catalog import open_dataset
+from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.errors import DataError, OptionError
 
 
@@ -73,7 +74,7 @@ def damaged(tiny_voc):
 def test_the_native_loader_skips_and_tells_which_image_it_used(damaged, num_workers, caplog):
     caplog.set_level(logging.WARNING)
     settings = {"batch_size": 2, "shuffle": False, "seed": 0, "last_batch": "keep"}
-    samples = EvalSamples((20, 30))
+    samples = EvalSamples(InputFormat((20, 30)))
     with Loader(damaged, samples, num_workers=num_workers, skip_bad=True, **settings) as loader:
         batches = [
             (batch.indices.copy(), batch.arrays["image"].copy())

@@ -77,6 +77,19 @@ def test_without_classes_the_categories_give_the_order_of_ids(root):
     assert dataset.coco_file.category_ids == (1, 17, 90)
 
 
+def test_gaps_in_category_ids_leave_no_gaps_in_labels(tmp_path):
+    """Ids count for nothing but to join; an object of an id that no category has is dropped."""
+    records = [_record(5, (1, 1, 9, 9), i) for i in (0, 7, 1000, 3)]
+    write_coco(tmp_path, "train2017", coco_content((5,), records, {1000: "c", 0: "b", 7: "a"}))
+    dataset = CocoDataset(tmp_path, split="train2017", classes=None)
+    assert dataset.classes == ("b", "a", "c")
+    assert dataset.annotation(0).labels.tolist() == [0, 1, 2]
+    assert dataset.coco_file.category_ids == (0, 7, 1000)
+    assert [(p.reason, p.detail) for p in dataset.problems] == [
+        ("unknown class", "object 4: 'category 3' at (1, 1, 9, 9)")
+    ]
+
+
 def test_training_leaves_empty_images_out(root):
     dataset = CocoDataset(root, skip_empty=True)
     assert [dataset.image_id(i) for i in range(len(dataset))] == [5, 9]
@@ -146,6 +159,10 @@ def test_cut_off_json_names_file_and_line(root):
             lambda c: c["images"][1].update(id="x"),
             r"images\[1\] 'id' must be a whole number; got 'x'",
         ),
+        (
+            lambda c: c["categories"][0].update(id=1),
+            r"the categories 'toothbrush' and 'person' both have the id 1; give each",
+        ),
         (lambda c: c["categories"][0].update(name=7), r"\[0\] 'name' must be a text; got 7"),
         (lambda c: c["annotations"][2].update(bbox=None), r"\[2\] 'bbox' must be a list"),
         (lambda c: c["annotations"][2].pop("bbox"), r"annotations\[2\] has no 'bbox'"),
@@ -164,6 +181,7 @@ def test_cut_off_json_names_file_and_line(root):
         "no_category",
         "file_name",
         "ids",
+        "same_id",
         "name",
         "null",
         "bbox",

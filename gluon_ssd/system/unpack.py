@@ -1,0 +1,238 @@
+"""Unpack archives that others made: nothing leaves the folder, and no small file grows huge."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, NamedTuple
+
+from gluon_ssd.errors import DataError, EnvironmentProblem
+from gluon_ssd.system.files import ensure_directory, write_problem
+
+_BLOCK_BYTES = 1 << 20
+# A few bytes may be packed to hardly any: it takes this much for the ratio to count.
+_RATIO_FROM_BYTES = 1 << 20
+
+
+class Limits(NamedTuple):
+    """What an archive may hold: files, bytes of them, and bytes of one for each packed byte."""
+
+    files: int = 1_000_000
+    size: int = 100 * 10**9
+    ratio: int = 100
+
+
+LIMITS = Limits()
+"""Above any published data set: COCO's 118,287 images are 19 GB, its JSON is packed by ten."""
+
+
+class _Member(NamedTuple):
+    name: str
+    kind: str  # "file", "folder", or what else it is
+    size: int
+    packed_size: int
+    open: Callable[[], IO[bytes]]
+
+
+def unpack(
+    archive: Path,
+    folder: Path,
+    *,
+    place: Callable[[str], str | None] = lambda name: name,
+    limits: Limits = LIMITS,
+    on_bytes: Callable[[int], object] = lambda count: None,
+) -> int:
+    """Unpack a .zip or a plain .tar. The members are judged before the first one is written.
+
+    A file has its name once it is whole; one that is there in the right size is left as it is, so
+    that a broken-off unpacking goes on. Sums of zip members are checked as they are read.
+
+    Args:
+        archive: the file.
+        folder: where to; made if need be.
+        place: the path in `folder` of a member's name; None leaves the member out.
+        limits: above them an archive is refused.
+        on_bytes: called with the number of bytes since the last call, those left as they are too.
+
+    Returns:
+        How many files of the archive are there now.
+
+    Raises:
+        DataError: no archive, cut off, damaged, or with a member that is refused: an absolute path,
+            one that leads out, a link, a device, a doubled name, or beyond the limits.
+        EnvironmentProblem: it does not fit on the disk, or the folder cannot be written.
+    """
+    with _naming(archive), _opened(archive) as opened:
+        chosen = _judge(archive, list(_members(opened)), place, limits)
+        _require_space(folder, [(target, member.size) for target, member in chosen.items()])
+        for target, member in chosen.items():
+            _write(archive, member, folder / target, on_bytes)
+    return len(chosen)
+
+
+@contextmanager
+def _naming(archive: Path) -> Iterator[None]:
+    """Turn what an archive's reader says into a DataError that names the archive."""
+    try:
+        yield
+    except (
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,  # a password is needed
+    ) as error:
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(
+            f"cannot unpack {archive}: {text}; the file is damaged, remove it and fetch it anew"
+        ) from error
+    except OSError as error:
+        raise write_problem(error.filename or archive, error) from error
+
+
+def _opened(archive: Path) -> Any:
+    if zipfile.is_zipfile(archive):
+        return zipfile.ZipFile(archive)
+    return tarfile.open(archive, "r:")  # packed tars would be a second way to grow
+
+
+def _members(opened: Any) -> Iterator[_Member]:
+    if isinstance(opened, zipfile.ZipFile):
+        for zipped in opened.infolist():
+            yield _Member(
+                zipped.filename,
+                _kind_of_zipped(zipped),
+                zipped.file_size,
+                zipped.compress_size,
+                partial(opened.open, zipped),
+            )
+        return
+    for taped in opened:
+        kind = "folder" if taped.isdir() else _kind_of_taped(taped)
+        yield _Member(taped.name, kind, taped.size, taped.size, partial(_open_taped, opened, taped))
+
+
+def _kind_of_zipped(member: zipfile.ZipInfo) -> str:
+    mode = stat.S_IFMT(member.external_attr >> 16)
+    if stat.S_ISLNK(mode):
+        return "a link"
+    if mode not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "a device"
+    return "folder" if member.is_dir() else "file"
+
+
+def _kind_of_taped(member: tarfile.TarInfo) -> str:
+    if member.issym() or member.islnk():
+        return "a link"
+    if member.issparse():
+        return "a file with holes"
+    return "file" if member.isreg() else "a device"
+
+
+def _open_taped(opened: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    source = opened.extractfile(member)
+    assert source is not None, "only regular files are opened"
+    return source
+
+
+def _judge(
+    archive: Path,
+    members: list[_Member],
+    place: Callable[[str], str | None],
+    limits: Limits,
+) -> dict[str, _Member]:
+    """Path below the folder -> file. Raises DataError at the first member that is refused."""
+    chosen: dict[str, _Member] = {}
+    if len(members) > limits.files:
+        raise _refused(archive, f"it holds {len(members)} files, allowed are {limits.files}")
+    for member in members:
+        if wrong := _what_is_wrong(member, limits):
+            raise _refused(archive, f"its member {member.name!r} {wrong}")
+        target = None if member.kind == "folder" else place(member.name)
+        if target is None:
+            continue
+        target = str(PurePosixPath(target))
+        if target in chosen:
+            raise _refused(archive, f"its member {member.name!r} is there twice")
+        chosen[target] = member
+    total = sum(member.size for member in members)
+    if total > limits.size:
+        raise _refused(archive, f"it unpacks to {total} bytes, allowed are {limits.size}")
+    return chosen
+
+
+def _what_is_wrong(member: _Member, limits: Limits) -> str:
+    if member.kind not in ("file", "folder"):
+        return f"is {member.kind}"
+    # A backslash and a colon part paths on other systems.
+    if member.name.startswith("/") or not member.name.isprintable() or set("\\:") & {*member.name}:
+        return "has no plain relative path"
+    if ".." in PurePosixPath(member.name).parts:
+        return "leads out of the folder"
+    ratio = member.size / max(member.packed_size, 1)
+    if member.size > _RATIO_FROM_BYTES and ratio > limits.ratio:
+        return f"grows to {ratio:.0f} times its size, allowed is {limits.ratio}"
+    return ""
+
+
+def _refused(archive: Path, why: str) -> DataError:
+    return DataError(f"{archive} is refused: {why}; remove it and fetch it from a place you trust")
+
+
+def _is_there(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except OSError:
+        return False
+
+
+def _require_space(folder: Path, files: list[tuple[str, int]]) -> None:
+    ensure_directory(folder)
+    needed = sum(size for target, size in files if not _is_there(folder / target, size))
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise EnvironmentProblem(
+            f"cannot unpack into {folder}: {needed / 1e9:.2f} GB are needed and "
+            f"{free / 1e9:.2f} GB are free; free some space or choose another folder"
+        )
+
+
+def _write(archive: Path, member: _Member, path: Path, on_bytes: Callable[[int], object]) -> None:
+    if _is_there(path, member.size):
+        on_bytes(member.size)
+        return
+    ensure_directory(path.parent)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        written = 0
+        with member.open() as source, _created(part) as target:
+            while block := source.read(_BLOCK_BYTES):
+                target.write(block)
+                written += len(block)
+                on_bytes(len(block))
+        if written != member.size:
+            raise DataError(
+                f"cannot unpack {archive}: it ends within {member.name!r}; the file is damaged, "
+                "remove it and fetch it anew"
+            )
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _created(part: Path) -> Iterator[IO[bytes]]:
+    try:
+        with open(part, "wb") as file:
+            yield file
+    except OSError as error:
+        raise write_problem(part, error) from error

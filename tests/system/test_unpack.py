@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import io
+import os
+import stat
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from gluon_ssd.errors import DataError, EnvironmentProblem
+from gluon_ssd.system.unpack import Limits, unpack
+
+FILES = {"top/a.txt": b"alpha", "top/below/b.bin": bytes(5000), "c": b""}
+
+
+def zipped(path: Path, files=FILES, **options) -> Path:
+    with zipfile.ZipFile(path, "w", **options) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def taped(path: Path, files=FILES) -> Path:
+    with tarfile.open(path, "w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+def tape_with(path: Path, kind: bytes, target: str = "top/a.txt", name: str = "evil") -> Path:
+    taped(path)
+    with tarfile.open(path, "a") as archive:
+        member = tarfile.TarInfo(name)
+        member.type, member.linkname = kind, target
+        archive.addfile(member)
+    return path
+
+
+def content_of(folder: Path) -> dict[str, bytes]:
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+@pytest.fixture(params=[zipped, taped], ids=["zip", "tar"])
+def make(request):
+    return request.param
+
+
+def test_everything_comes_out(tmp_path, make):
+    seen = []
+    archive = make(tmp_path / "archive")
+    assert unpack(archive, tmp_path / "new/out", on_bytes=seen.append) == 3
+    assert content_of(tmp_path / "new/out") == FILES
+    assert sum(seen) == 5005
+
+
+def test_members_can_be_moved_and_left_out(tmp_path, make):
+    def place(name):
+        return name.removeprefix("top/") if name.startswith("top/") else None
+
+    assert unpack(make(tmp_path / "archive"), tmp_path / "out", place=place) == 2
+    assert sorted(content_of(tmp_path / "out")) == ["a.txt", "below/b.bin"]
+
+
+def test_folders_are_no_files(tmp_path):
+    path = tape_with(tmp_path / "a.tar", tarfile.DIRTYPE, name="empty")
+    assert unpack(path, tmp_path / "out") == 3
+    path = zipped(tmp_path / "a.zip", {"empty/": b"", "a": b"1"})
+    assert unpack(path, tmp_path / "out2") == 1
+
+
+def test_a_second_time_only_writes_what_is_not_there(tmp_path, make):
+    archive = make(tmp_path / "archive")
+    unpack(archive, tmp_path / "out")
+    before = (tmp_path / "out/top/a.txt").stat().st_mtime_ns
+    (tmp_path / "out/top/below/b.bin").write_bytes(b"half")
+    (tmp_path / "out/c").unlink()
+    unpack(archive, tmp_path / "out")
+    assert content_of(tmp_path / "out") == FILES
+    assert (tmp_path / "out/top/a.txt").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("../evil", "leads out of the folder"),
+        ("top/../../evil", "leads out of the folder"),
+        ("/evil", "has no plain relative path"),
+        ("..\\evil", "has no plain relative path"),
+        ("C:evil", "has no plain relative path"),
+        ("line\nbreak", "has no plain relative path"),
+    ],
+)
+def test_paths_that_lead_out_are_refused_before_anything_is_written(tmp_path, make, name, why):
+    archive = make(tmp_path / "archive", {**FILES, name: b"x"})
+    with pytest.raises(DataError, match=f"archive is refused: its member .* {why}; remove it"):
+        unpack(archive, tmp_path / "a/b/out")
+    assert content_of(tmp_path).keys() == {"archive"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        (tarfile.SYMTYPE, "a link"),
+        (tarfile.LNKTYPE, "a link"),
+        (tarfile.CHRTYPE, "a device"),
+        (tarfile.BLKTYPE, "a device"),
+        (tarfile.FIFOTYPE, "a device"),
+    ],
+)
+def test_what_is_no_file_is_refused(tmp_path, kind, why):
+    archive = tape_with(tmp_path / "a.tar", kind, "/etc/passwd")
+    with pytest.raises(DataError, match=f"refused: its member 'evil' is {why}"):
+        unpack(archive, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("mode", "why"), [(stat.S_IFLNK, "a link"), (stat.S_IFIFO, "a device")], ids=["link", "pipe"]
+)
+def test_what_is_no_file_is_refused_in_a_zip(tmp_path, mode, why):
+    member = zipfile.ZipInfo("evil")
+    member.external_attr = (mode | 0o777) << 16
+    archive = zipped(tmp_path / "a.zip", {member: b"/etc/passwd"})
+    with pytest.raises(DataError, match=f"refused: its member 'evil' is {why}"):
+        unpack(archive, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("second", ["a", "./a", "b//../a"])
+def test_doubled_names_are_refused(tmp_path, make, second):
+    with open(make(tmp_path / "archive", {"a": b"1"}), "rb"):
+        pass
+    if make is zipped:
+        with zipfile.ZipFile(tmp_path / "archive", "a") as opened:
+            opened.writestr(second, b"2")
+    else:
+        with tarfile.open(tmp_path / "archive", "a") as opened:
+            opened.addfile(tarfile.TarInfo(second))
+    with pytest.raises(DataError, match="is there twice|leads out of the folder"):
+        unpack(tmp_path / "archive", tmp_path / "out")
+
+
+def test_file_that_grows_huge_is_refused(tmp_path):
+    archive = zipped(tmp_path / "a.zip", {"bomb": bytes(1 << 24)}, compression=zipfile.ZIP_DEFLATED)
+    assert archive.stat().st_size < 20_000
+    with pytest.raises(DataError, match=r"'bomb' grows to \d+ times its size, allowed is 100"):
+        unpack(archive, tmp_path / "out")
+    assert unpack(archive, tmp_path / "out", limits=Limits(ratio=2000)) == 1
+
+
+def test_too_many_files_and_too_many_bytes_are_refused(tmp_path, make):
+    archive = make(tmp_path / "archive")
+    with pytest.raises(DataError, match="holds 3 files, allowed are 2"):
+        unpack(archive, tmp_path / "out", limits=Limits(files=2))
+    with pytest.raises(DataError, match="unpacks to 5005 bytes, allowed are 5004"):
+        unpack(archive, tmp_path / "out", limits=Limits(size=5004))
+    assert not (tmp_path / "out").exists()
+
+
+def test_packed_tars_are_refused(tmp_path):
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("a"))
+    with pytest.raises(DataError, match=r"cannot unpack .*a\.tar\.gz: .*damaged"):
+        unpack(tmp_path / "a.tar.gz", tmp_path / "out")
+
+
+def test_sparse_files_are_refused(tmp_path):
+    path = taped(tmp_path / "a.tar", {"a": b"1"})
+    blocks = bytearray(path.read_bytes())
+    blocks[156:157] = tarfile.GNUTYPE_SPARSE
+    blocks[148:156] = b"%06o\0 " % (sum(blocks[:148]) + 8 * 32 + sum(blocks[156:512]))
+    path.write_bytes(blocks)
+    with pytest.raises(DataError, match="'a' is a file with holes"):
+        unpack(path, tmp_path / "out")
+
+
+def test_cut_off_archives_are_told(tmp_path, make):
+    archive = make(tmp_path / "archive", {"a": os.urandom(50_000)})
+    archive.write_bytes(archive.read_bytes()[:20_000])
+    with pytest.raises(DataError, match="cannot unpack .*; the file is damaged, remove it"):
+        unpack(archive, tmp_path / "out")
+    assert content_of(tmp_path / "out" if (tmp_path / "out").exists() else tmp_path) in (
+        {},
+        {"archive": archive.read_bytes()},
+    )
+
+
+def test_wrong_bytes_in_a_zip_are_told(tmp_path):
+    archive = zipped(tmp_path / "a.zip", {"a": b"0123456789"})
+    archive.write_bytes(archive.read_bytes().replace(b"0123456789", b"0123456780"))
+    with pytest.raises(DataError, match="Bad CRC-32 for file 'a'"):
+        unpack(archive, tmp_path / "out")
+    assert content_of(tmp_path / "out") == {}
+
+
+def test_file_with_a_password_is_told(tmp_path):
+    archive = zipped(tmp_path / "a.zip", {"a": b"x"})
+    content = bytearray(archive.read_bytes())
+    for signature, at in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
+        content[content.index(signature) + at] |= 1
+    archive.write_bytes(content)
+    with pytest.raises(DataError, match="password"):
+        unpack(archive, tmp_path / "out")
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>no</html>" * 100], ids=["empty", "page"])
+def test_what_is_no_archive_is_told(tmp_path, content):
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(DataError, match=r"cannot unpack .*a\.zip: "):
+        unpack(tmp_path / "a.zip", tmp_path / "out")
+
+
+def test_too_small_disk_is_told_before_anything_is_written(tmp_path, make, monkeypatch):
+    free = type("Usage", (), {"free": 5004})
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: free)
+    with pytest.raises(EnvironmentProblem, match=r"are needed and 0\.00 GB are free"):
+        unpack(make(tmp_path / "archive"), tmp_path / "out")
+    assert content_of(tmp_path / "out") == {}
+
+
+def test_place_that_cannot_be_written_is_named(tmp_path, make):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/top").write_text("a file")
+    with pytest.raises(EnvironmentProblem, match=f"{tmp_path}/out/top"):
+        unpack(make(tmp_path / "archive"), tmp_path / "out")
