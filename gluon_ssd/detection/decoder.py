@@ -230,7 +230,7 @@ def decode_detections(
         count = decoding.nms_topk
         rows = _best_rows(F, best, box_offsets, anchors, decoding, count, input_size_hw)
     else:
-        boxes = _decoded(F, box_offsets, anchors, decoding, input_size_hw)
+        boxes = decoded(F, box_offsets, anchors, decoding, input_size_hw)
         rows = _all_rows(F, scores, boxes, decoding, num_classes)
     if decoding.suppresses:
         rows = _suppressed(F, rows, decoding, topk=decoding.nms_topk)
@@ -307,14 +307,14 @@ def _suppress_groups(F: Any, rows: Any, decoding: Decoding, counts: tuple[int, .
     )
 
 
-def _decoded(
+def decoded(
     F: Any,
     box_offsets: Any,
     anchors: Any,
     decoding: Decoding,
     input_size_hw: tuple[int, int] | None,
 ) -> Any:
-    """Boxes as `decoding` says; arguments as of `decode_boxes`."""
+    """Boxes as `decoding` says, clipped to the input where it does; see `decode_boxes`."""
     boxes = decode_boxes(
         F,
         box_offsets,
@@ -343,7 +343,7 @@ def _best_rows(
     # No reshaping of what may be an input of the graph: MXNet would copy all of it.
     offsets = F.gather_nd(box_offsets, F.stack(best.image, best.anchor, axis=0))
     own_anchors = F.take(anchors, best.anchor, axis=1)
-    boxes = _decoded(
+    boxes = decoded(
         F,
         F.reshape(offsets, (1, -1, 4)),
         F.reshape(own_anchors, (1, -1, 4)),

@@ -21,7 +21,6 @@ FAMILIES: dict[str, Family] = {
     "ssd300_nvidia": SSD300_NVIDIA,
     "ssd300_yannqi": SSD300_YANNQI,
     "ssd_resnet34": SSD_RESNET34,
-    "retinanet": RETINANET,
 }
 """`Spec.family` -> record of the family. A family adds itself with one line here."""
 

@@ -24,7 +24,6 @@ SPECS: dict[str, Spec] = {
         *SSD300_NVIDIA_SPECS,
         *SSD300_YANNQI_SPECS,
         *SSD_RESNET34_SPECS,
-        *RETINANET_SPECS,
     )
 }
 """Registry name -> spec, of all families."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from gluon_ssd.detection.decoding import Decoding
@@ -15,6 +17,8 @@ def slow_detections(
     anchors: np.ndarray,
     decoding: Decoding,
     input_size_hw: tuple[int, int] = (0, 0),
+    *,
+    shared_area: Callable[[np.ndarray], float] | None = None,
 ) -> np.ndarray:
     """Rows (class, score, corners) of one image, float32 (n, 6), by falling score.
 
@@ -23,7 +27,10 @@ def slow_detections(
         offsets, anchors: float32 (A, 4); anchors in centre form.
         decoding: of classes or of levels.
         input_size_hw: what boxes are clipped to, where `decoding` says so.
+        shared_area: of (width, height) of the overlap of two boxes, negative where they lie apart;
+            nothing is shared then, unless this says so.
     """
+    area = shared_area or nothing_apart
     boxes = slow_boxes(offsets, anchors, decoding, input_size_hw)
     found = []  # (score, place among equals, class, anchor)
     for place, group in enumerate(groups(scores.shape, decoding)):
@@ -35,7 +42,7 @@ def slow_detections(
     kept: list[tuple[int, int]] = []
     for *_, label, anchor in found:
         mine = [boxes[a] for c, a in kept if c == label]
-        if not any(suppresses(other, boxes[anchor], decoding) for other in mine):
+        if not any(suppresses(other, boxes[anchor], decoding, area) for other in mine):
             kept.append((label, anchor))
     kept = kept[: decoding.post_nms] if decoding.post_nms > 0 else kept
     rows = [[label, scores[anchor, label], *boxes[anchor]] for label, anchor in kept]
@@ -71,15 +78,20 @@ def slow_boxes(
     return boxes.astype(F32)
 
 
-def suppresses(one: np.ndarray, other: np.ndarray, decoding: Decoding) -> bool:
+def nothing_apart(overlap: np.ndarray) -> float:
+    """The area of an overlap (width, height)."""
+    return np.maximum(overlap, 0).prod()
+
+
+def suppresses(
+    one: np.ndarray,
+    other: np.ndarray,
+    decoding: Decoding,
+    shared_area: Callable[[np.ndarray], float],
+) -> bool:
     """Whether a kept box suppresses another one."""
-    low, high = np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])
-    width, height = np.maximum(high - low, 0)
-    shared = width * height
-    areas = [
-        F32(0) if (np.diff(box.reshape(2, 2), axis=0) < 0).any() else np.prod(box[2:] - box[:2])
-        for box in (one, other)
-    ]
+    shared = shared_area(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]))
+    areas = [np.maximum(box[2:] - box[:2], 0).prod() for box in (one, other)]
     with np.errstate(invalid="ignore"):
         overlap = shared / (areas[0] + areas[1] - shared)
     thresh = F32(decoding.nms_thresh)

@@ -19,15 +19,14 @@ from gluon_ssd.deploy.mxnet.graph import (
 )
 
 _NO_ARRAY = "_no_array"
-_RANGE = "_contrib_arange_like"
 _RANDOM = ("_random", "_sample", "Dropout")
 
 
 def fold_constants(graph: Graph, params: Params, input_shapes: Mapping[str, tuple]) -> None:
     """Replace every part of the graph that is the same for all images by a stored array.
 
-    These are mainly the anchors: a stored grid, cropped to the size of a feature map. For one
-    input size the crop is fixed, and so are rows of numbers as long as one.
+    These are mainly the anchors: a stored grid, cropped to the size of a feature map, or numbers
+    counted along one. For one input size the crop and the count are fixed.
 
     Args:
         graph: changed in place; right for images of the given size only, for any batch length.
@@ -35,7 +34,7 @@ def fold_constants(graph: Graph, params: Params, input_shapes: Mapping[str, tupl
         input_shapes: name -> shape of every input, such as (1, 3, 300, 300).
     """
     _fix_crops(graph, params, input_shapes)
-    _fix_ranges(graph, params, input_shapes)
+    _fix_counts(graph, params, input_shapes)
     ends = _constant_ends(graph, params)
     if not ends:
         return
@@ -66,17 +65,27 @@ def _fix_crops(graph: Graph, params: Params, input_shapes: Mapping[str, tuple]) 
         node.attrs = {"begin": f"({', '.join(begins)})", "end": f"({', '.join(ends)})"}
 
 
-def _fix_ranges(graph: Graph, params: Params, input_shapes: Mapping[str, tuple]) -> None:
-    """Store the numbers that count along an axis of an array, unless that is the batch."""
-    ranges = [node for node in graph.find(_RANGE) if node.number("repeat", 1) == 1]
-    ranges = [node for node in ranges if node.attrs.get("axis", "None") not in ("None", "0")]
-    if not ranges:
+def _fix_counts(graph: Graph, params: Params, input_shapes: Mapping[str, tuple]) -> None:
+    """Turn numbers counted along an axis of another array into numbers up to a known one.
+
+    Along the batch axis they stay: the batch length may change.
+    """
+    along_batch = ("None", "0")  # None counts all numbers of the array
+    counts = [
+        node
+        for node in graph.find("_contrib_arange_like")
+        if node.attrs.get("axis", "None") not in along_batch
+    ]
+    if not counts:
         return
-    lengths = output_shapes(Graph([(node, 0) for node in ranges]), params, input_shapes)
-    for node, (length,) in zip(ranges, lengths, strict=True):
-        numbers = np.arange(length) * node.number("step", 1) + node.number("start", 0)
-        stored = add_array(params, f"{node.name}_numbers", numbers.astype(np.float32))
-        graph.replace((node, 0), stored)
+    shapes = output_shapes(Graph([(node, 0) for node in counts]), params, input_shapes)
+    for node, (length,) in zip(counts, shapes, strict=True):
+        start, step = node.number("start", 0.0), node.number("step", 1.0)
+        repeat = int(node.number("repeat", 1))
+        stop = start + step * (length // repeat)
+        node.op, node.inputs = "_arange", []
+        node.attrs = {"start": str(start), "stop": str(stop), "step": str(step)}
+        node.attrs |= {"repeat": str(repeat), "dtype": "float32"}
 
 
 def _constant_ends(graph: Graph, params: Params) -> list[Output]:

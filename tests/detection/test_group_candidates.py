@@ -1,4 +1,4 @@
-"""Decoding by class and by level: in a graph, and against plain loops."""
+"""Decoding by class and by level: in a graph, in compiled loops, and in plain ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gluon_ssd.compat import mx
 from gluon_ssd.detection.decoder import DetectionDecoder, Expected, decode_detections
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import ModelError
-from tests.detection.slow_decoding import slow_detections
+from tests.detection.forms_of_decoding import by_compiled_loops, by_graph, by_loops
 
 BY_CLASS = Decoding(
     nms_thresh=0.5,
@@ -23,7 +23,7 @@ BY_CLASS = Decoding(
     topk_of="class",
     later_wins=True,
 )
-LEVELS = (150, 36, 14)
+LEVELS = (90, 24, 6)
 BY_LEVEL = Decoding(
     nms_thresh=0.5,
     nms_topk=100,
@@ -40,7 +40,7 @@ SIZE_HW = (60, 90)
 KINDS = ("plain", "ties", "one score", "nothing", "certain", "at the threshold")
 
 
-def raw_outputs(kind, *, batch=2, num_classes=7, background=0, num_anchors=sum(LEVELS), seed=0):
+def raw_outputs(kind, *, batch=2, num_classes=5, background=0, num_anchors=120, seed=0):
     """Class logits, offsets and anchors float32; `kind` is how the scores are spread."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(-2, 2, (batch, num_anchors, num_classes + background))
@@ -61,26 +61,6 @@ def raw_outputs(kind, *, batch=2, num_classes=7, background=0, num_anchors=sum(L
     return tuple(a.astype(np.float32) for a in (logits, offsets, anchors))
 
 
-def graph_detections(raw, decoding, *, hybrid=True, size_hw=SIZE_HW):
-    """Rows (B, K, 6) of the block on MXNet arrays."""
-    logits = raw[0]
-    num_classes = logits.shape[2] - decoding.has_background
-    decoder = DetectionDecoder(num_classes, decoding)
-    if hybrid:
-        decoder.hybridize(static_alloc=True)
-    decoder.expect(Expected(logits.shape[1], decoding.level_anchors, size_hw))
-    outputs = decoder(*map(mx.nd.array, raw))
-    return np.concatenate([output.asnumpy() for output in outputs], axis=2)
-
-
-def scores_of(logits, decoding):
-    """What MXNet makes of the logits, without the background."""
-    logits = mx.nd.array(logits)
-    if decoding.has_background:
-        return mx.nd.softmax(logits, axis=-1).asnumpy()[:, :, 1:]
-    return mx.nd.sigmoid(logits).asnumpy()
-
-
 def assert_are_rows(found, expected):
     """That rows (K, 6) begin with the expected ones, to the bit, and are -1 behind them."""
     assert len(found) >= len(expected)
@@ -99,24 +79,22 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("changes", [*CHANGES, {"later_wins": False}], ids=str)
-def test_the_best_of_each_class_are_those_of_plain_loops(kind, changes):
-    decoding = replace(BY_CLASS, **changes)
-    raw = raw_outputs(kind, background=1)
-    found = graph_detections(raw, decoding)
-    for rows, scores, offsets in zip(found, scores_of(raw[0], decoding), raw[1], strict=True):
-        assert_are_rows(rows, slow_detections(scores, offsets, raw[2][0], decoding, SIZE_HW))
+BOTH = [
+    *((replace(BY_CLASS, **changes), 1) for changes in [*CHANGES, {"later_wins": False}]),
+    *((replace(BY_LEVEL, **changes), 0) for changes in CHANGES),
+    (replace(BY_CLASS, score_activation="sigmoid"), 0),
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("changes", CHANGES, ids=str)
-def test_the_best_of_each_level_are_those_of_plain_loops(kind, changes):
-    decoding = replace(BY_LEVEL, **changes)
-    raw = raw_outputs(kind)
-    found = graph_detections(raw, decoding)
-    for rows, scores, offsets in zip(found, scores_of(raw[0], decoding), raw[1], strict=True):
-        assert_are_rows(rows, slow_detections(scores, offsets, raw[2][0], decoding, SIZE_HW))
+@pytest.mark.parametrize(("decoding", "background"), BOTH)
+def test_all_forms_find_the_same_to_the_bit(decoding, background, kind):
+    raw = raw_outputs(kind, background=background)
+    graph = by_graph(raw, decoding, SIZE_HW)
+    for rows, expected in zip(graph, by_loops(raw, decoding, SIZE_HW), strict=True):
+        assert_are_rows(rows, expected)
+    compiled = by_compiled_loops(raw, decoding, SIZE_HW)
+    np.testing.assert_array_equal(compiled.view(np.int32), graph.view(np.int32))
 
 
 @pytest.mark.parametrize(
@@ -124,19 +102,19 @@ def test_the_best_of_each_level_are_those_of_plain_loops(kind, changes):
     [
         (BY_CLASS, 1),
         (BY_LEVEL, 0),
-        (replace(BY_CLASS, score_activation="sigmoid"), 0),
         (replace(BY_LEVEL, score_activation="softmax"), 1),
         (replace(BY_LEVEL, plain_ops=True), 0),
     ],
 )
 def test_arrays_and_hybrid_blocks_give_the_same(decoding, background):
     raw = raw_outputs("ties", background=background)
-    one, other = (graph_detections(raw, decoding, hybrid=hybrid) for hybrid in (False, True))
+    one, other = (by_graph(raw, decoding, SIZE_HW, hybrid=hybrid) for hybrid in (False, True))
     np.testing.assert_array_equal(one, other)
-    if not decoding.plain_ops:
-        scores = scores_of(raw[0], decoding)
-        expected = slow_detections(scores[0], raw[1][0], raw[2][0], decoding, SIZE_HW)
-        assert_are_rows(one[0], expected)
+    if decoding.has_background:
+        assert_are_rows(one[0], by_loops(raw, decoding, SIZE_HW)[0])
+    else:
+        compiled = by_compiled_loops(raw, decoding, SIZE_HW)
+        np.testing.assert_array_equal(compiled.view(np.int32), one.view(np.int32))
 
 
 @pytest.mark.parametrize("plain_ops", [False, True])
@@ -193,30 +171,28 @@ def test_clipped_boxes_suppress_as_clipped():
 def test_without_suppression_every_candidate_comes_out():
     decoding = replace(BY_LEVEL, nms_thresh=0)
     raw = raw_outputs("plain")
-    found = graph_detections(raw, decoding)
-    assert found.shape == (2, sum(LEVELS) * 7, 6)
+    found = by_graph(raw, decoding, SIZE_HW)
+    assert found.shape == (2, sum(LEVELS) * 5, 6)
     assert found[:, :, 2:].min() == 0
     assert found[:, :, 2:].max(axis=(0, 1)).tolist() == [90, 60, 90, 60]
 
 
 def test_a_decoder_follows_the_size_of_its_input():
-    decoder = DetectionDecoder(7, BY_LEVEL)
+    decoder = DetectionDecoder(5, BY_LEVEL)
     decoder.hybridize()
-    for levels, size_hw in ((LEVELS, (60, 90)), ((120, 80), (60, 90)), ((120, 80), (50, 30))):
+    for levels, size_hw in ((LEVELS, (60, 90)), ((70, 50), (60, 90)), ((70, 50), (50, 30))):
         raw = raw_outputs("plain")
-        decoder.expect(Expected(200, levels, size_hw))
+        decoder.expect(Expected(120, levels, size_hw))
         outputs = [output.asnumpy() for output in decoder(*map(mx.nd.array, raw))]
-        decoding = replace(BY_LEVEL, level_anchors=levels)
-        scores = scores_of(raw[0], decoding)
-        expected = slow_detections(scores[1], raw[1][1], raw[2][0], decoding, size_hw)
-        assert_are_rows(np.concatenate(outputs, axis=2)[1], expected)
+        expected = by_loops(raw, replace(BY_LEVEL, level_anchors=levels), size_hw)
+        assert_are_rows(np.concatenate(outputs, axis=2)[1], expected[1])
 
 
 @pytest.mark.parametrize(
     ("decoding", "expected", "message"),
     [
-        (BY_LEVEL, Expected(200, (100,), SIZE_HW), r"levels have 100 anchors .* predictions 200"),
-        (BY_LEVEL, Expected(200, LEVELS), "size is not known"),
+        (BY_LEVEL, Expected(120, (100,), SIZE_HW), r"levels have 100 anchors .* predictions 120"),
+        (BY_LEVEL, Expected(120, LEVELS), "size is not known"),
         (
             replace(BY_CLASS, score_thresh=1e-9),
             Expected(),
@@ -226,7 +202,7 @@ def test_a_decoder_follows_the_size_of_its_input():
 )
 def test_what_is_not_known_is_asked_for(decoding, expected, message):
     raw = raw_outputs("plain", background=int(decoding.has_background))
-    decoder = DetectionDecoder(7, decoding)
+    decoder = DetectionDecoder(5, decoding)
     decoder.expect(expected)
     with pytest.raises(ModelError, match=message):
         decoder(*map(mx.nd.array, raw))
@@ -243,3 +219,25 @@ def test_what_is_not_known_is_asked_for(decoding, expected, message):
 def test_pairs_of_settings_that_no_decoder_has_are_refused(changes, message):
     with pytest.raises(ModelError, match=message):
         DetectionDecoder(3, Decoding(**changes))
+
+
+def test_the_best_of_23_million_pairs_may_be_the_last():
+    # As many as RetinaNet's finest level has at 800 px; float32 counts to 16.8 million.
+    num_anchors, num_classes = 90_000, 264
+    logits = np.full((1, num_anchors, num_classes), -9, np.float32)
+    rng = np.random.default_rng(0)
+    pairs = rng.choice(num_anchors * num_classes - 2**24, 1500, replace=False) + 2**24
+    logits.reshape(-1)[pairs] = rng.permutation(1500) / 500
+    logits[0, 89_999, 263] = 4
+    anchors = np.tile(np.float32([8, 8, 16, 16]), (1, num_anchors, 1))
+    anchors[0, :, 0] += 20 * np.arange(num_anchors)
+    raw = logits, np.zeros((1, num_anchors, 4), np.float32), anchors
+    decoding = replace(
+        BY_LEVEL, nms_topk=1000, post_nms=1000, level_anchors=(num_anchors,), clips=False
+    )
+    order = np.argsort(-logits.reshape(-1), kind="stable")[:1000]
+    assert order[0] == 23_759_999 and order.min() > 2**24
+    compiled, graph = (form(raw, decoding, SIZE_HW)[0] for form in (by_compiled_loops, by_graph))
+    np.testing.assert_array_equal(compiled[:, 0], order % 264)
+    np.testing.assert_array_equal(compiled[:, 2], 20 * (order // 264))
+    np.testing.assert_array_equal(graph, compiled)
