@@ -7,9 +7,11 @@ tests/golden/reference, which `collect.py` there takes out of them.
 from __future__ import annotations
 
 import functools
+import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,3 +56,12 @@ def golden(name: str) -> Golden:
     """The numbers of `<name>.npz`, all of them or the few."""
     whole = shared_golden() / f"{name}.npz"
     return Golden(whole if whole.is_file() else REFERENCE / whole.name)
+
+
+def names_of(network: str) -> dict[str, Any]:
+    """What `<network>_names.json` holds; skips the test where it is missing."""
+    file = shared_golden() / f"{network}_names.json"
+    if not file.is_file():
+        pytest.skip(f"{file} is missing")
+    found: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    return found

@@ -171,10 +171,17 @@ def _has_base(command: TrainCommand, network: Network) -> bool:
 
 
 def _load_base(command: TrainCommand, network: Network) -> None:
-    wanted, load_base = command.train.pretrained_base, family_of(network).load_base
+    family = family_of(network)
+    wanted, load_base = command.train.pretrained_base, family.load_base
     is_own = _is_own_base(wanted)
     if wants_zoo_weights(wanted) and not network.spec.base_weights_name:
-        _log.info("%s starts from random weights; there are no others for it", network.name)
+        reason = "there are no others for it"
+        if family.base_origin is not None:
+            reason = (
+                f"ImageNet weights are not fetched, get {family.base_origin(network.spec)}, and "
+                "name the file with --pretrained-base FILE"
+            )
+        _log.info("%s starts from random weights; %s", network.name, reason)
     elif wants_zoo_weights(wanted) or is_own:
         if load_base is None:
             raise WeightsError(f"there are no ImageNet weights for {network.name}; leave them out")

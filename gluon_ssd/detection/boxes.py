@@ -104,8 +104,9 @@ def encode_boxes(
 def refuse_flat_boxes(boxes_px: FloatArray) -> None:
     """Raise DataError when one of the corners (N, 4) in pixels has no area."""
     sizes = corner_to_center(boxes_px)[:, 2:]
-    if len(sizes) and sizes.min() <= 0:
-        row = int(np.argmin(sizes.min(axis=1)))
+    with_area = (sizes > 0).all(axis=1)  # not so with NaN either
+    if not with_area.all():
+        row = int(np.argmin(with_area))
         raise DataError(
             f"box {row} cannot be encoded: {np.asarray(boxes_px)[row].tolist()} has no area; "
             "x_max must be above x_min and y_max above y_min"

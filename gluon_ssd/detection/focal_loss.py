@@ -6,7 +6,7 @@ divided by the number of its positive anchors, as in the published training code
 There are 31.7 million class logits in an image of 800 pixels, 127 MB. Recorded operators would
 keep about ten arrays of that size for the backward pass. Here nearly all logits, those of classes
 that are not there, go through one formula, a piece at a time; the gradient is the only array of
-full size. The few logits of classes that are there are put right afterwards.
+full size. The few positive anchors are put right afterwards.
 """
 
 from __future__ import annotations
@@ -72,45 +72,47 @@ class FocalSum(mx.autograd.Function):
     def forward(self, class_logits: NDArray, class_targets: NDArray) -> NDArray:
         """See the class."""
         self._gradient = mx.nd.empty(class_logits.shape, class_logits.context)
-        weights = (1 - ALPHA) * (class_targets >= 0)
-        sums = [self._absent(*image) for image in zip(class_logits, weights, self._gradient)]  # noqa: B905
-        total = mx.nd.concat(*sums, dim=0)
-        places = np.argwhere(class_targets.asnumpy() > 0)
-        if len(places):
-            total = total + self._present(class_logits, class_targets, places)
+        background = class_targets == 0
+        images = zip(class_logits, background, self._gradient)  # noqa: B905
+        total = mx.nd.concat(*(self._background(*image) for image in images), dim=0)
+        positive = np.argwhere(class_targets.asnumpy() > 0)
+        if len(positive):
+            total = total + self._positive(class_logits, class_targets, positive)
         return total
 
     @staticmethod
-    def _absent(logits: NDArray, weights: NDArray, gradient: NDArray) -> NDArray:
-        """Loss (1,) of an image as if no class were there; writes its gradient (A, C)."""
-        count, classes = logits.shape
+    def _background(logits: NDArray, counts: NDArray, gradient: NDArray) -> NDArray:
+        """Loss (1,) of the anchors of an image that have 1 in `counts` (A,).
+
+        Writes all of the image's gradient (A, C), which is 0 for the other anchors.
+        """
+        anchors, classes = logits.shape
         ones = mx.nd.ones((classes,), logits.context)
+        weights = (1 - ALPHA) * counts
         losses = []
         step = max(1, _PIECE // classes)
-        for start in range(0, count, step):
-            piece = slice(start, min(start + step, count))
+        for start in range(0, anchors, step):
+            piece = slice(start, min(start + step, anchors))
             value, slope = _focused(logits[piece])
             mx.nd.broadcast_mul(slope, weights[piece].expand_dims(1), out=gradient[piece])
             losses.append(mx.nd.dot(value, ones))
-        per_anchor = mx.nd.concat(*losses, dim=0)
-        return mx.nd.dot(per_anchor, weights).reshape((1,))
+        return mx.nd.dot(mx.nd.concat(*losses, dim=0), weights).reshape((1,))
 
-    def _present(
+    def _positive(
         self, class_logits: NDArray, class_targets: NDArray, places: npt.NDArray[np.int64]
     ) -> NDArray:
-        """What is missing from the loss (B,) at `places` (P, 2), image and anchor of positives."""
-        context = class_logits.context
-        anchors = mx.nd.array(places.T, context, "int32")
-        labels = mx.nd.gather_nd(class_targets, anchors) - 1
-        logits = mx.nd.concat(anchors, labels.astype("int32").expand_dims(0), dim=0)  # (3, P)
-        x = mx.nd.gather_nd(class_logits, logits)
-        absent, _ = _focused(x)
-        present, slope = _focused(-x)
+        """Loss (B,) of the anchors at `places` (P, 2), image and anchor; writes their gradient."""
+        rows = mx.nd.array(places.T, class_logits.context, "int32")
+        x = mx.nd.gather_nd(class_logits, rows)  # (P, C)
+        is_there = mx.nd.one_hot(mx.nd.gather_nd(class_targets, rows) - 1, x.shape[1])
+        sign = 1 - 2 * is_there
+        weight = (1 - ALPHA) + (2 * ALPHA - 1) * is_there
+        value, slope = _focused(sign * x)
         mx.nd._internal._scatter_set_nd(
-            self._gradient, -ALPHA * slope, logits, class_logits.shape, out=self._gradient
+            self._gradient, sign * weight * slope, rows, class_logits.shape, out=self._gradient
         )
-        owner = mx.nd.one_hot(anchors[0], class_logits.shape[0])  # (P, B)
-        return mx.nd.dot(ALPHA * present - (1 - ALPHA) * absent, owner)
+        owner = mx.nd.one_hot(rows[0], class_logits.shape[0])  # (P, B)
+        return mx.nd.dot((weight * value).sum(axis=1), owner)
 
     def backward(self, outer: NDArray) -> tuple[NDArray, NDArray]:
         """Gradients of both inputs from that of the sums (B,); the targets have none."""

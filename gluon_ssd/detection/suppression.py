@@ -13,6 +13,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from gluon_ssd.detection.machine_code import compile_loop
+
 _NO_CLASS = np.float32(-1)
 _NOTHING = np.float32(0)
 
@@ -49,17 +51,10 @@ def suppress(rows: Rows, *, iou_thresh: float, score_thresh: float, topk: int, c
 
 @functools.cache
 def _kernel() -> Kernel:
-    """The loop as machine code; kept beside the source where that, or a cache folder, takes it."""
-    import numba  # a third of a second, which commands that run no network need not spend
-
-    signature = "boolean(float32[:,:,::1], float32, float32, int64, float32[:,:,::1])"
-    # A division by zero gives NaN, as in C, and NaN suppresses nothing.
-    compiler = functools.partial(numba.jit, signature, nopython=True, error_model="numpy")
-    try:
-        compiled: Kernel = compiler(cache=True)(_suppress)
-    except RuntimeError:  # nowhere to keep it
-        compiled = compiler()(_suppress)
-    return compiled
+    """The loop as machine code, where a division by zero gives NaN, which suppresses nothing."""
+    return compile_loop(
+        "boolean(float32[:,:,::1], float32, float32, int64, float32[:,:,::1])", _suppress
+    )
 
 
 def _suppress(rows: Rows, iou_thresh: float, score_thresh: float, topk: int, kept: Rows) -> bool:

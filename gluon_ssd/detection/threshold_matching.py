@@ -19,9 +19,9 @@ from gluon_ssd.detection.boxes import (
     center_to_corner,
     encode_boxes,
     iou_matrix,
+    refuse_flat_boxes,
 )
 from gluon_ssd.detection.matching import IntArray
-from gluon_ssd.errors import DataError
 
 # An overlap is at most the ratio of the areas; rounding must not exclude what equals it.
 _ROOM = 1e-4
@@ -89,7 +89,7 @@ class ThresholdMatcher:
         boxes = np.asarray(boxes_px, np.float32).reshape(-1, 4)
         if not len(boxes):
             return class_targets, box_targets
-        _check_areas(boxes)
+        refuse_flat_boxes(boxes)
         overlap, truth_of = self._match(boxes)
         class_targets[overlap >= self._background_below] = -1
         anchors = np.flatnonzero(truth_of >= 0)
@@ -148,13 +148,3 @@ class ThresholdMatcher:
         union -= row
         row /= union  # above 0, since the box has an area
         return row
-
-
-def _check_areas(boxes: FloatArray) -> None:
-    with_area = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-    if not with_area.all():
-        row = int(np.argmin(with_area))
-        raise DataError(
-            f"box {row} cannot be matched: {boxes[row].tolist()} has no area; x_max must be above "
-            "x_min and y_max above y_min"
-        )

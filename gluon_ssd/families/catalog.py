@@ -20,6 +20,7 @@ SPECS: dict[str, Spec] = {
     spec.name: spec
     for spec in (
         *ZOO_SPECS,
+        *RETINANET_SPECS,
         *SSD300_NVIDIA_SPECS,
         *SSD300_YANNQI_SPECS,
         *SSD_RESNET34_SPECS,

@@ -74,10 +74,10 @@ class TrainDataOptions(DataOptions):
         choices=("legacy", "narrow"),
     )
     crop_tries: int = option(
-        0,
-        "tries for each overlap of the random crop; 0 takes those of the policy: 50, of ssd300_* "
-        "1, of retinanet_* 40",
-        minimum=0,
+        50,
+        "tries for each overlap floor of the random crop; unless another number is given, "
+        "ssd300_* takes 1 and retinanet_* 40, as published",
+        minimum=1,
     )
 
 
@@ -265,7 +265,7 @@ class TrainCommand:
             )
         if self.train.fp16_allreduce and not self.train.horovod:
             raise OptionError("--fp16-allreduce is for the gradients of --horovod; add that")
-        if self.train.dali and self.data.crop_tries:
+        if self.train.dali and self.data.crop_tries != TrainDataOptions.crop_tries:
             raise OptionError(
                 f"--crop-tries {self.data.crop_tries} does not go with --dali, whose tries are "
                 "those of the policy; leave one of them out"

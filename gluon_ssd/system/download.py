@@ -106,7 +106,8 @@ class Fetcher:
                 origin = _Origin(part, wanted, file)
                 self._insist(wanted, file, origin, progress)
                 _accept(wanted, part)
-                os.fsync(file.fileno())
+                if _size(file) > _KEPT_BYTES:  # small ones come in millions, and come again
+                    os.fsync(file.fileno())
                 os.replace(part, wanted.path)
                 origin.forget()
         except OSError as error:

@@ -19,8 +19,16 @@ Layer = Callable[[DecodeInputs], Any]
 def check_original_can(decoding: Decoding, name: str) -> None:
     """Raise ModelError unless GluonCV's layer decodes as the network of that name does."""
     known = Decoding()
-    fixed = ("score_activation", "relative_to", "per_class", "strict", "topk_of", "later_wins")
-    fixed += ("size_clip", "clips")
+    fixed = (
+        "score_activation",
+        "relative_to",
+        "per_class",
+        "strict",
+        "topk_of",
+        "later_wins",
+        "size_clip",
+        "clips",
+    )
     other = [field for field in fixed if getattr(decoding, field) != getattr(known, field)]
     if other:
         said = ", ".join(f"{field} {getattr(decoding, field)}" for field in other)
@@ -95,13 +103,19 @@ class _OurLayer(mx.gluon.HybridBlock):
     def __init__(self, num_classes: int, num_anchors: int, decoding: Decoding) -> None:
         super().__init__()
         self._decoding = decoding
-        self._counts = {"num_classes": num_classes, "num_anchors": num_anchors}
+        self._num_classes, self._num_anchors = num_classes, num_anchors
 
     def hybrid_forward(self, F: Any, probabilities: Any, box_offsets: Any, anchors: Any) -> Any:
         """Detections; see `OriginalLayer`."""
-        # Reshaping an input of a graph copies it too, at half the speed.
-        rows = F.identity(probabilities), box_offsets, anchors
-        return decode_detections(F, *rows, self._decoding, **self._counts)
+        return decode_detections(
+            F,
+            F.identity(probabilities),  # reshaping an input of a graph copies it, at half the speed
+            box_offsets,
+            anchors,
+            self._decoding,
+            num_classes=self._num_classes,
+            num_anchors=self._num_anchors,
+        )
 
 
 class _AfterSoftmax(mx.gluon.HybridBlock):

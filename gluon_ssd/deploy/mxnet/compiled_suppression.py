@@ -1,14 +1,18 @@
-"""Take the suppression off the end of a detector's graph, and run it as a compiled loop."""
+"""Take the suppression off the end of a detector's graph, and run it as a compiled loop.
+
+Where the best candidates are those of classes or of levels, all of the decoding is taken off.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
+from gluon_ssd.deploy.mxnet.compiled_decoding import Ending, Finish, cut_decoding
 from gluon_ssd.deploy.mxnet.graph import Graph
 from gluon_ssd.deploy.mxnet.output_pattern import Unrecognised, kept_rows, suppression_of
 from gluon_ssd.detection.suppression import suppress
@@ -17,15 +21,16 @@ _COLUMNS = (slice(0, 1), slice(1, 2), slice(2, 6))  # ids, scores, boxes
 _CORNERS = "corner"
 
 
-def cut_suppression(graph: Graph) -> tuple[Graph, Callable[[np.ndarray], np.ndarray]] | None:
+def cut_suppression(graph: Graph) -> tuple[Graph, Finish] | None:
     """The graph up to the rows that enter the suppression, and the suppression.
 
     Args:
         graph: a detector or its decoding; not changed. The other one shares its nodes.
 
     Returns:
-        The suppression takes rows float32 (B, N, 6) to the kept ones, (B, K, 6). None when the
-        graph does not end in a suppression that `suppress` repeats to the bit.
+        The suppression takes the one output of that graph, rows float32 (B, N, 6), to the kept
+        ones, (B, K, 6). None when the graph does not end in a suppression that `suppress` repeats
+        to the bit.
     """
     try:
         node, count = kept_rows(graph)
@@ -36,7 +41,8 @@ def cut_suppression(graph: Graph) -> tuple[Graph, Callable[[np.ndarray], np.ndar
     if decoding.nms_topk == 0 or formats != {_CORNERS}:
         return None
 
-    def keep(rows: np.ndarray) -> np.ndarray:
+    def keep(outputs: Sequence[Any]) -> np.ndarray:
+        rows = outputs[0].asnumpy()
         return suppress(
             rows,
             iou_thresh=decoding.nms_thresh,
@@ -77,6 +83,8 @@ def compile_detector(
     ctx: Any,
     inputs: tuple[str, ...],
     onednn: bool = False,
+    ending: Ending | None = None,
+    input_shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> Callable[..., list[Any]]:
     """Like `CompiledGraph`, with the suppression on the processor outside of MXNet.
 
@@ -86,20 +94,25 @@ def compile_detector(
 
     Args:
         graph, params, ctx, inputs, onednn: as of `CompiledGraph`.
+        ending: what the graph is said to end in.
+        input_shapes: name -> shape of the inputs that have a known one.
     """
-    cut = cut_suppression(graph) if ctx.device_type == "cpu" else None
+    cut = None
+    if ctx.device_type == "cpu":
+        shapes = input_shapes or {}
+        cut = (ending and cut_decoding(graph, params, ending, shapes)) or cut_suppression(graph)
     if cut is None:
         return CompiledGraph(graph, params, ctx=ctx, inputs=inputs, onednn=onednn)
-    before, suppression = cut
+    before, finish = cut
     compiled = CompiledGraph(before, params, ctx=ctx, inputs=inputs, onednn=onednn)
 
     def call(*arrays: Any) -> list[Any]:
-        pending = [compiled(*arrays)[0]]
+        pending = compiled(*arrays)
 
         @cache
         def kept() -> np.ndarray:
-            rows = suppression(pending[0].asnumpy())
-            pending.clear()  # as large as it was before the suppression
+            rows = finish(pending)
+            pending.clear()  # they are large
             return rows
 
         return [PendingOutput(kept, columns) for columns in _COLUMNS]

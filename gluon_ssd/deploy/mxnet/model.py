@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gluon_ssd.deploy.mxnet.compiled import CompiledGraph, context_of, device_of, on_device
+from gluon_ssd.deploy.mxnet.compiled_decoding import Ending
 from gluon_ssd.deploy.mxnet.compiled_suppression import compile_detector
 from gluon_ssd.deploy.mxnet.files import INPUT, Exported, check_shapes, read_exported
 from gluon_ssd.deploy.mxnet.graph import Graph
@@ -100,8 +101,9 @@ class DeployedModel(RuntimeModel):
         if len(nodes) != 1:
             return None
         decoding, column = suppression_of(nodes[0]), int(nodes[0].number("score_index", 1))
-        rows = self._entering(images)[0].asnumpy()  # (B, candidates, 6)
-        found = (rows[:, :, column] > decoding.score_thresh).sum(axis=1)
+        # (B, candidates, 6), or (B * C, candidates of a class, 6)
+        scores = self._entering(images)[0].asnumpy()[:, :, column]
+        found = (scores.reshape(len(images), -1) > decoding.score_thresh).sum(axis=1)
         return np.minimum(found, decoding.nms_topk) if decoding.nms_topk > 0 else found
 
     def _check_size(self, images: Any) -> None:
@@ -144,8 +146,19 @@ class DeployedModel(RuntimeModel):
         return self._compile(self._halves.decoding, self._halves.names)
 
     def _compile(self, graph: Graph, inputs: tuple[str, ...]) -> Callable[..., list[Any]]:
-        compiler = compile_detector if self.is_fused else CompiledGraph
-        return compiler(graph, self.params, ctx=self.ctx, inputs=inputs, onednn=self.onednn)
+        options = {"ctx": self.ctx, "inputs": inputs, "onednn": self.onednn}
+        if not self.is_fused:
+            return CompiledGraph(graph, self.params, **options)
+        ending, shapes = None, {INPUT: (1, 3, *self.input_size_hw)}
+        if self.record is not None and self.num_classes is not None:
+            ending = Ending(self.record.decoding, self.num_classes, self.input_size_hw)
+        return compile_detector(
+            graph,
+            self.params,
+            **options,
+            ending=ending,
+            input_shapes=shapes if inputs == (INPUT,) else None,
+        )
 
 
 def load_deployed(

@@ -97,7 +97,7 @@ class ResNet(mx.gluon.HybridBlock):
 
     def hybrid_forward(self, F: Any, x: Any) -> Sequence[Any]:
         """See the class."""
-        x = self.maxpool(F.relu(self.bn1(self.conv1(x))))
+        x = self.maxpool(_relu(F, self.bn1(self.conv1(x))))
         outputs = []
         for stage in range(len(self.spec.blocks)):
             x = getattr(self, f"layer{stage + 1}")(x)
@@ -140,10 +140,10 @@ class _Block(mx.gluon.HybridBlock):
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:
         """The sum of the block's input, projected where needed, and of its convolutions."""
-        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        y = self.bn2(self.conv2(_relu(F, self.bn1(self.conv1(x)))))
         if self.conv3 is not None:
-            y = self.bn3(self.conv3(F.relu(y)))
-        return F.relu(y + (x if self.downsample is None else self.downsample(x)))
+            y = self.bn3(self.conv3(_relu(F, y)))
+        return _relu(F, y + (x if self.downsample is None else self.downsample(x)))
 
 
 def _conv(before: int, after: int, kernel: int, stride: int = 1, groups: int = 1) -> Any:
@@ -151,3 +151,8 @@ def _conv(before: int, after: int, kernel: int, stride: int = 1, groups: int = 1
     return nn.Conv2D(
         after, kernel, stride, padding, groups=groups, use_bias=False, in_channels=before
     )
+
+
+def _relu(F: Any, x: Any) -> Any:
+    # oneDNN joins this operator with the convolution in front, but not `relu`.
+    return F.Activation(x, act_type="relu")

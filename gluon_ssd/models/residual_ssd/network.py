@@ -166,7 +166,7 @@ class _ExtraBlock(mx.gluon.HybridBlock):
         """The features of one level -> those of the next."""
         for convolution, norm in ((self.conv1, self.bn1), (self.conv2, self.bn2)):
             x = convolution(x)
-            x = F.relu(x if norm is None else norm(x))
+            x = F.Activation(x if norm is None else norm(x), act_type="relu")
         return x
 
 

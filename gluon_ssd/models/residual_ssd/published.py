@@ -18,6 +18,7 @@ from gluon_ssd.models.residual_ssd.spec import ResidualSsdSpec
 _BACKBONE = ("conv1", "bn1", "layer1", "layer2", "layer3")
 _HEADS = {"box_predictors": "loc", "class_predictors": "conf"}
 _NORM_WORDS = {"gamma": "weight", "beta": "bias"}
+_ANCHORS = "default_boxes"  # computed, not published
 _COUNTER = "num_batches_tracked"
 _PARALLEL = "module."  # what names of a data-parallel PyTorch model start with
 
@@ -35,15 +36,17 @@ def from_published(
     Returns:
         Name to array, unknown names as they are; None where no name is a published one.
     """
-    own_name = {published_name(spec, name): name for name in ours}
+    own_name = {published_name(spec, name): name for name in ours if name != _ANCHORS}
     plain = {name.removeprefix(_PARALLEL): array for name, array in arrays.items()}
     if not own_name.keys() & plain.keys():
         return None
     found = {}
     for name, array in plain.items():
-        own = own_name.get(name, name)
-        if not name.endswith(_COUNTER):
+        if name in own_name:
+            own = own_name[name]
             found[own] = _reordered(own, array, spec, ours_first=False)
+        elif not name.endswith(_COUNTER):
+            found[name] = array
     return found
 
 
@@ -53,7 +56,7 @@ def to_published(
     """Our arrays by published names, with published rows; default boxes are not published."""
     found = {}
     for name, array in arrays.items():
-        if name == "default_boxes":
+        if name == _ANCHORS:
             continue
         theirs = published_name(spec, name)
         found[theirs] = np.ascontiguousarray(_reordered(name, array, spec, ours_first=True))
@@ -63,11 +66,11 @@ def to_published(
 
 
 def published_name(spec: ResidualSsdSpec, name: str) -> str:
-    """What the published code calls a parameter with a structural name of ours."""
-    group, *rest = name.split(".")
-    if group not in ("backbone", "extras", *_HEADS):
-        return name
-    place, *rest = rest
+    """What the published code calls a parameter with a structural name of ours.
+
+    Default boxes have no such name: they are computed.
+    """
+    group, place, *rest = name.split(".")
     if group == "backbone":
         start = spec.published_backbone[_BACKBONE.index(place)]
     elif group == "extras":

@@ -14,6 +14,7 @@ KEPT = {
     "nvidia_ssd300": (
         r"(dboxes|encode\.(?!\w+\.(boxes|coded)$)|loss|loss_many)\.|resnet18\.(loc|conf)\.(?!rows)"
     ),
+    "mlperf_retinanet": (r"(anchors|match|coder|focal|loss|train256)\.|output256\.(?!\w+\.rows)"),
     "mlperf_ssd_r34": (
         r"s1200\.(dboxes|encode\.(plain|outside|many)\.(?!boxes$|coded$))|s300\.loss_many\."
         r"|s300\.output\.(loc|conf)\.(shape|summary|pick)"

@@ -19,6 +19,7 @@ from gluon_ssd.deploy.mxnet.graph import (
 )
 
 _NO_ARRAY = "_no_array"
+_RANGE = "_contrib_arange_like"
 _RANDOM = ("_random", "_sample", "Dropout")
 
 
@@ -26,7 +27,7 @@ def fold_constants(graph: Graph, params: Params, input_shapes: Mapping[str, tupl
     """Replace every part of the graph that is the same for all images by a stored array.
 
     These are mainly the anchors: a stored grid, cropped to the size of a feature map. For one
-    input size the crop is fixed.
+    input size the crop is fixed, and so are rows of numbers as long as one.
 
     Args:
         graph: changed in place; right for images of the given size only, for any batch length.
@@ -34,6 +35,7 @@ def fold_constants(graph: Graph, params: Params, input_shapes: Mapping[str, tupl
         input_shapes: name -> shape of every input, such as (1, 3, 300, 300).
     """
     _fix_crops(graph, params, input_shapes)
+    _fix_ranges(graph, params, input_shapes)
     ends = _constant_ends(graph, params)
     if not ends:
         return
@@ -62,6 +64,19 @@ def _fix_crops(graph: Graph, params: Params, input_shapes: Mapping[str, tuple]) 
         begins = ["0" if axis in axes else "None" for axis in range(len(shape))]
         node.op, node.inputs = "slice", node.inputs[:1]
         node.attrs = {"begin": f"({', '.join(begins)})", "end": f"({', '.join(ends)})"}
+
+
+def _fix_ranges(graph: Graph, params: Params, input_shapes: Mapping[str, tuple]) -> None:
+    """Store the numbers that count along an axis of an array, unless that is the batch."""
+    ranges = [node for node in graph.find(_RANGE) if node.number("repeat", 1) == 1]
+    ranges = [node for node in ranges if node.attrs.get("axis", "None") not in ("None", "0")]
+    if not ranges:
+        return
+    lengths = output_shapes(Graph([(node, 0) for node in ranges]), params, input_shapes)
+    for node, (length,) in zip(ranges, lengths, strict=True):
+        numbers = np.arange(length) * node.number("step", 1) + node.number("start", 0)
+        stored = add_array(params, f"{node.name}_numbers", numbers.astype(np.float32))
+        graph.replace((node, 0), stored)
 
 
 def _constant_ends(graph: Graph, params: Params) -> list[Output]:

@@ -171,3 +171,34 @@ def test_crops_of_different_sizes_are_told_apart() -> None:
         "large_crop_constant0": (1, 1, 3, 4),
         "small_crop_constant0": (1, 1, 2, 2),
     }
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"axis": 3}, [0, 1, 2, 3]),
+        ({"axis": -1, "start": 5, "step": 0.5}, [5, 5.5, 6, 6.5]),
+        ({"axis": 3, "repeat": 2}, [0, 0, 1, 1]),
+    ],
+)
+def test_numbers_counted_along_the_image_become_an_array(
+    settings: dict[str, float], expected: list[float]
+) -> None:
+    data = mx.sym.var("data")
+    symbol = mx.sym.broadcast_add(data, mx.sym.contrib.arange_like(data * 2, **settings))
+    graph, params = folded(symbol)
+    assert operators(graph) == ["broadcast_add"]
+    assert [array.tolist() for array in params.values()] == [expected]
+    found = outputs(graph, params, np.zeros((5, *SHAPE[1:])))[0]
+    assert (found == np.array(expected)).all() and len(found) == 5
+
+
+@pytest.mark.parametrize("settings", [{"axis": 0}, {}])
+def test_numbers_counted_along_the_batch_stay(settings: dict[str, int]) -> None:
+    data = mx.sym.var("data")
+    graph, params = folded(mx.sym.contrib.arange_like(data, **settings))
+    assert operators(graph) == ["_contrib_arange_like"] and not params
+    for batch in (1, 3):
+        count = batch * (1 if settings else 24)
+        found = outputs(graph, params, np.zeros((batch, *SHAPE[1:])))[0]
+        assert found.ravel().tolist() == list(range(count))
