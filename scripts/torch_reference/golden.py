@@ -43,7 +43,7 @@ def compare(folder: Path) -> Iterator[Finding]:
 
 def _network(word: str) -> nn.Module:
     network = BUILDERS[word]()
-    load_arrays(network, published_arrays(network, SEED, rare=False))
+    load_arrays(network, published_arrays(network, SEED))
     return network.eval()
 
 

@@ -58,21 +58,21 @@ def all_values(
     return {name: value(seed, name, shape) for name, shape in shapes}
 
 
-def with_rare_objects(
-    arrays: Mapping[str, NDArray[np.generic]], *, background: float, focal: float
+def with_shifted_classes(
+    arrays: Mapping[str, NDArray[np.generic]], shift: float
 ) -> dict[str, NDArray[np.generic]]:
-    """The same weights with biases that let few boxes pass, as after training.
+    """The same weights with other biases of the class heads, so that fewer or more boxes pass.
 
     Args:
-        arrays: of one network.
-        background: added to the biases of class 0 of SSD, the first rows of a class head.
-        focal: added to the biases of RetinaNet's classes.
+        arrays: of one network, by published name.
+        shift: added to the logits of SSD's background, the first rows of a class head, or of all
+            of RetinaNet's classes.
     """
     changed = dict(arrays)
     for name, array in arrays.items():
         if re.fullmatch(r"conf\.\d\.bias", name):
             rows = np.arange(len(array)) < len(array) // 81
-            changed[name] = (array + background * rows).astype(np.float32)
+            changed[name] = (array + shift * rows).astype(np.float32)
         elif name.endswith("cls_logits.bias"):
-            changed[name] = (array + focal).astype(np.float32)
+            changed[name] = (array + shift).astype(np.float32)
     return changed
