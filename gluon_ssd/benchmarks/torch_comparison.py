@@ -143,12 +143,8 @@ def count_common(
     ids, scores, boxes = ours
     there = ids[:, 0] >= 0
     rows = np.column_stack([ids, scores, boxes])[there]
-    others = np.column_stack(
-        [
-            np.reshape(theirs[key], (len(theirs["labels"]), -1))
-            for key in ("labels", "scores", "boxes")
-        ]
-    ).reshape(-1, 6)
+    sizes = {"labels": 1, "scores": 1, "boxes": 4}
+    others = np.column_stack([np.reshape(theirs[key], (-1, n)) for key, n in sizes.items()])
     apart = np.array([0.0, _SCORE_APART, *[_BOX_APART_PX] * 4])
     same = (np.abs(rows[:, None] - others[None]) <= apart).all(2)
     return {"kept": len(rows), "kept in common": int(same.any(1).sum())}

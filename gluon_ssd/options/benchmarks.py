@@ -87,7 +87,7 @@ class AmpBenchmark:
 
     networks: str = option(
         "ssd_300_vgg16_atrous_voc,ssd_300_mobilenet1.0_voc",
-        "full names of zoo networks, with commas between",
+        "full names of networks, with commas between",
     )
     batch_size: int = option(4, "images a training step", minimum=1)
     rounds: int = option(8, "rounds, each way in turn", minimum=1)
@@ -160,6 +160,10 @@ _TABLE_NETWORKS = (
     "ssd_512_vgg16_atrous_voc",
     "ssd_512_mobilenet1.0_voc",
     "ssd_512_resnet50_v1_voc",
+    "ssd300_resnet50_coco",
+    "ssd_resnet34_300_coco",
+    "ssd_resnet34_1200_coco",
+    "retinanet_resnext50_32x4d_openimages",
 )
 
 
@@ -167,9 +171,7 @@ _TABLE_NETWORKS = (
 class TableBenchmark:
     """Options of scripts/benchmark_ssd.py table."""
 
-    networks: str = option(
-        ",".join(_TABLE_NETWORKS), "full names of zoo networks, with commas between"
-    )
+    networks: str = option(",".join(_TABLE_NETWORKS), "full names of networks, with commas between")
     weights: str = option(
         "",
         "parameter files as NAME=FILE,NAME=FILE; the other networks get random weights, with "

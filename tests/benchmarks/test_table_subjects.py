@@ -36,7 +36,7 @@ def test_the_size_is_that_of_the_network_or_in_the_name_of_the_file(
         with pytest.raises(ModelError, match="does not carry its input size"):
             exported_source(str(tmp_path / name))
     else:
-        assert exported_source(str(tmp_path / name)).input_size_hw == (side, side)
+        assert exported_source(str(tmp_path / name)).input_format.size_hw == (side, side)
 
 
 def test_a_decoding_that_gluoncv_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
