@@ -123,7 +123,7 @@ MAY_USE: dict[str, set[str]] = {
     "commands.wiring": {"numpy", "cv2"},
     "commands": {"numpy", "cv2"},
     "developer": {"tests"},
-    "torch": {"numpy", "torch", "torchvision", "scripts"},
+    "torch": {"numpy", "torch", "torchvision", "scripts", "tests"},
 }
 
 MAX_FUNCTION_LINES = 60

@@ -12,7 +12,8 @@ from torch import nn
 
 from scripts.torch_reference import ssd
 from scripts.torch_reference.retinanet import MlperfRetinaNet, published_name
-from scripts.torch_reference.weights import all_values, with_shifted_classes
+from scripts.torch_reference.weights import with_shifted_classes
+from tests.golden_rule import state_dict
 
 Arrays = dict[str, NDArray[np.generic]]
 Detections = list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
@@ -28,10 +29,8 @@ _FLOOR = 0.05  # the score that a candidate has at least, in all of them
 
 
 def published_arrays(network: nn.Module, seed: int) -> Arrays:
-    """Weights of a network under their published names, see `weights.value`."""
-    return all_values(
-        seed, [(published_name(n), tuple(v.shape)) for n, v in network.state_dict().items()]
-    )
+    """Weights of a network under their published names, by the rule of tests/golden_rule.py."""
+    return state_dict([(published_name(n), v.shape) for n, v in network.state_dict().items()], seed)
 
 
 def arrays_with_candidates(
