@@ -59,6 +59,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 # Scripts for those who change the project; only they may use its tests.
 MAY_IMPORT["developer"] = MAY_IMPORT["entry"]
 DEVELOPER_SCRIPTS = {"scripts/mutants.py"}
+# The published networks in PyTorch, which run in an environment without this package.
+MAY_IMPORT["torch"] = set()
+TORCH_SCRIPTS = ROOT / "scripts/torch_reference"
 
 _BELOW_COMMANDS = MAY_IMPORT.keys() - {
     "commands",
@@ -120,6 +123,7 @@ MAY_USE: dict[str, set[str]] = {
     "commands.wiring": {"numpy", "cv2"},
     "commands": {"numpy", "cv2"},
     "developer": {"tests"},
+    "torch": {"numpy", "torch", "torchvision", "scripts", "tests"},
 }
 
 MAX_FUNCTION_LINES = 60
@@ -135,7 +139,13 @@ def modules() -> list[Path]:
 
 def entry_scripts() -> list[Path]:
     """Every Python file that a user starts."""
-    return sorted([*ROOT.glob("*.py"), *(ROOT / "scripts").glob("**/*.py")])
+    files = [*ROOT.glob("*.py"), *(ROOT / "scripts").glob("**/*.py")]
+    return sorted({*files} - {*torch_scripts()})
+
+
+def torch_scripts() -> list[Path]:
+    """Every file of what is measured in PyTorch; no other file imports it."""
+    return sorted(TORCH_SCRIPTS.glob("*.py"))
 
 
 def name_of(path: Path) -> str:
@@ -152,6 +162,8 @@ def parse(path: Path) -> ast.Module:
 def unit_of(path: Path) -> str:
     """The key of MAY_IMPORT a file falls under; "" is the package's own __init__.py."""
     parts = path.relative_to(ROOT).with_suffix("").parts
+    if path.parent == TORCH_SCRIPTS:
+        return "torch"
     if parts[0] != PACKAGE:
         return "developer" if name_of(path) in DEVELOPER_SCRIPTS else "entry"
     return _unit([part for part in parts[1:] if part != "__init__"])
