@@ -39,7 +39,7 @@ def evaluate(argv: Sequence[str] | None) -> int:
     from gluon_ssd.commands.calibrate import calibrate
     from gluon_ssd.commands.evaluate import evaluate as score
     from gluon_ssd.commands.evaluate import evaluation_model
-    from gluon_ssd.commands.time_model import benchmark_lines
+    from gluon_ssd.commands.time_model import benchmark_lines, inference_lines
     from gluon_ssd.commands.tune import tune
     from gluon_ssd.system.log import console_log
 
@@ -52,6 +52,8 @@ def evaluate(argv: Sequence[str] | None) -> int:
             lines = calibrate(command, Path(__file__).resolve().parent)
         elif command.benchmark.benchmark:
             lines = benchmark_lines(command, evaluation_model(command))
+        elif command.times_inference:
+            lines = inference_lines(command, evaluation_model(command))
         else:
             lines = score(command, evaluation_model(command))
         for line in lines:

@@ -11,6 +11,7 @@ python scripts/benchmark_ssd.py amp    --networks ssd_300_vgg16_atrous_voc --bat
 OMP_NUM_THREADS=1 horovodrun -np 2 --gloo python scripts/benchmark_ssd.py scaling
 python scripts/benchmark_ssd.py network-bound --batch-size 8
 python scripts/benchmark_ssd.py table  --output table.json
+python scripts/benchmark_ssd.py torch  --python "$(bash scripts/torch_env.sh)"
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from gluon_ssd.options.benchmarks import (  # noqa: E402
     NetworkBound,
     ScalingBenchmark,
     TableBenchmark,
+    TorchBenchmark,
 )
 from gluon_ssd.options.declare import parse, spellings, suggestion  # noqa: E402
 from gluon_ssd.system.cpu import use_amx  # noqa: E402
@@ -51,11 +53,12 @@ KINDS: dict[str, Any] = {
     "network-bound": NetworkBound,
     "scaling": ScalingBenchmark,
     "table": TableBenchmark,
+    "torch": TorchBenchmark,
 }
 
 # These time inference as eval_ssd.py does it, on every core, on both sides. The others keep MXNet's
 # own number of threads, as training and GluonCV's scripts do.
-ON_WHOLE_CPU = ("deploy", "eval", "model", "table")
+ON_WHOLE_CPU = ("deploy", "eval", "model", "table", "torch")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

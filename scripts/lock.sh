@@ -20,15 +20,14 @@ compile() {
         --output-file "requirements/$name.lock" "$@" pyproject.toml
 }
 
-# GluonCV declares pandas and pyyaml for its PyTorch parts; only what is named here really imports
-# them.
+# GluonCV declares pandas for its PyTorch parts, and mlperf-logging for its summaries; only what is
+# named here really imports it.
 excludes=$(mktemp)
 trap 'rm -f "$excludes"' EXIT
 leave_out() {
     case $1 in
         tune) : ;;
-        horovod) echo pandas ;;
-        *) printf '%s\n' pandas pyyaml ;;
+        *) echo pandas ;;
     esac >"$excludes"
 }
 
@@ -40,7 +39,7 @@ base_packages=()
 while read -r package; do
     base_packages+=(--no-emit-package "$package")
 done < <(sed -n 's/^\([a-z0-9._-]*\)==.*/\1/p' requirements/base.lock | sort -u)
-for extra in dev dali horovod tune onnx openvino; do
+for extra in dev dali horovod tune mllog onnx openvino; do
     leave_out "$extra"
     compile "$extra" --excludes "$excludes" --extra "$extra" --constraints requirements/base.lock \
         "${base_packages[@]}" "$@"

@@ -30,7 +30,12 @@ hypothesis.settings.load_profile("project")
 
 
 # Mark of a test -> the module its extra of scripts/setup.sh brings.
-EXTRA_MODULES = {"horovod": "horovod", "dali": "nvidia.dali", "tune": "neural_compressor"}
+EXTRA_MODULES = {
+    "horovod": "horovod",
+    "dali": "nvidia.dali",
+    "tune": "neural_compressor",
+    "mllog": "mlperf_logging",
+}
 _MISSING_EXTRA = "missing extra"
 
 

@@ -16,7 +16,8 @@ class Host:
     Attributes:
         faults: path to the faults of the next answers, taken one after the other; after the last
             one, answers are right. A fault is ("cut", bytes), ("stall", bytes) until `release` is
-            set, ("status", number), ("to", address) for a redirect, or ("body", bytes).
+            set, ("status", number), ("to", address) for a redirect, ("body", bytes), or ("skip",
+            bytes) for a part that begins so much too late.
         always: path to a fault of every answer.
         knows_ranges: whether it sends parts of files.
         says_length: whether it tells the length of a body.
@@ -91,7 +92,7 @@ def _answer(host: Host, handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(body)
         return
     content = value if kind == "body" else host.files[path]
-    body, status, headers = _part(host, handler, content)
+    body, status, headers = _part(host, handler, content, value if kind == "skip" else 0)
     if host.says_length:
         headers["Content-Length"] = str(len(body))
     else:
@@ -109,7 +110,7 @@ def _answer(host: Host, handler: BaseHTTPRequestHandler) -> None:
 
 
 def _part(
-    host: Host, handler: BaseHTTPRequestHandler, content: bytes
+    host: Host, handler: BaseHTTPRequestHandler, content: bytes, skipped: int
 ) -> tuple[bytes, int, dict[str, str]]:
     tag = host.tags.get(handler.path)
     headers = {"ETag": tag} if tag else {}
@@ -117,7 +118,7 @@ def _part(
     if_range = handler.headers.get("If-Range")
     if not (wanted and host.knows_ranges) or (if_range and if_range != tag):
         return content, 200, headers
-    start = int(wanted[1])
+    start = int(wanted[1]) + skipped
     if start >= len(content):
         return b"", 416, headers
     headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"

@@ -59,6 +59,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 # Scripts for those who change the project; only they may use its tests.
 MAY_IMPORT["developer"] = MAY_IMPORT["entry"]
 DEVELOPER_SCRIPTS = {"scripts/mutants.py"}
+# The published networks in PyTorch, which run in an environment without this package.
+MAY_IMPORT["torch"] = set()
+TORCH_SCRIPTS = ROOT / "scripts/torch_reference"
 
 _BELOW_COMMANDS = MAY_IMPORT.keys() - {
     "commands",
@@ -88,7 +91,7 @@ MUST_NOT_IMPORT = {
     "a family stands behind families.build, and its spec behind families.catalog": re.compile(
         r"(?!families\.build |families\.catalog families\.\w+\.spec)"
         r"(?!families\.(\w+)\.\S+ families\.\1)"
-        r"\S+ families\.(?!build|catalog|family)"
+        r"\S+ families\.(?!build|catalog|family|recognition)"
     ),
     "what any runtime can do asks for none": re.compile(
         r"(commands\.(evaluate|demo|time_model)|report\.\w+) deploy\.mxnet"
@@ -110,14 +113,17 @@ MAY_USE: dict[str, set[str]] = {
     # MXNet does not load its own mixed precision.
     "training": {"numpy", "horovod", "mxnet"},
     "evaluation": {"numpy", "pycocotools"},
+    # yannqi's configuration is YAML.
+    "options": {"yaml"},
     "deploy": {"numpy", "neural_compressor"},
-    "report": {"numpy", "cv2", "matplotlib"},
+    "report": {"numpy", "cv2", "matplotlib", "mlperf_logging"},
     # GluonCV is the other side of a benchmark.
     "benchmarks.gluoncv": {"numpy", "gluoncv"},
     "benchmarks": {"numpy", "cv2", "matplotlib", "psutil"},
     "commands.wiring": {"numpy", "cv2"},
     "commands": {"numpy", "cv2"},
     "developer": {"tests"},
+    "torch": {"numpy", "torch", "torchvision", "scripts", "tests"},
 }
 
 MAX_FUNCTION_LINES = 60
@@ -133,7 +139,13 @@ def modules() -> list[Path]:
 
 def entry_scripts() -> list[Path]:
     """Every Python file that a user starts."""
-    return sorted([*ROOT.glob("*.py"), *(ROOT / "scripts").glob("**/*.py")])
+    files = [*ROOT.glob("*.py"), *(ROOT / "scripts").glob("**/*.py")]
+    return sorted({*files} - {*torch_scripts()})
+
+
+def torch_scripts() -> list[Path]:
+    """Every file of what is measured in PyTorch; no other file imports it."""
+    return sorted(TORCH_SCRIPTS.glob("*.py"))
 
 
 def name_of(path: Path) -> str:
@@ -150,6 +162,8 @@ def parse(path: Path) -> ast.Module:
 def unit_of(path: Path) -> str:
     """The key of MAY_IMPORT a file falls under; "" is the package's own __init__.py."""
     parts = path.relative_to(ROOT).with_suffix("").parts
+    if path.parent == TORCH_SCRIPTS:
+        return "torch"
     if parts[0] != PACKAGE:
         return "developer" if name_of(path) in DEVELOPER_SCRIPTS else "entry"
     return _unit([part for part in parts[1:] if part != "__init__"])

@@ -88,6 +88,11 @@ def test_model_of_an_unknown_network_is_one_line():
     assert "--network: there is no network 'vgg16'" in one_error(ended)
 
 
+def test_torch_without_its_environment_is_one_line(tmp_path):
+    ended = run_script("scripts/benchmark_ssd.py", "torch", "--python", tmp_path / "python")
+    assert "make an environment with bash scripts/torch_env.sh" in one_error(ended)
+
+
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")

@@ -171,6 +171,33 @@ def test_a_batch_that_does_not_divide_is_one_line(tmp_path, data):
     assert not list(tmp_path.iterdir())
 
 
+def test_each_process_has_a_batch_of_its_own_and_a_target_stops_both(tmp_path, data):
+    each = ("--batch-size-per-device", "3", "--eval-batch-size", "2", "--optimizer", "adam")
+    stop = ("--epochs", "3", "--target-map", "1e-9", "--val-epochs", "1", "--log-interval", "1")
+    code, output = finish(start(tmp_path, data, *each, *stop, "--scale-lr", "linear32"))
+    assert code == 0, output
+    facts = load_checkpoint(tmp_path / f"{NETWORK}_checkpoint.npz").facts
+    assert facts["options"]["batch_size"] == 6
+    (first, *_) = events(tmp_path, "interval")
+    assert first["lr"] == pytest.approx(0.01 * 6 / 32)
+    validations = events(tmp_path, "validation")
+    reached = validations[0]["score"] >= 1e-9
+    assert [event["epoch"] for event in validations] == ([1] if reached else [1, 2])
+    assert events(tmp_path, "end")[0]["reason"] == ("target" if reached else "epochs")
+
+
+@pytest.mark.mllog
+def test_every_process_writes_its_seed_and_status_for_mlperf(tmp_path, data):
+    code, output = finish(start(tmp_path, data, "--epochs", "1", "--mllog", tmp_path / "log"))
+    assert code == 0, output
+    keys = [
+        [json.loads(line.partition(" ")[2])["key"] for line in path.read_text().splitlines()]
+        for path in (tmp_path / "log", tmp_path / "log.rank1")
+    ]
+    assert keys[0].count("seed") == keys[0].count("run_stop") == 1
+    assert keys[1] == ["seed", "status"]
+
+
 def test_without_a_launcher_one_process_trains(tmp_path, data):
     command = [sys.executable, ROOT / "train_ssd.py", "--horovod", *TRAIN, "--limit-steps", "1"]
     command += ["--batch-size", "2", "--dataset-root", data, "--save-prefix", f"{tmp_path}{os.sep}"]

@@ -13,7 +13,16 @@ from pathlib import Path
 import pytest
 
 from tests import layout_rules as rules
-from tests.layout_rules import PACKAGE, ROOT, entry_scripts, modules, name_of, parse, unit_of
+from tests.layout_rules import (
+    PACKAGE,
+    ROOT,
+    entry_scripts,
+    modules,
+    name_of,
+    parse,
+    torch_scripts,
+    unit_of,
+)
 
 # Units that the standard library is enough for.
 PLAIN = {
@@ -63,6 +72,10 @@ def _assert_none(complaints: list[str]) -> None:
     assert not complaints, "\n" + "\n".join(sorted(complaints))
 
 
+def _files() -> list[Path]:
+    return [*modules(), *entry_scripts(), *torch_scripts()]
+
+
 def _tracked_files() -> list[Path]:
     """Files under version control; outside a checkout, all but what tools and runs make."""
     if (ROOT / ".git").exists():
@@ -96,7 +109,7 @@ def test_sub_packages_are_empty():
 
 def test_imports_point_downwards():
     complaints = []
-    for path in [*modules(), *entry_scripts()]:
+    for path in _files():
         package = ".".join(path.relative_to(ROOT).parent.parts)
         found = rules.import_complaints(parse(path), unit_of(path), package)
         complaints += [f"{name_of(path)} {complaint}" for complaint in found]
@@ -192,11 +205,11 @@ def test_options_and_errors_need_the_standard_library_alone():
 
 
 def test_functions_are_short_and_take_few_arguments():
-    _assert_none(_collect("size", [*modules(), *entry_scripts()], rules.size_complaints))
+    _assert_none(_collect("size", _files(), rules.size_complaints))
 
 
 def test_files_are_short():
-    files = [*modules(), *entry_scripts(), *(ROOT / "tests").glob("**/*.py")]
+    files = [*_files(), *(ROOT / "tests").glob("**/*.py")]
     lengths = {name_of(path): len(path.read_bytes().splitlines()) for path in files}
     long = [name for name, lines in lengths.items() if lines > MAX_FILE_LINES]
     _assert_none([f"{name} has {lengths[name]} lines" for name in long])
@@ -219,11 +232,12 @@ def test_tests_mirror_the_package():
 
 
 def test_public_names_are_documented_and_typed():
-    _assert_none(_collect("documentation", modules(), rules.documentation_complaints))
+    files = [*modules(), *torch_scripts()]
+    _assert_none(_collect("documentation", files, rules.documentation_complaints))
 
 
 def test_nothing_reads_or_writes_pickles():
-    _assert_none(_collect("pickle", [*modules(), *entry_scripts()], rules.pickle_complaints))
+    _assert_none(_collect("pickle", _files(), rules.pickle_complaints))
 
 
 def test_the_package_does_not_print():
@@ -231,8 +245,7 @@ def test_the_package_does_not_print():
 
 
 def test_nothing_swallows_every_exception():
-    files = [*modules(), *entry_scripts()]
-    _assert_none(_collect("except", files, rules.broad_except_complaints))
+    _assert_none(_collect("except", _files(), rules.broad_except_complaints))
 
 
 @pytest.mark.parametrize("path", entry_scripts(), ids=name_of)
@@ -259,7 +272,7 @@ def test_no_tracked_file_names_a_machine_or_an_index():
 
 
 def test_the_product_does_not_point_at_test_data():
-    files = [*modules(), *entry_scripts(), *(ROOT / "scripts").glob("*.sh"), *ROOT.glob("*.ini")]
+    files = [*_files(), *(ROOT / "scripts").glob("*.sh"), *ROOT.glob("*.ini")]
     pattern = re.compile(r"\.\./shared|shared/(data|weights)")
     _assert_none([name_of(path) for path in files if pattern.search(path.read_text("utf-8"))])
 
@@ -299,6 +312,8 @@ def test_python_versions_agree():
         pytest.param("models", "import mxnet as mx", "mxnet", id="mxnet_past_compat"),
         pytest.param("evaluation", "from gluoncv import utils", "gluoncv", id="gluoncv"),
         pytest.param("options", "import numpy", "numpy", id="numpy_in_options"),
+        pytest.param("benchmarks", "import torch", "torch", id="torch"),
+        pytest.param("torch", "import gluon_ssd.errors", "gluon_ssd.errors", id="package_in_torch"),
     ],
 )
 def test_a_wrong_import_is_caught(unit: str, source: str, wrong: str):

@@ -19,10 +19,16 @@ from gluon_ssd.options.benchmarks import (
     ScalingBenchmark,
     TableBenchmark,
 )
+from gluon_ssd.options.convert_weights import ConvertCommand
 from gluon_ssd.options.data_tools import CheckOptions, PrepareShapesOptions
 from gluon_ssd.options.demo import DemoCommand
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.options.export import ExportCommand
+from gluon_ssd.options.prepare import (
+    PrepareCocoOptions,
+    PrepareOpenImagesOptions,
+    PrepareVocOptions,
+)
 from gluon_ssd.options.train import TrainCommand
 from tests.entry_builders import ROOT
 
@@ -33,7 +39,11 @@ COMMANDS = {
     "scripts/demo_ssd.py": DemoCommand,
     "scripts/export_ssd.py": ExportCommand,
     "scripts/check_dataset.py": CheckOptions,
+    "scripts/convert_weights.py": ConvertCommand,
     "scripts/prepare_shapes.py": PrepareShapesOptions,
+    "scripts/prepare_voc.py": PrepareVocOptions,
+    "scripts/prepare_coco.py": PrepareCocoOptions,
+    "scripts/prepare_openimages.py": PrepareOpenImagesOptions,
     "scripts/benchmark_ssd.py amp": AmpBenchmark,
     "scripts/benchmark_ssd.py dali": LoaderBenchmark,
     "scripts/benchmark_ssd.py data": DataBenchmark,

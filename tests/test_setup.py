@@ -178,7 +178,7 @@ def test_a_changed_file_is_refused_and_not_marked_as_installed(project: Project)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--extras", "gpu"], "unknown extra 'gpu'; there are: dali horovod tune onnx openvino"),
+        (["--extras", "gpu"], "unknown extra 'gpu'; there are: dali horovod tune mllog onnx open"),
         (["--extras", "dali,"], None),
         (["--extras"], "--extras needs a list, such as --extras dali,onnx; there are: dali"),
         (["--all"], "unknown argument '--all'; allowed are --dev, --extras a,b and --help"),

@@ -157,7 +157,8 @@ def test_record_beside_the_weights_says_what_the_detector_is(weights):
     record = read_sidecar(weights)
     assert isinstance(record, ModelRecord)
     assert (record.family, record.decoding) == ("toy", TOY.decoding)
-    assert (record.mean, record.std) == (TOY.mean, TOY.std)
+    assert record.input_format == TOY.input_format()
+    assert record.resize == "pil"
     assert record.classes == ("cat", "dog")
 
 

@@ -32,7 +32,8 @@ _log = logging.getLogger(__name__)
 COSTS_NOTE = (
     "Parameters: weights, biases, scales and shifts; not the running mean and variance of batch "
     "norm, not stored anchors, and of a batch norm whose statistics are frozen not its scale and "
-    "shift either, which are constants then. GMAC: 10^9 multiply-accumulates of convolutions and "
+    "shift either, which are constants then; trainable: those that the published recipe trains, "
+    "which starts from ImageNet weights. GMAC: 10^9 multiply-accumulates of convolutions and "
     "dense layers for one image; batch norm, activations and the detection layer are not counted. "
     "Activations: float32, one image, in MB of 10^6 bytes, of the network as it is trained (batch "
     "norm and activation have outputs of their own, reshaped arrays are views); the sum of all "
@@ -188,6 +189,7 @@ def cost_rows(options: ModelBenchmark) -> list[Row]:
     for spec in options.specs:
         size_hw = options.input_size_hw(spec)
         network = bare_network(spec.name)
+        network.freeze_base()
         row = static_costs(network, size_hw)
         if not options.no_latency:
             _log.info("timing %s ...", spec.name)

@@ -62,13 +62,20 @@ def _training(network: Network, dtype: str, batch: int, rounds: int, context: An
     mixed = MixedPrecision(dtype)
     mixed.convert(network, (3, *network.input_size_hw))
     arrays = random_batch(network, batch).arrays
-    plain, lowered = (_step(network, precision, context) for precision in (Precision(), mixed))
+    plain, lowered = (training_step(network, each, context) for each in (Precision(), mixed))
     return compare(plain, lowered, [arrays], iterations=rounds, warmup=_WARMUP)
 
 
-def _step(
+def training_step(
     network: Network, precision: Precision, context: Any
 ) -> Callable[[dict[str, np.ndarray]], None]:
+    """A step of training on the arrays of a batch, from forward pass to update, to its end.
+
+    Args:
+        network: initialised; its weights stay nearly the same.
+        precision: what is computed in which type; one that is mixed has converted the network.
+        context: the device.
+    """
     optimizer = Optimizer(network, momentum=0.9, wd=5e-4)
     precision.attach(optimizer.trainer)
     devices, loss = Devices([context]), family_of(network).loss

@@ -16,6 +16,7 @@ from gluon_ssd.benchmarks.model_costs import COSTS_NOTE, cost_rows
 from gluon_ssd.benchmarks.precision import precision_rows
 from gluon_ssd.benchmarks.scaling import network_bound_rows, scaling_rows
 from gluon_ssd.benchmarks.table import table
+from gluon_ssd.benchmarks.torch_comparison import TORCH_NOTE, torch_rows
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.runtime import load_detector
 from gluon_ssd.options.benchmarks import DeployBenchmark
@@ -54,9 +55,10 @@ ROWS: dict[str, Callable[[Any], Sequence[Row]]] = {
     "model": cost_rows,
     "network-bound": network_bound_rows,
     "scaling": scaling_rows,
+    "torch": torch_rows,
 }
 
-NOTES = {"model": COSTS_NOTE}
+NOTES = {"model": COSTS_NOTE, "torch": TORCH_NOTE}
 """How numbers were counted, where a table needs it; it stands above."""
 
 

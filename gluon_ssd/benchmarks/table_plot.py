@@ -50,8 +50,9 @@ def _draw(
     label: str,
 ) -> None:
     for number, form in enumerate(FORMS):
-        places = [place + (number - 1.5) * _BAR for place in range(len(models))]
-        heights = [value(model)(form) for model in models]
+        measured = [(place, m) for place, m in enumerate(models) if form in m.latency.names]
+        places = [place + (number - 1.5) * _BAR for place, _ in measured]
+        heights = [value(model)(form) for _, model in measured]
         bars = axes.bar(places, heights, _BAR, color=_COLOURS[form], label=form)
         axes.bar_label(bars, fmt="%.3g", fontsize=8, padding=2)
     axes.set_xticks(range(len(models)), [_label(model.name) for model in models])

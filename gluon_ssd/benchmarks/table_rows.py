@@ -71,6 +71,11 @@ class ModelTimes:
     scores: dict[str, float] = field(default_factory=dict)
 
     @property
+    def has_original(self) -> bool:
+        """Whether GluonCV's form of the network was measured too."""
+        return "original f32" in self.latency.names
+
+    @property
     def decode_share(self) -> float:
         """Share of the detection layer in the time of our int8 form."""
         return self.decode_ms / self.latency.median_ms("ours s8")
@@ -131,9 +136,14 @@ def summary_rows(models: Sequence[ModelTimes]) -> list[dict[str, Any]]:
 
 
 def comparison_rows(models: Sequence[ModelTimes]) -> list[dict[str, Any]]:
-    """Every cell beside the original's; "times faster" above 1 means that ours is."""
+    """Every cell beside the original's; "times faster" above 1 means that ours is.
+
+    Networks without an original are left out.
+    """
     rows = []
     for model in models:
+        if not model.has_original:
+            continue
         for kind in ("f32", "s8"):
             for what, turns in (("latency, ms", model.latency), ("images/s", model.throughput)):
                 ours, original = f"ours {kind}", f"original {kind}"
@@ -162,11 +172,17 @@ def remarks(model: ModelTimes, instructions: str) -> list[str]:
         model: its times.
         instructions: what the CPU has for integers, of `gluon_ssd.system.threads.instruction_set`.
     """
-    faster = {than: model.latency.times_faster("ours s8", than)[0] for than in FORMS}
+    names = model.latency.names
+    faster = {than: model.latency.times_faster("ours s8", than)[0] for than in names}
+    compared = (
+        f"{faster['original s8']:.2f} times as fast as the original's int8 and "
+        f"{faster['original f32']:.2f} times as fast as its fp32"
+        if model.has_original
+        else f"{faster['ours f32']:.2f} times as fast as our fp32; GluonCV lacks the network"
+    )
     lines = [
-        f"{model.name} ({model.weights}): our int8 is {faster['original s8']:.2f} times as fast as "
-        f"the original's int8 and {faster['original f32']:.2f} times as fast as its fp32; the "
-        f"detection layer takes {model.decode_share:.1%} of our int8 time"
+        f"{model.name} ({model.weights}): our int8 is {compared}; the detection layer takes "
+        f"{model.decode_share:.1%} of our int8 time"
     ]
     why = f"the CPU has {instructions}; too little of the time goes to convolutions, or none of it"
     if instructions == "no VNNI":
@@ -189,7 +205,7 @@ def table_text(models: Sequence[ModelTimes], *, facts: str, instructions: str) -
     """
     said = [f"- {line}" for model in models for line in remarks(model, instructions)]
     parts = [markdown_table(summary_rows(models)), facts, markdown_table(comparison_rows(models))]
-    return "\n\n".join([part.strip() for part in parts] + ["\n".join(said)]) + "\n"
+    return "\n\n".join([part.strip() for part in parts if part] + ["\n".join(said)]) + "\n"
 
 
 def as_json(models: Sequence[ModelTimes]) -> list[dict[str, Any]]:

@@ -12,7 +12,12 @@ from typing import Any
 import numpy as np
 
 from gluon_ssd.benchmarks.gluoncv.decoder import check_original_can
-from gluon_ssd.benchmarks.gluoncv.network import original_exported, original_int8, original_network
+from gluon_ssd.benchmarks.gluoncv.network import (
+    is_in_zoo,
+    original_exported,
+    original_int8,
+    original_network,
+)
 from gluon_ssd.benchmarks.table_rows import FORMS, Run
 from gluon_ssd.commands.wiring.models import export_network_as
 from gluon_ssd.compat import mx
@@ -42,7 +47,8 @@ class Source:
         weights: what its weights are, in words.
         input_format: how images become its input.
         has_weights: whether they are trained ones, of which accuracies tell something.
-        write: (folder) -> prefix of the fp32 model's files, and the original in fp32.
+        write: (folder) -> prefix of the fp32 model's files, and the original in fp32, or None for
+            a network that GluonCV lacks.
     """
 
     name: str
@@ -53,13 +59,15 @@ class Source:
 
 
 def network_source(name: str, weights: str) -> Source:
-    """A zoo network, with weights from a file or random ones.
+    """A network, with weights from a file or random ones.
 
     Raises:
-        ModelError: GluonCV cannot decode as the network does.
+        ModelError: it is of GluonCV's zoo, and GluonCV cannot decode as it does.
         WeightsError: the file cannot be used.
     """
-    check_original_can(spec_of(name).decoding, name)
+    has_original = is_in_zoo(name)
+    if has_original:
+        check_original_can(spec_of(name).decoding, name)
     network = build_network(name)
     initialize(network)
     if weights:
@@ -71,7 +79,7 @@ def network_source(name: str, weights: str) -> Source:
         network.save_parameters(parameters)
         size_hw, decoding = network.input_size_hw, network.spec.decoding
         export_network_as(network, prefix, decoding=decoding, input_size_hw=size_hw, fused=False)
-        return prefix, original_network(name, parameters, decoding)
+        return prefix, original_network(name, parameters, decoding) if has_original else None
 
     return Source(name, said, network.input_format(), bool(weights), write)
 
@@ -111,7 +119,7 @@ def exported_source(prefix: str) -> Source:
 def forms_of(
     source: Source, images: np.ndarray, step: Callable[[str], None]
 ) -> tuple[dict[str, Run], RuntimeModel]:
-    """Build the four forms.
+    """Build the forms: ours in fp32 and int8, and the original's two where there is an original.
 
     Args:
         source: the row.
@@ -119,20 +127,35 @@ def forms_of(
         step: told what is done next.
 
     Returns:
-        form -> callable of a batch, an MXNet array; and our int8 form as a model.
+        form, of `FORMS` -> callable of a batch, an MXNet array; and our int8 form as a model.
     """
     with tempfile.TemporaryDirectory(prefix="gluon_ssd-") as folder:
         step("fp32 forms")
         plain, original = source.write(folder)
-        float32 = load_detector(plain, input_size_hw=source.input_format.size_hw)
         step("int8 forms")
-        prepared = prepare_detector(plain, source.input_format.size_hw)
-        quantised = quantize_prepared(prepared, [images], mode="naive")
-        int8 = deploy(quantised, input_size_hw=source.input_format.size_hw)
-        runs = (original, float32.run, original_int8(original, images), int8.run)
-        # Quantising hybridises anew, without static memory.
-        original.hybridize(static_alloc=True, static_shape=True)
-    return dict(zip(FORMS, runs, strict=True)), int8
+        float32, int8 = our_forms(plain, source.input_format.size_hw, images)
+        runs = {"ours f32": float32.run, "ours s8": int8.run}
+        if original is not None:
+            runs |= {"original f32": original, "original s8": original_int8(original, images)}
+            # Quantising hybridises anew, without static memory.
+            original.hybridize(static_alloc=True, static_shape=True)
+    return {form: runs[form] for form in FORMS if form in runs}, int8
+
+
+def our_forms(
+    prefix: str, input_size_hw: tuple[int, int], images: np.ndarray
+) -> tuple[RuntimeModel, RuntimeModel]:
+    """An exported fp32 model prepared for speed, and its int8 form.
+
+    Args:
+        prefix: of its files, which are read here.
+        input_size_hw: where they do not carry it.
+        images: float32 (N, 3, H, W), normalised, to calibrate with.
+    """
+    float32 = load_detector(prefix, input_size_hw=input_size_hw)
+    prepared = prepare_detector(prefix, input_size_hw)
+    quantised = quantize_prepared(prepared, [images], mode="naive")
+    return float32, deploy(quantised, input_size_hw=input_size_hw)
 
 
 def random_images(input_size_hw: tuple[int, int], count: int, seed: int) -> Any:

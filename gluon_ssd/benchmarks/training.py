@@ -19,7 +19,9 @@ from gluon_ssd.training.optimizer import Optimizer
 from gluon_ssd.training.team.team import Team
 from gluon_ssd.training.weight_watch import WeightWatch
 
-_POSITIVES = 30  # anchors of an image that match a box; the usual number of a VOC image
+POSITIVES = 30
+"""Anchors of an image that match a box; the usual number of a VOC image."""
+
 _RATE = 1e-6
 
 
@@ -64,8 +66,8 @@ def random_batch(network: Network, size: int, *, seed: int = 0) -> Batch:
     num_anchors = network.num_anchors()
     class_targets = np.zeros((size, num_anchors), np.int32)
     for row in class_targets:
-        chosen = rng.choice(num_anchors, _POSITIVES, replace=False)
-        row[chosen] = rng.integers(1, len(network.classes) + 1, _POSITIVES)
+        chosen = rng.choice(num_anchors, POSITIVES, replace=False)
+        row[chosen] = rng.integers(1, len(network.classes) + 1, POSITIVES)
     box_targets = rng.normal(size=(size, num_anchors, 4)) * (class_targets[..., None] > 0)
     arrays = {
         "image": rng.normal(size=(size, 3, *network.input_size_hw)).astype(np.float32),

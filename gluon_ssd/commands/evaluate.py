@@ -24,9 +24,11 @@ from gluon_ssd.evaluation.detections import Detections
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.result import Evaluation
 from gluon_ssd.families.catalog import spec_of
+from gluon_ssd.options.declare import flat_values
 from gluon_ssd.options.evaluate import EvalCommand, EvalOptions
 from gluon_ssd.options.shared import means_no_weights
 from gluon_ssd.options.suppression import asked_suppression
+from gluon_ssd.report.json_summary import JsonSummary
 from gluon_ssd.system.files import ensure_writable, write_json
 
 _log = logging.getLogger(__name__)
@@ -94,7 +96,8 @@ def evaluate(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
         DataError: the data set cannot be used, or is of other classes than the model.
         EnvironmentProblem: a file cannot be written.
     """
-    for path in (command.eval.results, command.eval.save_detections):
+    summary_file = command.modes.json_summary
+    for path in (command.eval.results, command.eval.save_detections, summary_file):
         if path:
             ensure_writable(path)
     dataset = evaluation_set(command.data, model.classes, model.num_classes)
@@ -106,6 +109,10 @@ def evaluate(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
     outcome = score(found)
     yield f"Throughput is {found.images_per_second:f} img/sec."
     yield from (f"{key} {value}" for key, value in outcome.lines)
+    if summary_file:
+        with JsonSummary(summary_file) as summary:
+            summary.write((), flat_values(command), kind="PARAMETER")
+            summary.write((), {"mAP": outcome.score})
     _write_results(command, found, outcome)
     _write_detections(command.eval.save_detections, found, dataset)
 

@@ -1,8 +1,9 @@
-"""``eval_ssd.py --benchmark``: how fast a model is, and where the time goes."""
+"""``eval_ssd.py --benchmark`` and its mode benchmark-inference: how fast a model is, and why."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,10 @@ from gluon_ssd.commands.wiring.data import evaluation_set, model_loader
 from gluon_ssd.data.augment.transforms import eval_transform
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.arrays import as_numpy
+from gluon_ssd.options.declare import flat_values
 from gluon_ssd.options.evaluate import EvalCommand
+from gluon_ssd.report.json_summary import JsonSummary
+from gluon_ssd.report.throughput import endless, time_inference
 from gluon_ssd.report.timing import DRY_RUNS, measure_latency
 from gluon_ssd.system.memory import peak_mib
 from gluon_ssd.system.progress import progress_bar
@@ -51,6 +55,30 @@ def benchmark_lines(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
         yield _load_line(model, inputs)
     yield from _split_lines(model, inputs[0], min(iterations, 30))
     yield f"peak memory {peak_mib():.0f} MiB, {model.threads} compute threads"
+
+
+def inference_lines(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
+    """Time loading and the network without decoding, iteration by iteration, on the data set.
+
+    Raises:
+        DataError: the data set cannot be used, or is of other classes than the model.
+        ModelError: the model does not show where its network ends.
+    """
+    modes, batch = command.modes, command.batch_size(on_gpus=model.device != "cpu")
+    dataset = evaluation_set(command.data, model.classes, model.num_classes)
+    with model_loader(command.data, dataset, model, batch) as loader:
+        with closing(endless(loader.epoch)) as batches:
+            throughput = time_inference(
+                lambda images: model.run_heads(model.place(images)),
+                batches,
+                warmup=modes.benchmark_warmup,
+                iterations=modes.benchmark_iterations,
+            )
+    yield from throughput.lines(training=False)
+    if modes.json_summary:
+        with JsonSummary(modes.json_summary) as summary:
+            summary.write((), flat_values(command), kind="PARAMETER")
+            summary.write((), throughput.facts())
 
 
 def _noise(model: RuntimeModel, batch: int) -> np.ndarray:

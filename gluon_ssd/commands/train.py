@@ -7,6 +7,7 @@ import logging
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from gluon_ssd.commands.wiring.devices import devices
 from gluon_ssd.commands.wiring.metrics import make_score
 from gluon_ssd.commands.wiring.models import wants_zoo_weights
 from gluon_ssd.commands.wiring.published_weights import zoo_weights
+from gluon_ssd.commands.wiring.watchers import Watchers
 from gluon_ssd.compat import mx
 from gluon_ssd.data.dali.graphs import load_dali
 from gluon_ssd.data.dali.loader import DaliLoader
@@ -33,6 +35,7 @@ from gluon_ssd.models.interface import Network
 from gluon_ssd.models.params_file import read_params
 from gluon_ssd.models.weights import load_parameters, save_parameters
 from gluon_ssd.options.declare import as_namespace, flat_values
+from gluon_ssd.options.modes import TRAINING
 from gluon_ssd.options.shared import means_no_weights
 from gluon_ssd.options.train import TrainCommand
 from gluon_ssd.report.curves import draw_curves
@@ -67,7 +70,7 @@ def start_team(command: TrainCommand) -> Team:
         return Team()
     team = HorovodTeam(fp16_gradients=command.train.fp16_allreduce)
     batch_size = command.optimizer.batch_size
-    if batch_size % team.size:
+    if not command.optimizer.batch_size_per_device and batch_size % team.size:
         raise OptionError(
             f"--batch-size {batch_size} is for all processes together and does not divide by "
             f"their number {team.size}; choose a multiple of {team.size}"
@@ -120,6 +123,15 @@ def training_contexts(command: TrainCommand, team: Team) -> list[Any]:
     return contexts
 
 
+def with_batch_of_all(command: TrainCommand, contexts: Sequence[Any], team: Team) -> TrainCommand:
+    """The command whose --batch-size is that of all devices, made of --batch-size-per-device."""
+    each = command.optimizer.batch_size_per_device
+    if not each:
+        return command
+    count = team.size if command.train.horovod else len(contexts)
+    return replace(command, optimizer=replace(command.optimizer, batch_size=each * count))
+
+
 def training_precision(command: TrainCommand, contexts: Sequence[Any]) -> MixedPrecision | None:
     """Mixed precision as --amp asks for, or None for float32; to be called before the network.
 
@@ -145,8 +157,8 @@ def training_network(
     initialize(network, contexts, train.seed)
     if _has_base(command, network):
         network.freeze_base()
-    # Weights to resume from replace all of it: then nothing is fetched for nothing.
-    if not train.resume and team.rank == 0:
+    # Weights to resume from replace all of it, and times need none: nothing is fetched for nothing.
+    if not train.resume and team.rank == 0 and command.modes.mode == TRAINING:
         _load_base(command, network)
     network.hybridize(static_alloc=True, static_shape=True)
     return network
@@ -159,16 +171,56 @@ def _has_base(command: TrainCommand, network: Network) -> bool:
 
 
 def _load_base(command: TrainCommand, network: Network) -> None:
-    wanted, load_base = command.train.pretrained_base, family_of(network).load_base
+    family = family_of(network)
+    wanted, load_base = command.train.pretrained_base, family.load_base
     is_own = _is_own_base(wanted)
     if wants_zoo_weights(wanted) and not network.spec.base_weights_name:
-        _log.info("%s starts from random weights; there are no others for it", network.name)
+        reason = "there are no others for it"
+        if family.base_origin is not None:
+            reason = (
+                f"ImageNet weights are not fetched, get {family.base_origin(network.spec)}, and "
+                "name the file with --pretrained-base FILE"
+            )
+        _log.info("%s starts from random weights; %s", network.name, reason)
     elif wants_zoo_weights(wanted) or is_own:
         if load_base is None:
             raise WeightsError(f"there are no ImageNet weights for {network.name}; leave them out")
         load_base(
             network, wanted if is_own else zoo_weights(network.spec, command.model, base=True)
         )
+
+
+def training_batches(
+    command: TrainCommand,
+    data: TrainingData,
+    network: Network,
+    contexts: Sequence[Any],
+    team: Team,
+) -> Loader | DaliLoader:
+    """What loads training images with their targets, for this process."""
+    with_dali: Callable[..., Loader | DaliLoader] = partial(dali_loader, contexts=contexts)
+    return (with_dali if command.train.dali else training_loader)(
+        command,
+        data.train,
+        target_maker=family_of(network).target_maker(
+            network.spec, network.anchors(command.model.input_size_hw)
+        ),
+        input_format=network.input_format(command.model.input_size_hw),
+        share=Share(team.rank, team.size, command.optimizer.accumulate),
+    )
+
+
+def validation_loader(
+    command: TrainCommand, data: TrainingData, network: Network, team: Team
+) -> Loader:
+    """What loads validation images, for this process."""
+    return evaluation_loader(
+        command.data,
+        data.val,
+        batch_size=command.train.eval_batch_size or command.optimizer.batch_size // team.size,
+        input_format=network.input_format(command.model.input_size_hw),
+        share=Share(team.rank, team.size, command.optimizer.accumulate),
+    )
 
 
 def run_training(
@@ -178,42 +230,27 @@ def run_training(
     contexts: Sequence[Any],
     team: Team,
     precision: MixedPrecision | None,
+    watchers: Watchers,
 ) -> Outcome:
     """Train to the last epoch; writes every file of the run."""
-    input_size_hw = command.model.input_size_hw
-    share = Share(team.rank, team.size, command.optimizer.accumulate)
-    anchors = network.anchors(input_size_hw)
-    input_format = network.input_format(input_size_hw)
-    with_dali: Callable[..., Loader | DaliLoader] = partial(dali_loader, contexts=contexts)
-    train_loader = (with_dali if command.train.dali else training_loader)(
-        command,
-        data.train,
-        target_maker=family_of(network).target_maker(network.spec, anchors),
-        input_format=input_format,
-        share=share,
-    )
-    val_loader = evaluation_loader(
-        command.data,
-        data.val,
-        batch_size=command.optimizer.batch_size // team.size,
-        input_format=input_format,
-        share=share,
-    )
+    train_loader = training_batches(command, data, network, contexts, team)
+    val_loader = validation_loader(command, data, network, team)
+    parts = team.size * command.optimizer.accumulate
     with train_loader, val_loader, listening() as stop:
-        batches = _Limited(
-            train_loader, command.optimizer.epochs, command.train.limit_steps, share.parts
-        )
+        batches = _Limited(train_loader, command.optimizer.epochs, command.train.limit_steps, parts)
         hooks = Hooks(
             save_weights=lambda path: save_parameters(network, path),
             image_names=lambda indices: [data.train.image_path(int(i)) for i in indices],
-            evaluate=_evaluator(command, data, network, contexts[0], val_loader, team, stop),
+            evaluate=evaluator(command, data, network, contexts[0], val_loader, team, stop),
             load_weights=lambda path: load_parameters(network, path, contexts),
             draw_curves=draw_curves,
+            watchers=watchers.hooks(),
             stop=stop,
         )
-        plan = _plan(command, batches, network, len(anchors))
+        plan = learning_plan(command, network, batches.epochs, is_cut=batches.is_cut)
         if precision is not None:
-            precision.convert(network, (3, *input_size_hw))
+            precision.convert(network, (3, *command.model.input_size_hw))
+        watchers.describe(command, data, network, parts, batches.num_batches(0))
         outcome = fit(
             network,
             batches,
@@ -226,6 +263,7 @@ def run_training(
         )
         if train_loader.skips.times:
             _log.warning("training set: %s", train_loader.skips.summary())
+        watchers.note_end(outcome.reached_target or not command.train.target_map)
         return outcome
 
 
@@ -258,7 +296,7 @@ class _Limited:
         yield from itertools.islice(batches, count)
 
 
-def _evaluator(
+def evaluator(
     command: TrainCommand,
     data: TrainingData,
     network: Network,
@@ -267,6 +305,7 @@ def _evaluator(
     team: Team,
     stop: StopRequest,
 ) -> Callable[[], Evaluation]:
+    """What scores the network as it stands, over all processes."""
     detector = Detector(network)
     detector.hybridize(static_alloc=True, static_shape=True)
     detector.decoder.initialize(ctx=context)
@@ -297,12 +336,15 @@ def _evaluator(
     return evaluate
 
 
-def _plan(command: TrainCommand, batches: _Limited, network: Network, num_anchors: int) -> Plan:
+def learning_plan(
+    command: TrainCommand, network: Network, epochs: int, *, is_cut: bool = False
+) -> Plan:
+    """The plain values of a run of so many epochs."""
     optimizer, train = command.optimizer, command.train
     return Plan(
         prefix=command.prefix,
-        epochs=batches.epochs,
-        is_cut=batches.is_cut,
+        epochs=epochs,
+        is_cut=is_cut,
         schedule=Schedule(
             base=optimizer.base_rate,
             decay=optimizer.lr_decay,
@@ -311,7 +353,9 @@ def _plan(command: TrainCommand, batches: _Limited, network: Network, num_anchor
             warmup_epochs=optimizer.warmup_epochs,
             warmup_steps=optimizer.warmup_iters,
             warmup_factor=optimizer.warmup_factor,
+            starts_at_factor=optimizer.warmup_rule == "start",
         ),
+        rule=optimizer.update_rule,
         momentum=optimizer.momentum,
         wd=optimizer.wd,
         no_wd_on_bias_bn=optimizer.no_wd_on_bias_bn,
@@ -321,6 +365,8 @@ def _plan(command: TrainCommand, batches: _Limited, network: Network, num_anchor
         log_interval=train.log_interval,
         save_interval=train.save_interval,
         val_interval=command.val_interval,
+        val_epochs=train.validated_epochs,
+        target_score=train.target_map,
         checkpoint_interval_s=60 * train.checkpoint_minutes,
         accumulate=optimizer.accumulate,
         seed=train.seed,
@@ -329,9 +375,9 @@ def _plan(command: TrainCommand, batches: _Limited, network: Network, num_anchor
             "name": network.name,
             "classes": list(network.classes),
             "data_shape": command.model.side,
-            "anchors": num_anchors,
+            "anchors": network.num_anchors(command.model.input_size_hw),
         },
-        first_line=str(as_namespace(command)),
+        first_lines=(str(as_namespace(command)), *command.recipe_lines),
     )
 
 

@@ -26,6 +26,7 @@ REASONS: dict[str, Reason] = {
     "unknown class": Reason("label", True, "label dropped"),
     "degenerate box": Reason("label", True, "label dropped"),
     "box beyond the image": Reason("label", True, "label dropped"),
+    "broken row": Reason("label", True, "label dropped"),
     "box partly outside the image": Reason("label", True, "box clipped"),
     "duplicate box": Reason("label", True, "kept"),
     "label of an unlisted image": Reason("label", True, "label dropped"),

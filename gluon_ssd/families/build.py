@@ -8,7 +8,6 @@ from typing import Any
 from gluon_ssd.errors import ModelError
 from gluon_ssd.families.catalog import spec_of
 from gluon_ssd.families.family import Family
-from gluon_ssd.families.retinanet.family import RETINANET
 from gluon_ssd.families.ssd300_nvidia.family import SSD300_NVIDIA
 from gluon_ssd.families.ssd300_yannqi.family import SSD300_YANNQI
 from gluon_ssd.families.ssd_resnet34.family import SSD_RESNET34
@@ -18,7 +17,6 @@ from gluon_ssd.models.sync_norm import SyncBatchNorm
 
 FAMILIES: dict[str, Family] = {
     "zoo": ZOO,
-    "retinanet": RETINANET,
     "ssd300_nvidia": SSD300_NVIDIA,
     "ssd300_yannqi": SSD300_YANNQI,
     "ssd_resnet34": SSD_RESNET34,

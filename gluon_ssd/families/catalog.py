@@ -54,14 +54,17 @@ def find_spec(network: str, input_size: int, dataset: str) -> Spec:
     Args:
         network: the ``--network`` word, e.g. "mobilenet1.0".
         input_size: side of the square input, px.
-        dataset: kind of data set; one that no network was published for uses `custom` networks.
+        dataset: kind of data set; one that no network of its family was published for uses the
+            `custom` network.
 
     Raises:
         OptionError: there is no such network; the message lists those that come near.
     """
     trainable = [spec for spec in SPECS.values() if not spec.int8_of]
-    wanted = dataset if any(spec.dataset == dataset for spec in trainable) else "custom"
     own = [spec for spec in trainable if spec.network == network]
+    families = {spec.family for spec in own}
+    published = {spec.dataset for spec in trainable if spec.family in families}
+    wanted = dataset if dataset in published else "custom"
     size_hw = (input_size, input_size)
     for spec in own:
         if spec.dataset == wanted and (spec.any_size or spec.input_size_hw == size_hw):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,10 @@ class Family:
         target_maker: (spec, anchors float32 (A, 4), centre form, px) -> target maker.
         loss: of one batch.
         load_base: (network, path of ImageNet weights) -> arrays taken; None where there are none.
+        base_origin: spec -> where to get those, in words; None where they are fetched.
+        is_published: whether the weights of others have a form that its networks convert.
+        published_facts: published arrays -> what the published code wants beside them in a
+            checkpoint, by key; of values that `models.torch_file.writer` can write.
         store: what is published, under names of its specs.
         int8_form: network -> file of its published int8 symbol, and the arrays of that by name;
             None where nothing is published.
@@ -35,5 +39,8 @@ class Family:
     target_maker: Callable[[Any, FloatArray], MakesTargets]
     loss: Loss
     load_base: Callable[[Network, str | os.PathLike[str]], int] | None = None
+    base_origin: Callable[[Any], str] | None = None
+    is_published: bool = False
+    published_facts: Callable[[Mapping[str, Any]], dict[str, Any]] = lambda _: {}
     store: WeightStore = WeightStore()
     int8_form: Callable[[Any], tuple[Path, dict[str, FloatArray]]] | None = None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import EnvironmentProblem, WeightsError
@@ -87,13 +88,28 @@ def save_parameters(network: Network, path: str | os.PathLike[str]) -> None:
     """
     parameters = parameters_of(network)
     num_bytes = 4 * sum(int(np.prod(parameter.shape)) for parameter in parameters.values())
+    _write_whole(path, num_bytes, network.save_parameters)
+    write_sidecar(path, network.record())
+
+
+def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[np.float32]]) -> None:
+    """Write named arrays of no detector to a `.params` file; errors as of `save_parameters`."""
+    own = {name: mx.nd.array(array) for name, array in arrays.items()}
+    num_bytes = 4 * sum(array.size for array in own.values())
+    _write_whole(path, num_bytes, lambda temporary: mx.nd.save(temporary, own))
+
+
+def _write_whole(
+    path: str | os.PathLike[str], num_bytes: int, write: Callable[[str], None]
+) -> None:
+    """Have MXNet write a file of at least so many bytes, all of it or nothing."""
     with atomic_path(path) as temporary:
         # MXNet does not say why it cannot write, and nothing at all when a full disk cuts the
         # file; reserving the space first finds out with the system's own words.
         with open(temporary, "wb") as file:
             os.posix_fallocate(file.fileno(), 0, num_bytes)
         try:
-            network.save_parameters(os.fspath(temporary))
+            write(os.fspath(temporary))
             is_whole = temporary.stat().st_size >= num_bytes
         except mx.base.MXNetError:
             is_whole = False
@@ -102,4 +118,3 @@ def save_parameters(network: Network, path: str | os.PathLike[str]) -> None:
                 f"cannot write {os.fspath(path)}: the disk is full; free some space or choose "
                 "another folder"
             )
-    write_sidecar(path, network.record())

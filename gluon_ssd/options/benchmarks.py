@@ -87,7 +87,7 @@ class AmpBenchmark:
 
     networks: str = option(
         "ssd_300_vgg16_atrous_voc,ssd_300_mobilenet1.0_voc",
-        "full names of zoo networks, with commas between",
+        "full names of networks, with commas between",
     )
     batch_size: int = option(4, "images a training step", minimum=1)
     rounds: int = option(8, "rounds, each way in turn", minimum=1)
@@ -160,6 +160,10 @@ _TABLE_NETWORKS = (
     "ssd_512_vgg16_atrous_voc",
     "ssd_512_mobilenet1.0_voc",
     "ssd_512_resnet50_v1_voc",
+    "ssd300_resnet50_coco",
+    "ssd_resnet34_300_coco",
+    "ssd_resnet34_1200_coco",
+    "retinanet_resnext50_32x4d_openimages",
 )
 
 
@@ -167,9 +171,7 @@ _TABLE_NETWORKS = (
 class TableBenchmark:
     """Options of scripts/benchmark_ssd.py table."""
 
-    networks: str = option(
-        ",".join(_TABLE_NETWORKS), "full names of zoo networks, with commas between"
-    )
+    networks: str = option(",".join(_TABLE_NETWORKS), "full names of networks, with commas between")
     weights: str = option(
         "",
         "parameter files as NAME=FILE,NAME=FILE; the other networks get random weights, with "
@@ -287,3 +289,51 @@ class LoaderBenchmark:
         "instead of only loading; the share of time it waits for data is shown too",
     )
     output: str = _output()
+
+
+TORCH_NETWORKS = {
+    "ssd300_resnet50_coco": "ssd300_resnet50",
+    "ssd_resnet34_300_coco": "ssd_resnet34_300",
+    "ssd_resnet34_1200_coco": "ssd_resnet34_1200",
+    "retinanet_resnext50_32x4d_openimages": "retinanet_resnext50_32x4d",
+}
+"""Networks that scripts/torch_reference has too -> their names there."""
+
+TRAINED_BY_TORCH = ("ssd300_resnet50",)
+"""Those of which it has a training step."""
+
+
+@dataclass(frozen=True)
+class TorchBenchmark:
+    """Options of scripts/benchmark_ssd.py torch."""
+
+    python: str = option(
+        ".torch-env/bin/python", "Python that has PyTorch; bash scripts/torch_env.sh makes one"
+    )
+    network: str = option(
+        "retinanet_resnext50_32x4d_openimages,ssd_resnet34_1200_coco,ssd300_resnet50_coco",
+        "networks: full names, or words of --network of train_ssd.py",
+        several=True,
+    )
+    batch_size: int = option(4, "images of a training step", minimum=1)
+    rounds: int = option(5, "rounds, each way in turn", minimum=1)
+    calls: int = option(1, "timed calls in a round, after one that is not", minimum=1)
+    no_inference: bool = option(False, "measure training steps alone")
+    no_training: bool = option(False, "measure inference alone")
+    output: str = _output()
+
+    def __post_init__(self) -> None:
+        if not self.subjects:
+            raise OptionError("--network needs at least one network")
+
+    @property
+    def subjects(self) -> tuple[tuple[Spec, str], ...]:
+        """Networks and their names on the other side. Raises OptionError for one it lacks."""
+        specs = [_named(word, None) for word in words(self.network)]
+        for spec in specs:
+            if spec.name not in TORCH_NETWORKS:
+                raise OptionError(
+                    f"--network: {spec.name} is not written in PyTorch here; there are "
+                    f"{', '.join(TORCH_NETWORKS)}"
+                )
+        return tuple((spec, TORCH_NETWORKS[spec.name]) for spec in specs)

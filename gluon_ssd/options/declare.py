@@ -2,7 +2,8 @@
 
 An option is a field made with `option(...)`. A command is a frozen dataclass whose fields are
 groups (dataclasses of options); a dataclass of options alone is a command with one group. Order of
-precedence: default, then the file given by ``--config``, then the command line.
+precedence: default, then what the command's `preset` makes of the options given, then the files
+given by ``--config`` in their order, then the command line.
 
 Standard library only, so that ``--help`` and option errors work on a bare Python.
 """
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
 from gluon_ssd.errors import OptionError
+from gluon_ssd.options.yannqi import is_yaml, read_yaml
 
 Command = TypeVar("Command")
 
@@ -196,7 +198,14 @@ def build_parser(command: type, *, prog: str, description: str) -> argparse.Argu
         formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,
     )
-    parser.add_argument("--config", metavar="FILE", help="ini file with the same options")
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        action="append",
+        help="ini file with the same options"
+        + (", or a YAML file of yannqi's SSD-for-pytorch" if hasattr(command, "takes_yaml") else "")
+        + "; may be given several times",
+    )
     flags = flags_of(command)
     parser.legacy = frozenset(flag.name for flag in flags if flag.legacy)
     for name, group in groups_of(command).items():
@@ -267,10 +276,20 @@ def parse(
     """
     flags = flags_of(command)
     given = vars(build_parser(command, prog=prog, description=description).parse_args(argv))
-    config_path = given.pop("config", None)
-    values = read_config(config_path, flags) if config_path is not None else {}
+    values: dict[str, Any] = {}
+    yaml_files = []
+    for path in given.pop("config", ()):
+        if is_yaml(path) and hasattr(command, "takes_yaml"):
+            yaml_files.append(read_yaml(path))
+            values.update(yaml_files[-1].options(flag.name for flag in flags))
+        else:
+            values.update(read_config(path, flags))
     values.update(given)
-    return assemble(command, values)
+    preset = getattr(command, "preset", None)
+    built = assemble(command, {**(preset(values) if preset else {}), **values})
+    for file in yaml_files:
+        file.check(built.network)  # type: ignore[attr-defined]  # see takes_yaml
+    return built
 
 
 def assemble(command: type[Command], values: typing.Mapping[str, Any]) -> Command:

@@ -17,7 +17,8 @@ class DemoCommand:
     images: str = legacy("", "images, folders or videos, with commas between")
     gpus: str = legacy("", "GPU to use, such as 0; empty uses the CPU")
     pretrained: str = legacy(
-        "True", "true (or 1, yes, t) takes the zoo's weights, anything else is a .params file"
+        "True",
+        "true (or 1, yes, t) takes the zoo's weights, anything else is a .params or .pt file",
     )
     thresh: float = legacy(0.5, "smallest score that is drawn and listed", minimum=0, maximum=1)
     model_prefix: str = option("", "exported model to run instead of a zoo network")

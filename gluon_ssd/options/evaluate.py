@@ -9,6 +9,7 @@ from gluon_ssd.deploy.int8_modes import DTYPES, MODES
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import legacy, option
+from gluon_ssd.options.modes import INFERENCE_BENCHMARK, EvalModeOptions
 from gluon_ssd.options.shared import (
     METRICS,
     DataOptions,
@@ -31,8 +32,8 @@ class EvalOptions:
     num_gpus: int = legacy(0, "number of GPUs; 0 uses the CPU", minimum=0)
     pretrained: str = legacy(
         "True",
-        "true (or 1, yes, t) takes the zoo's weights, anything else is a .params file; "
-        "with --benchmark, false (or 0, no, f) takes random weights",
+        "true (or 1, yes, t) takes the zoo's weights, anything else is a .params or .pt file; "
+        "with --benchmark or --mode benchmark-inference, false (or 0, no, f) takes random weights",
     )
     save_prefix: str = legacy("", "put before the name of the COCO result file")
     metric: str = option("auto", "metric; auto is the data set's own", choices=METRICS)
@@ -136,6 +137,10 @@ class EvalCommand:
     eval: EvalOptions = EvalOptions()
     deploy: DeployOptions = DeployOptions()
     benchmark: BenchmarkOptions = BenchmarkOptions()
+    modes: EvalModeOptions = EvalModeOptions()
+
+    takes_yaml = True
+    """See `TrainCommand.takes_yaml`."""
 
     def __post_init__(self) -> None:
         if self.deploy.deploy and not self.deploy.model_prefix:
@@ -146,10 +151,16 @@ class EvalCommand:
             "--calibration": self.deploy.calibration,
             "--quantized": self.deploy.quantized,
             "--benchmark": self.benchmark.benchmark,
+            f"--mode {self.modes.mode}": self.times_inference,
         }
         for flag, is_set in others.items():
             if is_set and self.deploy.auto_tuning:
                 raise OptionError(f"--auto_tuning and {flag} exclude each other; leave one out")
+        for flag in ("--calibration", "--benchmark"):
+            if others[flag] and self.times_inference:
+                raise OptionError(
+                    f"--mode {self.modes.mode} and {flag} exclude each other; leave one out"
+                )
         on_cpu = {"--auto_tuning": self.deploy.auto_tuning, "--calibration": self.calibrates}
         for flag, is_set in on_cpu.items():
             if is_set and self.eval.num_gpus:
@@ -167,7 +178,7 @@ class EvalCommand:
         if self.deploy.deploy:
             return
         _ = self.network
-        if means_no_weights(self.eval.pretrained) and not self.benchmark.benchmark:
+        if means_no_weights(self.eval.pretrained) and not self.measures_speed:
             raise OptionError(
                 f"--pretrained {self.eval.pretrained} gives random weights, of use to --benchmark "
                 "alone; name a .params file, or take the zoo's with --pretrained true"
@@ -196,6 +207,16 @@ class EvalCommand:
         suppression = ("nms_thresh", "nms_topk", "post_nms")
         own = {name: getattr(decoding, name) for name in suppression}
         return {"data_shape": self.model.side, **own}
+
+    @property
+    def times_inference(self) -> bool:
+        """Whether --mode asks for the times of loading and inference."""
+        return self.modes.mode == INFERENCE_BENCHMARK
+
+    @property
+    def measures_speed(self) -> bool:
+        """Whether no score is asked for, so that random weights do."""
+        return self.benchmark.benchmark or self.times_inference
 
     @property
     def calibrates(self) -> bool:

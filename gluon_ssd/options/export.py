@@ -20,7 +20,8 @@ class ExportOptions:
 
     dataset: str = option("voc", "data set part of the network's name", choices=DATASETS)
     pretrained: str = option(
-        "True", "true (or 1, yes, t) takes the zoo's weights, anything else is a .params file"
+        "True",
+        "true (or 1, yes, t) takes the zoo's weights, anything else is a .params or .pt file",
     )
     classes: str = option("", "file with one class name a line; empty uses the weights' own")
     output: str = option("", "written as OUTPUT-symbol.json and OUTPUT-0000.params")

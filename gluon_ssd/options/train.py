@@ -7,11 +7,14 @@ dataclasses. `legacy` declares those of GluonCV, with its defaults and meaning.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gluon_ssd.errors import OptionError
-from gluon_ssd.options.declare import legacy, option
+from gluon_ssd.options.declare import flat_values, legacy, option, spellings
+from gluon_ssd.options.modes import EVALUATION, TrainModeOptions
+from gluon_ssd.options.recipes import RECIPES, defaults_of
 from gluon_ssd.options.shared import (
     DATASETS,
     METRICS,
@@ -71,10 +74,10 @@ class TrainDataOptions(DataOptions):
         choices=("legacy", "narrow"),
     )
     crop_tries: int = option(
-        0,
-        "tries for each overlap of the random crop; 0 takes those of the policy: 50, of ssd300_* "
-        "1, of retinanet_* 40",
-        minimum=0,
+        50,
+        "tries for each overlap floor of the random crop; unless another number is given, "
+        "ssd300_* takes 1 and retinanet_* 40, as published",
+        minimum=1,
     )
 
 
@@ -83,12 +86,26 @@ class OptimizerOptions:
     """optimisation"""
 
     batch_size: int = legacy(32, "images a step, over all devices", minimum=1)
+    batch_size_per_device: int = option(
+        0, "images a step of each device, in place of --batch-size; 0 leaves it", minimum=0
+    )
     epochs: int = legacy(240, "number of epochs", minimum=1)
     lr: float = legacy(0.001, "learning rate; see --scale-lr", minimum=0)
     lr_decay: float = legacy(0.1, "factor of each learning-rate decay", minimum=0)
     lr_decay_epoch: str = legacy("160,200", "epochs at which it decays")
+    optimizer: str = option(
+        "sgd", "rule by which gradients change weights", choices=("sgd", "adam")
+    )
     momentum: float = legacy(0.9, "momentum of SGD", minimum=0, maximum=1)
-    wd: float = legacy(0.0005, "weight decay, on every parameter", minimum=0)
+    momentum_rule: str = option(
+        "mxnet",
+        "whether SGD's momentum keeps the learning rate of each gradient, as MXNet's, or all of it "
+        "gets the rate of now, as torch's; they differ in warm-up and after decay",
+        choices=("mxnet", "torch"),
+    )
+    wd: float = legacy(
+        0.0005, "weight decay, on every parameter; unless given, adam has none", minimum=0
+    )
     schedule: str = option(
         "step",
         "learning-rate curve: decay at --lr-decay-epoch, or half a cosine to zero",
@@ -100,6 +117,13 @@ class OptimizerOptions:
     )
     warmup_factor: float = option(
         0.0, "share of the learning rate that warm-up starts from", minimum=0, maximum=1
+    )
+    warmup_rule: str = option(
+        "risen",
+        "where the first step of warm-up stands: one step's rise above --warmup-factor, or at the "
+        "start, as published for NVIDIA's and MLPerf's networks; the step after warm-up is the "
+        "first at the full rate with both",
+        choices=("risen", "start"),
     )
     scale_lr: str = option(
         "none",
@@ -118,6 +142,13 @@ class OptimizerOptions:
         epochs = self.decay_epochs
         if list(epochs) != sorted(set(epochs)):
             raise OptionError(f"--lr-decay-epoch must rise; got {self.lr_decay_epoch}")
+
+    @property
+    def update_rule(self) -> str:
+        """Key of `training.update_rules.RULES`."""
+        if self.optimizer == "adam":
+            return "adam"
+        return "sgd_torch" if self.momentum_rule == "torch" else "sgd"
 
     @property
     def images_per_step(self) -> int:
@@ -139,8 +170,15 @@ class OptimizerOptions:
 class TrainOptions:
     """training run"""
 
+    recipe: str = option(
+        "",
+        "published training whose settings are the defaults; --config and the command line win",
+        choices=tuple(RECIPES),
+    )
     gpus: str = legacy("0", "GPUs to use, such as 0,1; empty trains on the CPU")
-    resume: str = legacy("", "continue from a checkpoint (.npz), or start from weights (.params)")
+    resume: str = legacy(
+        "", "continue from a checkpoint (.npz), or start from weights (.params, .pt)"
+    )
     start_epoch: int = legacy(0, "first epoch; a checkpoint knows its own", minimum=0)
     log_interval: int = legacy(100, "batches between log lines", minimum=1)
     save_prefix: str = legacy("", "put before the network's name in every file")
@@ -149,6 +187,20 @@ class TrainOptions:
     )
     val_interval: int | None = legacy(
         None, "epochs between validations", minimum=1, unset="1, for coco 10"
+    )
+    val_epochs: str = option(
+        "",
+        "epochs, counted from 0, after which to validate, such as 21,31,37; the last one always; "
+        "empty goes by --val-interval",
+    )
+    eval_batch_size: int = option(
+        0, "images a batch in validation; 0 takes that of training", minimum=0
+    )
+    target_map: float = option(
+        0.0,
+        "stop when validation reaches this mAP, from 0 to 1; 0 runs all epochs",
+        minimum=0,
+        maximum=1,
     )
     seed: int = legacy(233, "seed of every random number", minimum=0)
     syncbn: bool = legacy(False, "batch norm over all devices")
@@ -167,10 +219,11 @@ class TrainOptions:
     pretrained_base: str = option(
         "True",
         "ImageNet backbone: true fetches it from the zoo, false starts from random "
-        "weights, anything else is a .params file",
+        "weights, anything else is a file: .params of the zoo, .pth of torchvision",
     )
     metric: str = option("auto", "validation metric; auto is the data set's own", choices=METRICS)
     limit_steps: int = option(0, "stop after N steps; 0 runs all epochs", minimum=0)
+    mllog: str = option("", "also write MLPerf's events to this file; needs the extra mllog")
     checkpoint_minutes: float = option(
         10.0, "minutes between checkpoints within an epoch; every epoch ends with one", minimum=0
     )
@@ -179,6 +232,11 @@ class TrainOptions:
     def device_ids(self) -> tuple[int, ...]:
         """The GPUs of --gpus as numbers; empty for the CPU."""
         return whole_numbers(self.gpus, "--gpus")
+
+    @property
+    def validated_epochs(self) -> tuple[int, ...]:
+        """The epochs of --val-epochs as numbers."""
+        return whole_numbers(self.val_epochs, "--val-epochs")
 
 
 @dataclass(frozen=True)
@@ -189,6 +247,12 @@ class TrainCommand:
     data: TrainDataOptions = TrainDataOptions()
     optimizer: OptimizerOptions = OptimizerOptions()
     train: TrainOptions = TrainOptions()
+    modes: TrainModeOptions = TrainModeOptions()
+
+    preset = staticmethod(defaults_of)
+    """What --recipe and --optimizer bring along; see `declare.parse`."""
+    takes_yaml = True
+    """--config may name the files of `options.yannqi`, which fit a command with a `network`."""
 
     def __post_init__(self) -> None:
         if self.train.start_epoch >= self.optimizer.epochs:
@@ -203,12 +267,17 @@ class TrainCommand:
             )
         if self.train.fp16_allreduce and not self.train.horovod:
             raise OptionError("--fp16-allreduce is for the gradients of --horovod; add that")
-        if self.train.dali and self.data.crop_tries:
+        if self.train.dali and self.data.crop_tries != TrainDataOptions.crop_tries:
             raise OptionError(
                 f"--crop-tries {self.data.crop_tries} does not go with --dali, whose tries are "
                 "those of the policy; leave one of them out"
             )
-        _ = self.network
+        if self.modes.mode == EVALUATION and not self.train.resume:
+            raise OptionError(
+                "--mode evaluation scores the weights of --resume FILE; name a checkpoint (.npz) "
+                "or weights (.params)"
+            )
+        _ = self.network, self.train.validated_epochs
 
     @property
     def network(self) -> Spec:
@@ -226,6 +295,27 @@ class TrainCommand:
         return self.train.val_interval or DATASETS[self.data.dataset]
 
     @property
+    def recipe_lines(self) -> tuple[str, ...]:
+        """What --recipe set and what else was given in its place; nothing without a recipe."""
+        if not self.train.recipe:
+            return ()
+        values, flags = flat_values(self), spellings(type(self))
+        recipe = RECIPES[self.train.recipe]
+        set_here = [name for name, value in recipe.items() if values[name] == value]
+        lines = [f"Recipe {self.train.recipe} set {_shown(set_here, values, flags)}"]
+        others = [name for name in recipe if name not in set_here]
+        if others:
+            lines.append(
+                f"Recipe {self.train.recipe} gives way to {_shown(others, values, flags)}, "
+                f"in place of {_shown(others, recipe, flags)}"
+            )
+        return tuple(lines)
+
+    @property
     def resolved(self) -> dict[str, int]:
         """What unset options come to, for the line that shows all of them."""
         return {"data_shape": self.model.side, "val_interval": self.val_interval}
+
+
+def _shown(names: Sequence[str], values: Mapping[str, Any], flags: Mapping[str, str]) -> str:
+    return ", ".join(f"{flags[name]} {values[name]}" for name in names)

@@ -103,17 +103,19 @@ class Fetcher:
         part = wanted.path.with_name(f"{wanted.path.name}.part")
         try:
             with _locked(part) as file:
-                origin = _Origin(part, wanted, file)
-                self._insist(wanted, file, origin, progress)
-                _accept(wanted, part)
-                os.fsync(file.fileno())
-                os.replace(part, wanted.path)
-                origin.forget()
+                try:
+                    origin = _Origin(part, wanted, file)
+                    self._insist(wanted, file, origin, progress)
+                    _accept(wanted, part)
+                    if _size(file) > _KEPT_BYTES:  # small ones come in millions, and come again
+                        os.fsync(file.fileno())
+                    os.replace(part, wanted.path)
+                    origin.forget()
+                finally:
+                    if not (self._resumes and _origin_path(part).exists()):
+                        discard(wanted.path)
         except OSError as error:
             raise write_problem(part, error) from error
-        finally:
-            if not (self._resumes and _origin_path(part).exists()):
-                discard(wanted.path)
 
     def _insist(
         self, wanted: Wanted, file: IO[bytes], origin: _Origin, progress: Progress | None

@@ -54,11 +54,12 @@ def fetch_many(
                 raise ended
             else:
                 yield ended
-    finally:
+    except BaseException:
         # A thread that waits for a host may sleep on: it is left, and what it wrote is in order.
         fetcher.stop()
         for thread in threads:
             thread.join(_LEAVING_S)
+        raise
 
 
 class _Crew:

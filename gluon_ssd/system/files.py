@@ -106,6 +106,39 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb") -> Iterator[IO[
         yield file
 
 
+class LineFile:
+    """A new file that lines are added to, each of them on the disk when `write` returns.
+
+    Args:
+        path: made with its folder; what was there is lost.
+
+    Raises:
+        EnvironmentProblem: the file cannot be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        ensure_directory(self.path.parent)
+        try:
+            # Without a buffer, whose rest a full disk would refuse once more when it is closed.
+            self._file = open(self.path, "wb", buffering=0)
+        except OSError as error:
+            raise write_problem(self.path, error) from error
+
+    def write(self, line: str) -> None:
+        """Add a line, without its end. Raises EnvironmentProblem when the disk is full."""
+        content = line.encode() + b"\n"
+        try:
+            if self._file.write(content) < len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise write_problem(self.path, error) from error
+
+    def close(self) -> None:
+        """Close it; a second call does nothing."""
+        self._file.close()
+
+
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
     """Write a JSON file; errors as of `atomic_write`."""
     with atomic_write(path, "w") as file:

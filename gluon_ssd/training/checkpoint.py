@@ -4,7 +4,7 @@
 |---|---|
 | weights/NAME | every parameter, constant and batch statistic by structural name, first device |
 | device1/NAME ... | the batch statistics of further devices, where they differ |
-| momentum/NAME | optimiser state |
+| momentum/NAME | optimiser state; the slots of `training.update_rules` |
 | random/numpy | state vector of NumPy's global generator |
 | facts | the JSON text of everything else, as uint8 |
 """
@@ -29,6 +29,7 @@ from gluon_ssd.models.params_file import some_of
 from gluon_ssd.models.torch_file.state_dict import is_torch_file
 from gluon_ssd.system.files import atomic_write, is_zip
 from gluon_ssd.training.optimizer import Optimizer, named_parameters
+from gluon_ssd.training.update_rules import RULES
 
 _FORMAT = 1
 _DAMAGED = (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
@@ -53,6 +54,11 @@ class Checkpoint:
         """Arrays under ``name/``, without that prefix."""
         start = name + "/"
         return {k[len(start) :]: a for k, a in self.arrays.items() if k.startswith(start)}
+
+    def states(self) -> dict[str, np.ndarray]:
+        """The optimiser's state: every array "SLOT/NAME" of a slot of `update_rules.RULES`."""
+        slots = {slot for rule in RULES.values() for slot in rule.slots}
+        return {k: a for k, a in self.arrays.items() if k.partition("/")[0] in slots}
 
 
 def is_checkpoint(path: str | os.PathLike[str]) -> bool:
@@ -99,9 +105,8 @@ def first_non_finite(arrays: Mapping[str, np.ndarray]) -> str | None:
 
 
 def run_arrays(network: Any, optimizer: Optimizer) -> dict[str, np.ndarray]:
-    """Weights, statistics and momentum by checkpoint key."""
-    momentum = {f"momentum/{k}": a for k, a in optimizer.momentum_arrays().items()}
-    return {**network_arrays(network), **momentum}
+    """Weights, statistics and the optimiser's state by checkpoint key."""
+    return {**network_arrays(network), **optimizer.state_arrays()}
 
 
 def save_checkpoint(
@@ -208,13 +213,8 @@ def changed_options(checkpoint: Checkpoint, options: Mapping[str, Any]) -> list[
     ]
 
 
-def restore(
-    checkpoint: Checkpoint, network: Any, optimizer: Optimizer, network_facts: Mapping[str, Any]
-) -> None:
-    """Put weights, statistics, momentum, counters and random states back.
-
-    Args:
-        network_facts: what identifies the network (name, classes, input size, ...), as saved.
+def restore_weights(checkpoint: Checkpoint, network: Any, network_facts: Mapping[str, Any]) -> None:
+    """Put weights and statistics back, for `restore` and for whoever does not train on.
 
     Raises:
         WeightsError: the checkpoint is of another network; nothing was changed.
@@ -227,7 +227,22 @@ def restore(
             own = checkpoint.arrays.get(f"device{device}/{name}")
             if own is not None:
                 copy[:] = own
-    optimizer.restore(checkpoint.group("momentum"), checkpoint.facts["num_updates"])
+
+
+def restore(
+    checkpoint: Checkpoint, network: Any, optimizer: Optimizer, network_facts: Mapping[str, Any]
+) -> None:
+    """Put weights, statistics, the optimiser's state, counters and random states back.
+
+    Args:
+        network_facts: what identifies the network (name, classes, input size, ...), as saved.
+
+    Raises:
+        WeightsError: the checkpoint is of another network or optimiser; no weight was changed.
+    """
+    _check_network(checkpoint, network, network_facts)
+    optimizer.restore(checkpoint.states(), checkpoint.facts["num_updates"])
+    restore_weights(checkpoint, network, network_facts)
     version, state, gauss = checkpoint.facts["random_python"]
     random.setstate((version, tuple(state), gauss))
     name, position, has_gauss, numpy_gauss = checkpoint.facts["random_numpy"]

@@ -31,12 +31,14 @@ class Outcome:
     Attributes:
         best_score: in full precision; None when nothing was validated.
         best_epoch: epoch of that score.
+        reached_target: whether the run ended since its score was as good as asked for.
         files: names of everything the run wrote.
     """
 
     best_score: float | None
     best_epoch: int | None
     files: RunFiles
+    reached_target: bool = False
 
 
 def fit(
@@ -78,12 +80,12 @@ def fit(
     """
     team = team or Team()
     files = RunFiles(plan.prefix, make_folder=team.rank == 0)
-    learner = _learner(network, Devices(contexts), loss, plan, team, precision or Precision())
+    learner = build_learner(network, Devices(contexts), loss, plan, team, precision or Precision())
     job = Job(learner, batches, plan, hooks, files)
     # What to resume from is read and checked first: a refused run leaves no log behind.
     with recording() as begun, team.guard():
-        if plan.first_line:
-            _logger.info(plan.first_line)
+        for line in plan.first_lines:
+            _logger.info(line)
         state = begin(job)
     with ExitStack() as stack:
         stack.enter_context(team.guard())
@@ -94,15 +96,17 @@ def fit(
         run = Run(job, state, stop)
         stack.enter_context(run.reporter)
         run.epochs()
-    return Outcome(run.state.best.score, run.state.best.epoch, files)
+    best = run.state.best
+    return Outcome(best.score, best.epoch, files, run.reached_target)
 
 
-def _learner(
+def build_learner(
     network: Any, devices: Devices, loss: Loss, plan: Plan, team: Team, precision: Precision
 ) -> Learner:
     """The network with what updates it; the precision takes charge of the updates."""
     optimizer = Optimizer(
         network,
+        rule=plan.rule,
         momentum=plan.momentum,
         wd=plan.wd,
         no_wd_on_bias_bn=plan.no_wd_on_bias_bn,

@@ -24,6 +24,8 @@ class Schedule:
         warmup_epochs: the rate rises linearly over this many epochs (0: no warm-up).
         warmup_steps: the same in steps; the longer of the two counts.
         warmup_factor: share of the rate that the rise starts from.
+        starts_at_factor: the first step runs at that share, as published for NVIDIA's and MLPerf's
+            networks, and not one step's rise above it.
     """
 
     base: float
@@ -33,6 +35,7 @@ class Schedule:
     warmup_epochs: float = 0.0
     warmup_steps: int = 0
     warmup_factor: float = 0.0
+    starts_at_factor: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -59,8 +62,8 @@ def learning_rate(
         step: counted from 0 over the whole run.
         schedule: its epochs and steps are not read: the next three arguments replace them.
         decay_steps: first steps that run at the dropped rate.
-        warmup_steps: steps of linear rise, the first of which already lies one step's rise above
-            its start; the step after them is the first at the full rate.
+        warmup_steps: steps of linear rise, the first of which lies one step's rise above its start,
+            or at it (`starts_at_factor`); the step after them is the first at the full rate.
         total_steps: length of the run, where the cosine reaches zero.
     """
     if schedule.kind == "cosine":
@@ -74,7 +77,8 @@ def learning_rate(
             rate *= schedule.decay
     if step < warmup_steps:
         start = schedule.warmup_factor
-        rate *= start + (1 - start) * (step + 1) / warmup_steps
+        risen = step if schedule.starts_at_factor else step + 1
+        rate *= start + (1 - start) * risen / warmup_steps
     return rate
 
 

@@ -1,4 +1,4 @@
-"""SGD with momentum over all parameters of a network, with a state that can be saved."""
+"""Updates all parameters of a network by one rule, with a state that can be saved."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.models.first_weights import parameters_of
 from gluon_ssd.training.team.team import Team
+from gluon_ssd.training.update_rules import rule_of
 
 
 def named_parameters(network: Any) -> dict[str, Any]:
@@ -29,8 +30,9 @@ class Optimizer:
 
     Args:
         network: an initialised Gluon block.
-        momentum: of SGD; 0 keeps no state.
+        momentum: of SGD; 0 keeps no state. Adam has none.
         wd: weight decay, on every parameter as in the published training.
+        rule: key of `update_rules.RULES`.
         no_wd_on_bias_bn: exempt biases and batch-norm gamma and beta from weight decay.
         clip_gradient_norm: scale the gradient down to this global norm; None leaves it alone.
         accumulates: gradients of several batches are added up until `clear`.
@@ -43,6 +45,7 @@ class Optimizer:
         *,
         momentum: float,
         wd: float,
+        rule: str = "sgd",
         no_wd_on_bias_bn: bool = False,
         clip_gradient_norm: float | None = None,
         accumulates: bool = False,
@@ -65,7 +68,10 @@ class Optimizer:
                 parameter.grad_req = "add"
         self._clip_gradient_norm = clip_gradient_norm
         self._team = team or Team()
-        self.trainer = self._team.make_trainer(self._parameters, {"momentum": momentum, "wd": wd})
+        self._rule = rule_of(rule)
+        self.trainer = self._team.make_trainer(
+            self._parameters, self._rule.make(momentum=momentum, wd=wd)
+        )
 
     def clear(self) -> None:
         """Forget the gradients at hand, where new ones would be added to them."""
@@ -97,33 +103,62 @@ class Optimizer:
         """Updates done since the weights were new, over all runs."""
         return int(self.trainer.optimizer.num_update)
 
-    def momentum_arrays(self) -> dict[str, np.ndarray]:
-        """Momentum by structural name; the same on every device, so read from the first."""
+    def state_arrays(self) -> dict[str, np.ndarray]:
+        """The rule's state as "SLOT/NAME" by slot and structural name, such as "momentum/bias".
+
+        It is the same on every device, so it is read from the first.
+        """
         states = self.trainer._updaters[0].states
         return {
-            name: states[index].asnumpy()
+            f"{slot}/{name}": array.asnumpy()
             for index, name in enumerate(self._parameters)
-            if states.get(index) is not None
+            for slot, array in zip(self._rule.slots, _arrays(states.get(index)), strict=False)
         }
 
-    def restore(self, momentum: Mapping[str, np.ndarray], num_updates: int) -> None:
-        """Take up where `momentum_arrays` and `num_updates` were read.
+    def restore(self, states: Mapping[str, np.ndarray], num_updates: int) -> None:
+        """Take up where `state_arrays` and `num_updates` were read.
 
         Raises:
-            WeightsError: a name or shape that the network does not have.
+            WeightsError: a name or shape that the network does not have, or the state of another
+                rule.
         """
-        indices = {name: index for index, name in enumerate(self._parameters)}
-        for name, array in momentum.items():
-            if name not in indices or self._parameters[name].shape != array.shape:
+        found: dict[str, dict[str, np.ndarray]] = {}
+        for key, array in states.items():
+            slot, _, name = key.partition("/")
+            if name not in self._parameters or self._parameters[name].shape != array.shape:
                 raise WeightsError(
-                    f"the saved momentum of {name} {array.shape} does not fit this network; "
+                    f"the saved {slot} of {name} {array.shape} does not fit this network; "
                     "resume with the network that was saved"
                 )
+            found.setdefault(name, {})[slot] = array
+        for name, slots in found.items():
+            if set(slots) != set(self._rule.slots):
+                raise WeightsError(
+                    f"the saved state of {name} has {' and '.join(sorted(slots))}, and this rule "
+                    f"of updates needs {' and '.join(self._rule.slots)}; resume with the optimizer "
+                    "and momentum rule of before, or start anew from the weights (.params)",
+                    settings=("optimizer", "momentum_rule"),
+                )
+        self._put(found, num_updates)
+
+    def _put(self, found: Mapping[str, Mapping[str, np.ndarray]], num_updates: int) -> None:
+        indices = {name: index for index, name in enumerate(self._parameters)}
         optimizer = self.trainer.optimizer
         for context, updater in zip(self.trainer._contexts, self.trainer._updaters, strict=True):
-            for name, array in momentum.items():
-                updater.states[indices[name]] = mx.nd.array(array, ctx=context, dtype=array.dtype)
+            for name, slots in found.items():
+                arrays = tuple(
+                    mx.nd.array(slots[slot], ctx=context, dtype=slots[slot].dtype)
+                    for slot in self._rule.slots
+                )
+                updater.states[indices[name]] = arrays if len(arrays) > 1 else arrays[0]
                 updater.states_synced[indices[name]] = True
             counts = optimizer._all_index_update_counts.setdefault(context.device_id, {})
             counts.update({index: num_updates for index in indices.values()})
         optimizer.num_update = num_updates
+
+
+def _arrays(state: Any) -> tuple[Any, ...]:
+    """What an updater holds for a parameter: nothing, one array or a tuple of them."""
+    if state is None:
+        return ()
+    return state if isinstance(state, tuple) else (state,)

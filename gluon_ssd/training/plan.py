@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.system.signals import StopRequest
-from gluon_ssd.training.journal import Event
+from gluon_ssd.training.journal import Event, Position
 from gluon_ssd.training.learning_rate import EpochClock, Schedule
 from gluon_ssd.training.loop import Batch, ImageNames, Learner
 from gluon_ssd.training.run_files import RunFiles
@@ -24,6 +24,13 @@ class Batches(Protocol):
 
     def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from `start_batch` on."""
+
+
+class Watcher(Protocol):
+    """Told what happens in a run, by its leading process."""
+
+    def __call__(self, event: str, at: Position, fields: Mapping[str, Any]) -> None:
+        """An event of the journal with its fields, or "epoch_begin" or "validation_begin"."""
 
 
 class Evaluation(Protocol):
@@ -48,23 +55,27 @@ class Plan:
         is_cut: the last epoch is cut short; its checkpoint stands within it, so that a longer run
             goes on there.
         schedule: learning rate.
-        momentum, wd, no_wd_on_bias_bn, clip_gradient_norm: see `Optimizer`.
+        rule, momentum, wd, no_wd_on_bias_bn, clip_gradient_norm: see `Optimizer`.
         start_epoch: first epoch, unless a checkpoint says otherwise.
         resume: path of a checkpoint or of a legacy ``.params`` file; "" starts anew.
         log_interval: batches between two log lines; 0 writes none.
         save_interval: epochs between two sets of weights; 0 keeps none but the best.
         val_interval: epochs between two validations.
+        val_epochs: the epochs that end with a validation, beside the last one; empty goes by
+            `val_interval`.
+        target_score: the run ends with the validation that reaches it, a fraction; 0: never.
         accumulate: batches of each process that make one step.
         checkpoint_interval_s: a checkpoint is also written after this many seconds; 0: never.
         seed: of MXNet's generator, mixed with the epoch.
         options: all options of the run, for the checkpoint and the journal.
         network: what identifies the network (name, classes, input size, anchors, ...).
-        first_line: logged before anything else.
+        first_lines: logged before anything else.
     """
 
     prefix: str
     epochs: int
     schedule: Schedule
+    rule: str = "sgd"
     momentum: float = 0.9
     wd: float = 0.0005
     no_wd_on_bias_bn: bool = False
@@ -75,12 +86,14 @@ class Plan:
     log_interval: int = 100
     save_interval: int = 10
     val_interval: int = 1
+    val_epochs: tuple[int, ...] = ()
+    target_score: float = 0.0
     checkpoint_interval_s: float = 600.0
     accumulate: int = 1
     seed: int = 233
     options: Mapping[str, Any] = field(default_factory=dict)
     network: Mapping[str, Any] = field(default_factory=dict)
-    first_line: str = ""
+    first_lines: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("epochs", "val_interval", "accumulate"):
@@ -99,8 +112,13 @@ class Plan:
         return self.save_interval > 0 and (epoch % self.save_interval == 0 or last)
 
     def validates(self, epoch: int) -> bool:
-        """Whether this epoch ends with a validation; kept weights carry their score."""
+        """Whether this epoch ends with a validation; kept weights carry their score.
+
+        Listed epochs are all there are, so weights that are kept between have none.
+        """
         last = epoch == self.epochs - 1
+        if self.val_epochs:
+            return epoch in self.val_epochs or last
         return epoch % self.val_interval == 0 or self.saves(epoch) or last
 
 
@@ -114,6 +132,7 @@ class Hooks:
         evaluate: validate the network as it stands; None when there is nothing to validate on.
         load_weights: read a ``.params`` file into the network.
         draw_curves: draw the events of a journal into a picture at a path.
+        watchers: told of every event, beside the journal.
         stop: remembers signals, when the caller listens to them; None lets the run listen.
     """
 
@@ -122,6 +141,7 @@ class Hooks:
     evaluate: Callable[[], Evaluation] | None = None
     load_weights: Callable[[str], object] | None = None
     draw_curves: Callable[[Sequence[Event], Path], None] | None = None
+    watchers: Sequence[Watcher] = ()
     stop: StopRequest | None = None
 
 

@@ -58,12 +58,20 @@ class Reporter:
             self._journal.close()
 
     def event(self, name: str, at: Position, **fields: Any) -> None:
-        """Write a line of the journal, on the process that has one."""
+        """Write a line of the journal, on the process that has one, and tell the watchers."""
         if self._journal is not None:
             self._journal.write(name, at, **fields)
+        self.moment(name, at, **fields)
+
+    def moment(self, name: str, at: Position, **fields: Any) -> None:
+        """Tell the watchers of what the journal has no line for."""
+        if self._job.leads:
+            for watcher in self._job.hooks.watchers:
+                watcher(name, at, fields)
 
     def begin_epoch(self, epoch: int) -> None:
         """Log the learning rate when it is another than before."""
+        self.moment("epoch_begin", (epoch, 0), epoch=epoch)
         rate = self._clock.rate(self._plan.schedule, self._clock.step(epoch))
         if rate != self._rate:
             _logger.info("[Epoch %d] Set learning rate to %s", epoch, rate)
@@ -139,6 +147,18 @@ class Reporter:
             values={name.strip(): value for name, value in evaluation.lines},
             seconds=round(seconds, 3),
         )
+
+    def end(self, state: State, reason: str) -> None:
+        """Log why a run ends: "epochs" for all of them, "target" for its score."""
+        best, target = state.best, self._plan.target_score
+        if reason == "target":
+            _logger.info(
+                "[Epoch %d] mAP %.4f reaches the target %s: the run ends here",
+                best.epoch,
+                best.score,
+                target,
+            )
+        self.event("end", state.position, reason=reason, best_score=best.score)
 
     def draw_curves(self) -> None:
         """Draw the journal of this run anew, on the process that has one."""

@@ -155,13 +155,13 @@ def begin(job: Job) -> State:
 
 
 def _shared(state: State | None, learner: Learner) -> State:
-    """Give everyone the state, the weights with their statistics and the momentum of the leader."""
+    """Give everyone the leader's state, weights with their statistics and optimiser's state."""
     team, optimizer = learner.team, learner.optimizer
-    momentum = optimizer.momentum_arrays()
+    states = optimizer.state_arrays()
     own = {
         **(State() if state is None else state).facts(),
         "num_updates": optimizer.num_updates,
-        "momentum": sorted(momentum),
+        "states": sorted(states),
         "amp": learner.precision.state(),
     }
     text = json.dumps(own).encode() if team.rank == 0 else b""
@@ -170,13 +170,15 @@ def _shared(state: State | None, learner: Learner) -> State:
     parameters = named_parameters(learner.network)
     team.copy_from_leader({name: p.list_data()[0] for name, p in parameters.items()})
     arrays = {
-        name: mx.nd.array(momentum.get(name, np.zeros(parameters[name].shape, np.float32)))
-        for name in facts["momentum"]
+        key: mx.nd.array(
+            states.get(key, np.zeros(parameters[key.partition("/")[2]].shape, np.float32))
+        )
+        for key in facts["states"]
     }
-    team.copy_from_leader({f"momentum.{name}": array for name, array in arrays.items()})
+    team.copy_from_leader({f"state.{key}": array for key, array in arrays.items()})
     if team.rank != 0 and facts["num_updates"]:
         optimizer.restore(
-            {name: array.asnumpy() for name, array in arrays.items()}, facts["num_updates"]
+            {key: array.asnumpy() for key, array in arrays.items()}, facts["num_updates"]
         )
     return _from_facts(facts) if state is None else state
 

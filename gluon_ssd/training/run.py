@@ -36,6 +36,8 @@ class Run:
         """Train from where the state stands to the last epoch; the reporter is open."""
         try:
             for epoch in range(self.state.epoch, self.plan.epochs):
+                if self.reached_target:
+                    break
                 self.reporter.begin_epoch(epoch)
                 self._train(epoch)
                 self._finish(epoch)
@@ -44,7 +46,13 @@ class Run:
             self.reporter.event("diverged", self.state.position, message=message)
             self.team.total(np.zeros(1))  # as in _leave
             raise DivergedError(message, settings=("lr",)) from error
-        self.reporter.event("end", self.state.position, best_score=self.state.best.score)
+        self.reporter.end(self.state, "target" if self.reached_target else "epochs")
+
+    @property
+    def reached_target(self) -> bool:
+        """Whether a validation was as good as asked for, also before the run was resumed."""
+        best, target = self.state.best.score, self.plan.target_score
+        return bool(target) and best is not None and best >= target
 
     def _train(self, epoch: int) -> None:
         # From (seed, epoch) alone, so that MXNet's own generator needs no saving.
@@ -116,6 +124,7 @@ class Run:
     def _validate(self, epoch: int) -> Evaluation:
         assert self.hooks.evaluate is not None, "the caller has checked it"
         started_s = time.perf_counter()
+        self.reporter.moment("validation_begin", (epoch + 1, 0), epoch=epoch)
         # A team always writes one: a launcher gives it little time when a signal comes later.
         self._consult(checkpoint=self.team.size > 1 or self.checkpointer.is_due)
         try:

@@ -30,3 +30,36 @@ share_cores() {
     cores=$(nproc)
     export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((cores > $1 ? cores / $1 : 1))}
 }
+
+# start COMMAND [ARGUMENTS...]: become the command; DRY_RUN=1 prints it instead.
+start() {
+    [ -n "${DRY_RUN:-}" ] || exec "$@"
+    printf '%q ' "$@"
+    echo
+}
+
+# train_on PROCESSES [OPTIONS OF train_ssd.py]: train on this machine.
+train_on() {
+    local processes=$1
+    shift
+    if [ "$processes" -eq 1 ]; then
+        start python "$train" "$@"
+        return
+    fi
+    [ -n "${DRY_RUN:-}" ] || need horovodrun "install it with: bash scripts/setup.sh --extras horovod"
+    share_cores "$processes"
+    start horovodrun -np "$processes" --gloo python "$train" --horovod "$@"
+}
+
+# published ARGUMENTS...: what a launcher of a published training takes: [--dry-run] [PROJECT] DATA
+# [OPTIONS]. PROJECT is this project's folder, as the published launchers want it, and may be left
+# out. Sets data and options.
+published() {
+    [ "${1:-}" != --help ] || { usage; exit 0; }
+    [ "${1:-}" != --dry-run ] || { export DRY_RUN=1; shift; }
+    [ ! -f "${1:-}/train_ssd.py" ] || shift
+    [ $# -gt 0 ] || stop "name the folder of the data set; see --help"
+    data=$1
+    shift
+    options=("$@")
+}

@@ -10,6 +10,4 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 whole_number "${1:-}" || stop "the first argument is the number of processes; see --help"
 processes=$1
 shift
-need horovodrun "install it with: bash scripts/setup.sh --extras horovod"
-share_cores "$processes"
-exec horovodrun -np "$processes" --gloo python "$train" --horovod "$@"
+train_on "$processes" "$@"

@@ -16,9 +16,8 @@ from torch import nn
 
 from scripts.torch_reference import ssd
 from scripts.torch_reference.networks import BUILDERS, detector, load_arrays, published_arrays
-from scripts.torch_reference.weights import stream
+from tests.golden_rule import SEED, image, picture
 
-SEED = 101
 _OUTPUTS, _LOSS, _GRADIENTS = 2e-5, 1e-5, 2e-2  # relative
 _SSD_DETECTIONS, _RETINA_DETECTIONS = (1e-5, 1e-5), (1e-4, 2.5e-5)  # scores; boxes as fractions
 
@@ -43,20 +42,19 @@ def compare(folder: Path) -> Iterator[Finding]:
 
 def _network(word: str) -> nn.Module:
     network = BUILDERS[word]()
-    load_arrays(network, published_arrays(network, SEED, rare=False))
+    load_arrays(network, published_arrays(network, SEED))
     return network.eval()
 
 
 def _image(name: str, shape: tuple[int, ...]) -> torch.Tensor:
-    values = stream(SEED, f"image:{name}").standard_normal(shape)
-    return torch.from_numpy(values.astype(np.float32))
+    return torch.from_numpy(image(name, shape))
 
 
-def _ssd(word: str, golden: Golden, start: str, found: str, image: str) -> Iterator[Finding]:
+def _ssd(word: str, golden: Golden, start: str, found: str, name: str) -> Iterator[Finding]:
     network = _network(word)
     boxes = ssd.default_boxes(network)
     with torch.inference_mode():
-        loc, conf = network(_image(image, (2, 3, network.size, network.size)))
+        loc, conf = network(_image(name, (2, 3, network.size, network.size)))
         kept = ssd.decode(loc, conf, boxes)
     index = golden[f"{start}box_index"]
     for what, output in (("loc", loc), ("conf", conf)):
@@ -126,21 +124,12 @@ def _retina(golden: Golden) -> Iterator[Finding]:
             yield f"retinanet {name} {what}", _relative(rows, wanted), _OUTPUTS
     detect = detector(network)
     for number, (name, height, width) in enumerate((("a", 480, 640), ("b", 600, 400))):
-        picture = torch.from_numpy(_picture(name, height, width)).permute(2, 0, 1) / 255
+        pixels = torch.from_numpy(picture(name, height, width)).permute(2, 0, 1) / 255
         with torch.inference_mode():
-            images = network.transform.normalize(picture)[None]
+            images = network.transform.normalize(pixels)[None]
             images = torch.nn.functional.interpolate(images, (800, 800), mode="bilinear")
             ((boxes, labels, scores),) = detect(images)
         scale = torch.tensor([width, height] * 2) / 800
         wanted = [golden[f"end_to_end.{number}.{p}"] for p in ("boxes_px", "labels", "scores")]
         found = (boxes * scale, labels, scores)
         yield from _detections(f"retinanet image {number}", found, wanted, 800.0)
-
-
-def _picture(name: str, height: int, width: int) -> NDArray[np.uint8]:
-    """RGB (height, width, 3): patches of colour and noise."""
-    rows, columns = -(-height // 16), -(-width // 16)
-    coarse = stream(SEED, f"coarse:{name}").random_sample((rows, columns, 3))
-    noise = stream(SEED, f"noise:{name}").random_sample((height, width, 3))
-    patches = coarse.repeat(16, axis=0).repeat(16, axis=1)[:height, :width]
-    return (256.0 * (0.7 * patches + 0.3 * noise)).astype(np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -11,7 +12,8 @@ from torch import nn
 
 from scripts.torch_reference import ssd
 from scripts.torch_reference.retinanet import MlperfRetinaNet, published_name
-from scripts.torch_reference.weights import all_values, with_rare_objects
+from scripts.torch_reference.weights import with_shifted_classes
+from tests.golden_rule import state_dict
 
 Arrays = dict[str, NDArray[np.generic]]
 Detections = list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
@@ -23,15 +25,38 @@ BUILDERS: dict[str, Callable[[], nn.Module]] = {
     "retinanet_resnext50_32x4d": MlperfRetinaNet,
 }
 
-# What makes some hundred candidates of a noise image pass, as of a photograph after training.
-_RARE = {"background": 5.0, "focal": -3.0}
+_FLOOR = 0.05  # the score that a candidate has at least, in all of them
 
 
-def published_arrays(network: nn.Module, seed: int, *, rare: bool) -> Arrays:
-    """Weights of a network under their published names, see `weights.value`."""
-    entries = [(published_name(n), tuple(v.shape)) for n, v in network.state_dict().items()]
-    arrays = all_values(seed, entries)
-    return with_rare_objects(arrays, **_RARE) if rare else arrays
+def published_arrays(network: nn.Module, seed: int) -> Arrays:
+    """Weights of a network under their published names, by the rule of tests/golden_rule.py."""
+    return state_dict([(published_name(n), v.shape) for n, v in network.state_dict().items()], seed)
+
+
+def arrays_with_candidates(
+    network: nn.Module, seed: int, image: torch.Tensor, candidates: int
+) -> Arrays:
+    """The same with biases by which about so many candidates of an image (1, 3, H, W) pass.
+
+    Of a photograph and trained weights some hundred do; of random weights, ten thousands.
+    """
+    arrays = published_arrays(network, seed)
+    load_arrays(network, arrays)
+    network.eval()
+    with torch.inference_mode():
+        if isinstance(network, MlperfRetinaNet):
+            logits = network.raw_outputs(image)[1].flatten()
+            least = logits.topk(candidates).values[-1].item()
+            return with_shifted_classes(arrays, math.log(_FLOOR / (1 - _FLOOR)) - least)
+        conf = network(image)[1]
+        low, high = -40.0, 40.0
+        for _ in range(30):
+            middle = (low + high) / 2
+            shifted = torch.cat([conf[:, :1] + middle, conf[:, 1:]], 1).softmax(1)[:, 1:]
+            low, high = (
+                (middle, high) if int((shifted > _FLOOR).sum()) > candidates else (low, middle)
+            )
+    return with_shifted_classes(arrays, high)
 
 
 def load_arrays(network: nn.Module, arrays: Mapping[str, NDArray[np.generic]]) -> None:

@@ -11,7 +11,6 @@ import re
 
 import torch
 import torchvision
-from torch import nn
 from torchvision.models.detection.backbone_utils import _resnet_fpn_extractor
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.retinanet import RetinaNet
@@ -61,8 +60,3 @@ def published_name(name: str) -> str:
     """The name that MLPerf's checkpoint has for an entry of torchvision's state dict."""
     name = re.sub(r"(inner_blocks|layer_blocks)\.(\d)\.0\.", r"\1.\2.", name)
     return re.sub(r"conv\.(\d)\.0\.", lambda found: f"conv.{2 * int(found[1])}.", name)
-
-
-def count_parameters(network: nn.Module) -> int:
-    """Numbers in the weights; frozen batch norm has none."""
-    return sum(parameter.numel() for parameter in network.parameters())

@@ -46,6 +46,38 @@ def test_anchors_and_parameters_are_the_published_ones(name: str):
     assert (costs["anchors"], costs["trainable"]) == PUBLISHED[name]
 
 
+# Counted from the published PyTorch modules: anchors, parameters, trainable ones, products.
+REFERENCE = {
+    "ssd300_resnet50": (8732, 22_894_902, 22_894_902, 20_150_906_112),
+    "ssd300_yannqi": (8732, 22_894_902, 22_894_902, 20_150_906_112),
+    "ssd300_resnet18": (8732, 14_048_310, 14_048_310, None),
+    "ssd300_resnet34": (8732, 19_975_222, 19_975_222, None),
+    "ssd300_resnet101": (8732, 41_887_030, 41_887_030, None),
+    "ssd300_resnet152": (8732, 57_530_678, 57_530_678, None),
+    "ssd_resnet34": (8732, 19_972_534, 19_972_534, 15_862_078_720),
+    "ssd_resnet34_1200_coco": (15130, 19_972_534, 19_972_534, 216_415_931_904),
+    "retinanet_resnext50_32x4d": (120087, 37_060_652, 36_849_004, None),
+}
+
+
+@pytest.mark.parametrize("word", REFERENCE)
+def test_reference_detectors_cost_what_is_published(word: str):
+    (row,) = cost_rows(options("--network", word, "--no-latency"))
+    anchors, parameters, trainable, products = REFERENCE[word]
+    assert (row["anchors"], row["parameters"]) == (anchors, parameters)
+    assert row["trainable"] == trainable
+    if products is not None:
+        assert row["GMAC"] == products / 1e9
+
+
+def test_a_network_of_any_size_is_counted_at_that_size():
+    (row,) = cost_rows(
+        options("--network", "retinanet_resnext50_32x4d", "--data-shape", "256", "--no-latency")
+    )
+    assert (row["input"], row["anchors"]) == ("256x256", 12276)
+    assert row["parameters"] == 37_060_652 and row["GMAC"] < 25
+
+
 class Small(mx.gluon.HybridBlock):
     """Two convolutions, a batch norm each with and without frozen statistics, a dense layer."""
 

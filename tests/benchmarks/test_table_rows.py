@@ -121,3 +121,25 @@ def test_picture(model, tmp_path):
     assert picture.shape[0] == 800
     for colour_rgb in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)):
         assert (picture == colour_rgb[::-1]).all(axis=2).sum() > 1000
+
+
+def test_a_network_without_an_original_stands_among_ours_alone(model, tmp_path):
+    def ours_alone(found):
+        return Turns(found.seconds[:, 1::2], FORMS[1::2], found.batch)
+
+    alone = ModelTimes(
+        "new", "random weights", ours_alone(model.latency), ours_alone(model.throughput), 2
+    )
+    assert [row["model"] for row in summary_rows([model, alone])] == ["ssd_512_x_voc", "new"]
+    assert {row["model"] for row in comparison_rows([model, alone])} == {"ssd_512_x_voc"}
+    assert summary_rows([alone])[0]["s8 latency, ms"] == 20
+    (line,) = remarks(alone, "VNNI")
+    assert line == (
+        "new (random weights): our int8 is 2.50 times as fast as our fp32; GluonCV lacks the "
+        "network; the detection layer takes 10.0% of our int8 time"
+    )
+    text = table_text([alone], facts="Facts.", instructions="VNNI")
+    assert "original" not in text and text.count("| new ") == 1
+    assert as_json([alone])[0]["latency"]["median_ms"] == {"ours f32": 50, "ours s8": 20}
+    draw_table([model, alone], tmp_path / "table.png")
+    assert cv2.imread(str(tmp_path / "table.png")) is not None

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from gluon_ssd.commands.demo import detect
+from gluon_ssd.data.augment.transforms import eval_transform
+from gluon_ssd.detection.input_format import RESIZES, InputFormat
+from gluon_ssd.detection.normalization import IMAGENET_STD
+from gluon_ssd.models.record import ModelRecord
 from tests.commands.builders import FixedModel
 
 PICTURE = np.zeros((100, 300, 3), np.uint8)
@@ -28,3 +33,13 @@ def test_empty_rows_are_left_out():
     assert (labels.tolist(), scores.tolist(), boxes_px.shape) == ([0], [0.25], (1, 4))
     labels, scores, boxes_px = detect(FixedModel([(-1, -1, -1, -1, -1, -1)]), PICTURE)
     assert (len(labels), len(scores), boxes_px.shape) == (0, 0, (0, 4))
+
+
+@pytest.mark.parametrize("resize", RESIZES)
+def test_pictures_are_resized_by_the_rule_of_the_model(resize):
+    picture = np.random.default_rng(1).integers(0, 256, (100, 300, 3), dtype=np.uint8)
+    model = FixedModel([(0, 0.5, 0, 0, 1, 1)])
+    model.record = ModelRecord("n", ("a", "b"), (50, 100), mean=(0, 0, 0), resize=resize)
+    detect(model, picture)
+    wanted = InputFormat((50, 100), (0, 0, 0), IMAGENET_STD, resize)
+    np.testing.assert_array_equal(model.images[0], eval_transform(picture, wanted))

@@ -11,7 +11,7 @@ from gluon_ssd.errors import EnvironmentProblem
 from gluon_ssd.options.declare import parse
 from gluon_ssd.options.evaluate import EvalCommand
 from tests.commands.builders import FixedModel
-from tests.entry_builders import voc_set
+from tests.entry_builders import run_script, voc_set
 
 
 def command_of(root, *argv):
@@ -64,3 +64,25 @@ def test_a_file_that_cannot_be_written_is_said_before_any_image(root, tmp_path):
     with pytest.raises(EnvironmentProblem, match="file"):
         list(evaluate(command_of(root, "--results", tmp_path / "file" / "r.json"), looked))
     assert looked.seen == []
+
+
+def test_the_json_summary_ends_with_the_score(tmp_path, prefix, data):
+    argv = ["--deploy", "--model-prefix", str(prefix), "--dataset", "custom", "-j", "0"]
+    summary = tmp_path / "new" / "summary.json"
+    argv += ["--dataset-root", str(data), "--json-summary", str(summary)]
+    ended = run_script("eval_ssd.py", *argv)
+    assert ended.code == 0, ended.err
+    first, last = (json.loads(line) for line in summary.read_text().splitlines())
+    assert first["data"]["model_prefix"] == str(prefix)
+    assert f"mAP {last['data']['mAP']:.4f}" == ended.out.splitlines()[-1]
+
+
+def test_cocos_metric_prints_the_twelve_lines_of_pycocotools_first(prefix, data):
+    argv = ["--deploy", "--model-prefix", str(prefix), "--dataset", "custom", "-j", "0"]
+    ended = run_script("eval_ssd.py", *argv, "--dataset-root", str(data), "--metric", "coco")
+    assert ended.code == 0, ended.err
+    lines = ended.out.splitlines()
+    start = lines.index("~~~~ Summary metrics ~~~~")
+    twelve = [line.strip() for line in lines[start + 1 : start + 13]]
+    assert [line[:17] for line in twelve] == ["Average Precision"] * 6 + ["Average Recall   "] * 6
+    assert not any("Average" in line for line in lines[start + 13 :])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import numpy as np
 import pytest
 
-from gluon_ssd.commands.time_model import benchmark_lines
+from gluon_ssd.commands.time_model import benchmark_lines, inference_lines
 from gluon_ssd.options.declare import parse
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.report.timing import DRY_RUNS
@@ -68,3 +69,33 @@ def test_candidates_are_told_where_they_are_known(tmp_path):
         "3 images of the data set: 0.0 detections an image, of 11.0 candidates that enter "
         "suppression (10 to 12)"
     ) in found
+
+
+class Splittable(FixedModel):
+    """Counts the runs of its network, which has no decoding here."""
+
+    can_split = True
+
+    def run_heads(self, images):
+        self.seen.append(np.shape(images))
+        return [np.zeros(1)]
+
+    def run(self, images):
+        raise AssertionError("decoding is not part of it")
+
+
+def test_the_mode_runs_the_network_alone_on_the_data_set_over_and_over(tmp_path):
+    model = Splittable([EMPTY])
+    argv = ["--deploy", "--model-prefix", "m", "--mode", "benchmark-inference"]
+    argv += ["--benchmark-warmup", "1", "--benchmark-iterations", "4", "--batch-size", "2"]
+    argv += ["--dataset", "custom", "--dataset-root", str(voc_set(tmp_path / "set")), "-j", "0"]
+    summary = tmp_path / "summary.json"
+    argv += ["--json-summary", str(summary)]
+    command = parse(EvalCommand, argv, prog="eval_ssd.py", description="")
+    rates, done = inference_lines(command, model)
+    # Three images, two by two: batches of 2, 1, 2, 1, 2, of which the first is warm-up.
+    assert [shape[0] for shape in model.seen] == [2, 1, 2, 1, 2]
+    assert rates.startswith("avg_img/sec ")
+    assert done.startswith("Done benchmarking. Total images: 6\ttotal time: ")
+    kinds = [json.loads(line)["type"] for line in summary.read_text().splitlines()]
+    assert kinds == ["PARAMETER", "LOG"]

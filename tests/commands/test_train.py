@@ -14,6 +14,7 @@ from gluon_ssd.commands.train import (
     training_contexts,
     training_network,
     training_precision,
+    with_batch_of_all,
 )
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import DataError, DivergedError, Interrupted, OptionError, WeightsError
@@ -34,6 +35,27 @@ def command(*argv):
 
 def test_without_horovod_the_team_is_this_process():
     assert type(start_team(command())) is Team
+
+
+class Four(Second):
+    size = 4
+
+
+@pytest.mark.parametrize(
+    ("argv", "contexts", "team", "batch", "rate"),
+    [
+        ((), 1, Team(), 32, 1.0),
+        (("--batch-size-per-device", 8), 1, Team(), 8, 0.25),
+        (("--batch-size-per-device", 32), 3, Team(), 96, 3.0),
+        (("--batch-size-per-device", 16, "--accumulate", 2), 2, Team(), 32, 2.0),
+        (("--batch-size-per-device", 16, "--horovod"), 1, Four(), 64, 2.0),
+    ],
+)
+def test_the_batch_of_each_device_makes_that_of_all_and_the_rate(argv, contexts, team, batch, rate):
+    given = command("--lr", 1, "--scale-lr", "linear32", *argv)
+    found = with_batch_of_all(given, [mx.cpu(n) for n in range(contexts)], team)
+    assert (found.optimizer.batch_size, found.optimizer.base_rate) == (batch, rate)
+    assert found.train is given.train
 
 
 def test_without_amp_the_precision_is_left_alone():

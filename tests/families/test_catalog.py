@@ -40,6 +40,9 @@ def test_classes_of_the_published_sets():
         (("mobilenet0.25", 300, "shapes"), "ssd_300_mobilenet0.25_custom"),
         (("tiny", 160, "shapes"), "ssd_160_tiny_custom"),
         (("mobilenet1.0", 300, "a new kind"), "ssd_300_mobilenet1.0_custom"),
+        (("mobilenet1.0", 512, "openimages"), "ssd_512_mobilenet1.0_custom"),
+        (("ssd300_resnet50", 300, "openimages"), "ssd300_resnet50_custom"),
+        (("retinanet_resnext50_32x4d", 800, "openimages"), "retinanet_resnext50_32x4d_openimages"),
         (("mobilenet1.0_lite", 300, "coco"), "ssd_300_mobilenet1.0_lite_coco"),
     ],
 )

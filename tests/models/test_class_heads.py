@@ -64,10 +64,11 @@ def test_without_a_background_every_row_is_a_class():
     assert adapted["two.bias"].tolist() == [12, 22]
 
 
-def test_weights_move_with_all_their_values():
+@pytest.mark.parametrize("kind", [mx.nd.array, np.asarray])
+def test_weights_move_with_all_their_values(kind):
     weight = np.arange(12, dtype=np.float32).reshape(3, 2, 2, 1)
     network = Heads(("b",), shapes={"one.weight": 1})
-    adapted, _ = adapt_heads(network, {"one.weight": mx.nd.array(weight)}, ("a", "b"), seed=0)
+    adapted, _ = adapt_heads(network, {"one.weight": kind(weight)}, ("a", "b"), seed=0)
     np.testing.assert_array_equal(adapted["one.weight"], weight[[0, 2]])
 
 

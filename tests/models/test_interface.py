@@ -55,6 +55,8 @@ def test_a_record_has_the_facts_and_what_differs():
     assert (record.mean, record.std) == (network.mean, network.std)
     assert (record.weights_from, record.decoding) == ("a run", SPEC.decoding)
     assert network.record().input_size_hw == (8, 12)
+    assert record.input_format == network.input_format((16, 16))
+    assert network.input_format() == SPEC.input_format((8, 12))
     with pytest.raises(TypeError, match="colour"):
         network.record(colour="RGB")
 

@@ -7,7 +7,9 @@ import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
-from gluon_ssd.models.params_file import mismatch, read_params, some_of
+from gluon_ssd.models.params_file import as_numpy, mismatch, read_params, some_of
+from gluon_ssd.models.torch_file.writer import write_state_dict
+from tests.models.torch_file.builders import GOLDEN
 
 
 def test_names_of_exported_arrays_lose_their_marks(tmp_path: Path):
@@ -27,6 +29,31 @@ def test_a_checkpoint_is_told_apart_by_its_content(tmp_path: Path):
     path.rename(tmp_path / "odd.params")
     with pytest.raises(WeightsError, match=r"odd\.params is a checkpoint"):
         read_params(tmp_path / "odd.params")
+
+
+@pytest.mark.parametrize("form", ["written", "legacy"])
+def test_a_torch_file_is_told_by_its_content(form, tmp_path: Path):
+    path = tmp_path / "odd.params"
+    if form == "written":
+        write_state_dict(path, {"module.w": np.array([1.0, 2.0])}, below="model")
+        wanted = {"w": [1.0, 2.0]}
+    else:
+        path.write_bytes((GOLDEN / "weights_legacy.pt").read_bytes())
+        wanted = {"count": 7, "type.bfloat16": [1, 2, 3]}
+    found = read_params(path)
+    assert all(isinstance(array, np.ndarray) for array in found.values())
+    assert {name: found[name].tolist() for name in wanted} == wanted
+
+
+def test_a_pickle_is_not_read(tmp_path: Path):
+    (tmp_path / "a.pkl").write_bytes(b"\x80\x04K\x01.")
+    with pytest.raises(WeightsError, match=r"a\.pkl is a pickle, which is not read, since reading"):
+        read_params(tmp_path / "a.pkl")
+
+
+def test_either_kind_of_array_is_numpy():
+    array = np.zeros(2)
+    assert as_numpy(array) is array and as_numpy(mx.nd.ones(2)).tolist() == [1, 1]
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from gluon_ssd.detection.decoding import Decoding
+from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.models.record import ModelRecord
 
@@ -20,6 +22,13 @@ def test_record_written_before_it_knew_families_has_the_defaults_of_the_zoo():
     old = {"name": "n", "classes": ["a"], "input_size_hw": [300, 300], "nms_topk": 200}
     found = ModelRecord.from_json(json.dumps(old), "here")
     assert found == ModelRecord("n", ("a",), (300, 300), decoding=Decoding(nms_topk=200))
+    assert found.input_format == InputFormat((300, 300))
+
+
+def test_record_says_how_images_become_its_input():
+    record = replace(MODEL, mean=(0, 0, 0), std=(1, 2, 3), resize="pil")
+    assert record.input_format == InputFormat((300, 512), (0, 0, 0), (1, 2, 3), "pil")
+    assert ModelRecord.from_json(record.to_json(), "here").resize == "pil"
 
 
 @pytest.mark.parametrize(
@@ -36,6 +45,7 @@ def test_record_written_before_it_knew_families_has_the_defaults_of_the_zoo():
         ("nms_topk", True),
         ("post_nms", "100"),
         ("weights_from", None),
+        ("resize", "nearest"),
     ],
 )
 def test_value_of_another_kind_is_refused_by_name(key, value):

@@ -13,8 +13,10 @@ from gluon_ssd.errors import EnvironmentProblem, WeightsError
 from gluon_ssd.families.build import build_network
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.first_weights import initialize
+from gluon_ssd.models.params_file import read_params
 from gluon_ssd.models.record import read_sidecar, sidecar_path
-from gluon_ssd.models.weights import load_parameters, save_parameters
+from gluon_ssd.models.torch_file.writer import write_state_dict
+from gluon_ssd.models.weights import load_parameters, save_arrays, save_parameters
 from tests.models.builders import BIAS_0, WEIGHT_0, number_heads, small_network, values_of
 
 
@@ -84,6 +86,21 @@ def test_heads_follow_class_names(tmp_path, caplog):
     )
     box = "box_predictors.0.predictor.weight"
     np.testing.assert_array_equal(values_of(other)[box], values_of(network)[box])
+
+
+@pytest.mark.parametrize("classes", [("circle", "square", "star"), ("star", "ring")])
+def test_a_torch_file_loads_as_any_other(classes, tmp_path):
+    network = small_network(seed=1)
+    number_heads(network)
+    save_parameters(network, tmp_path / "net.params")
+    write_state_dict(tmp_path / "net.pt", values_of(network))  # net.json stands beside both
+    loaded = []
+    for name in ("net.params", "net.pt"):
+        other = small_network(classes, seed=2)
+        load_parameters(other, tmp_path / name, seed=5)
+        assert other.weights_from == f"the file {name}"
+        loaded.append(values_of(other))
+    assert_same_values(*loaded)
 
 
 def test_file_without_record_and_20_classes_is_voc(tmp_path):
@@ -221,6 +238,20 @@ def test_full_disk_is_told_and_leaves_the_earlier_file(tmp_path, monkeypatch):
         save_parameters(network, tmp_path / "net.params")
     assert (tmp_path / "net.params").read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net.json", "net.params"]
+
+
+def test_arrays_of_no_detector_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    arrays = {"conv1.weight": np.arange(6, dtype=np.float32).reshape(2, 3)}
+    save_arrays(tmp_path / "a.params", arrays)
+    found = read_params(tmp_path / "a.params")
+    np.testing.assert_array_equal(found["conv1.weight"].asnumpy(), arrays["conv1.weight"])
+    before = (tmp_path / "a.params").read_bytes()
+    real = mx.nd.save
+    monkeypatch.setattr(mx.nd, "save", lambda path, content: real("/dev/full", content))
+    with pytest.raises(EnvironmentProblem, match=r"cannot write .*a\.params: the disk is full"):
+        save_arrays(tmp_path / "a.params", {"w": np.zeros(100000, np.float32)})
+    assert (tmp_path / "a.params").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["a.params"]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from gluon_ssd.options.benchmarks import (
     NetworkBound,
     ScalingBenchmark,
     TableBenchmark,
+    TorchBenchmark,
 )
 
 VGG, RESNET = "ssd_300_vgg16_atrous_voc", "ssd_512_resnet50_v1_voc"
@@ -67,6 +68,21 @@ def test_a_word_stands_for_its_first_network_of_that_size(network, side, name):
 def test_networks_to_count_must_be_there(options, message):
     with pytest.raises(OptionError, match=message):
         ModelBenchmark(**options)
+
+
+def test_networks_are_compared_with_those_that_pytorch_has():
+    words = "retinanet_resnext50_32x4d,ssd_resnet34_1200_coco,ssd300_resnet50"
+    sides = {spec.name: other for spec, other in TorchBenchmark(network=words).subjects}
+    assert sides == {
+        "retinanet_resnext50_32x4d_openimages": "retinanet_resnext50_32x4d",
+        "ssd_resnet34_1200_coco": "ssd_resnet34_1200",
+        "ssd300_resnet50_coco": "ssd300_resnet50",
+    }
+    assert TorchBenchmark().subjects == TorchBenchmark(network=words).subjects
+    with pytest.raises(OptionError, match=f"^--network: {VGG} is not written in PyTorch here"):
+        TorchBenchmark(network=VGG)
+    with pytest.raises(OptionError, match="^--network needs at least one network$"):
+        TorchBenchmark(network="")
 
 
 @pytest.mark.parametrize("benchmark", [AmpBenchmark, TableBenchmark])

@@ -110,6 +110,13 @@ def test_file_of_another_length_starts_anew(tmp_path, host, other):
     assert host.ranges_of("/a") == [f"bytes={CUT}-", None]
 
 
+def test_part_that_does_not_begin_where_it_should_starts_anew(tmp_path, host):
+    kept(tmp_path, host)
+    host.faults["/a"] = [("skip", 5)]
+    assert fetch(host, tmp_path).read_bytes() == CONTENT
+    assert host.ranges_of("/a") == [f"bytes={CUT}-", None]
+
+
 def test_part_of_another_address_is_trusted_where_a_sum_is_published(tmp_path, host):
     kept(tmp_path, host)
     host.files["/mirror/a"] = CONTENT
@@ -235,17 +242,18 @@ def test_address_that_is_none(tmp_path, url):
         fetcher().fetch(Wanted(url, tmp_path / "a"))
 
 
-def test_other_process_is_left_alone(tmp_path, host):
-    host.faults["/a"] = [("stall", CUT)]
-    first = threading.Thread(target=lambda: fetch(host, tmp_path))
+@pytest.mark.parametrize("name", ["a", "small"])
+def test_other_process_is_left_alone(tmp_path, host, name):
+    host.faults[f"/{name}"] = [("stall", 5)]
+    first = threading.Thread(target=lambda: fetch(host, tmp_path, name))
     first.start()
     while not host.asked:
         pass
     with pytest.raises(FetchFailed, match="another process is fetching it"):
-        fetch(host, tmp_path)
+        fetch(host, tmp_path, name)
     host.release.set()
     first.join()
-    assert (tmp_path / "a").read_bytes() == CONTENT and names(tmp_path) == ["a"]
+    assert (tmp_path / name).read_bytes() == host.files[f"/{name}"] and names(tmp_path) == [name]
 
 
 def test_stop_keeps_what_came(tmp_path, host):

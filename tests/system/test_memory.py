@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from gluon_ssd.system import memory
+from tests.layout_rules import ROOT
 
 GIB = 1 << 30
 
@@ -46,3 +49,35 @@ def test_peak_is_what_the_system_says_and_grows_with_what_is_held() -> None:
 def test_peak_is_unknown_where_the_system_does_not_say(monkeypatch, status: str) -> None:
     monkeypatch.setattr(memory, "_text", lambda path: status)
     assert math.isnan(memory.peak_mib())
+
+
+_FAULTS = """
+import resource, numpy
+from gluon_ssd.system.memory import keep_freed_memory
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        images = [numpy.ones(3_000_000, numpy.uint8) for _ in range(3)]
+        del images
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+faults()
+{call}
+faults()
+print(faults())
+"""
+
+
+def test_kept_memory_is_used_again_without_asking_for_pages():
+    counts = {}
+    for call in ("", "keep_freed_memory()"):
+        command = [sys.executable, "-c", _FAULTS.format(call=call)]
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        counts[call] = int(ended.stdout)
+    # 22 000 pages, unless the C library is another one.
+    assert counts["keep_freed_memory()"] < 1000 or counts[""] < 1000
+    assert counts["keep_freed_memory()"] <= counts[""]
+
+
+def test_another_c_library_does_without(monkeypatch):
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: object())
+    memory.keep_freed_memory()

@@ -8,6 +8,7 @@ import importlib
 import os
 import pkgutil
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -54,15 +55,15 @@ def test_the_line_names_the_flags_that_the_command_has(capsys, flags, shown) -> 
     assert capsys.readouterr().err == f"error: the batch is small{shown}\n"
 
 
-_ENDS = ("Command", "Benchmark")
+_NAME = re.compile(r"\w+(Command|Benchmark)|Prepare\w+")
 
 
 def _commands() -> list[type]:
-    """The option classes of the scripts that run networks."""
+    """The option classes of the scripts that run networks, and of those that prepare data."""
     found = importlib.import_module("gluon_ssd.options").__path__
     names = [f"gluon_ssd.options.{module.name}" for module in pkgutil.iter_modules(found)]
     values = [value for name in names for value in vars(importlib.import_module(name)).values()]
-    return [value for value in values if is_dataclass(value) and value.__name__.endswith(_ENDS)]
+    return [value for value in values if is_dataclass(value) and _NAME.fullmatch(value.__name__)]
 
 
 def test_every_option_is_shown_as_its_flag() -> None:

@@ -199,6 +199,16 @@ def test_wrong_bytes_in_a_zip_are_told(tmp_path):
     assert content_of(tmp_path / "out") == {}
 
 
+def test_member_that_is_shorter_than_it_says_is_told(tmp_path):
+    archive = zipped(tmp_path / "a.zip", {"a": b"0123456789"}, compression=zipfile.ZIP_DEFLATED)
+    content = bytearray(archive.read_bytes())
+    content[content.index(b"PK\x01\x02") + 24] += 3  # the unpacked size in the directory
+    archive.write_bytes(content)
+    with pytest.raises(DataError, match="it ends within 'a'; the file is damaged"):
+        unpack(archive, tmp_path / "out")
+    assert content_of(tmp_path / "out") == {}
+
+
 def test_file_with_a_password_is_told(tmp_path):
     archive = zipped(tmp_path / "a.zip", {"a": b"x"})
     content = bytearray(archive.read_bytes())

@@ -29,6 +29,7 @@ TOY = ToySpec(
     input_size_hw=(64, 64),
     mean=(0.5, 0.5, 0.5),
     std=(0.25, 0.25, 0.25),
+    resize="pil",
     augmentation="light",
     decoding=Decoding(
         nms_thresh=0.6,

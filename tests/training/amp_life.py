@@ -19,6 +19,7 @@ from gluon_ssd.system.cpu import cpu_flags, has_bfloat16
 from gluon_ssd.training.checkpoint import load_checkpoint
 from gluon_ssd.training.fit import fit
 from gluon_ssd.training.journal import read_journal
+from gluon_ssd.training.learning_rate import Schedule
 from gluon_ssd.training.precision.amp import MixedPrecision
 from tests.training.builders import (
     NUM_CLASSES,
@@ -159,6 +160,15 @@ def bfloat16_runs(folder):
     checkpoint = str(folder / "cut_checkpoint.npz")
     resumed, _ = run(folder / "cut", in_bfloat16, resume=checkpoint)
     seen["bfloat16_resumed_equal"] = same(resumed, unbroken)
+    for rule in ("sgd_torch", "adam"):
+        plan = {"rule": rule, "schedule": Schedule(0.01)}
+        run(folder / f"{rule}32", lambda _: None, **plan)
+        whole, _ = run(folder / rule, in_bfloat16, **plan)
+        run(folder / f"{rule}_cut", in_bfloat16, stop_at=(1, 2), **plan)
+        checkpoint = str(folder / f"{rule}_cut_checkpoint.npz")
+        again, _ = run(folder / f"{rule}_cut", in_bfloat16, resume=checkpoint, **plan)
+        seen[f"{rule}_resumed_equal"] = same(again, whole)
+        seen[f"{rule}_losses"] = [losses(folder / f"{rule}32"), losses(folder / rule)]
     weights = mx.nd.load(str(folder / "unbroken_best.params"))
     seen["weight_types"] = sorted({np.dtype(array.dtype).name for array in weights.values()})
     unbroken(mx.nd.zeros((1, 3, 16, 16)))
@@ -202,6 +212,16 @@ def scaled_runs(folder):
     seen["plain_scaled_difference"] = max(
         float(np.abs(found[name] - expected[name]).max()) for name in expected
     )
+    for rule in ("sgd_torch", "adam"):
+        plan = {"rule": rule, "schedule": Schedule(0.01), "kind": PlainDetector}
+        one, _ = run(folder / f"{rule}_plain", lambda _: None, **plan)
+        other, _ = run(folder / f"{rule}_scaled", scaled, **plan)
+        found, expected = arrays_of(other), arrays_of(one)
+        seen[f"{rule}_scaled_difference"] = max(
+            float(np.abs(found[name] - expected[name]).max()) for name in expected
+        )
+        run(folder / f"{rule}_over", scaled, **known, rule=rule, schedule=Schedule(0.01))
+        seen[f"{rule}_skipped"] = scale_of(folder / f"{rule}_over")["skipped"]
     unbroken, precision = run(folder / "scaled", scaled, **known)
     seen["scaled_journal"] = scale_of(folder / "scaled")
     seen["scaled_state"] = precision.state()

@@ -15,6 +15,7 @@ from gluon_ssd.detection.multibox_loss import multibox_loss
 from gluon_ssd.models.interface import Loss
 from gluon_ssd.training.devices import Devices
 from gluon_ssd.training.fit import fit
+from gluon_ssd.training.learning_rate import Schedule
 from gluon_ssd.training.team.horovod import HorovodTeam
 from tests.training.builders import (
     SyntheticBatches,
@@ -90,6 +91,8 @@ def main(folder):
     groups["first_steps"], seen["losses"] = train_plain(team, network=network)
     groups["clipped"], _ = train_plain(team, clip=0.05)
     groups["accumulated"], _ = train_plain(team, parts=2)
+    groups["sgd_torch"], _ = train_plain(team, rule="sgd_torch")
+    groups["adam"], _ = train_plain(team, rule="adam", rate=0.01)
     groups["fp16"], _ = train_plain(HorovodTeam(fp16_gradients=True))
     groups["uncounted"] = uncounted(team)
     prefix = Path(folder) / "tiny"
@@ -97,6 +100,12 @@ def main(folder):
     checkpoint = str(prefix) + "_checkpoint.npz"
     groups["resumed"], more = batch_norm_run(team, prefix, epochs=4, resume=checkpoint)
     groups["unbroken"], _ = batch_norm_run(team, Path(folder) / "whole", epochs=4)
+    adam = {"rule": "adam", "schedule": Schedule(0.01)}
+    prefix = Path(folder) / "adam"
+    batch_norm_run(team, prefix, epochs=2, **adam)
+    checkpoint = str(prefix) + "_checkpoint.npz"
+    groups["adam_resumed"], _ = batch_norm_run(team, prefix, epochs=3, resume=checkpoint, **adam)
+    groups["adam_unbroken"], _ = batch_norm_run(team, Path(folder) / "adams", epochs=3, **adam)
     seen["scores"] = np.array(scores + more)
     for group, weights in groups.items():
         seen.update({f"{group}/{name}": array for name, array in weights.items()})

@@ -91,13 +91,14 @@ class Pieces:
                 yield Batch(own, np.arange(rows.start, rows.stop))
 
 
-def train_plain(team=None, *, parts=1, clip=None, network=None):
+def train_plain(team=None, *, parts=1, clip=None, network=None, rule="sgd", rate=0.5):
     """Three steps with momentum and decay; returns the weights and the losses of each step."""
     team, network = team or Team(), network or make_plain()
     optimizer = Optimizer(
         network,
         momentum=0.9,
         wd=0.01,
+        rule=rule,
         clip_gradient_norm=clip,
         accumulates=parts > 1,
         team=team,
@@ -116,7 +117,7 @@ def train_plain(team=None, *, parts=1, clip=None, network=None):
         learner,
         Pieces(team.rank, team.size, parts).epoch(0),
         epoch=0,
-        rate=lambda _: 0.5,
+        rate=lambda _: rate,
         on_step=steps.append,
         image_names=lambda indices: [str(index) for index in indices],
     )

@@ -12,6 +12,7 @@ from gluon_ssd.compat import mx
 from gluon_ssd.detection.multibox_loss import multibox_loss
 from gluon_ssd.errors import EnvironmentProblem, WeightsError
 from gluon_ssd.models.interface import Loss
+from gluon_ssd.models.torch_file.writer import write_state_dict
 from gluon_ssd.training.checkpoint import (
     changed_options,
     first_non_finite,
@@ -66,8 +67,8 @@ def test_everything_comes_back(saved):
     restore(checkpoint, other, other_optimizer, {"name": "tiny"})
     assert {key: checkpoint.facts[key] for key in FACTS} == FACTS
     assert_same_weights(arrays_of(other), arrays_of(network))
-    assert_same_weights(other_optimizer.momentum_arrays(), optimizer.momentum_arrays())
-    assert other_optimizer.momentum_arrays()["classes.weight"].any()
+    assert_same_weights(other_optimizer.state_arrays(), optimizer.state_arrays())
+    assert other_optimizer.state_arrays()["momentum/classes.weight"].any()
     assert other_optimizer.num_updates == 11
     assert (random.random(), np.random.rand()) == expected_random
     train_a_little(network, optimizer)
@@ -115,6 +116,9 @@ def test_kind_is_told_by_content(saved, tmp_path):
     os.rename(saved[0], tmp_path / "renamed.params")
     assert is_checkpoint(tmp_path / "renamed.params")
     assert not is_checkpoint(tmp_path / "legacy.params")
+    # A torch file is an archive as well.
+    write_state_dict(tmp_path / "odd.npz", {"w": np.zeros(2, np.float32)})
+    assert not is_checkpoint(tmp_path / "odd.npz")
 
 
 def test_failed_save_leaves_the_earlier_one(saved):

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from gluon_ssd.compat import mx
+from gluon_ssd.detection.mean_image_loss import mean_image_loss, positives_of_batch
 from gluon_ssd.detection.multibox_loss import multibox_loss
 from gluon_ssd.errors import OptionError, WeightsError
-from gluon_ssd.models.interface import Loss
+from gluon_ssd.models.interface import Loss, count_images
 from gluon_ssd.training.devices import Devices
 from gluon_ssd.training.optimizer import Optimizer, named_parameters
 from tests.training.builders import SyntheticBatches, arrays_of, make_network
@@ -46,10 +47,14 @@ def make_arrays(num_images=5):
     }
 
 
-def gradients(contexts, arrays):
+OF_BATCH = Loss(multibox_loss)
+OF_IMAGES = Loss(mean_image_loss, count_images, positives_of_batch)
+
+
+def gradients(contexts, arrays, loss=OF_BATCH):
     """Losses and the sum of the gradients over devices."""
     network = make_linear(contexts)
-    losses = Devices(contexts).forward_backward(network, Loss(multibox_loss), arrays).read()
+    losses = Devices(contexts).forward_backward(network, loss, arrays).read()
     summed = {
         name: sum(gradient.asnumpy() for gradient in parameter.list_grad())
         for name, parameter in named_parameters(network).items()
@@ -57,9 +62,10 @@ def gradients(contexts, arrays):
     return losses, summed
 
 
-def test_gradient_of_two_devices_is_that_of_one():
-    one_losses, one = gradients(ONE, make_arrays())
-    two_losses, two = gradients(TWO, make_arrays())
+@pytest.mark.parametrize("loss", [OF_BATCH, OF_IMAGES], ids=["batch", "images"])
+def test_gradient_of_two_devices_is_that_of_one(loss):
+    one_losses, one = gradients(ONE, make_arrays(), loss)
+    two_losses, two = gradients(TWO, make_arrays(), loss)
     assert list(one_losses) == list(two_losses) == ["CrossEntropy", "SmoothL1"]
     for name, expected in one_losses.items():
         got = two_losses[name]
@@ -119,7 +125,7 @@ def test_sgd_by_hand_decays_every_parameter():
     # v1 = 0.1 (3 + 0.25 * 2) = 0.35; v2 = 0.5 * 0.35 + 0.2 (3 + 0.25 * 1.65) = 0.8575
     for array in arrays_of(network).values():
         np.testing.assert_allclose(array.ravel(), [2 - 0.35 - 0.8575], rtol=1e-6)
-    np.testing.assert_allclose(optimizer.momentum_arrays()["weight"], [[-0.8575]], rtol=1e-6)
+    np.testing.assert_allclose(optimizer.state_arrays()["momentum/weight"], [[-0.8575]], rtol=1e-6)
     assert optimizer.num_updates == 2
 
 
@@ -130,7 +136,7 @@ def test_bias_can_be_exempt_from_decay():
     optimizer.step(1.0)
     arrays = arrays_of(network)
     assert (float(arrays["weight"][0, 0]), float(arrays["bias"][0])) == (1.5, 2.0)
-    assert optimizer.momentum_arrays() == {}
+    assert optimizer.state_arrays() == {}
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(5.0, 3.0), (100.0, 30.0)])
@@ -148,7 +154,7 @@ def test_gradient_norm_is_clipped(limit, expected):
 def test_restore_refuses_the_momentum_of_another_network():
     optimizer = Optimizer(one_parameter(), momentum=0.9, wd=0.0)
     with pytest.raises(WeightsError, match=r"momentum of weight \(3,\) does not fit"):
-        optimizer.restore({"weight": np.zeros(3, "float32")}, 1)
+        optimizer.restore({"momentum/weight": np.zeros(3, "float32")}, 1)
 
 
 def test_parameters_are_named_by_structure_and_listed_once():
@@ -171,3 +177,16 @@ def test_whole_batch_is_counted_once_for_both_devices():
     batch = SyntheticBatches().make(0, 0)
     Devices(TWO).forward_backward(network, Loss(loss), batch.arrays)
     assert seen == [12.0, 12.0]
+
+
+def test_every_device_is_told_what_the_host_knows_of_the_whole_batch():
+    seen = []
+
+    def loss(*arrays, num_positive):
+        seen.append((arrays[4], num_positive))
+        return mean_image_loss(*arrays, num_positive=num_positive)
+
+    batch = SyntheticBatches().make(0, 0)
+    told = Loss(loss, count_images, positives_of_batch)
+    Devices(TWO).forward_backward(make_network(TWO), told, batch.arrays)
+    assert seen == [(float(len(batch.indices)), 12.0)] * 2

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from gluon_ssd.errors import OptionError
@@ -121,3 +124,44 @@ def test_a_drop_at_the_end_of_the_run_never_comes() -> None:
 def test_a_clock_of_no_epochs_stands_at_zero() -> None:
     clock = EpochClock([])
     assert (clock.total_steps, clock.step_at(0), clock.step_at(5)) == (0, 0, 0)
+
+
+def golden(key):
+    """A key of tests/golden/optimizers.json, what the published trainers computed."""
+    path = Path(__file__).parents[1] / "golden" / "optimizers.json"
+    return json.loads(path.read_text())[key]
+
+
+def test_adams_published_warmup_is_followed_at_every_step():
+    """RetinaNet: six steps of warm-up from a thousandth of 0.01."""
+    schedule = Schedule(0.01, warmup_steps=6, warmup_factor=1e-3, starts_at_factor=True)
+    clock = EpochClock([12])
+    assert [clock.rate(schedule, step) for step in range(12)] == pytest.approx(golden("adam.lr"))
+
+
+@pytest.mark.parametrize(
+    ("key", "decay_epoch"), [("sgd.2022.lr", 2), ("sgd.2020.lr", 1)], ids=["2022", "2020"]
+)
+def test_nvidias_rates_but_for_the_end_of_warmup(key, decay_epoch):
+    """Published, the rate stays at 2/3 of its base after three steps of warm-up."""
+    schedule = Schedule(0.1, warmup_steps=3, decay_epochs=(decay_epoch,), starts_at_factor=True)
+    clock = EpochClock([3] * 4)
+    rates = [clock.rate(schedule, step) for step in range(12)]
+    published = golden(key)
+    assert rates[:3] == pytest.approx(published[:3])
+    assert rates[3:] == pytest.approx([1.5 * rate for rate in published[3:]])
+
+
+@pytest.mark.parametrize("doublings", [0, 1])
+def test_mlperfs_warmup_with_its_factor_but_for_its_end(doublings):
+    """SSD-ResNet34: from 1 - 2^-factor of the base; published, the last step's rate then stays."""
+    rows = [row for row in golden("s300.warmup") if row[0] == doublings]
+    schedule = Schedule(
+        1.0, warmup_steps=4, warmup_factor=1 - 2.0**-doublings, starts_at_factor=True
+    )
+    clock = EpochClock([12])
+    rates = [clock.rate(schedule, int(step)) for _, step, _ in rows]
+    published = [rate for _, _, rate in rows]
+    assert rates[:4] == pytest.approx(published[:4])
+    assert rates[4:] == [1.0, 1.0]
+    assert published[4:] == [published[3]] * 2

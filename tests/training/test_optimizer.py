@@ -57,7 +57,7 @@ def test_a_step_goes_against_the_gradient_over_the_divisor(divisor, share):
     learn(network, (3, 4))
     optimizer.step(0.1, divisor)
     assert_weights(network, 1 - 0.3 * share, -2 - 0.4 * share, 0.5 - 0.1 * share)
-    assert optimizer.momentum_arrays() == {}
+    assert optimizer.state_arrays() == {}
 
 
 def test_momentum_keeps_a_share_of_the_step_before():
@@ -68,9 +68,9 @@ def test_momentum_keeps_a_share_of_the_step_before():
         optimizer.step(rate)
     # Steps of -0.1 g, then of 0.5 (-0.1 g) - 0.01 g.
     assert_weights(network, 1 - 0.16 * 3, -2 - 0.16 * 4, 0.5 - 0.16)
-    kept = optimizer.momentum_arrays()
-    assert list(kept) == ["bias", "weight"]
-    np.testing.assert_allclose(kept["weight"], [[-0.06 * 3, -0.06 * 4]], rtol=1e-6)
+    kept = optimizer.state_arrays()
+    assert list(kept) == ["momentum/bias", "momentum/weight"]
+    np.testing.assert_allclose(kept["momentum/weight"], [[-0.06 * 3, -0.06 * 4]], rtol=1e-6)
     assert optimizer.num_updates == 2
 
 
@@ -93,7 +93,7 @@ def test_batch_norm_is_spared_too_and_its_statistics_are_left_alone():
     optimizer.step(1.0)
     assert norm.gamma.data().asnumpy().tolist() == [1, 1]
     assert norm.running_var.data().asnumpy().tolist() == [1, 1]
-    assert set(optimizer.momentum_arrays()) == {"beta", "gamma"}
+    assert set(optimizer.state_arrays()) == {"momentum/beta", "momentum/gamma"}
 
 
 @pytest.mark.parametrize("divisor", [1.0, 3.0])
@@ -175,7 +175,7 @@ def test_a_restored_optimiser_goes_on_as_the_first_one_does():
         named_parameters(other).values(), named_parameters(network).values(), strict=True
     ):
         parameter.set_data(own.data())
-    second.restore(first.momentum_arrays(), first.num_updates)
+    second.restore(first.state_arrays(), first.num_updates)
     assert second.num_updates == 1
     for optimizer, each in ((first, network), (second, other)):
         learn(each, (1, 2), (1, 1))
@@ -191,5 +191,5 @@ def test_a_restored_optimiser_goes_on_as_the_first_one_does():
 def test_momentum_of_another_network_is_refused(name, shape):
     optimizer = Optimizer(make(), momentum=0.9, wd=0)
     with pytest.raises(WeightsError, match=rf"the saved momentum of {name} \(2,.*does not fit"):
-        optimizer.restore({name: np.zeros(shape, np.float32)}, 3)
+        optimizer.restore({f"momentum/{name}": np.zeros(shape, np.float32)}, 3)
     assert optimizer.num_updates == 0

@@ -54,3 +54,9 @@ def test_a_job_counts_the_steps_of_its_epochs(tmp_path):
     assert job.clock.batches_per_epoch == (3, 4, 3)
     assert job.clock.total_steps == 10
     assert job.leads and not make_job(tmp_path / "t", team=Second()).leads
+
+
+def test_listed_epochs_and_the_last_are_validated_whatever_the_intervals():
+    plan = make_plan("p", epochs=6, val_epochs=(1, 3), val_interval=1, save_interval=2)
+    assert [epoch for epoch in range(6) if plan.validates(epoch)] == [1, 3, 5]
+    assert [epoch for epoch in range(6) if plan.saves(epoch)] == [0, 2, 4, 5]

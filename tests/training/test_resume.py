@@ -183,7 +183,7 @@ def test_the_momentum_of_a_checkpoint_is_taken_up(tmp_path):
     Checkpointer(saved).save(state_of(0, 1))
     job = make_job(tmp_path / "t", seed=1, resume=str(saved.files.checkpoint))
     begin(job)
-    found = job.learner.optimizer.momentum_arrays()
-    assert_same_weights(found, learner.optimizer.momentum_arrays())
+    found = job.learner.optimizer.state_arrays()
+    assert_same_weights(found, learner.optimizer.state_arrays())
     assert any(np.any(array) for array in found.values())
     assert job.learner.optimizer.num_updates == 1

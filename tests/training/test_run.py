@@ -15,7 +15,7 @@ from gluon_ssd.training.meters import Meter
 from gluon_ssd.training.resume import State
 from gluon_ssd.training.run import Run
 from gluon_ssd.training.team.team import Team
-from tests.training.builders import Score, SyntheticBatches, make_job, make_step
+from tests.training.builders import Score, Second, SyntheticBatches, make_job, make_step
 
 
 def run(prefix, *, state=None, stop=None, **job):
@@ -168,3 +168,65 @@ def test_a_divergence_is_told_with_what_is_left_and_what_to_try(tmp_path):
     assert caught.value.settings == ("lr",)
     last = read_journal(tmp_path / "t_journal.jsonl")[-1]
     assert (last["event"], last["at"], last["message"]) == ("diverged", [1, 2], str(caught.value))
+
+
+def ending(folder):
+    events = read_journal(folder / "t_journal.jsonl")
+    return next(event for event in events if event["event"] == "end")
+
+
+def test_a_run_ends_with_the_validation_that_reaches_the_target(tmp_path, caplog):
+    caplog.set_level("INFO")
+    scores = iter([0.2, 0.31, 0.9])
+    hooks = {"evaluate": lambda: Score([("mAP", "x")], next(scores))}
+    job = make_job(tmp_path / "t", epochs=4, target_score=0.3, hooks=hooks)
+    course = Run(job, State(), StopRequest())
+    with course.reporter:
+        course.epochs()
+    assert told(tmp_path, "validation", "end") == [
+        ("validation", 1, 0),
+        ("validation", 2, 0),
+        ("end", 2, 0),
+    ]
+    assert course.reached_target
+    end = ending(tmp_path)
+    assert (end["reason"], end["best_score"]) == ("target", 0.31)
+    assert "[Epoch 1] mAP 0.3100 reaches the target 0.3: the run ends here" in caplog.text
+
+
+def test_a_target_that_is_not_reached_changes_nothing(tmp_path):
+    hooks = {"evaluate": lambda: Score([("mAP", "x")], float("nan"))}
+    state = run(tmp_path / "t", target_score=0.3, hooks=hooks)
+    assert state.position == (2, 0)
+    assert ending(tmp_path)["reason"] == "epochs"
+
+
+def test_a_run_that_had_reached_its_target_trains_no_more_when_resumed(tmp_path):
+    batches = SyntheticBatches(hook=lambda *_: pytest.fail("no batch is asked for"))
+    state = State(epoch=1)
+    state.best.score, state.best.epoch = 0.3, 0
+    state = run(tmp_path / "t", state=state, batches=batches, target_score=0.3)
+    assert state.position == (1, 0)
+    assert told(tmp_path) == [("start", 1, 0), ("end", 1, 0)]
+
+
+def test_watchers_are_told_every_event_and_where_epochs_and_validations_begin(tmp_path):
+    seen = []
+    hooks = {"watchers": [lambda event, at, fields: seen.append((event, *at))]}
+    run(tmp_path / "t", hooks=hooks, epochs=1, log_interval=0)
+    assert [event for event, *_ in seen] == [
+        "start",
+        "epoch_begin",
+        "epoch",
+        "validation_begin",
+        "validation",
+        "checkpoint",
+        "end",
+    ]
+    written = told(tmp_path)
+    assert written == [event for event in seen if not event[0].endswith("_begin")]
+
+
+def test_watchers_are_of_the_leading_process(tmp_path):
+    hooks = {"watchers": [lambda *_: pytest.fail("told on the second process")]}
+    run(tmp_path / "t", hooks=hooks, epochs=1, team=Second())

@@ -13,6 +13,13 @@ from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.models.first_weights import quiet_symbol_blocks
 
 
+def is_in_zoo(name: str) -> bool:
+    """Whether GluonCV has a network of that name."""
+    from gluoncv.model_zoo import get_model_list
+
+    return name in get_model_list()
+
+
 def original_network(name: str, weights: str, decoding: Decoding) -> Any:
     """The zoo's network as the legacy evaluation script runs it.
 

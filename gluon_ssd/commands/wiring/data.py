@@ -228,7 +228,7 @@ def training_loader(
     `share` is what this process gets of a step, and in how many batches.
     """
     native = augmentation(command).native
-    if command.data.crop_tries:
+    if command.data.crop_tries != TrainDataOptions.crop_tries:
         native = replace(native, crop_tries=command.data.crop_tries)
     return Loader(
         dataset,

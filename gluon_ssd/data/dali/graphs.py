@@ -83,15 +83,16 @@ def _draws(dali: Dali, settings: DaliAugmentation) -> tuple[Any, ...]:
         # DALI refuses an empty range.
         return fn.random.uniform(range=[low, high]) if low < high else types.Constant(float(low))
 
+    def coin(probability: float) -> Any:
+        return fn.cast(fn.random.coin_flip(probability=probability), dtype=types.FLOAT)
+
     def changed(low_high: tuple[float, float], neutral: float) -> Any:
         if settings.color_probability == 1:
             return drawn(low_high)
-        coin = fn.random.coin_flip(probability=settings.color_probability, dtype=types.FLOAT)
-        return neutral + coin * (drawn(low_high) - neutral)
+        return neutral + coin(settings.color_probability) * (drawn(low_high) - neutral)
 
     low, high = settings.zoom_ratio
-    zooms = fn.cast(fn.random.coin_flip(probability=settings.zoom_probability), dtype=types.FLOAT)
-    zoom = 1.0 + zooms * drawn((low - 1, high - 1))
+    zoom = 1.0 + coin(settings.zoom_probability) * drawn((low - 1, high - 1))
     paste_x, paste_y = drawn((0.0, 1.0)), drawn((0.0, 1.0))
     boxes = fn.bbox_paste(given, ratio=zoom, paste_x=paste_x, paste_y=paste_y, ltrb=True)
     anchor, shape = _crop(dali, settings, boxes)

@@ -22,6 +22,7 @@ from gluon_ssd.data.dataset import Dataset
 from gluon_ssd.data.loading.samples import SampleMaker, Spec
 from gluon_ssd.data.loading.stand_in import Used, use_first_good
 from gluon_ssd.errors import Interrupted, SsdError, to_message
+from gluon_ssd.system.memory import keep_freed_memory
 from gluon_ssd.system.processes import end_with_parent
 
 # ticket, slot, row, epoch, index. Far below PIPE_BUF, so records of a shared pipe stay whole.
@@ -125,6 +126,7 @@ def serve(worker: int, tasks_fd: int, memory_fd: int, connection_fd: int) -> Non
     """
     end_with_parent()
     cv2.setNumThreads(1)
+    keep_freed_memory()
     connection = Connection(connection_fd)
     try:
         job, layout = pickle.loads(connection.recv_bytes())

@@ -152,6 +152,17 @@ def annotation_candidates(root: str | os.PathLike[str], split: str) -> list[Path
     return [base / name for base in base_folders(root, "coco") for name in names]
 
 
+def listed_images(root: str | os.PathLike[str], split: str) -> tuple[str, list[str]]:
+    """The folder of a split's images, and the file names that its annotations list.
+
+    Raises:
+        DataError: no annotations of the split, broken ones, or no folder with such images.
+    """
+    path = _find_annotation_file(root, split)
+    entries = _Reader(path, True, COCO_RULES.edge_px).images()
+    return _find_image_folder(root, split, path, entries), [e["file_name"] for e in entries]
+
+
 def _find_annotation_file(root: str | os.PathLike[str], split: str) -> Path:
     candidates = annotation_candidates(root, split)
     if found := [candidate for candidate in candidates if candidate.is_file()]:

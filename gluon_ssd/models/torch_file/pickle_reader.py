@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import pickletools
 import struct
+import warnings
 from collections.abc import Callable, Iterable
 from typing import IO, Any
 
@@ -24,7 +25,7 @@ from gluon_ssd.models.torch_file.allowed import (
 )
 from gluon_ssd.models.torch_file.notes import DamagedError, Instance, Storage, Unread, damaged
 
-MOST_BYTES, MOST_OPERATIONS = 1 << 25, 1 << 22
+MOST_BYTES, MOST_OPERATIONS = 1 << 25, 1 << 20
 """Longest pickle that is followed; those of checkpoints with 1000 tensors take 0.1 MB and some
 50,000 operations."""
 
@@ -47,10 +48,13 @@ def read_pickle(stream: IO[bytes], source: str) -> tuple[Any, dict[str, Storage]
     """
     machine = _Machine(source)
     try:
-        for operation, argument, _ in pickletools.genops(stream):
-            if operation.name == "STOP":
-                return machine.result(), machine.storages
-            machine.step(operation.name, argument)
+        with warnings.catch_warnings():
+            # What pickletools thinks of backslashes in the texts of a damaged file.
+            warnings.filterwarnings("ignore", "invalid escape sequence", DeprecationWarning)
+            for operation, argument, _ in pickletools.genops(stream):
+                if operation.name == "STOP":
+                    return machine.result(), machine.storages
+                machine.step(operation.name, argument)
     except _DAMAGE as error:
         raise damaged(source, error if isinstance(error, DamagedError) else "") from error
     raise damaged(source)

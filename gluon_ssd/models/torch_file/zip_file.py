@@ -83,6 +83,8 @@ class ZipFile:
                     f"{self._path} is refused: its entry {ascii(entry.filename)[:80]} is "
                     "compressed, which torch.save does not do; give the file as it was written"
                 )
+        if any(entry.header_offset < 0 for entry in entries):
+            raise ValueError("an entry begins before the file")
         if len(set(names)) < len(names):
             raise ValueError("two of its entries have the same name")
         if sum(entry.file_size for entry in entries) > Path(self._path).stat().st_size:

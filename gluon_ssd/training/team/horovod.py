@@ -96,10 +96,10 @@ class HorovodTeam(Team):
                 self._hvd.allreduce_(array, average=True, name=f"mean.{name}")
             mx.nd.waitall()
 
-    def make_trainer(self, parameters: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
+    def make_trainer(self, parameters: Mapping[str, Any], optimizer: Any) -> Any:
         """Horovod's trainer: gradients are added up over the processes as they become ready."""
         return self._hvd.DistributedTrainer(
-            dict(parameters), "sgd", dict(settings), compression=self._compression
+            dict(parameters), optimizer, compression=self._compression
         )
 
     @contextmanager

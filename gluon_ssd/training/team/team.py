@@ -45,13 +45,12 @@ class Team:
     def average(self, arrays: Mapping[str, Any]) -> None:
         """Overwrite MXNet arrays with their mean; all processes use the same names."""
 
-    def make_trainer(self, parameters: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
-        """A Gluon trainer with SGD that sums the gradients of all processes."""
-        # It updates outside of the kvstore: only then can the momentum be read, and AMP needs it.
+    def make_trainer(self, parameters: Mapping[str, Any], optimizer: Any) -> Any:
+        """A Gluon trainer with an MXNet optimiser that sums the gradients of all processes."""
+        # It updates outside of the kvstore: only then can the state be read, and AMP needs it.
         return mx.gluon.Trainer(
             list(parameters.values()),
-            "sgd",
-            dict(settings),
+            optimizer,
             kvstore="device",
             update_on_kvstore=False,
         )

@@ -142,6 +142,27 @@ def test_without_augmentation_targets_are_the_same_and_pixels_nearly(shared_dir)
 
 
 @pytest.mark.dali
+@pytest.mark.parametrize(("rule", "most"), [("pil", 1.01), ("linear", 0.52)])
+def test_images_are_resized_by_the_rule_of_the_network(tmp_path, rule, most):
+    """Noise, of which the two rules make quite different things when it shrinks."""
+    rng, items, wanted = np.random.default_rng(2), [], InputFormat((60, 80), resize=rule)
+    for number in range(4):
+        noise = rng.integers(0, 256, (200, 300, 3), dtype=np.uint8)
+        path = str(tmp_path / f"{number}.png")
+        assert cv2.imwrite(path, noise)
+        items.append(ListedItem(path, number, one_box((10, 10, 90, 90), 0, (200, 300))))
+    dataset = ListedDataset(items, name="noise", classes=("a",), metric="voc07")
+    samples = DaliSamples(wanted, UNCHANGED, Boxes())
+    made = DaliLoader(dataset, samples, batch_size=2, seed=0, num_threads=1)
+    for indices, images, _, _ in copies(made.epoch(0)):
+        for index, found in zip(indices, images, strict=True):
+            native = eval_transform(read_image(dataset.image_path(index)), wanted)
+            levels = 255 * np.abs(found - native) * np.array(IMAGENET_STD)[:, None, None]
+            # At the edges DALI repeats pixels where Pillow leaves them out.
+            assert levels[:, 2:-2, 2:-2].max() < most and levels.mean() < 0.3
+
+
+@pytest.mark.dali
 def test_crop_canvas_and_flip_are_those_of_the_native_transform(squares):
     """Pixels of one graph against the long way, for random draws with and without a canvas."""
     rng = np.random.default_rng(0)

@@ -98,7 +98,7 @@ def test_other_classes_can_be_chosen(tmp_path):
 def test_what_is_not_there_is_one_line(tmp_path):
     expected = (
         r"no split 'validation' of Open Images under .*; looked for .*/validation/labels/"
-        r"openimages-mlperf\.json, .*/openimages/validation/labels/.*; make it with python scripts/prepare_o"
+        r"openimages-mlperf\.json, .*/openimages/validation/labels/.*; make it with python"
     )
     with pytest.raises(DataError, match=expected):
         opened(tmp_path)

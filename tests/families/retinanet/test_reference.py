@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from gluon_ssd.compat import mx
-from gluon_ssd.detection.boxes import center_to_corner
+from gluon_ssd.detection.boxes import center_to_corner, clip_boxes, corner_to_center
+from gluon_ssd.detection.decoder import decode_boxes
 from gluon_ssd.families.build import build_network, family_of
+from gluon_ssd.families.catalog import SPECS
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.first_weights import assign, parameters_of
 from tests import golden_rule
@@ -81,6 +83,22 @@ def test_anchors_are_the_published_ones(size):
 def test_anchors_of_a_cell_are_the_published_ones():
     cells = parameters_of(build_network(NAME))["cells"].value.asnumpy()
     np.testing.assert_array_equal(center_to_corner(cells), golden(FILE)["anchors.cells"])
+
+
+@pytest.mark.parametrize("plain_ops", [False, True])
+def test_boxes_are_decoded_as_published(plain_ops):
+    numbers, decoding = golden(FILE).part("coder."), SPECS[NAME].decoding
+    decoded = decode_boxes(
+        mx.nd,
+        mx.nd.array(numbers["relative"][None]),
+        mx.nd.array(corner_to_center(numbers["anchors"])[None]),
+        decoding.stds,
+        plain_ops=plain_ops,
+        size_clip=decoding.size_clip,
+    )[0].asnumpy()
+    np.testing.assert_allclose(decoded, numbers["decoded"], rtol=1e-6, atol=1e-3)
+    clipped = clip_boxes(decoded, (800, 800))
+    np.testing.assert_allclose(clipped, numbers["clipped_800"], atol=1e-3)
 
 
 def features_of(network, images):

@@ -48,6 +48,7 @@ def test_outputs_are_the_published_ones(backbone, images):
 
 def test_features_are_the_published_ones(backbone, images):
     name, network = backbone
+    golden("nvidia_ssd300")[f"{name}.feature.maxpool.shape"]  # skips where the file lacks it
     numbers = golden("nvidia_ssd300").part(f"{name}.")
     assert_features(network, mx.nd.array(images), numbers)
 

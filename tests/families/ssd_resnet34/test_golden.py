@@ -36,6 +36,7 @@ def test_outputs_are_the_published_ones(sized):
 
 def test_features_are_the_published_ones(sized):
     side, network, numbers = sized
+    golden("mlperf_ssd_r34")[f"s{side}.feature.maxpool.shape"]  # skips where the file lacks it
     assert_features(network, mx.nd.array(rule.image(f"ssd{side}", (2, 3, side, side))), numbers)
 
 

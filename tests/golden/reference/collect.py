@@ -12,11 +12,13 @@ import numpy as np
 # File -> what its keys match that are kept.
 KEPT = {
     "nvidia_ssd300": (
-        r"(dboxes|encode\.(?!\w+\.(boxes|coded)$)|loss|loss_many)\.|resnet18\.(loc|conf)\.(?!rows)"
+        r"(dboxes|loss|loss_many)\.|encode\.(?!\w+\.(boxes|coded)$)"
+        r"|resnet18\.(loc|conf)\.(shape|summary|pick)"
     ),
     "mlperf_retinanet": (r"(anchors|match|coder|focal|loss|train256)\.|output256\.(?!\w+\.rows)"),
+    "yannqi_ssd300": r"(?!dboxes|seed)",
     "mlperf_ssd_r34": (
-        r"s1200\.(dboxes|encode\.(plain|outside|many)\.(?!boxes$|coded$))|s300\.loss_many\."
+        r"s1200\.dboxes|s1200\.encode\.(plain|outside|many)\.(?!boxes$|coded$)|s300\.loss_many\."
         r"|s300\.output\.(loc|conf)\.(shape|summary|pick)"
     ),
 }

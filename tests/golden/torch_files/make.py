@@ -66,6 +66,8 @@ def checkpoint() -> dict[str, object]:
 
 def main() -> None:
     """Write both forms of each, and what is in them."""
+    # The older form would hold the source of torch's classes, and where it lies.
+    torch.serialization.get_source_lines_and_file = lambda _: (["class ..."], 1, "module.py")
     torch.manual_seed(0)
     module = small()
     saved = {"weights": weights(), "checkpoint": checkpoint(), "module": module}

@@ -185,3 +185,17 @@ def test_the_loss_scale_is_restored(runs):
 
 def test_gradients_that_always_overflow_end_the_run(runs):
     assert "the gradients overflow whatever the loss scale" in runs["lost"]
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("rule", ["sgd_torch", "adam"])
+def test_other_rules_of_updates_in_bfloat16(runs, rule):
+    single, low = runs[f"{rule}_losses"]
+    assert low[0] == pytest.approx(single[0], rel=0.02) and low != single
+    assert runs[f"{rule}_resumed_equal"] is True
+
+
+@pytest.mark.parametrize("rule", ["sgd_torch", "adam"])
+def test_other_rules_of_updates_undo_the_scale_and_skip_what_overflows(runs, rule):
+    assert runs[f"{rule}_scaled_difference"] < 2e-5
+    assert runs[f"{rule}_skipped"] == 2

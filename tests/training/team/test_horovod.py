@@ -37,7 +37,18 @@ def test_team_adds_and_joins(ranks):
 
 
 @pytest.mark.parametrize(
-    "group", ["first_steps", "clipped", "accumulated", "fp16", "run", "resumed"]
+    "group",
+    [
+        "first_steps",
+        "clipped",
+        "accumulated",
+        "fp16",
+        "run",
+        "resumed",
+        "sgd_torch",
+        "adam",
+        "adam_resumed",
+    ],
 )
 def test_parameters_are_the_same_on_every_process(ranks, group):
     first, second = (weights(found, group) for found in ranks)
@@ -56,6 +67,12 @@ def test_steps_are_those_of_one_process_with_all_images(ranks, group, clip):
     assert losses.min() > 0
 
 
+@pytest.mark.parametrize(("rule", "rate"), [("sgd_torch", 0.5), ("adam", 0.01)])
+def test_steps_of_other_rules_too(ranks, rule, rate):
+    expected, _ = train_plain(rule=rule, rate=rate)
+    assert_close_weights(weights(ranks[0], rule), expected, tolerance=1e-4)
+
+
 def test_gradients_sent_as_float16_are_near_and_rounded(ranks):
     found, expected = weights(ranks[0], "fp16"), train_plain()[0]
     assert_close_weights(found, expected, tolerance=0.01)
@@ -69,8 +86,9 @@ def test_the_comparison_sees_a_normaliser_of_each_process(ranks):
         assert_close_weights(weights(ranks[0], "uncounted"), train_plain()[0])
 
 
-def test_run_and_resume_together_equal_an_unbroken_run(ranks):
-    resumed, unbroken = weights(ranks[0], "resumed"), weights(ranks[0], "unbroken")
+@pytest.mark.parametrize("rule", ["", "adam_"])
+def test_run_and_resume_together_equal_an_unbroken_run(ranks, rule):
+    resumed, unbroken = (weights(ranks[0], f"{rule}{name}") for name in ("resumed", "unbroken"))
     assert any("running_mean" in name for name in resumed)
     for name, array in unbroken.items():
         np.testing.assert_array_equal(resumed[name], array, err_msg=name)

@@ -29,7 +29,7 @@ def test_arrays_are_those_of_the_leader_and_their_own_mean():
 def test_a_trainer_updates_by_plain_sgd():
     dense = mx.gluon.nn.Dense(1, in_units=1, use_bias=False)
     dense.initialize(mx.init.One())
-    trainer = Team().make_trainer({"weight": dense.weight}, {"momentum": 0.5, "wd": 0.25})
+    trainer = Team().make_trainer({"weight": dense.weight}, mx.optimizer.SGD(momentum=0.5, wd=0.25))
     trainer.set_learning_rate(0.5)
     with mx.autograd.record():
         output = dense(mx.nd.array([[2]]))

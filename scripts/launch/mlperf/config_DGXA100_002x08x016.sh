@@ -1,0 +1,10 @@
+# RetinaNet on 2 nodes of 8 GPUs, 16 images on each.
+# Source it, then start run_and_time.sh, or run.sub under SLURM.
+
+source "$(dirname -- "${BASH_SOURCE[0]}")/config_DGXA100_common.sh"
+export DGXSYSTEM=DGXA100_002x08x016
+export DGXNNODES=2
+export BATCHSIZE=16
+export NUMEPOCHS=8
+export EXTRA_PARAMS="--lr 0.0001 --amp --save-prefix /results/"
+export WALLTIME=04:00:00
