@@ -8,6 +8,7 @@ from typing import Any
 from gluon_ssd.errors import ModelError
 from gluon_ssd.families.catalog import spec_of
 from gluon_ssd.families.family import Family
+from gluon_ssd.families.retinanet.family import RETINANET
 from gluon_ssd.families.ssd300_nvidia.family import SSD300_NVIDIA
 from gluon_ssd.families.ssd300_yannqi.family import SSD300_YANNQI
 from gluon_ssd.families.ssd_resnet34.family import SSD_RESNET34
@@ -20,6 +21,7 @@ FAMILIES: dict[str, Family] = {
     "ssd300_nvidia": SSD300_NVIDIA,
     "ssd300_yannqi": SSD300_YANNQI,
     "ssd_resnet34": SSD_RESNET34,
+    "retinanet": RETINANET,
 }
 """`Spec.family` -> record of the family. A family adds itself with one line here."""
 
