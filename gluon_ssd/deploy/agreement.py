@@ -9,13 +9,14 @@ import numpy as np
 
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.arrays import as_numpy
-from gluon_ssd.detection.boxes import iou_matrix
+from gluon_ssd.detection.boxes import box_areas, iou_matrix
 from gluon_ssd.errors import ModelError
 
 _IMAGES = 32
 _SHARE = 4
 _SAME_BOX = 0.5
 """IoU from which two detections of one class count as the same, as in the VOC metric."""
+_SAME_LINE_PX = 1.0
 _LEAST_LIKENESS = 0.5
 """Below this correlation of the predictions the quantised network computes something else; working
 ones have 0.9 and more."""
@@ -156,6 +157,10 @@ def _match(ours: np.ndarray, theirs: np.ndarray) -> list[tuple[int, int]]:
     if not len(ours) or not len(theirs):
         return []
     overlap = iou_matrix(ours[:, 2:], theirs[:, 2:])
+    # Boxes outside the input are clipped to lines on its border, which overlap nothing.
+    is_line = [box_areas(boxes[:, 2:]) <= 0 for boxes in (ours, theirs)]
+    apart = np.abs(ours[:, None, 2:] - theirs[:, 2:]).max(axis=2)
+    overlap[is_line[0][:, None] & is_line[1] & (apart <= _SAME_LINE_PX)] = 1
     overlap[ours[:, :1] != theirs[:, 0][None]] = 0
     pairs = []
     for row in range(len(ours)):

@@ -216,3 +216,11 @@ def test_images_are_run_four_at_most_at_once(counts: list[int], parts: list[int]
     )
     assert told == [(sum(parts[: end + 1]), sum(parts)) for end in range(len(parts))]
     assert (found.num_images, found.num_detections) == (sum(parts), 2 * sum(parts))
+
+
+def test_boxes_clipped_to_lines_are_found_again_in_their_place():
+    lines = [[0, 5, 0, 9], [3, 8, 6, 8]]
+    one = model([0, 1], [0.9, 0.5], lines)
+    moved = model([0, 1], [0.9, 0.5], [[0, 5.5, 0, 9], [3, 6, 6, 6]])
+    assert compare_detectors(one, one, BATCHES, name="m").matched == 1
+    assert compare_detectors(one, moved, BATCHES, name="m").matched == 0.5

@@ -13,13 +13,18 @@ import numpy as np
 KEPT = {
     "nvidia_ssd300": (
         r"(dboxes|loss|loss_many)\.|encode\.(?!\w+\.(boxes|coded)$)"
-        r"|resnet18\.(loc|conf)\.(shape|summary|pick)"
+        r"|resnet18\.(loc|conf)\.(shape|summary|pick)|resnet18\.detections\."
+        r"|decode\.(eval|candidates|most_per_class|probabilities|boxes_all)"
     ),
-    "mlperf_retinanet": (r"(anchors|match|coder|focal|loss|train256)\.|output256\.(?!\w+\.rows)"),
+    "mlperf_retinanet": (
+        r"(anchors|match|coder|focal|loss|train256|post_many|post_none|nms)\."
+        r"|output256\.(?!\w+\.rows)"
+    ),
     "yannqi_ssd300": r"(?!dboxes|seed)",
     "mlperf_ssd_r34": (
         r"s1200\.dboxes|s1200\.encode\.(plain|outside|many)\.(?!boxes$|coded$)|s300\.loss_many\."
-        r"|s300\.output\.(loc|conf)\.(shape|summary|pick)"
+        r"|s300\.output\.(loc|conf)\.(shape|summary|pick)|s300\.decode\.eval\.2\."
+        r"|s1200\.decode\.(?!onnx|module\.[13])"
     ),
 }
 
