@@ -19,6 +19,17 @@ def test_the_few_numbers_are_those_of_the_whole_file(path):
         np.testing.assert_array_equal(values, all_of_them[key], strict=True)
 
 
+@pytest.mark.parametrize("name", ["nvidia_ssd300", "mlperf_ssd_r34", "mlperf_retinanet"])
+def test_the_numbers_of_images_are_those_of_the_whole_file(name):
+    whole = shared_golden() / f"{name}.npz"
+    if not whole.is_file():
+        pytest.skip(f"{whole} is missing")
+    copied = Golden(REFERENCE.parent / "images.npz").part(f"{name}.")
+    assert copied
+    for key, values in copied.items():
+        np.testing.assert_array_equal(values, golden(name)[key], strict=True)
+
+
 def test_a_key_that_was_left_out_skips_and_says_so(monkeypatch, tmp_path):
     monkeypatch.setenv("SSD_SHARED_DIR", str(tmp_path))
     few = Golden(REFERENCE / "nvidia_ssd300.npz")

@@ -104,11 +104,29 @@ def test_targets_of_pixels_are_the_published_ones(file, prefix, name, which):
     assert (classes.dtype, boxes.dtype) == (np.int32, np.float32)
 
 
-def test_an_image_without_boxes_is_all_background():
-    maker, _ = maker_of("ssd300_resnet50_coco")
+@pytest.mark.parametrize(("file", "prefix", "name"), [*SOURCES.values()], ids=SOURCES)
+def test_a_box_without_width_is_refused_where_the_published_offset_is_infinite(file, prefix, name):
+    numbers = golden(file).part(f"{prefix}encode.flat.")
+    maker, side = maker_of(name)
+    pixels, labels = numbers["boxes_in"] * np.float32(side), numbers["labels_in"].astype(np.int32)
+    with pytest.raises(DataError, match="box 0 cannot be encoded"):
+        maker(pixels, labels - 1)
+    golden(file)[f"{prefix}encode.flat.coded"]  # skips where the file lacks it
+    whole = numbers["assigned"] == 1
+    assert np.isneginf(numbers["coded"][~whole, 2]).all() and (~whole).sum() == 1
+    found = maker(pixels[1:], labels[1:] - 1)[1][numbers["positive"][whole]]
+    np.testing.assert_allclose(found, numbers["coded"][whole], rtol=1e-5, atol=3e-5)
+    centers = corner_to_center(numbers["boxes_in"])[numbers["assigned"]]
+    np.testing.assert_allclose(centers, numbers["boxes"], atol=1e-6)
+
+
+@pytest.mark.parametrize(("file", "prefix", "name"), [*SOURCES.values()], ids=SOURCES)
+def test_an_image_without_boxes_is_all_background(file, prefix, name):
+    maker, _ = maker_of(name)
     classes, boxes = maker(np.zeros((0, 4), np.float32), np.zeros(0, np.int32))
-    assert classes.shape == (8732,) and boxes.shape == (8732, 4)
+    assert (len(classes), boxes.shape) == (len(boxes_named(name)), (len(classes), 4))
     assert not classes.any() and not boxes.any()
+    assert golden(file)[f"{prefix}encode.empty.published"] == "IndexError"
 
 
 @pytest.mark.parametrize("flat", [(10, 20, 10, 40), (10, 20, 30, 20), (30, 20, 10, 40)])
