@@ -126,7 +126,7 @@ def test_evaluation_both_ways_gives_the_same_score(tmp_path, shared_dir):
 
 def test_unknown_network_is_one_line():
     ended = run_script("scripts/benchmark_ssd.py", "decode", "--network", "vgg16")
-    assert one_error(ended).startswith("error: --network must be a full zoo name such as ")
+    assert one_error(ended).startswith("error: --network must be a full name such as ")
 
 
 def test_missing_horovod_is_one_line_without_a_flag_of_another_command(monkeypatch):
@@ -189,7 +189,7 @@ def test_table_of_an_exported_model_with_its_scores(tmp_path, shared_dir):
     ("options", "message"),
     [
         (("--networks", "", "--models", "missing"), "there is no file missing-symbol.json"),
-        (("--networks", "ssd_512_mobilenet_voc"), "--networks must be a full zoo name"),
+        (("--networks", "ssd_512_mobilenet_voc"), "--networks must be a full name"),
         (("--networks", "ssd_300_mobilenet1.0_custom"), "has no classes of its own"),
         (("--networks", ","), "--networks needs at least one"),
         (("--weights", "file.params"), "--weights wants NAME=FILE"),

@@ -61,7 +61,7 @@ def fetch_weights(
     wanted = store.hashes.get(name)
     if wanted is None:
         raise WeightsError(
-            f"no weights are published for {name}; give the path of a .params file instead"
+            f"no weights of {name} are fetched; give the path of a .params or .pt file instead"
         )
     stem = f"{name}-{wanted[:8]}"
     path = Path(folder or cache_folder()).expanduser() / f"{stem}.params"

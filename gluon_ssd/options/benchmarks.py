@@ -199,7 +199,7 @@ class TableBenchmark:
     def __post_init__(self) -> None:
         names = self.network_names
         if not names and not self.model_prefixes:
-            raise OptionError("--networks needs at least one full zoo name, or --models a prefix")
+            raise OptionError("--networks needs at least one full name, or --models a prefix")
         for name in names:
             check_network_name(name, "--networks")
             if not SPECS[name].classes:
@@ -277,7 +277,7 @@ class LoaderBenchmark:
     splits: str = option("", "splits to read; empty takes 2007_test")
     data_shape: int = _data_shape(300)
     anchors: str = option(
-        "", "full name of the zoo network whose anchors are used; empty takes VGG16's of that size"
+        "", "full name of the network whose anchors are used; empty takes VGG16's of that size"
     )
     num_images: int = option(256, "images a round; 0 takes all", minimum=0)
     batch_size: int = option(16, "images a batch", minimum=1)
@@ -285,7 +285,7 @@ class LoaderBenchmark:
     rounds: int = option(3, "rounds, each loader in turn", minimum=1)
     train: str = option(
         "",
-        "full name of a zoo network to train in each round, such as ssd_300_mobilenet0.25_voc, "
+        "full name of a network to train in each round, such as ssd_300_mobilenet0.25_voc, "
         "instead of only loading; the share of time it waits for data is shown too",
     )
     output: str = _output()

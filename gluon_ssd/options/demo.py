@@ -13,7 +13,7 @@ from gluon_ssd.options.shared import check_network_name, whole_numbers
 class DemoCommand:
     """Options of scripts/demo_ssd.py."""
 
-    network: str = legacy("ssd_300_vgg16_atrous_coco", "full name of the zoo network")
+    network: str = legacy("ssd_300_vgg16_atrous_coco", "full name of the network")
     images: str = legacy("", "images, folders or videos, with commas between")
     gpus: str = legacy("", "GPU to use, such as 0; empty uses the CPU")
     pretrained: str = legacy(

@@ -113,6 +113,6 @@ def check_network_name(name: str, flag: str = "--network") -> None:
 
     if name not in network_names():
         raise OptionError(
-            f"{flag} must be a full zoo name such as ssd_512_resnet50_v1_voc; "
+            f"{flag} must be a full name such as ssd_512_resnet50_v1_voc; "
             f"got {name!r}{suggestion(name, network_names())}"
         )

@@ -173,7 +173,7 @@ def test_folder_that_cannot_be_made_is_named(tmp_path, mirror):
 
 
 def test_unpublished_name_is_told(tmp_path):
-    with pytest.raises(WeightsError, match="no weights are published for ssd_300_nothing"):
+    with pytest.raises(WeightsError, match="no weights of ssd_300_nothing are fetched"):
         fetch_weights("ssd_300_nothing", STORE, folder=tmp_path)
 
 

@@ -30,7 +30,7 @@ def test_an_exported_model_must_be_named(benchmark):
 
 @pytest.mark.parametrize("benchmark", [DecodeBenchmark, ScalingBenchmark, NetworkBound])
 def test_a_network_must_be_known(benchmark):
-    with pytest.raises(OptionError, match="^--network must be a full zoo name .*got 'vgg'"):
+    with pytest.raises(OptionError, match="^--network must be a full name .*got 'vgg'"):
         benchmark(network="vgg")
     assert benchmark(network=VGG).network == VGG
     assert NetworkBound().network == ""  # all of them
@@ -88,7 +88,7 @@ def test_networks_are_compared_with_those_that_pytorch_has():
 @pytest.mark.parametrize("benchmark", [AmpBenchmark, TableBenchmark])
 def test_networks_are_listed_once_by_their_full_names(benchmark):
     assert benchmark(networks=f"{RESNET}, {VGG},{RESNET}").network_names == (RESNET, VGG)
-    with pytest.raises(OptionError, match="^--networks must be a full zoo name .*got 'vgg'"):
+    with pytest.raises(OptionError, match="^--networks must be a full name .*got 'vgg'"):
         benchmark(networks=f"{VGG},vgg")
 
 
@@ -106,7 +106,7 @@ def test_weights_are_pairs_of_network_and_file():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"networks": ""}, "^--networks needs at least one full zoo name, or --models a prefix$"),
+        ({"networks": ""}, "^--networks needs at least one full name, or --models a prefix$"),
         ({"networks": VGG, "weights": VGG}, "^--weights wants NAME=FILE .*; got 'ssd_300_vgg16"),
         ({"networks": VGG, "weights": f"{VGG}="}, "^--weights wants NAME=FILE"),
         ({"networks": VGG, "weights": "=f"}, "^--weights wants NAME=FILE .*; got '=f'$"),

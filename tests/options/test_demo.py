@@ -18,6 +18,6 @@ def test_gpus_are_numbers():
 def test_images_and_a_network_are_needed_but_no_network_beside_an_exported_model():
     with pytest.raises(OptionError, match="^--images needs at least one image"):
         DemoCommand()
-    with pytest.raises(OptionError, match="^--network must be a full zoo name"):
+    with pytest.raises(OptionError, match="^--network must be a full name"):
         DemoCommand(images="a", network="vgg")
     assert DemoCommand(images="a", network="vgg", model_prefix="m").model_prefix == "m"

@@ -49,6 +49,6 @@ def test_anything_else_names_weights(text):
 
 def test_a_network_is_known_by_its_full_name():
     check_network_name("ssd_300_vgg16_atrous_voc")
-    expected = r"^--of must be a full zoo name .*; got 'ssd_300_vgg16_atrous_vok'; did you mean ssd"
+    expected = r"^--of must be a full name .*; got 'ssd_300_vgg16_atrous_vok'; did you mean ssd"
     with pytest.raises(OptionError, match=expected):
         check_network_name("ssd_300_vgg16_atrous_vok", "--of")

@@ -166,7 +166,7 @@ def test_a_network_of_other_input_is_refused():
 
 
 def test_network_without_published_weights_says_so(tmp_path):
-    message = r"no weights are published for ssd_300_mobilenet0.25_voc; give the path of a .params"
+    message = r"no weights of ssd_300_mobilenet0.25_voc are fetched; give the path of a .params"
     with pytest.raises(WeightsError, match=message):
         options = ModelOptions(model_root=str(tmp_path))
         trained_network(
