@@ -11,7 +11,7 @@ from tests.detection.published_ssd import SOURCES, boxes_named
 from tests.golden_files import golden
 from tests.golden_rule import distance
 
-# Appendix C: count, rows, the last row, sums of the columns.
+# By hand: count, rows, the last row, sums of the columns.
 BY_HAND = {
     "ssd300_resnet50_coco": (
         8732,
