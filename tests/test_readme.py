@@ -15,9 +15,11 @@ from gluon_ssd.options.benchmarks import (
     DeployBenchmark,
     EvalBenchmark,
     LoaderBenchmark,
+    ModelBenchmark,
     NetworkBound,
     ScalingBenchmark,
     TableBenchmark,
+    TorchBenchmark,
 )
 from gluon_ssd.options.convert_weights import ConvertCommand
 from gluon_ssd.options.data_tools import CheckOptions, PrepareShapesOptions
@@ -53,6 +55,8 @@ COMMANDS = {
     "scripts/benchmark_ssd.py deploy": DeployBenchmark,
     "scripts/benchmark_ssd.py table": TableBenchmark,
     "scripts/benchmark_ssd.py eval": EvalBenchmark,
+    "scripts/benchmark_ssd.py model": ModelBenchmark,
+    "scripts/benchmark_ssd.py torch": TorchBenchmark,
 }
 DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
 

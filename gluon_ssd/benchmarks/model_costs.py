@@ -24,7 +24,7 @@ from gluon_ssd.models.first_weights import initialize
 from gluon_ssd.models.interface import Network
 from gluon_ssd.options.benchmarks import ModelBenchmark
 from gluon_ssd.report.tables import Row
-from gluon_ssd.report.timing import DRY_RUNS, measure_latency
+from gluon_ssd.report.timing import measure_latency
 from gluon_ssd.system.threads import compute_threads
 
 _log = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ COSTS_NOTE = (
 # They give their input another shape and copy nothing.
 _VIEWS = frozenset({"Reshape", "Flatten", "expand_dims", "squeeze", "BlockGrad", "_copy"})
 _BYTES = 4  # of a float32
+_WARMUP = 2  # calls before those that are timed
 _BATCH_NORM = "BatchNorm"
 
 Shape = tuple[int, ...]
@@ -225,6 +226,6 @@ def _latency(network: Network, input_size_hw: tuple[int, int], iterations: int) 
     def once(_: int) -> float:
         return measure_latency(model.run, [images], iterations=1, warmup=0).median_ms
 
-    times_ms = take_turns({"ours": once}, iterations, warmup=DRY_RUNS)["ours"]
+    times_ms = take_turns({"ours": once}, iterations, warmup=_WARMUP)["ours"]
     low, median, high = map(float, np.percentile(times_ms, [10, 50, 90]))
     return {"fp32, ms": median, "p10": low, "p90": high, "threads": compute_threads()}

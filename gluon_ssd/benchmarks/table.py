@@ -23,9 +23,11 @@ from gluon_ssd.compat import mx
 from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.loading.loader import Loader
+from gluon_ssd.deploy.runtime_model import DetectorFacts
 from gluon_ssd.evaluation.detections import collect_ground_truth
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.voc_map import evaluate_voc
+from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.options.benchmarks import TableBenchmark
 from gluon_ssd.options.shared import DataOptions
 from gluon_ssd.report.timing import measure_latency
@@ -82,7 +84,9 @@ def _dataset(options: TableBenchmark) -> ListedDataset:
         splits=options.splits,
         limit_images=options.limit_images,
     )
-    return evaluation_set(given, VOC_CLASSES, len(VOC_CLASSES))
+    of_voc = DetectorFacts()
+    of_voc.record = ModelRecord("any", VOC_CLASSES, (300, 300))
+    return evaluation_set(given, of_voc)
 
 
 def _measure(

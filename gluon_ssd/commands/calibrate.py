@@ -100,12 +100,12 @@ def calibration_set(command: EvalCommand, model: DetectorFacts) -> ListedDataset
     Raises:
         DataError: the data is not there, or its classes are not the model's.
     """
-    split, classes, num_classes = command.deploy.calib_split, model.classes, model.num_classes
+    split = command.deploy.calib_split
     if not split:
-        return evaluation_set(command.data, classes, num_classes)
+        return evaluation_set(command.data, model)
     is_usual = split == "train"
     drawn = replace(command.data, splits="" if is_usual else split, limit_images=0)
-    dataset = evaluation_set(drawn, classes, num_classes, train=is_usual)
+    dataset = evaluation_set(drawn, model, train=is_usual)
     order = np.random.default_rng(command.deploy.calib_seed).permutation(len(dataset))
     return dataset.subset(int(i) for i in order[: command.data.limit_images or None])
 

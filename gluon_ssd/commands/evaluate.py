@@ -100,7 +100,7 @@ def evaluate(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
     for path in (command.eval.results, command.eval.save_detections, summary_file):
         if path:
             ensure_writable(path)
-    dataset = evaluation_set(command.data, model.classes, model.num_classes)
+    dataset = evaluation_set(command.data, model)
     save_prefix = command.eval.save_prefix + model_name(command)
     score = make_score(dataset, command.eval.metric, save_prefix=save_prefix)
     batch_size = command.batch_size(on_gpus=model.device != "cpu")

@@ -65,7 +65,7 @@ def inference_lines(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
         ModelError: the model does not show where its network ends.
     """
     modes, batch = command.modes, command.batch_size(on_gpus=model.device != "cpu")
-    dataset = evaluation_set(command.data, model.classes, model.num_classes)
+    dataset = evaluation_set(command.data, model)
     with model_loader(command.data, dataset, model, batch) as loader:
         with closing(endless(loader.epoch)) as batches:
             throughput = time_inference(
@@ -88,7 +88,7 @@ def _noise(model: RuntimeModel, batch: int) -> np.ndarray:
 
 def _real_batches(command: EvalCommand, model: RuntimeModel, batch: int) -> list[np.ndarray]:
     """The first images of the data set in full batches, smaller ones only if there are no more."""
-    dataset = evaluation_set(command.data, model.classes, model.num_classes)
+    dataset = evaluation_set(command.data, model)
     batch = min(batch, len(dataset))
     count = min(_MOST_BATCHES, command.benchmark.num_iterations, len(dataset) // batch) * batch
     with model_loader(command.data, dataset.subset(range(count)), model, batch) as loader:

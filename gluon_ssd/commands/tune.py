@@ -66,7 +66,7 @@ def tune(command: EvalCommand, script_folder: Path) -> Iterator[str]:
         for file in found.files(target):
             ensure_writable(file)
         settings = search_settings(config, found.operator_names(prepared), path)
-        dataset = evaluation_set(command.data, prepared.classes, prepared.num_classes)
+        dataset = evaluation_set(command.data, prepared)
         source = calibration_set(command, prepared) if command.deploy.calib_split else dataset
         drawn = _calibration_images(source, settings, path)
         with _naming(*in_workspace):

@@ -89,6 +89,7 @@ class Selection:
         keep_empty: keep COCO training images without boxes, which legacy leaves out.
         use_crowd: train on COCO crowd boxes, as legacy does.
         tolerant: count broken VOC annotations instead of raising; for checking only.
+        edge_px: what a COCO box's width has above x_max - x_min, 1 or 0; see `CocoFile`.
     """
 
     root: str | os.PathLike[str]
@@ -98,6 +99,7 @@ class Selection:
     keep_empty: bool = False
     use_crowd: bool = True
     tolerant: bool = False
+    edge_px: int = 1
 
 
 class CocoFile(NamedTuple):

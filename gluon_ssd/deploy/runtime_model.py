@@ -43,6 +43,11 @@ class DetectorFacts:
             return InputFormat(self.input_size_hw)
         return replace(self.record.input_format, size_hw=self.input_size_hw)
 
+    @property
+    def edge_px(self) -> int:
+        """How COCO boxes end, as of `ModelRecord`."""
+        return (self.record or ModelRecord).edge_px
+
     def check_input(self, name: str) -> None:
         """Raise ModelError, naming the model, when it takes other images than are made here.
 

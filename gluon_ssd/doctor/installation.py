@@ -22,6 +22,7 @@ EXTRAS = {
     "dali": ("nvidia-dali-cuda120",),
     "horovod": ("horovod",),
     "tune": ("neural-compressor",),
+    "mllog": ("mlperf-logging",),
     "onnx": ("onnx", "onnxruntime"),
     "openvino": ("openvino", "nncf"),
 }

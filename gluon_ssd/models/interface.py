@@ -113,6 +113,7 @@ class Network:
             self.spec.channel_order,
             self.spec.value_range,
             self.spec.resize,
+            self.spec.edge_px,
             weights_from=self.weights_from,
         )
         own = replace(own, **changes)

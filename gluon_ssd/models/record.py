@@ -37,6 +37,8 @@ class ModelRecord:
         layout, channel_order, value_range: what the input is: the order of its axes, of its
             channels, and the pixel value that counts as 1 (a pixel of 0..255 is divided by 255).
         resize: how images are resized to the input; one of `RESIZES`.
+        edge_px: what the width of a COCO box had above x_max - x_min in training: 1 as GluonCV
+            reads it, x_max being the last pixel; 0 where x_max is x + w.
         weights_from: where the weights came from, in words; empty when that is not known.
         decoding: how raw outputs become detections.
     """
@@ -51,6 +53,7 @@ class ModelRecord:
     channel_order: str = "RGB"
     value_range: float = 255.0
     resize: str = RESIZES[0]
+    edge_px: int = 1
     weights_from: str = ""
     decoding: Decoding = Decoding()
 

@@ -22,7 +22,7 @@ class Spec:
         input_size_hw: nominal (height, width), px.
         mean, std: normalisation of RGB in 0..1.
         any_size: whether it takes inputs of other sizes, of which it has other anchors.
-        layout, channel_order, value_range, resize: of the input, as of `ModelRecord`.
+        layout, channel_order, value_range, resize, edge_px: as of `ModelRecord`.
         decoding: how raw outputs become detections.
         augmentation: key of `data.augment.policies.POLICIES` that it was published with.
         weights_name: name under which detector weights are published; empty if none are.
@@ -42,6 +42,7 @@ class Spec:
     channel_order: str = "RGB"
     value_range: float = 255.0
     resize: str = RESIZES[0]
+    edge_px: int = 1
     decoding: Decoding = Decoding()
     augmentation: str = "legacy"
     weights_name: str = ""

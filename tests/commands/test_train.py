@@ -133,3 +133,13 @@ def test_the_end_names_files_and_the_best_epoch(tmp_path):
     files.best_weights.write_bytes(b"")
     weights = f"best weights {files.best_weights}"
     assert summary(Outcome(0.12345, 3, files)).splitlines() == [*where, weights, best]
+
+
+@pytest.mark.parametrize(("base", "trained"), [("base.params", 22700032), ("false", 22911680)])
+def test_a_process_that_does_not_load_the_base_freezes_the_same_layers(base, trained):
+    argv = ("--network", "retinanet_resnext50_32x4d", "--pretrained-base", base)
+    network = training_network(command(*argv), ("a", "b"), [mx.cpu()], Second())
+    body = network.backbone.body.collect_params().values()
+    assert sum(mx.nd.size_array(p.data()).asscalar() for p in body if p.grad_req != "null") == (
+        trained
+    )

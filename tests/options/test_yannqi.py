@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from types import SimpleNamespace
 
 import pytest
 
-from gluon_ssd.detection.normalization import IMAGENET_MEAN
 from gluon_ssd.errors import EnvironmentProblem, OptionError
+from gluon_ssd.families.catalog import SPECS
 from gluon_ssd.options.declare import parse
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.options.train import TrainCommand
@@ -30,19 +29,7 @@ NUM_CLASSES: 81
 min_dim: 300
 MEANS: [104, 117, 123]
 """
-SSD300 = SimpleNamespace(
-    name="ssd300_yannqi_coco",
-    any_size=False,
-    input_size_hw=(300, 300),
-    cells=(38, 19, 10, 5, 3, 1),
-    steps=(8, 16, 32, 64, 100, 300),
-    scales=(21.0, 45.0, 99.0, 153.0, 207.0, 261.0, 315.0),
-    ratios=((2,), (2, 3), (2, 3), (2, 3), (2,), (2,)),
-    mean=IMAGENET_MEAN,
-    std=(0.229, 0.224, 0.225),
-    classes=("c",) * 80,
-)
-"""The fields of the network's spec that a file may speak of."""
+SSD300 = SPECS["ssd300_yannqi_coco"]
 
 
 @pytest.fixture
@@ -75,6 +62,8 @@ def test_what_is_an_option_here_is_read_and_the_command_line_wins(write):
         "dataset": "coco",
         "dataset_root": "/data/coco",
     }
+    found = parse(TrainCommand, files, prog="x", description="")
+    assert found.network is SSD300 and found.data.dataset_root == "/data/coco"
     argv = ["--config", files[3], "--network", "vgg16_atrous", "--dataset-root", "here"]
     for command in (TrainCommand, EvalCommand):
         found = parse(command, argv, prog="x", description="")
@@ -111,7 +100,7 @@ def test_a_file_that_contradicts_the_network_is_refused_with_both_sides(write, l
 
 
 def test_a_network_of_ones_own_classes_may_have_any_number_of_them(write):
-    own = SimpleNamespace(**{**vars(SSD300), "classes": ()})
+    own = SPECS["ssd300_yannqi_custom"]
     read_yaml(write("NUM_CLASSES: 5")).check(own)
 
 

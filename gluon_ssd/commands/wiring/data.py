@@ -59,6 +59,7 @@ def training_data(command: TrainCommand) -> TrainingData:
         classes=_named_classes(options),
         keep_empty=options.keep_empty,
         use_crowd=not options.no_crowd,
+        edge_px=command.network.edge_px,
     )
     train = _open(options, wanted)
     # The training classes decide, so that labels mean the same in both sets.
@@ -83,32 +84,32 @@ def _has_labels(dataset: ListedDataset) -> bool:
 
 
 def evaluation_set(
-    options: DataOptions,
-    classes: Sequence[str] | None,
-    num_classes: int | None = None,
-    *,
-    train: bool = False,
+    options: DataOptions, model: DetectorFacts, *, train: bool = False
 ) -> ListedDataset:
     """Open the set that eval_ssd.py scores.
 
     Args:
         options: where it is.
-        classes: the model's class names when it carries them; they must be the data set's, in any
-            order, and then give the label order. None takes the data set's own.
-        num_classes: how many classes a model without names has; None when it is not known.
+        model: its class names, where it carries them, must be the data set's, in any order, and
+            then give the label order; else the data set's own are taken.
         train: take the training splits, where --splits names none.
 
     Raises:
         DataError: the data is not there, or its classes are not the model's.
     """
-    named = _named_classes(options)
+    named, classes = _named_classes(options), model.classes
     if named is None and classes is not None and SOURCES[options.dataset].classes is None:
         named = tuple(classes)
-    dataset = _open(
-        options, Selection(_root(options), train=train, splits=options.splits, classes=named)
+    wanted = Selection(
+        _root(options),
+        train=train,
+        splits=options.splits,
+        classes=named,
+        edge_px=model.edge_px,
     )
+    dataset = _open(options, wanted)
     if classes is None:
-        _check_count(dataset, num_classes)
+        _check_count(dataset, model.num_classes)
     else:
         _check_names(dataset, classes)
     return dataset

@@ -129,6 +129,7 @@ def open_coco(selection: Selection) -> CocoDataset:
         classes=selection.classes,
         skip_empty=selection.train and not selection.keep_empty,
         use_crowd=selection.use_crowd or not selection.train,
+        rules=COCO_RULES._replace(edge_px=selection.edge_px),
     )
 
 

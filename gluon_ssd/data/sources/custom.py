@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.dataset import ListedDataset, Selection
-from gluon_ssd.data.sources.coco import CocoDataset, annotation_candidates, one_split
+from gluon_ssd.data.sources.coco import COCO_RULES, CocoDataset, annotation_candidates, one_split
 from gluon_ssd.data.sources.voc import (
     VocDataset,
     class_names,
@@ -37,9 +37,7 @@ def open_custom(selection: Selection) -> ListedDataset:
     if not selection.classes and (base / _CLASSES_FILE).is_file():
         selection = replace(selection, classes=read_classes_file(base / _CLASSES_FILE))
     if base.is_file():
-        dataset: ListedDataset = CocoDataset(
-            base.parent, classes=selection.classes, annotation_file=base
-        )
+        dataset: ListedDataset = _coco(base.parent, selection, base)
     elif voc_folders(base):
         dataset = _open_voc(base, selection)
     else:
@@ -77,9 +75,7 @@ def _open_coco(base: Path, selection: Selection) -> ListedDataset:
     for name in names:
         for file in annotation_candidates(base, name):
             if file.is_file():
-                return CocoDataset(
-                    base, split=name, classes=selection.classes, annotation_file=file
-                )
+                return _coco(base, selection, file)
     looked_for = ", ".join(f"annotations/instances_{name}.json" for name in names)
     raise DataError(
         f"{base} is no data set: neither VOC layout (ImageSets/Main, Annotations, JPEGImages in "
@@ -87,3 +83,8 @@ def _open_coco(base: Path, selection: Selection) -> ListedDataset:
         ".json); give the folder of one, or name other splits",
         settings=("dataset_root", "splits"),
     )
+
+
+def _coco(root: Path, selection: Selection, file: Path) -> CocoDataset:
+    rules = COCO_RULES._replace(edge_px=selection.edge_px)
+    return CocoDataset(root, classes=selection.classes, annotation_file=file, rules=rules)

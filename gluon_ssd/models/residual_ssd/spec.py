@@ -27,6 +27,7 @@ class ResidualSsdSpec(Spec):
     """
 
     resize: str = "pil"
+    edge_px: int = 0
     decoding: Decoding = Decoding(
         nms_thresh=0.5,
         nms_topk=200,

@@ -15,6 +15,7 @@ from gluon_ssd.commands.check_data import check_reports
 from gluon_ssd.commands.wiring.data import (
     augmentation,
     evaluation_loader,
+    evaluation_set,
     model_loader,
     training_data,
     training_loader,
@@ -36,7 +37,7 @@ from gluon_ssd.options.shared import DATASETS
 from gluon_ssd.options.train import TrainCommand, TrainDataOptions
 from tests.data.builders import write_image
 from tests.data.contract import assert_is_dataset
-from tests.entry_builders import voc_set
+from tests.entry_builders import coco_set, voc_set
 
 FORMAT = InputFormat((300, 300), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
@@ -220,3 +221,22 @@ def test_skip_keeps_to_the_share_that_may_be_bad(data):
     strict = dataclasses.replace(command.data, max_bad_share=0.1)
     with pytest.raises(DataError, match="of the custom data is bad, allowed is 10.00%"):
         training_data(dataclasses.replace(command, data=strict))
+
+
+@pytest.mark.parametrize(
+    ("network", "edge_px", "end"),
+    [("vgg16_atrous", 1, [37.0, 47.0]), ("ssd300_resnet18", 0, [38.0, 48.0])],
+)
+def test_coco_boxes_end_as_the_network_learnt_them(network, edge_px, end, tmp_path):
+    """[2, 4, 36, 44] of the file; training, its metric and that of a deployed model agree."""
+    root = str(coco_set(tmp_path, {1: "cat", 2: "dog"}, "train", "val"))
+    data = TrainDataOptions(dataset="custom", dataset_root=root, num_workers=0)
+    model = dataclasses.replace(TrainCommand().model, network=network)
+    command = dataclasses.replace(TrainCommand(), data=data, model=model)
+    opened = training_data(command)
+    facts = DetectorFacts()
+    facts.record = ModelRecord("any", ("cat", "dog"), (300, 300), edge_px=edge_px)
+    for dataset in (opened.train, opened.val, evaluation_set(data, facts)):
+        assert dataset.annotation(0).boxes_px[0].tolist() == [2.0, 4.0, *end]
+        assert dataset.coco_file.edge_px == edge_px
+    assert command.network.edge_px == edge_px
