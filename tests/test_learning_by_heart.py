@@ -9,7 +9,7 @@ import pytest
 from gluon_ssd.training.journal import read_journal
 from tests.entry_builders import run_script
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 
 ENOUGH = 0.95
 ADAM = ("--optimizer", "adam", "--warmup-iters", 10, "--augmentation", "hflip")

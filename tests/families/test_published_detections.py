@@ -19,7 +19,7 @@ from tests.golden_files import golden
 
 TOLERANCE = 1e-5  # of scores, and of boxes in fractions of the image
 
-SLOW = pytest.mark.slow
+SLOW = pytest.mark.long
 # Name -> (golden file, what its keys start with, changes of the decoding, falling scores).
 PUBLISHED = [
     ("ssd300_resnet18_coco", "nvidia_ssd300", "resnet18.detections", {}, False),
@@ -71,7 +71,7 @@ def test_detections_are_the_published_ones(name, file, key, changes, falling):
         assert same.any(axis=0).all() and same.any(axis=1).all()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_published_1200_module_finds_other_boxes_by_its_defect():
     """Its overlap of boxes that lie apart on both axes is not 0; see `nms_as_published`."""
     golden("mlperf_ssd_r34")["s1200.output.module_detections.0.scores"]  # skips without it
