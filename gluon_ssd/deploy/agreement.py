@@ -14,6 +14,7 @@ from gluon_ssd.errors import ModelError
 
 _IMAGES = 32
 _SHARE = 4
+_PART = 2**20
 _SAME_BOX = 0.5
 """IoU from which two detections of one class count as the same, as in the VOC metric."""
 _SAME_LINE_PX = 1.0
@@ -108,9 +109,18 @@ class Likeness:
         self.finite = self.finite and bool(np.isfinite(two).all())
         if not self.finite:
             return
-        a, b = (value.astype(np.float64).ravel() - value.mean() for value in (one, two))
-        size = np.sqrt((a @ a) * (b @ b))
-        self._pieces.append(float(a @ b / size) if size else float(np.array_equal(one, two)))
+        means = [value.mean(dtype=np.float64) for value in (one, two)]
+        products = np.zeros(3)
+        # In parts: a detector of hundreds of classes predicts tens of millions of numbers an image.
+        for start in range(0, one.size, _PART):
+            part = slice(start, start + _PART)
+            a, b = (
+                v.ravel()[part].astype(np.float64) - mean
+                for v, mean in zip((one, two), means, strict=True)
+            )
+            products += a @ b, a @ a, b @ b
+        size = np.sqrt(products[1] * products[2])
+        self._pieces.append(float(products[0] / size) if size else float(np.array_equal(one, two)))
 
     @property
     def smallest(self) -> float:

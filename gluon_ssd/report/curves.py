@@ -52,7 +52,7 @@ def _draw_losses(axes: Any, events: Events, shares: Shares) -> None:
         ends, means = _points(events, "epoch", field, shares)
         middles = [end - 0.5 for end in ends]
         axes.plot(middles, means, color=colour, marker="o", markersize=3, label=field)
-    axes.set_ylabel("loss per positive anchor")
+    axes.set_ylabel("loss")
     axes.set_ylim(bottom=0)  # after the lines, so that the top still follows them
     axes.legend(frameon=False)
 

@@ -31,7 +31,7 @@ SIZES = {"256": (256, 256), "300x420": (300, 420), "800": (800, 800)}
 EVERY_SIZE = [
     "256",
     "300x420",
-    pytest.param("800", marks=pytest.mark.slow),
+    pytest.param("800", marks=pytest.mark.long),
 ]
 
 
@@ -186,7 +186,7 @@ def test_training_step_is_the_published_one():
             assert (parameter.data() == values[name].data()).asnumpy().all(), name
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_pictures_are_detected_as_the_published_code_does():
     detector = Detector(published_network())
     outputs = [output.asnumpy() for output in detector(network_input(800))]

@@ -26,7 +26,7 @@ PARAMETERS = {
 
 
 DEEP = ("resnet101", "resnet152")
-EACH = [pytest.param(n, marks=[pytest.mark.slow] * (n in DEEP)) for n in BACKBONES]
+EACH = [pytest.param(n, marks=[pytest.mark.long] * (n in DEEP)) for n in BACKBONES]
 
 
 @pytest.fixture(scope="module", params=EACH)

@@ -15,7 +15,7 @@ from tests.families.golden_ssd import (
 )
 from tests.golden_files import golden, names_of
 
-SIZES = [300, pytest.param(1200, marks=pytest.mark.slow)]
+SIZES = [300, pytest.param(1200, marks=pytest.mark.long)]
 
 
 @pytest.fixture(scope="module", params=SIZES)

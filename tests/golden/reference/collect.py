@@ -23,7 +23,7 @@ KEPT = {
     "yannqi_ssd300": r"(?!dboxes|seed)",
     "mlperf_ssd_r34": (
         r"s1200\.dboxes|s1200\.encode\.(plain|outside|many)\.(?!boxes$|coded$)|s300\.loss_many\."
-        r"|s300\.output\.(loc|conf)\.(shape|summary|pick)|s300\.decode\.eval\.2\."
+        r"|s300\.output\.(loc|conf)\.(shape|summary|pick)|s300\.decode\.(eval\.2|batch_with_empty)\."
         r"|s1200\.decode\.(?!onnx|module\.[13])"
     ),
 }

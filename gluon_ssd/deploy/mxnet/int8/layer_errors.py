@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from gluon_ssd.compat import mx
 from gluon_ssd.deploy.agreement import first_images
 from gluon_ssd.deploy.mxnet.compiled import CompiledGraph, on_device
 from gluon_ssd.deploy.mxnet.files import INPUT
-from gluon_ssd.deploy.mxnet.graph import Graph
+from gluon_ssd.deploy.mxnet.graph import Graph, output_shapes
 from gluon_ssd.deploy.mxnet.int8.calibrate import Progress, collect_thresholds
 from gluon_ssd.deploy.mxnet.int8.quantize import Prepared
 from gluon_ssd.deploy.mxnet.int8.quantize_graph import (
@@ -26,6 +27,9 @@ from gluon_ssd.errors import ModelError
 
 NUM_IMAGES = 16
 """Images that errors are measured on: enough for the order of the layers to settle."""
+
+_MOST_NUMBERS = 2**27
+"""Predictions that are kept to compare with, half a gigabyte; more need fewer images."""
 
 ALL_LAYERS = "all layers"
 RANKING = "rank layers"
@@ -69,7 +73,8 @@ def layer_errors(
     Args:
         prepared: the fp32 detector.
         batches, mode, dtype, progress: as of `quantize_detector`; ranges come from all images.
-        num_images: the first so many images are those that errors are measured on.
+        num_images: the first so many images are those that errors are measured on; fewer of a
+            detector that predicts millions of numbers.
 
     Returns:
         First what all layers together cause, then one entry a layer, worst first; layers without
@@ -90,6 +95,8 @@ def layer_errors(
     thresholds = collect_thresholds(
         fused, prepared.params, list(tensors), batches, mode=mode, progress=progress
     )
+    shapes = output_shapes(prepared.network, prepared.params, {INPUT: (1, *prepared.image_shape)})
+    num_images = min(num_images, max(1, _MOST_NUMBERS // sum(map(math.prod, shapes))))
     probe = _Probe(prepared, fused, first_images(batches, num_images))
     found = []
     for name, excluded in zip([ALL_LAYERS, *names], kept_in_float, strict=True):

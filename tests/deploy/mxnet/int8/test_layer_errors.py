@@ -113,3 +113,9 @@ def test_error_of_a_head_equals_that_of_rounding_by_hand(prepared, ranking):
     by_hand = np.abs(wrong - exact).sum() / offsets[:6].size  # other levels have no error
     assert found.offset_error == pytest.approx(by_hand, rel=0.05)
     assert math.isinf(found.class_sqnr_db) and found.score_error == 0
+
+
+def test_large_predictions_are_compared_on_fewer_images(prepared, monkeypatch):
+    monkeypatch.setattr("gluon_ssd.deploy.mxnet.int8.layer_errors._MOST_NUMBERS", 1)
+    few = layer_errors(prepared, BATCHES, mode="naive", num_images=6)
+    assert few == layer_errors(prepared, BATCHES, mode="naive", num_images=1)
