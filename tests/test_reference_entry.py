@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from gluon_ssd.models.first_weights import initialize, parameters_of
 from gluon_ssd.models.weights import save_parameters
 from gluon_ssd.system.cpu import cpu_flags, has_bfloat16
 from gluon_ssd.training.journal import read_journal
+from tests.data.builders import voc_object, voc_xml
 from tests.entry_builders import ROOT, demo, run_script, voc_set
 from tests.training.team_launch import LAUNCHER
 
@@ -210,3 +212,44 @@ def test_its_speed_is_measured_and_its_detections_are_drawn(reference, data, exp
     assert ended.code == 0, ended.err
     (listed,) = json.loads((tmp_path / "detections.json").read_text())
     assert listed["detections"]
+
+
+def set_of_what_is_found(reference, data, model, folder):
+    """The images of `data` with the best detections of a model as their truth."""
+    copied, found = folder / "found", folder / "found.json"
+    shutil.copytree(data, copied)
+    evaluate(reference, data, *model, "--post-nms", 6, "--save-detections", found)
+    rows = json.loads(found.read_text())
+    for image in copied.glob("JPEGImages/val*.jpg"):
+        boxes = [
+            (row["class"], [round(side) + 1 for side in row["box_px"]])
+            for row in rows
+            if row["image"].endswith(image.name)
+        ]
+        objects = [
+            voc_object(name, box) for name, box in boxes if box[0] < box[2] and box[1] < box[3]
+        ]
+        (copied / f"Annotations/{image.stem}.xml").write_text(voc_xml(objects))
+    return copied
+
+
+@pytest.mark.tune
+@pytest.mark.parametrize(
+    "reference",
+    [pytest.param(r, marks=[pytest.mark.long] * (r is not REFERENCES[1])) for r in REFERENCES],
+    ids=lambda reference: reference.word,
+)
+def test_a_search_keeps_its_int8_form(reference, data, exported, tmp_path):
+    model = ("--deploy", "--model-prefix", exported(reference))
+    data = set_of_what_is_found(reference, data, model, tmp_path)
+    ini = tmp_path / "search.ini"
+    ini.write_text(
+        "[calibration]\nsampling_sizes = 2\n[accuracy]\ncriterion = absolute\n"
+        "tolerable_loss = 0.5\n[exit]\nmax_trials = 1\n"
+        f"[strategy]\nworkspace = {tmp_path / 'workspace'}\n"
+    )
+    search = ("--auto_tuning", "--auto_tuning_config", ini, "--calib-output", tmp_path / "out")
+    ended = evaluate(reference, data, *model, *search)
+    assert "the goal was reached" in ended.out and "kept trial 1 as " in ended.out
+    tuned = tmp_path / "out" / f"{reference.word}-quantized-tuned"
+    assert "mAP" in evaluate(reference, data, "--deploy", "--model-prefix", tuned).out
