@@ -102,6 +102,16 @@ def test_options_tell_apart_what_arrays_do_not(tmp_path: Path):
     assert_equal(read_state_dict(tmp_path / "c.pt"), arrays)
 
 
+def test_yannqis_weights_are_those_of_a_network_that_is_named(tmp_path: Path):
+    arrays = published("ssd300_yannqi_coco")
+    write_state_dict(tmp_path / "a.pt", arrays, below="model")
+    ended = convert(tmp_path / "a.pt", tmp_path / "b.params", "--network", "ssd300_yannqi")
+    assert ended.code == 0 and "(ssd300_yannqi_coco, 80 classes)" in ended.out, ended.err
+    ended = convert(tmp_path / "b.params", tmp_path / "c.pt", "--to", "torch")
+    assert ended.code == 0 and "(ssd300_yannqi_coco, 80 classes)" in ended.out, ended.err
+    assert_equal(read_state_dict(tmp_path / "c.pt"), arrays)
+
+
 def test_classes_of_ones_own(tmp_path: Path):
     names = ("cat", "dog", "owl")
     write_state_dict(tmp_path / "a.pt", published("ssd300_resnet18_custom", names))
