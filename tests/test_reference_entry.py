@@ -57,7 +57,7 @@ each_family = pytest.mark.parametrize(
 )
 # Of ssd300_resnet18, tests/test_published_ssd_entry.py compares these with plain training.
 other_families = pytest.mark.parametrize(
-    "reference", REFERENCES[1:], ids=lambda reference: reference.word, scope="module"
+    "reference", [*REFERENCES[1:], YANNQI], ids=lambda reference: reference.word, scope="module"
 )
 needs_bfloat16 = pytest.mark.skipif(
     not has_bfloat16(cpu_flags()), reason="this CPU has no bfloat16"
@@ -169,7 +169,7 @@ def test_it_trains_in_two_processes(reference, data, tmp_path):
 
 
 @pytest.mark.dali
-@each_family
+@pytest.mark.parametrize("reference", [*REFERENCES, YANNQI], ids=lambda r: r.word)
 def test_it_trains_on_images_of_dali(reference, data, tmp_path):
     words = train_words(reference, data, tmp_path)
     ended = run_script("train_ssd.py", *words, "--dali", "--num-workers", 1)
