@@ -1,0 +1,54 @@
+"""Convolutions with filters of zeros beside their own: what comes out is the same."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gluon_ssd.compat import mx
+from gluon_ssd.training.precision.convolutions import convolutions
+from gluon_ssd.training.precision.padding import pad_filters
+
+SHAPES = {"w": (21, 16, 3, 3), "b": (21,), "next_weight": (5, 21, 1, 1), "next_bias": (5,)}
+IMAGE = (2, 16, 6, 6)
+
+
+def shared_head():
+    """A convolution of 21 filters used twice, as a head on two levels; one of 5 behind it."""
+    weight, bias = mx.sym.var("w"), mx.sym.var("b")
+    x = mx.sym.var("data")
+    settings = {"num_filter": 21, "kernel": (3, 3), "pad": (1, 1)}
+    first = mx.sym.Convolution(x, weight, bias, name="head0", **settings)
+    second = mx.sym.Convolution(2 * x, weight, bias, name="head1", **settings)
+    behind = mx.sym.Convolution(first, name="next", num_filter=5, kernel=(1, 1))
+    return mx.sym.Group([second, behind, first])
+
+
+def values(symbol):
+    """Outputs and gradients of all arguments, from fixed numbers."""
+    rng = np.random.default_rng(0)
+    arguments = {
+        name: mx.nd.array(rng.normal(size=shape))
+        for name, shape in {"data": IMAGE, **SHAPES}.items()
+    }
+    gradients = {name: mx.nd.zeros_like(array) for name, array in arguments.items()}
+    bound = symbol.bind(mx.cpu(), arguments, args_grad=gradients)
+    outputs = bound.forward(is_train=True)
+    bound.backward([mx.nd.array(rng.normal(size=each.shape)) for each in outputs])
+    return [array.asnumpy() for array in (*outputs, *gradients.values())]
+
+
+def test_outputs_and_gradients_stay(monkeypatch):
+    # Training runs no graph rewrites of an executor either.
+    monkeypatch.setenv("MXNET_SUBGRAPH_BACKEND", "NONE")
+    symbol = shared_head()
+    padded = pad_filters(symbol, SHAPES, ["head0", "head1", "next"])
+    assert {each.num_filter for each in convolutions(padded, IMAGE[1:])} == {32, 16}
+    assert sorted(padded.list_arguments()) == sorted(symbol.list_arguments())
+    assert {each.num_filter for each in convolutions(symbol, IMAGE[1:])} == {21, 5}
+    for found, expected in zip(values(padded), values(symbol), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_others_stay_as_they_are():
+    padded = pad_filters(shared_head(), SHAPES, ["next"])
+    assert {each.num_filter for each in convolutions(padded, IMAGE[1:])} == {21, 16}
