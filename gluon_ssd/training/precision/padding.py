@@ -21,7 +21,8 @@ def pad_filters(symbol: Any, shapes: dict[str, tuple[int, ...]], names: Collecti
     """A copy of a symbol whose convolutions have a multiple of 16 filters, and outputs as before.
 
     Args:
-        symbol: float32; its arguments stay as they are.
+        symbol: float32; its arguments stay as they are. The copy is to be converted: MXNet infers a
+            wrong shape in the backward pass where no cast stands behind the joined filters.
         shapes: of the arguments, (O, C, h, w) for weights.
         names: of the convolutions that are padded.
     """
@@ -36,7 +37,6 @@ class _Padding:
         self._graph, self._shapes = graph, shapes
         self._nodes: list[dict[str, Any]] = []
         self._places: list[int] = []  # by old index
-        self._longer: dict[int, int] = {}  # an argument's place -> that of it with zeros
 
     def padded(self, names: Collection[str]) -> dict[str, Any]:
         for node in self._graph["nodes"]:
@@ -65,7 +65,7 @@ class _Padding:
         filters = int(node["attrs"]["num_filter"])
         more = -filters % BLOCK
         data, *arguments = inputs
-        longer = [[self._with_zeros(place, more), 0, 0] for place, *_ in arguments]
+        longer = [[self._with_zeros(place, more, node["name"]), 0, 0] for place, *_ in arguments]
         attributes = {**node["attrs"], "num_filter": str(filters + more)}
         place = self._add({**node, "attrs": attributes, "inputs": [data, *longer]})
         return self._add(
@@ -77,20 +77,17 @@ class _Padding:
             }
         )
 
-    def _with_zeros(self, argument: int, more: int) -> int:
-        """A weight or bias with further filters; once, where several convolutions share it."""
-        if argument not in self._longer:
-            name = self._nodes[argument]["name"]
-            shape = (more, *self._shapes[name][1:])
-            attributes = {"shape": str(shape), "dtype": "float32"}
-            zeros = {"op": "_zeros", "name": f"{name}_zeros", "attrs": attributes, "inputs": []}
-            inputs = [[argument, 0, 0], [self._add(zeros), 0, 0]]
-            self._longer[argument] = self._add(
-                {
-                    "op": "Concat",
-                    "name": f"{name}_with_zeros",
-                    "attrs": {"num_args": "2", "dim": "0"},
-                    "inputs": inputs,
-                }
-            )
-        return self._longer[argument]
+    def _with_zeros(self, argument: int, more: int, reader: str) -> int:
+        """A weight or bias with further filters, of its own for each convolution that reads it."""
+        name = self._nodes[argument]["name"]
+        attributes = {"shape": str((more, *self._shapes[name][1:])), "dtype": "float32"}
+        own = f"{reader}_{name}"
+        zeros = {"op": "_zeros", "name": f"{own}_zeros", "attrs": attributes, "inputs": []}
+        return self._add(
+            {
+                "op": "Concat",
+                "name": f"{own}_filled",
+                "attrs": {"num_args": "2", "dim": "0"},
+                "inputs": [[argument, 0, 0], [self._add(zeros), 0, 0]],
+            }
+        )
