@@ -21,8 +21,8 @@ def pad_filters(symbol: Any, shapes: dict[str, tuple[int, ...]], names: Collecti
     """A copy of a symbol whose convolutions have a multiple of 16 filters, and outputs as before.
 
     Args:
-        symbol: float32; its arguments stay as they are. The copy is to be converted: MXNet infers a
-            wrong shape in the backward pass where no cast stands behind the joined filters.
+        symbol: float32; its arguments stay as they are. In the copy the shapes of
+            weights do not follow from that of the data: they have to be known.
         shapes: of the arguments, (O, C, h, w) for weights.
         names: of the convolutions that are padded.
     """

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.system.cpu import cpu_flags, has_bfloat16
 from gluon_ssd.training.precision.amp import convert_graph
-from gluon_ssd.training.precision.convolutions import convolutions
 from gluon_ssd.training.precision.padding import pad_filters
 
 SHAPES = {"w": (21, 16, 3, 3), "b": (21,), "next_weight": (5, 21, 1, 1), "next_bias": (5,)}
@@ -24,6 +25,11 @@ def shared_head():
     second = mx.sym.Convolution(2 * x, weight, bias, name="head1", **settings)
     behind = mx.sym.Convolution(first, name="next", num_filter=5, kernel=(1, 1))
     return mx.sym.Group([second, behind, first])
+
+
+def filters(symbol):
+    nodes = json.loads(symbol.tojson())["nodes"]
+    return {int(node["attrs"]["num_filter"]) for node in nodes if node["op"] == "Convolution"}
 
 
 def values(symbol):
@@ -50,9 +56,9 @@ def values(symbol):
 def test_outputs_and_gradients_stay():
     symbol = shared_head()
     padded = pad_filters(symbol, SHAPES, ["head0", "head1", "next"])
-    assert {each.num_filter for each in convolutions(padded, IMAGE[1:])} == {32, 16}
+    assert filters(padded) == {32, 16}
     assert sorted(padded.list_arguments()) == sorted(symbol.list_arguments())
-    assert {each.num_filter for each in convolutions(symbol, IMAGE[1:])} == {21, 5}
+    assert filters(symbol) == {21, 5}
     for found, expected in zip(
         values(convert_graph(padded, "bfloat16")), values(symbol), strict=True
     ):
@@ -61,4 +67,4 @@ def test_outputs_and_gradients_stay():
 
 def test_others_stay_as_they_are():
     padded = pad_filters(shared_head(), SHAPES, ["next"])
-    assert {each.num_filter for each in convolutions(padded, IMAGE[1:])} == {21, 16}
+    assert filters(padded) == {21, 16}
