@@ -28,3 +28,17 @@ def test_what_gains_from_bfloat16(layer, in_inference, in_training):
     assert gains("bfloat16", **layer) is in_inference
     assert gains("bfloat16", **layer, training=True) is in_training
     assert gains("float16", **layer) and gains("float16", **layer, training=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "gaining"),
+    [
+        ({}, True),
+        ({"filters": 84}, True),  # filled up with zeros
+        ({"channels": 16, "kernel": (1, 1)}, True),
+        ({"channels": 3}, False),
+        ({"groups": 64}, False),
+    ],
+)
+def test_what_gains_in_training_without_amx(change, gaining):
+    assert gains("bfloat16", **(PLAIN | change), training=True, amx=False) is gaining

@@ -1,6 +1,6 @@
 """Automatic mixed precision (AMP) for training; the only module that imports amp.
 
-Weights, gradients, batch norm on the CPU, the loss and the update stay float32; convolutions
+Weights, gradients, statistics of batch norm, the loss and the update stay float32; convolutions
 compute in float16 on a GPU and in bfloat16 on a CPU. The network's own graph stays as it is, so
 saved and exported models do not change: training runs a copy of the graph, made by MXNet's
 `amp.convert_symbol`, on the same parameters. `amp.init` is told to replace no operator, because it
@@ -12,6 +12,7 @@ Source: Mixed Precision Training, arXiv:1710.03740, section 3.2 (loss scaling).
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,8 +20,9 @@ from typing import Any
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import EnvironmentProblem
-from gluon_ssd.system.cpu import cpu_flags, cpu_name, has_bfloat16
+from gluon_ssd.system.cpu import asks_for_amx, cpu_flags, cpu_name, has_bfloat16
 from gluon_ssd.training.precision.convolutions import Split, convolutions, split_convolutions
+from gluon_ssd.training.precision.padding import pad_filters
 
 # isort: split
 # After compat, which makes MXNet importable.
@@ -116,8 +118,12 @@ class MixedPrecision(Precision):
         """
         data = mx.sym.var("data")
         outputs = mx.sym.Group(list(network(data))[:2])
-        split = split_convolutions(convolutions(outputs, image_shape), self.dtype)
-        converted = convert_graph(outputs, self.dtype, split.kept)
+        amx = asks_for_amx(os.environ)
+        split = split_convolutions(convolutions(outputs, image_shape), self.dtype, amx=amx)
+        if split.padded:
+            shapes = {name: each.shape for name, each in network.collect_params().items()}
+            outputs = pad_filters(outputs, shapes, split.padded)
+        converted = convert_graph(outputs, self.dtype, split.kept, low_norm=not amx)
         with warnings.catch_warnings():
             # SymbolBlock warns about the type of its input; amp_cast takes any.
             warnings.simplefilter("ignore", UserWarning)
@@ -191,17 +197,21 @@ def low_precision(context: Any) -> str:
     )
 
 
-def convert_graph(symbol: Any, dtype: str, kept: Sequence[str] = ()) -> Any:
+def convert_graph(
+    symbol: Any, dtype: str, kept: Sequence[str] = (), *, low_norm: bool = False
+) -> Any:
     """A copy of a symbol in which convolutions compute in another type; its outputs are float32.
 
     Args:
         symbol: float32, with the input "data".
         dtype: "float16" or "bfloat16".
         kept: names of the nodes that stay float32.
+        low_norm: in bfloat16, whether batch norm behind a converted convolution reads and writes
+            that type; its sums, statistics and parameters are float32 all the same.
     """
     in_float32 = None
-    if dtype == "bfloat16":
-        # oneDNN has no fast bfloat16 batch norm: with AMX it was 15 times slower.
+    if dtype == "bfloat16" and not low_norm:
+        # With AMX, oneDNN has no fast bfloat16 batch norm: it was 15 times slower.
         in_float32 = [*amp.list_fp32_ops(amp.amp.bfloat16), "BatchNorm"]
     converted = amp.convert_symbol(
         symbol, dtype, fp32_ops=in_float32, excluded_sym_names=list(kept), data_names=["data"]

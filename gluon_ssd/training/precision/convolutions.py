@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gluon_ssd.models.low_precision import gains
+from gluon_ssd.models.low_precision import BLOCK, gains
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Convolution:
         sides = zip(self.input_shape[1:], self.stride, strict=True)
         return max(self.kernel) > 1 and any(side < stride for side, stride in sides)
 
-    def gains(self, dtype: str) -> bool:
-        """Whether training is faster with this convolution in another type."""
+    def gains(self, dtype: str, *, amx: bool) -> bool:
+        """Whether training is faster with this convolution in another type, with AMX or without."""
         return gains(
             dtype,
             filters=self.num_filter,
@@ -50,6 +50,7 @@ class Convolution:
             kernel=self.kernel,
             groups=self.num_group,
             training=True,
+            amx=amx,
         )
 
 
@@ -85,11 +86,13 @@ class Split:
         low: names of those that compute in low precision.
         faulty: names of those that stay float32 because their gradient would be wrong.
         slow: names of those that stay float32 because they gain nothing.
+        padded: names of those in low precision whose filters are no multiple of oneDNN's 16.
     """
 
     low: tuple[str, ...]
     faulty: tuple[str, ...] = ()
     slow: tuple[str, ...] = ()
+    padded: tuple[str, ...] = ()
 
     @property
     def kept(self) -> list[str]:
@@ -111,12 +114,13 @@ class Split:
         return text
 
 
-def split_convolutions(found: Iterable[Convolution], dtype: str) -> Split:
-    """Sort convolutions; float16 runs on GPUs, where neither reason holds."""
+def split_convolutions(found: Iterable[Convolution], dtype: str, *, amx: bool = True) -> Split:
+    """Sort convolutions; float16 runs on GPUs, where no reason to leave one out holds."""
     every = list(found)
     if dtype == "float16":
         return Split(tuple(each.name for each in every))
     faulty = [each for each in every if each.has_wrong_gradient]
-    slow = [each for each in every if not each.gains(dtype) and each not in faulty]
+    slow = [each for each in every if not each.gains(dtype, amx=amx) and each not in faulty]
     low = [each for each in every if each not in faulty and each not in slow]
-    return Split(*(tuple(each.name for each in part) for part in (low, faulty, slow)))
+    padded = [each for each in low if each.num_filter % BLOCK]
+    return Split(*(tuple(each.name for each in part) for part in (low, faulty, slow, padded)))

@@ -42,23 +42,27 @@ def test_one_short_side_is_enough():
 
 
 @pytest.mark.parametrize(
-    ("kernel", "channels", "filters", "groups", "slow"),
+    ("kernel", "channels", "filters", "groups", "slow_with_amx", "slow_without"),
     [
-        (3, 64, 128, 1, False),
-        (3, 3, 32, 1, True),
-        (3, 64, 84, 1, True),
-        (3, 64, 64, 64, True),
-        (3, 48, 128, 1, True),  # 432 products
-        (1, 496, 128, 1, True),
-        (1, 512, 128, 1, False),
+        (3, 64, 128, 1, False, False),
+        (3, 3, 32, 1, True, True),
+        (3, 64, 84, 1, True, False),
+        (3, 64, 64, 64, True, True),
+        (3, 48, 128, 1, True, False),  # 432 products
+        (1, 496, 128, 1, True, False),
+        (1, 512, 128, 1, False, False),
     ],
 )
-def test_what_gains_nothing(kernel, channels, filters, groups, slow):
+def test_what_gains_nothing(kernel, channels, filters, groups, slow_with_amx, slow_without):
     found = convolution(10, kernel, 1, channels, filters, groups)
-    assert found.gains("bfloat16") is not slow and found.gains("float16")
-    split = split_convolutions([found], "bfloat16")
-    assert split.slow == (("c",) if slow else ())
+    for amx, slow in ((True, slow_with_amx), (False, slow_without)):
+        assert found.gains("bfloat16", amx=amx) is not slow
+        assert found.gains("float16", amx=amx)
+        split = split_convolutions([found], "bfloat16", amx=amx)
+        assert split.slow == (("c",) if slow else ())
+        assert split.padded == (("c",) if not slow and filters == 84 else ())
     assert split_convolutions([found], "float16").low == ("c",)
+    assert split_convolutions([found], "float16").padded == ()
 
 
 def level(data, filters, name, stride=2):
