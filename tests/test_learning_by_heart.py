@@ -1,4 +1,7 @@
-"""Each family of reference detectors learns eight drawn images by heart, through train_ssd.py."""
+"""The SSD families of reference detectors learn eight drawn images by heart, through train_ssd.py.
+
+RetinaNet does so in tests/families/retinanet/test_training.py.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,6 @@ def data(tmp_path_factory):
         ("ssd300_resnet18", 300, 0.0005),
         ("ssd_resnet34", 300, 0.0003),
         ("ssd300_yannqi", 300, 0.0003),
-        ("retinanet_resnext50_32x4d", 128, 0.0002),
     ],
 )
 def test_eight_images_are_learnt_by_heart(network, size, rate, data, tmp_path):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from gluon_ssd.compat import mx
+from gluon_ssd.evaluation.detections import collect_ground_truth
+from gluon_ssd.evaluation.voc_map import evaluate_voc
 from gluon_ssd.families.build import build_network, family_of
+from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.first_weights import initialize, parameters_of
-from tests.evaluation.builders import annotation
+from tests.evaluation.builders import annotation, detections
 from tests.families.retinanet.test_network import CUSTOM, THREE
 
 SIDE = 96
@@ -69,3 +73,30 @@ def test_loss_falls_at_once():
     body = learner.network.backbone.body
     assert (body.bn1.gamma.data() == 1).asnumpy().all()
     assert not body.layer4[2].bn3.running_mean.data().asnumpy().any()
+
+
+def mean_average_precision(network, images, annotations):
+    rows = []
+    for number, outputs in enumerate(zip(*Detector(network)(mx.nd.array(images)), strict=True)):
+        labels, scores, boxes = (output.asnumpy() for output in outputs)
+        rows += [
+            (number, label, score, *box)
+            for label, score, box in zip(labels[:, 0], scores[:, 0], boxes, strict=True)
+            if label >= 0
+        ]
+    found = detections(rows, len(images), (SIDE, SIDE), (SIDE, SIDE))
+    return evaluate_voc(found, collect_ground_truth(annotations), THREE, year=2012).score
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_eight_images_are_learnt_by_heart():
+    images, annotations = drawn(8)
+    learner = Learner(images, annotations)
+    order = np.random.default_rng(1)
+    for epoch in range(50):
+        for chosen in np.split(order.permutation(8), 2):
+            learner.step(chosen)
+        if epoch % 10 == 9 and mean_average_precision(learner.network, images, annotations) > 0.95:
+            return
+    raise AssertionError(mean_average_precision(learner.network, images, annotations))
