@@ -218,15 +218,7 @@ def decode_detections(
         rows = _best_rows(F, best, box_offsets, anchors, decoding, sum(counts), input_size_hw)
         return _columns(F, _suppress_groups(F, rows, decoding, counts))
     if num_anchors is not None and decoding.selects_first(num_classes, num_anchors):
-        best = select_best(
-            F,
-            scores,
-            num_classes=num_classes,
-            count=decoding.nms_topk,
-            num_anchors=num_anchors,
-            score_thresh=decoding.score_thresh,
-            has_background=decoding.has_background,
-        )
+        best = _best_of_image(F, scores, decoding, num_classes, num_anchors)
         count = decoding.nms_topk
         rows = _best_rows(F, best, box_offsets, anchors, decoding, count, input_size_hw)
     else:
@@ -238,6 +230,21 @@ def decode_detections(
             most = decoding.post_nms if num_anchors is None else num_anchors * num_classes
             rows = F.slice_axis(rows, axis=1, begin=0, end=min(decoding.post_nms, most))
     return _columns(F, rows)
+
+
+def _best_of_image(
+    F: Any, scores: Any, decoding: Decoding, num_classes: int, num_anchors: int
+) -> Best:
+    """The best candidates over all classes of each image."""
+    return select_best(
+        F,
+        scores,
+        num_classes=num_classes,
+        count=decoding.nms_topk,
+        num_anchors=num_anchors,
+        score_thresh=decoding.score_thresh,
+        has_background=decoding.has_background,
+    )
 
 
 def _columns(F: Any, rows: Any) -> tuple[Any, Any, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import ModelError
 
 Finish = Callable[[Sequence[Any]], NDArray[np.float32]]
+Keep = Callable[[Any, NDArray[np.float32]], NDArray[np.float32]]
 
 _INPUTS = ("_scores", "_offsets", "_anchors")
 _ROWS = (0, -1)
@@ -89,42 +91,49 @@ def cut_decoding(
     total = sum(decoding.group_counts(num_classes, num_anchors))
     count = min(total, decoding.post_nms) if decoding.post_nms > 0 else total
 
-    def keep(best: Any, own_offsets: NDArray[np.float32]) -> NDArray[np.float32]:
-        return kept_of_candidates(
-            best,
-            own_offsets,
-            anchors,
-            decoding,
-            count=count,
-            input_size_hw=ending.input_size_hw,
-        )
-
+    keep = partial(
+        kept_of_candidates,
+        anchors=anchors,
+        decoding=decoding,
+        count=count,
+        input_size_hw=ending.input_size_hw,
+    )
     if not is_level:
-
-        def finish_classes(outputs: Sequence[Any]) -> NDArray[np.float32]:
-            pairs = zip(*map(_view, outputs), strict=True)
-            return np.stack([keep(best_of_classes_compiled(s, decoding), o) for s, o in pairs])
-
-        return Graph([scores, offsets]), finish_classes
-
+        return Graph([scores, offsets]), partial(_finish_classes, decoding=decoding, keep=keep)
     if scores[0].op != "sigmoid":
         return None
     logits = scores[0].inputs[0]
     maps = _maps_of_levels(logits, params, ending, input_shapes)
+    finish = partial(_finish_levels, ending=ending, has_maps=bool(maps), keep=keep)
+    return Graph([*(maps or [logits]), offsets]), finish
 
-    def finish_levels(outputs: Sequence[Any]) -> NDArray[np.float32]:
-        *raw, own_offsets = map(_view, outputs)
-        kept = []
-        for image in range(len(own_offsets)):
-            levels = [Level(part[image], True) for part in raw]
-            if not maps:
-                ends = np.cumsum(decoding.level_anchors)[:-1]
-                levels = [Level(part, False) for part in np.split(raw[0][image], ends)]
-            best = best_of_levels_compiled(levels, decoding, num_classes)
-            kept.append(keep(best, own_offsets[image]))
-        return np.stack(kept)
 
-    return Graph([*(maps or [logits]), offsets]), finish_levels
+def _finish_classes(
+    outputs: Sequence[Any], *, decoding: Decoding, keep: Keep
+) -> NDArray[np.float32]:
+    """Scores and offsets of a batch -> the kept rows, the best of each class."""
+    pairs = zip(*map(_view, outputs), strict=True)
+    return np.stack([keep(best_of_classes_compiled(s, decoding), o) for s, o in pairs])
+
+
+def _finish_levels(
+    outputs: Sequence[Any], *, ending: Ending, has_maps: bool, keep: Keep
+) -> NDArray[np.float32]:
+    """Logits and offsets of a batch -> the kept rows, the best of each level.
+
+    The logits are one map a level (`has_maps`), or the rows of all levels in one array.
+    """
+    decoding = ending.decoding
+    *raw, own_offsets = map(_view, outputs)
+    kept = []
+    for image in range(len(own_offsets)):
+        levels = [Level(part[image], True) for part in raw]
+        if not has_maps:
+            ends = np.cumsum(decoding.level_anchors)[:-1]
+            levels = [Level(part, False) for part in np.split(raw[0][image], ends)]
+        best = best_of_levels_compiled(levels, decoding, ending.num_classes)
+        kept.append(keep(best, own_offsets[image]))
+    return np.stack(kept)
 
 
 def _match_ending(
