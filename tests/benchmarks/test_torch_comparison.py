@@ -48,7 +48,10 @@ def test_inference_in_both_types_and_training_stand_beside_the_other_side(peer: 
         assert row["least"] * 0.999 <= 10000 / row["ours, ms"] <= row["most"] * 1.001
         assert row["torch"] == "0.0" and row["threads"] >= 1 and row["CPU"]
     assert rows[0]["kept in common"] == 0 and rows[0]["kept"] >= 0
-    assert rows[1]["x our float32"] > 0 and "x our float32" not in rows[2]
+    # The other side always takes the same time, so the rows bound what each turn measured.
+    lowest, highest = rows[1]["least"] / rows[0]["most"], rows[1]["most"] / rows[0]["least"]
+    assert lowest * 0.99 <= rows[1]["x our float32"] <= highest * 1.01
+    assert "x our float32" not in rows[2]
 
 
 def test_each_task_can_be_left_out(peer: None):
