@@ -28,7 +28,7 @@ from gluon_ssd.models.record import ModelRecord, read_sidecar
 from gluon_ssd.models.weights import load_parameters, save_parameters
 from gluon_ssd.options.declare import parse
 from gluon_ssd.options.train import TrainCommand
-from gluon_ssd.system.cpu import cpu_flags, has_bfloat16
+from gluon_ssd.system.cpu import cpu_flags, has_bfloat16, use_amx
 from gluon_ssd.training.journal import read_journal
 from tests.entry_builders import (
     ROOT,
@@ -228,14 +228,16 @@ def test_mixed_precision_learns_with_its_loss_and_matcher(data, trained, tmp_pat
     files = ("--dataset-root", data, "--save-prefix", f"{tmp_path}{os.sep}")
     # In a process of its own: MXNet's AMP cannot be taken back in one.
     shown = run_apart("train_ssd.py", *CHOICE, *TRAIN, "-j", 0, "--amp", *files)
-    assert "AMP: 1 of 8 convolutions in bfloat16" in shown
+    count = 1 if use_amx() else 7  # with AMX, small layers would not gain
+    assert f"AMP: {count} of 8 convolutions in bfloat16" in shown
     low, exact = (events(folder, "epoch") for folder in (tmp_path, trained))
-    assert len(low) == len(exact) == 2
-    for event, other in zip(low, exact, strict=True):
-        assert event["losses"] == list(PARTS)
-        found, expected = ([e[part] for part in PARTS] for e in (event, other))
-        assert found != expected
-        assert found == pytest.approx(expected, rel=0.1)
+    assert [event["losses"] for event in (*low, *exact)] == [list(PARTS)] * 4
+    # The first epoch is compared: from there on two runs of such large steps part.
+    found, expected = ([events[0][part] for part in PARTS] for events in (low, exact))
+    assert found != expected
+    assert found == pytest.approx(expected, rel=0.1)
+    first, last = (sum(event[part] for part in PARTS) for event in low)
+    assert last < first / 4
 
 
 @pytest.mark.horovod
