@@ -19,7 +19,12 @@ from gluon_ssd.report.timing import Comparison, compare
 from gluon_ssd.system.threads import compute_threads
 from gluon_ssd.training.devices import Devices
 from gluon_ssd.training.optimizer import Optimizer
-from gluon_ssd.training.precision.amp import MixedPrecision, Precision, low_precision
+from gluon_ssd.training.precision.amp import (
+    MixedPrecision,
+    Precision,
+    low_precision,
+    training_precision,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -59,11 +64,12 @@ def _ratios(compared: Comparison) -> dict[str, float]:
 
 def _training(network: Network, dtype: str, batch: int, rounds: int, context: Any) -> Comparison:
     """Forward pass, loss, backward pass and update on the same weights."""
-    mixed = MixedPrecision(dtype)
-    mixed.convert(network, (3, *network.input_size_hw))
+    plain, mixed = training_precision(context, mixed=False), MixedPrecision(dtype)
+    for precision in (plain, mixed):
+        precision.convert(network, (3, *network.input_size_hw))
     arrays = random_batch(network, batch).arrays
-    plain, lowered = (training_step(network, each, context) for each in (Precision(), mixed))
-    return compare(plain, lowered, [arrays], iterations=rounds, warmup=_WARMUP)
+    steps = [training_step(network, each, context) for each in (plain, mixed)]
+    return compare(*steps, [arrays], iterations=rounds, warmup=_WARMUP)
 
 
 def training_step(

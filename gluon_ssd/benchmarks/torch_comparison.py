@@ -31,7 +31,7 @@ from gluon_ssd.report.tables import Row
 from gluon_ssd.report.timing import measure_latency
 from gluon_ssd.system.cpu import cpu_flags, cpu_name, has_bfloat16
 from gluon_ssd.system.threads import compute_threads
-from gluon_ssd.training.precision.amp import MixedPrecision, Precision
+from gluon_ssd.training.precision.amp import MixedPrecision, PaddedFloat32, Precision
 
 _log = logging.getLogger(__name__)
 
@@ -153,13 +153,12 @@ def count_common(
 def _training(peer: Peer, spec: Spec, options: TorchBenchmark) -> list[_Facts]:
     network = random_network(spec.name, mx.cpu())
     arrays = random_batch(network, options.batch_size).arrays
-    precisions: dict[str, Precision] = {"float32": Precision()}
+    precisions: dict[str, Precision] = {"float32": PaddedFloat32()}
     if has_bfloat16(cpu_flags()):
-        mixed = MixedPrecision("bfloat16")
-        mixed.convert(network, (3, *network.input_size_hw))
-        precisions["bfloat16"] = mixed
+        precisions["bfloat16"] = MixedPrecision("bfloat16")
     rows: list[_Facts] = []
     for dtype, precision in precisions.items():
+        precision.convert(network, (3, *network.input_size_hw))
         step = training_step(network, precision, mx.cpu())
         ways = {
             "torch": _of_torch(peer, "training", dtype, options.calls, positives=POSITIVES),

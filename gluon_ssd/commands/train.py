@@ -46,7 +46,7 @@ from gluon_ssd.training.fit import Outcome, fit
 from gluon_ssd.training.learning_rate import Schedule
 from gluon_ssd.training.loop import Batch
 from gluon_ssd.training.plan import Batches, Hooks, Plan
-from gluon_ssd.training.precision.amp import MixedPrecision, low_precision
+from gluon_ssd.training.precision.amp import Precision
 from gluon_ssd.training.team.horovod import HorovodTeam
 from gluon_ssd.training.team.team import Team
 
@@ -130,14 +130,6 @@ def with_batch_of_all(command: TrainCommand, contexts: Sequence[Any], team: Team
         return command
     count = team.size if command.train.horovod else len(contexts)
     return replace(command, optimizer=replace(command.optimizer, batch_size=each * count))
-
-
-def training_precision(command: TrainCommand, contexts: Sequence[Any]) -> MixedPrecision | None:
-    """Mixed precision as --amp asks for, or None for float32; to be called before the network.
-
-    Raises EnvironmentProblem when the devices have no type for it.
-    """
-    return MixedPrecision(low_precision(contexts[0])) if command.train.amp else None
 
 
 def training_network(
@@ -229,7 +221,7 @@ def run_training(
     network: Network,
     contexts: Sequence[Any],
     team: Team,
-    precision: MixedPrecision | None,
+    precision: Precision,
     watchers: Watchers,
 ) -> Outcome:
     """Train to the last epoch; writes every file of the run."""
@@ -248,8 +240,7 @@ def run_training(
             stop=stop,
         )
         plan = learning_plan(command, network, batches.epochs, is_cut=batches.is_cut)
-        if precision is not None:
-            precision.convert(network, (3, *command.model.input_size_hw))
+        precision.convert(network, (3, *command.model.input_size_hw))
         watchers.describe(command, data, network, parts, batches.num_batches(0))
         outcome = fit(
             network,

@@ -29,7 +29,7 @@ from gluon_ssd.training.checkpoint import is_checkpoint, load_checkpoint, restor
 from gluon_ssd.training.devices import Devices
 from gluon_ssd.training.fit import build_learner
 from gluon_ssd.training.learning_rate import EpochClock
-from gluon_ssd.training.precision.amp import MixedPrecision, Precision
+from gluon_ssd.training.precision.amp import Precision
 from gluon_ssd.training.step_times import take_timed_steps
 from gluon_ssd.training.team.team import Team
 
@@ -40,7 +40,7 @@ def run_mode(
     network: Network,
     contexts: list[Any],
     team: Team,
-    precision: MixedPrecision | None,
+    precision: Precision,
     watchers: Watchers,
 ) -> Iterator[str]:
     """Do what --mode asks for; yields the lines to print.
@@ -88,15 +88,14 @@ def _time_training(
     network: Network,
     contexts: list[Any],
     team: Team,
-    precision: MixedPrecision | None,
+    precision: Precision,
     watchers: Watchers,
 ) -> Iterator[str]:
     modes, epochs = command.modes, command.optimizer.epochs
     plan = learning_plan(command, network, epochs)
-    if precision is not None:
-        precision.convert(network, (3, *command.model.input_size_hw))
+    precision.convert(network, (3, *command.model.input_size_hw))
     learner = build_learner(
-        network, Devices(contexts), family_of(network).loss, plan, team, precision or Precision()
+        network, Devices(contexts), family_of(network).loss, plan, team, precision
     )
     with training_batches(command, data, network, contexts, team) as loader:
         clock = EpochClock([loader.num_batches(epoch) for epoch in range(epochs)])

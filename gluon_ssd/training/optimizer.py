@@ -69,9 +69,12 @@ class Optimizer:
         self._clip_gradient_norm = clip_gradient_norm
         self._team = team or Team()
         self._rule = rule_of(rule)
-        self.trainer = self._team.make_trainer(
-            self._parameters, self._rule.make(momentum=momentum, wd=wd)
-        )
+        updates = self._rule.make(momentum=momentum, wd=wd)
+        if _is_on_cpu(self._parameters) and updates.aggregate_num:
+            # On a CPU the operator that updates several arrays at once walks through all of them
+            # together: with 4 at a time it took 1.5 times as long as with each on its own.
+            updates.aggregate_num = 1
+        self.trainer = self._team.make_trainer(self._parameters, updates)
 
     def clear(self) -> None:
         """Forget the gradients at hand, where new ones would be added to them."""
@@ -155,6 +158,10 @@ class Optimizer:
             counts = optimizer._all_index_update_counts.setdefault(context.device_id, {})
             counts.update({index: num_updates for index in indices.values()})
         optimizer.num_update = num_updates
+
+
+def _is_on_cpu(parameters: Mapping[str, Any]) -> bool:
+    return all(c.device_type == "cpu" for p in parameters.values() for c in p.list_ctx())
 
 
 def _arrays(state: Any) -> tuple[Any, ...]:

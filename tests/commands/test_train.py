@@ -13,7 +13,6 @@ from gluon_ssd.commands.train import (
     summary,
     training_contexts,
     training_network,
-    training_precision,
     with_batch_of_all,
 )
 from gluon_ssd.compat import mx
@@ -56,10 +55,6 @@ def test_the_batch_of_each_device_makes_that_of_all_and_the_rate(argv, contexts,
     found = with_batch_of_all(given, [mx.cpu(n) for n in range(contexts)], team)
     assert (found.optimizer.batch_size, found.optimizer.base_rate) == (batch, rate)
     assert found.train is given.train
-
-
-def test_without_amp_the_precision_is_left_alone():
-    assert training_precision(command(), [mx.cpu()]) is None
 
 
 def test_batch_norm_over_devices_needs_several(monkeypatch):

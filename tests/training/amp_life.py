@@ -151,7 +151,7 @@ def bfloat16_runs(folder):
     seen = {}
     run(folder / "float32", lambda _: None)
     unbroken, _ = run(folder / "unbroken", in_bfloat16)
-    split = in_bfloat16(unbroken).convert(unbroken, (3, 16, 16))
+    split = in_bfloat16(unbroken).split
     seen["low"], seen["total"] = len(split.low), len(split.low) + len(split.kept)
     seen["float32_losses"] = losses(folder / "float32")
     seen["bfloat16_losses"] = losses(folder / "unbroken")

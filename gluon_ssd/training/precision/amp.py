@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,7 +35,15 @@ _LEAST_SCALE = 2.0**-14
 
 
 class Precision:
-    """How training computes; this class is float32 throughout."""
+    """How training computes; this class is float32 throughout, by the network's own graph."""
+
+    def convert(self, network: Any, image_shape: tuple[int, int, int]) -> None:
+        """Make what training runs, of an initialised network; before the first step.
+
+        Args:
+            network: x (B, 3, H, W) -> (class_logits, box_offsets, ...), float32, initialised.
+            image_shape: (C, H, W) of the images to come.
+        """
 
     def attach(self, trainer: Any) -> None:
         """Take charge of the trainer's loss scale; before the first step."""
@@ -63,6 +71,27 @@ class Precision:
 
     def restore(self, state: Mapping[str, Any] | None) -> None:
         """Go on from a saved state; None, from a run without AMP, changes nothing."""
+
+
+class PaddedFloat32(Precision):
+    """float32 on a CPU, with the filters of the heads filled up: the same numbers, sooner.
+
+    Training runs a copy of the graph on the same parameters; see `pad_filters`.
+    """
+
+    def __init__(self) -> None:
+        self._block: Any = None
+
+    def convert(self, network: Any, image_shape: tuple[int, int, int]) -> None:
+        """See `Precision.convert`; without such filters the network's own graph stays."""
+        outputs = _raw_outputs(network)
+        found = convolutions(outputs, image_shape)
+        names = [each.name for each in found if each.gains_by_padding]
+        self._block = _run_on(network, _padded(network, outputs, names)) if names else None
+
+    def forward(self, network: Any) -> Any:
+        """The copy, if there is one."""
+        return network if self._block is None else self._block
 
 
 class _Scale(amp.loss_scaler.LossScaler):
@@ -96,41 +125,30 @@ class MixedPrecision(Precision):
 
     Args:
         dtype: "float16" or "bfloat16"; see `low_precision`.
+
+    Attributes:
+        split: which convolutions compute in it, once a network is converted.
     """
 
     def __init__(self, dtype: str) -> None:
         self.dtype = dtype
+        self.split: Split | None = None
         self._trainer: Any = None
         self._block: Any = None
         self._scaler = _Scale(dtype)
         with _root_logger_left_alone():
             amp.init(dtype, target_precision_ops=[], conditional_fp32_ops=[], fp32_ops=[])
 
-    def convert(self, network: Any, image_shape: tuple[int, int, int]) -> Split:
-        """Make the copy of the network that training runs; both share their parameters.
-
-        Args:
-            network: x (B, 3, H, W) -> (class_logits, box_offsets, ...), float32, initialised.
-            image_shape: (3, H, W) of the images to come.
-
-        Returns:
-            Which convolutions compute in low precision, and which do not.
-        """
-        data = mx.sym.var("data")
-        outputs = mx.sym.Group(list(network(data))[:2])
+    def convert(self, network: Any, image_shape: tuple[int, int, int]) -> None:
+        """Make the copy of the network that training runs; both share their parameters."""
+        outputs = _raw_outputs(network)
         amx = asks_for_amx(os.environ)
         split = split_convolutions(convolutions(outputs, image_shape), self.dtype, amx=amx)
-        if split.padded:
-            shapes = {name: each.shape for name, each in network.collect_params().items()}
-            outputs = pad_filters(outputs, shapes, split.padded)
+        self.split = split
+        outputs = _padded(network, outputs, split.padded)
         converted = convert_graph(outputs, self.dtype, split.kept, low_norm=not amx)
-        with warnings.catch_warnings():
-            # SymbolBlock warns about the type of its input; amp_cast takes any.
-            warnings.simplefilter("ignore", UserWarning)
-            self._block = mx.gluon.SymbolBlock(converted, [data], network.collect_params())
-        self._block.hybridize(static_alloc=True, static_shape=True)
+        self._block = _run_on(network, converted)
         _logger.info(split.describe(self.dtype))
-        return split
 
     def attach(self, trainer: Any) -> None:
         """Let MXNet's trainer, or Horovod's, undo the scaling and skip what overflowed."""
@@ -178,6 +196,39 @@ class MixedPrecision(Precision):
             scaler._loss_scale = state["loss_scale"]
             scaler._next_loss_scale = state["next_loss_scale"]
             scaler._unskipped = int(state["unskipped"])
+
+
+def _raw_outputs(network: Any) -> Any:
+    """The graph of class logits and box offsets."""
+    return mx.sym.Group(list(network(mx.sym.var("data")))[:2])
+
+
+def _padded(network: Any, outputs: Any, names: Collection[str]) -> Any:
+    if not names:
+        return outputs
+    shapes = {name: each.shape for name, each in network.collect_params().items()}
+    return pad_filters(outputs, shapes, names)
+
+
+def _run_on(network: Any, symbol: Any) -> Any:
+    """A symbol as a static block that computes with the parameters of a network."""
+    with warnings.catch_warnings():
+        # SymbolBlock warns about the type of its input; amp_cast takes any.
+        warnings.simplefilter("ignore", UserWarning)
+        block = mx.gluon.SymbolBlock(symbol, [mx.sym.var("data")], network.collect_params())
+    block.hybridize(static_alloc=True, static_shape=True)
+    return block
+
+
+def training_precision(context: Any, *, mixed: bool) -> Precision:
+    """How a device trains fastest in mixed precision, or in float32; before the network is made.
+
+    Raises:
+        EnvironmentProblem: mixed precision is asked for and the CPU has none.
+    """
+    if mixed:
+        return MixedPrecision(low_precision(context))
+    return Precision() if context.device_type == "gpu" else PaddedFloat32()
 
 
 def low_precision(context: Any) -> str:

@@ -41,6 +41,15 @@ class Convolution:
         sides = zip(self.input_shape[1:], self.stride, strict=True)
         return max(self.kernel) > 1 and any(side < stride for side, stride in sides)
 
+    @property
+    def gains_by_padding(self) -> bool:
+        """Whether float32 on a CPU is faster with filters of zeros up to a multiple of 16.
+
+        Measured with AVX-512, forward and backward, at 512 and 1024 input channels: 36, 84, 126,
+        250 and 324 filters became 1.1 to 2.6 times faster, and 24 slower in half of the cases.
+        """
+        return self.num_group == 1 and self.num_filter > 2 * BLOCK and self.num_filter % BLOCK > 0
+
     def gains(self, dtype: str, *, amx: bool) -> bool:
         """Whether training is faster with this convolution in another type, with AMX or without."""
         return gains(
@@ -86,7 +95,7 @@ class Split:
         low: names of those that compute in low precision.
         faulty: names of those that stay float32 because their gradient would be wrong.
         slow: names of those that stay float32 because they gain nothing.
-        padded: names of those in low precision whose filters are no multiple of oneDNN's 16.
+        padded: names of those whose filters are filled up to a multiple of oneDNN's 16.
     """
 
     low: tuple[str, ...]
@@ -123,4 +132,5 @@ def split_convolutions(found: Iterable[Convolution], dtype: str, *, amx: bool = 
     slow = [each for each in every if not each.gains(dtype, amx=amx) and each not in faulty]
     low = [each for each in every if each not in faulty and each not in slow]
     padded = [each for each in low if each.num_filter % BLOCK]
+    padded += [each for each in (*faulty, *slow) if each.gains_by_padding]
     return Split(*(tuple(each.name for each in part) for part in (low, faulty, slow, padded)))

@@ -172,6 +172,51 @@ def test_gradients_are_wrong_without_the_guard_and_right_with_it():
     assert errors["faulty"] > 0.2
 
 
+def head_network(filters):
+    """A network of one head with static parameters; class logits are its outputs, twice."""
+
+    class Heads(mx.gluon.HybridBlock):
+        def __init__(self):
+            super().__init__()
+            self.head = mx.gluon.nn.Conv2D(filters, 3, padding=1, in_channels=16)
+
+        def hybrid_forward(self, F, x):
+            out = self.head(x)
+            return out, F.identity(out), F.zeros_like(x)
+
+    network = Heads()
+    network.initialize(mx.init.Normal(0.1))
+    network.hybridize(static_alloc=True, static_shape=True)
+    return network
+
+
+def test_float32_on_a_cpu_computes_the_same_with_padded_filters():
+    network = head_network(84)
+    padded = precision.training_precision(mx.cpu(), mixed=False)
+    padded.convert(network, (3, 8, 8))
+    image = mx.nd.array(np.random.default_rng(0).normal(size=(2, 16, 8, 8)))
+    seen = []
+    for block in (network, padded.forward(network)):
+        with mx.autograd.record():
+            outputs = block(image)[:2]
+        mx.autograd.backward(list(outputs))
+        arrays = [*outputs, *(each.grad() for each in network.collect_params().values())]
+        seen.append([array.asnumpy() for array in arrays])
+    assert padded.forward(network) is not network
+    for expected, found in zip(*seen, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_where_nothing_gains_the_network_itself_is_trained():
+    network = head_network(96)
+    padded = precision.training_precision(mx.cpu(), mixed=False)
+    padded.convert(network, (3, 8, 8))
+    assert padded.forward(network) is network
+    on_gpu = precision.training_precision(mx.gpu(), mixed=False)
+    on_gpu.convert(head_network(84), (3, 8, 8))
+    assert on_gpu.forward(network) is network
+
+
 def test_a_cpu_without_bfloat16_is_told(monkeypatch):
     monkeypatch.setattr(precision, "cpu_flags", lambda: frozenset({"avx512f", "amx_int8"}))
     with pytest.raises(

@@ -60,9 +60,17 @@ def test_what_gains_nothing(kernel, channels, filters, groups, slow_with_amx, sl
         assert found.gains("float16", amx=amx)
         split = split_convolutions([found], "bfloat16", amx=amx)
         assert split.slow == (("c",) if slow else ())
-        assert split.padded == (("c",) if not slow and filters == 84 else ())
+        assert split.padded == (("c",) if filters == 84 else ())
     assert split_convolutions([found], "float16").low == ("c",)
     assert split_convolutions([found], "float16").padded == ()
+
+
+@pytest.mark.parametrize(
+    ("filters", "groups", "gains"),
+    [(84, 1, True), (36, 1, True), (96, 1, False), (24, 1, False), (84, 84, False)],
+)
+def test_what_gains_by_padding(filters, groups, gains):
+    assert convolution(10, 3, 1, 84, filters, groups).gains_by_padding is gains
 
 
 def level(data, filters, name, stride=2):
