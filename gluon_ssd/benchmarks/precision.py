@@ -68,8 +68,8 @@ def _training(network: Network, dtype: str, batch: int, rounds: int, context: An
     for precision in (plain, mixed):
         precision.convert(network, (3, *network.input_size_hw))
     arrays = random_batch(network, batch).arrays
-    steps = [training_step(network, each, context) for each in (plain, mixed)]
-    return compare(*steps, [arrays], iterations=rounds, warmup=_WARMUP)
+    exact, lowered = (training_step(network, each, context) for each in (plain, mixed))
+    return compare(exact, lowered, [arrays], iterations=rounds, warmup=_WARMUP)
 
 
 def training_step(
