@@ -26,7 +26,7 @@ excludes=$(mktemp)
 trap 'rm -f "$excludes"' EXIT
 leave_out() {
     case $1 in
-        tune) : ;;
+        tune | openvino | ray) : ;;
         *) echo pandas ;;
     esac >"$excludes"
 }
@@ -39,10 +39,13 @@ base_packages=()
 while read -r package; do
     base_packages+=(--no-emit-package "$package")
 done < <(sed -n 's/^\([a-z0-9._-]*\)==.*/\1/p' requirements/base.lock | sort -u)
-for extra in dev dali horovod tune mllog onnx openvino; do
+# Two extras that need the same package get the same version of it: they share one environment.
+agreed=(--constraints requirements/base.lock)
+for extra in dev dali horovod tune mllog onnx openvino loadgen ray supervision; do
     leave_out "$extra"
-    compile "$extra" --excludes "$excludes" --extra "$extra" --constraints requirements/base.lock \
+    compile "$extra" --excludes "$excludes" --extra "$extra" "${agreed[@]}" \
         "${base_packages[@]}" "$@"
+    agreed+=(--constraints "requirements/$extra.lock")
 done
 
 # The tools that compile Horovod, for an environment of their own.

@@ -35,6 +35,11 @@ EXTRA_MODULES = {
     "dali": "nvidia.dali",
     "tune": "neural_compressor",
     "mllog": "mlperf_logging",
+    "onnx": "onnxruntime",
+    "openvino": "openvino",
+    "loadgen": "mlperf_loadgen",
+    "ray": "ray",
+    "supervision": "supervision",
 }
 _MISSING_EXTRA = "missing extra"
 

@@ -41,6 +41,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {*_LOW, "detection.mxnet", "compat", "models"},
     "evaluation": _LOW,
     "deploy": {*_MODEL, "models.spec", "families", "families.catalog", "deploy.int8_modes"},
+    "deploy.onnx": {"errors", "system", "detection", "models.record", "deploy"},
+    "deploy.openvino": {"errors", "system", "detection", "models.record", "deploy", "deploy.onnx"},
     "report": _LOW,
     "options": {
         "errors",
@@ -57,6 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "entry": {"errors", "system", "options", "commands", "commands.wiring", "benchmarks", "doctor"},
 }
 # Scripts for those who change the project; only they may use its tests.
+MAY_IMPORT["deploy"] |= {"deploy.onnx", "deploy.openvino"}
 MAY_IMPORT["developer"] = MAY_IMPORT["entry"]
 DEVELOPER_SCRIPTS = {"scripts/mutants.py"}
 # The published networks in PyTorch, which run in an environment without this package.
@@ -116,6 +119,8 @@ MAY_USE: dict[str, set[str]] = {
     # yannqi's configuration is YAML.
     "options": {"yaml"},
     "deploy": {"numpy", "neural_compressor"},
+    "deploy.onnx": {"numpy", "onnx", "onnxruntime", "neural_compressor"},
+    "deploy.openvino": {"numpy", "openvino", "nncf"},
     "report": {"numpy", "cv2", "matplotlib", "mlperf_logging"},
     # GluonCV is the other side of a benchmark.
     "benchmarks.gluoncv": {"numpy", "gluoncv"},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from gluon_ssd.deploy.mxnet.devices import check_dtype, usable_devices
 from gluon_ssd.deploy.runtime_model import RuntimeModel
@@ -47,6 +48,18 @@ def _load_with_mxnet(
     return load_deployed(prefix, input_size_hw=input_size_hw, device=device, fuse=fuse)
 
 
+def _load_with_onnxruntime(path: str, **options: Any) -> RuntimeModel:
+    from gluon_ssd.deploy.onnx.model import load_onnx
+
+    return load_onnx(path, **options)
+
+
+def _load_with_openvino(path: str, **options: Any) -> RuntimeModel:
+    from gluon_ssd.deploy.openvino.model import load_openvino
+
+    return load_openvino(path, **options)
+
+
 RUNTIMES: dict[str, Runtime] = {
     # Takes all files that no runtime below recognises, and says what is wrong with them.
     "mxnet": Runtime(
@@ -54,6 +67,13 @@ RUNTIMES: dict[str, Runtime] = {
         load=_load_with_mxnet,
         devices=usable_devices,
         check_dtype=check_dtype,
+    ),
+    # Of ONNX files OpenVINO is the other reader; without --backend they are ONNX Runtime's.
+    "onnxruntime": Runtime(
+        recognises=lambda prefix: prefix.endswith(".onnx"), load=_load_with_onnxruntime
+    ),
+    "openvino": Runtime(
+        recognises=lambda prefix: prefix.endswith(".xml"), load=_load_with_openvino
     ),
 }
 """Every runtime by name. The last one that recognises the files of a prefix is used: the first

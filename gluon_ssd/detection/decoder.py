@@ -164,6 +164,8 @@ def check_decoding(decoding: Decoding) -> None:
             f"scores are activated by {' or '.join(SCORE_ACTIVATIONS)}; "
             f"got {decoding.score_activation!r}"
         )
+    if decoding.relative_to != "anchors":
+        raise ModelError("boxes that come as corners are decoded outside of MXNet alone")
     if decoding.later_wins and decoding.topk_of != "class":
         raise ModelError(
             "of equal scores the larger anchor index can come first only where candidates are the "

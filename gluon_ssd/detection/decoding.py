@@ -10,7 +10,7 @@ from gluon_ssd.errors import ModelError
 
 STDS = (0.1, 0.1, 0.2, 0.2)
 SCORE_ACTIVATIONS = ("softmax", "sigmoid")
-RELATIVE_TO = ("anchors",)
+RELATIVE_TO = ("anchors", "corners")
 TOPK_OF = ("image", "class", "level")
 
 
@@ -26,7 +26,8 @@ class Decoding:
         score_thresh: a candidate must exceed it.
         stds: what the box offsets were divided by, one for each of x, y, width, height.
         relative_to: what offsets are measured by. "anchors": shifts of the centre in anchor sizes,
-            and logarithms of the size ratios (SSD, arXiv:1512.02325, section 2.2).
+            and logarithms of the size ratios (SSD, arXiv:1512.02325, section 2.2). "corners": the
+            network decodes them itself, to corners in px of its input; there are no anchors.
         score_activation: "softmax" over background and classes, or "sigmoid" of each class, where
             there is no background logit.
         per_class: whether boxes of different classes leave one another alone.

@@ -136,7 +136,7 @@ def test_a_runtime_can_be_named(prefix):
 
 
 def test_an_unknown_runtime_is_one_line(prefix):
-    with pytest.raises(OptionError, match="must be one of mxnet, toy; got 'onnx'"):
+    with pytest.raises(OptionError, match="must be one of mxnet, onnxruntime, openvino, toy; got"):
         load_detector(str(prefix), backend="onnx")
 
 

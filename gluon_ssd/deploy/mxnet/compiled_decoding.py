@@ -35,7 +35,7 @@ from gluon_ssd.errors import ModelError
 Finish = Callable[[Sequence[Any]], NDArray[np.float32]]
 Keep = Callable[[Any, NDArray[np.float32]], NDArray[np.float32]]
 
-_INPUTS = ("_scores", "_offsets", "_anchors")
+ENDING_INPUTS = ("_scores", "_offsets", "_anchors")
 _ROWS = (0, -1)
 _CHANNELS_LAST = (0, 2, 3, 1)
 
@@ -83,10 +83,10 @@ def cut_decoding(
     has_loops = decoding.topk_of == "class" or (is_level and not decoding.has_background)
     if not (has_loops and decoding.suppresses and decoding.per_class):
         return None
-    bound, num_anchors = _match_ending(graph, params, ending)
+    bound, num_anchors = match_ending(graph, params, ending)
     if bound is None:
         return None
-    scores, offsets, stored = (bound[name] for name in _INPUTS)
+    scores, offsets, stored = (bound[name] for name in ENDING_INPUTS)
     anchors = np.ascontiguousarray(as_numpy(params[stored[0].name])[0])
     total = sum(decoding.group_counts(num_classes, num_anchors))
     count = min(total, decoding.post_nms) if decoding.post_nms > 0 else total
@@ -136,10 +136,13 @@ def _finish_levels(
     return np.stack(kept)
 
 
-def _match_ending(
+def match_ending(
     graph: Graph, params: Mapping[str, Any], ending: Ending
 ) -> tuple[dict[str, Output] | None, int]:
-    """What stands for scores, offsets and anchors, and how many of these there are."""
+    """What stands for scores, offsets and anchors (`ENDING_INPUTS`), and the number of anchors.
+
+    Constants of the graph are folded. None and 0 where it does not end as `ending` says.
+    """
 
     def stored(name: str) -> NDArray[Any] | None:
         return as_numpy(params[name]) if name in params else None
@@ -151,14 +154,18 @@ def _match_ending(
             continue
         ends, arrays = pattern
         bound = match_graph(ends, graph, arrays.get, stored)
-        if bound and bound[_INPUTS[2]][0].op == VARIABLE and bound[_INPUTS[2]][0].name in params:
+        if (
+            bound
+            and bound[ENDING_INPUTS[2]][0].op == VARIABLE
+            and bound[ENDING_INPUTS[2]][0].name in params
+        ):
             return bound, num_anchors
     return None, 0
 
 
 def _pattern(ending: Ending, num_anchors: int) -> tuple[Graph, dict[str, Any]] | None:
     """The end of a graph as the decoder makes it, constants folded, and its arrays."""
-    scores, offsets, anchors = (mx.sym.var(name) for name in _INPUTS)
+    scores, offsets, anchors = (mx.sym.var(name) for name in ENDING_INPUTS)
     try:
         outputs = decode_detections(
             mx.sym,
@@ -176,7 +183,7 @@ def _pattern(ending: Ending, num_anchors: int) -> tuple[Graph, dict[str, Any]] |
     width = ending.num_classes + ending.decoding.has_background
     shapes = [(1, num_anchors, width), (1, num_anchors, 4), (1, num_anchors, 4)]
     arrays: dict[str, Any] = {}
-    fold_constants(graph, arrays, dict(zip(_INPUTS, shapes, strict=True)))
+    fold_constants(graph, arrays, dict(zip(ENDING_INPUTS, shapes, strict=True)))
     return graph, arrays
 
 

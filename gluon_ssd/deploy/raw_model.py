@@ -1,0 +1,62 @@
+"""A detector of any runtime that computes raw outputs alone: its decoding is done here."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gluon_ssd.deploy.runtime_model import RuntimeModel
+from gluon_ssd.detection.raw_decoding import RawDecoder
+from gluon_ssd.errors import ModelError
+from gluon_ssd.models.record import ModelRecord
+
+Floats = NDArray[np.float32]
+
+
+class RawModel(RuntimeModel):
+    """Raw outputs come from `raw_outputs`; decoding and suppression are those of the record.
+
+    Attributes:
+        anchors: float32 (A, 4), centre form, px; None where boxes come as corners.
+    """
+
+    record: ModelRecord
+    anchors: Floats | None
+
+    @abstractmethod
+    def raw_outputs(self, images: Floats) -> tuple[Floats, Floats]:
+        """Class logits (B, A, C + 1) or (B, A, C), and box offsets (B, A, 4), of images."""
+
+    def run(self, images: Any) -> tuple[Any, Any, Any]:
+        """Detect objects; see `RuntimeModel`."""
+        return self.run_decode(self.run_heads(images))
+
+    @property
+    def can_split(self) -> bool:
+        """Always."""
+        return True
+
+    def run_heads(self, images: Any) -> list[Any]:
+        """Class logits and box offsets."""
+        got_hw = tuple(images.shape[2:])
+        if got_hw != self.input_size_hw:
+            raise ModelError(
+                f"{self.name} takes images of {self.input_size_hw} (height, width), got {got_hw}",
+                settings=("data_shape",),
+            )
+        return list(self.raw_outputs(images))
+
+    def run_decode(self, predictions: list[Any]) -> tuple[Any, Any, Any]:
+        """Turn what `run_heads` returned into detections."""
+        rows = self._decoder(*predictions)
+        return rows[..., :1], rows[..., 1:2], rows[..., 2:]
+
+    @cached_property
+    def _decoder(self) -> RawDecoder:
+        return RawDecoder(
+            self.record.decoding, self.anchors, len(self.record.classes), self.input_size_hw
+        )
