@@ -19,8 +19,6 @@ PACKAGE = "gluon_ssd"
 
 _LOW = {"errors", "system", "detection"}
 _MODEL = {*_LOW, "detection.mxnet", "compat", "data.class_names", "models", "models.record"}
-_RUNTIME = {*_LOW, "models.record"}
-_RUNTIME |= {"deploy.runtime_model", "deploy.raw_model", "deploy.detector_parts"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -42,21 +40,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "families": {*_MODEL, "models.spec", "families.catalog"},
     "training": {*_LOW, "detection.mxnet", "compat", "models"},
     "evaluation": _LOW,
-    # What runtimes have in common, and what they are written from.
-    "deploy.runtime_model": {"errors", "detection", "models.record"},
-    "deploy.raw_model": {"errors", "detection", "models.record", "deploy.runtime_model"},
-    "deploy.detector_parts": {"models.record"},
-    "deploy.onnx": _RUNTIME,
-    "deploy.openvino": {*_RUNTIME, "deploy.onnx"},
-    "deploy": {
-        *_MODEL,
-        *_RUNTIME,
-        "models.spec",
-        "families",
-        "families.catalog",
-        "deploy.int8_modes",
+    "deploy": {*_MODEL, "models.spec", "families", "families.catalog", "deploy.int8_modes"},
+    # What every runtime stands on, whatever computes; see UNIT_OF.
+    "deploy.seam": {"errors", "system", "detection", "models.record"},
+    "deploy.onnx": {"errors", "system", "detection", "models.record", "deploy.seam"},
+    "deploy.openvino": {
+        "errors",
+        "system",
+        "detection",
+        "models.record",
+        "deploy.seam",
         "deploy.onnx",
-        "deploy.openvino",
     },
     "report": _LOW,
     # Pictures in, results out, by any runtime.
@@ -88,6 +82,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "entry": {"errors", "system", "options", "commands", "commands.wiring", "benchmarks", "doctor"},
 }
 # Scripts for those who change the project; only they may use its tests.
+MAY_IMPORT["deploy"] |= {"deploy.seam", "deploy.onnx", "deploy.openvino"}
 MAY_IMPORT["developer"] = MAY_IMPORT["entry"]
 DEVELOPER_SCRIPTS = {"scripts/mutants.py"}
 # The published networks in PyTorch, which run in an environment without this package.
@@ -112,6 +107,9 @@ UNIT_OF: dict[str, str] = {
     "detection.multibox_loss": "detection.mxnet",
     "detection.mean_image_loss": "detection.mxnet",
     "detection.focal_loss": "detection.mxnet",
+    "deploy.detector_parts": "deploy.seam",
+    "deploy.raw_model": "deploy.seam",
+    "deploy.runtime_model": "deploy.seam",
     "families.*.spec": "models.spec",
     # What specs of several families have in common.
     "models.*.spec": "models.spec",
@@ -148,9 +146,7 @@ MAY_USE: dict[str, set[str]] = {
     # yannqi's configuration is YAML.
     "options": {"yaml"},
     "deploy": {"numpy", "neural_compressor"},
-    "deploy.runtime_model": {"numpy"},
-    "deploy.raw_model": {"numpy"},
-    "deploy.detector_parts": {"numpy"},
+    "deploy.seam": {"numpy"},
     "deploy.onnx": {"numpy", "onnx", "onnxruntime", "neural_compressor"},
     "deploy.openvino": {"numpy", "openvino", "nncf"},
     "report": {"numpy", "cv2", "matplotlib", "mlperf_logging"},
