@@ -25,6 +25,7 @@ from gluon_ssd.system.threads import use_whole_cpu
 __all__ = ["Detector", "Found", "FoundObject", "Limits", "load"]
 
 _BATCH_SIZE = 8
+_LIMITS = Limits()
 
 
 class Detector:
@@ -82,7 +83,7 @@ class Detector:
         threshold: float = 0.5,
         batch_size: int = _BATCH_SIZE,
         every: int = 1,
-        limits: Limits = Limits(),
+        limits: Limits = _LIMITS,
         on_bad: OnBad | None = None,
     ) -> list[Found]:
         """Detect objects in pictures; a result for each, in their order.
@@ -116,7 +117,7 @@ class Detector:
         threshold: float = 0.5,
         batch_size: int = _BATCH_SIZE,
         every: int = 1,
-        limits: Limits = Limits(),
+        limits: Limits = _LIMITS,
         on_bad: OnBad | None = None,
     ) -> Iterator[Found]:
         """As `predict`, but results come as they are ready, in constant memory.

@@ -108,8 +108,11 @@ class Detecting:
 
     def _found(self, picture: Picture, part: tuple[Any, ...], seconds: float) -> Found:
         pixels, read = picture.pixels, picture.read_again
+        labels, scores, boxes_px = part
         return Found(
-            *part,
+            labels=labels,
+            scores=scores,
+            boxes_px=boxes_px,
             classes=self.classes,
             size_hw=(pixels.shape[0], pixels.shape[1]),
             seconds=seconds,
