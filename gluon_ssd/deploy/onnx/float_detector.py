@@ -163,7 +163,9 @@ def read_float_detector(path: str) -> FloatDetector:
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}; check the name") from error
     except DecodeError as error:
-        raise ModelError(f"{path} is no ONNX file, or was cut off; export the model anew") from error
+        raise ModelError(
+            f"{path} is no ONNX file, or was cut off; export the model anew"
+        ) from error
     facts = {entry.key: entry.value for entry in model.metadata_props}
     if RECORD_KEY not in facts:
         raise ModelError(
@@ -174,8 +176,8 @@ def read_float_detector(path: str) -> FloatDetector:
         raise ModelError(f"{path} is quantised already; give the float32 model it was made from")
     if model.graph.input[0].type.tensor_type.elem_type != onnx.TensorProto.FLOAT:
         raise ModelError(
-            f"{path} prepares its images itself, and int8 models are calibrated with prepared ones; "
-            "export it without --fold-preprocessing"
+            f"{path} prepares its images itself, and int8 models are calibrated with prepared "
+            "ones; export it without --fold-preprocessing"
         )
     opset = max(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
     if opset < LEAST_OPSET:

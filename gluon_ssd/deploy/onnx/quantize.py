@@ -23,7 +23,6 @@ from gluon_ssd.deploy.agreement import Agreement, compare_detectors
 from gluon_ssd.deploy.int8_modes import DTYPES, MIN_ENTROPY_IMAGES, ONNX_FORMS
 from gluon_ssd.deploy.onnx.float_detector import FOLLOWS, FloatDetector
 from gluon_ssd.deploy.onnx.model import load_onnx
-from gluon_ssd.deploy.onnx.names import PRECISION_KEY
 from gluon_ssd.deploy.onnx.ranges import Progress, collect_ranges
 from gluon_ssd.deploy.ranges.cut import Range
 from gluon_ssd.errors import EnvironmentProblem, ModelError, OptionError
@@ -170,13 +169,9 @@ def quantized_model(
             quantizer.quantize_model()
             quantizer.model.topological_sort()
         except (ValueError, RuntimeError, NotImplementedError) as error:
-            raise ModelError(
-                f"ONNX Runtime cannot quantise {detector.path}: {error}"
-            ) from error
+            raise ModelError(f"ONNX Runtime cannot quantise {detector.path}: {error}") from error
     result: onnx.ModelProto = quantizer.model.model
     result.producer_name = detector.model.producer_name
-    entry = result.metadata_props.add()
-    entry.key, entry.value = PRECISION_KEY, "int8"
     onnx.checker.check_model(result)
     return result
 

@@ -53,13 +53,6 @@ def collect_ranges(
     return {name: _usable(name, *extremes) for name, extremes in found.items()}
 
 
-def values_inside(detector: FloatDetector, tensors: Sequence[str], images: Floats) -> list[Floats]:
-    """Values of some tensors of a float32 detector for a few images, each (B, ...)."""
-    session = session_of(_with_outputs(detector.model, tensors))
-    passes = [session.run(list(tensors), feed) for feed, _ in _feeds(detector, [images], 1, session)]
-    return [np.concatenate(parts) for parts in zip(*passes, strict=True)]
-
-
 def session_of(model: onnx.ModelProto) -> Any:
     """A model in ONNX Runtime, on one thread for each core."""
     options = onnxruntime.SessionOptions()
@@ -79,7 +72,7 @@ def _usable(name: str, low: float, high: float) -> Range:
     return (low, high) if max(-low, high) > 0 else (0.0, 1.0)
 
 
-def _with_outputs(model: onnx.ModelProto, tensors: Sequence[str]) -> onnx.ModelProto:
+def with_outputs(model: onnx.ModelProto, tensors: Sequence[str]) -> onnx.ModelProto:
     """A copy of a model that gives some of its tensors, and nothing else."""
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
@@ -117,7 +110,7 @@ def _extremes(
         for kind in (_LEAST, _LARGEST):
             node = onnx.helper.make_node(kind, [name], [f"{name}/{kind}"], keepdims=0)
             model.graph.node.append(node)
-    session = session_of(_with_outputs(model, outputs))
+    session = session_of(with_outputs(model, outputs))
     lowest, highest = np.full(len(tensors), np.inf), np.full(len(tensors), -np.inf)
     total = sum(map(len, batches))
     for feed, done in _feeds(detector, batches, _NAIVE_SHARE, session):
@@ -135,7 +128,7 @@ def _cut_ranges(
 ) -> dict[str, Range]:
     tensors = detector.tensors
     histograms: Mapping[str, Histogram] = {name: Histogram() for name in tensors}
-    session = session_of(_with_outputs(detector.model, tensors))
+    session = session_of(with_outputs(detector.model, tensors))
     total = sum(map(len, batches))
     for feed, done in _feeds(detector, batches, _ENTROPY_SHARE, session):
         for name, values in zip(tensors, session.run(list(tensors), feed), strict=True):
