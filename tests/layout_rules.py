@@ -108,6 +108,8 @@ UNIT_OF: dict[str, str] = {
     "detection.mean_image_loss": "detection.mxnet",
     "detection.focal_loss": "detection.mxnet",
     "deploy.detector_parts": "deploy.seam",
+    "deploy.engine": "deploy.seam",
+    "deploy.onnx.names": "deploy.seam",
     "deploy.raw_model": "deploy.seam",
     "deploy.runtime_model": "deploy.seam",
     "families.*.spec": "models.spec",
