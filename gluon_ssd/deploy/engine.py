@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gluon_ssd.deploy.onnx.names import ANCHORS, DETECTIONS, IMAGE, OFFSETS, SCORES, ZOO
+from gluon_ssd.deploy.onnx.names import ANCHORS, FORMS, IMAGE, OFFSETS, SCORES, form_of
 from gluon_ssd.deploy.raw_model import RawModel
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.errors import ModelError
@@ -112,12 +112,17 @@ class EngineModel(RawModel):
 
 @dataclass(frozen=True)
 class WholeModel(RuntimeModel):
-    """A detector with decoding and suppression inside its graph; see `DETECTIONS` and `ZOO`."""
+    """A detector with decoding and suppression inside its graph.
+
+    Attributes:
+        form: "zoo" or "detections", of `names.FORMS`.
+    """
 
     name: str
     engine: Engine
     record: ModelRecord
     precision: str
+    form: str
 
     @property
     def input_size_hw(self) -> tuple[int, int]:  # type: ignore[override]
@@ -142,14 +147,14 @@ class WholeModel(RuntimeModel):
     def run(self, images: Any) -> tuple[Any, Any, Any]:
         """Detect objects; see `RuntimeModel`."""
         self.check_size(images)
-        if "labels" not in self.engine.shapes:
-            ids, scores, bboxes = self.engine.outputs(images, DETECTIONS)
-            return ids.reshape(len(images), -1, 1), scores.reshape(len(images), -1, 1), bboxes
+        if self.form == "detections":
+            ids, scores, bboxes = self.engine.outputs(images, FORMS[self.form])
+            return ids, scores, bboxes
         return _joined([self._zoo_rows(image[np.newaxis]) for image in images])
 
     def _zoo_rows(self, image: Any) -> Floats:
-        """Rows (N, 6) of class, score and corners in input px; see `ZOO`."""
-        bboxes, labels, scores = (array[0] for array in self.engine.outputs(image, ZOO))
+        """Rows (N, 6) of class, score and corners in input px."""
+        bboxes, labels, scores = (a[0] for a in self.engine.outputs(image, FORMS["zoo"]))
         height, width = self.input_size_hw
         bboxes = bboxes * np.array([width, height] * 2, np.float32)
         return np.column_stack([labels - 1, scores, bboxes]).astype(np.float32)
@@ -201,14 +206,15 @@ def detector_of(
         )
     record = ModelRecord.from_json(record_text, path)
     _check_input(path, engine, record)
-    names = set(engine.shapes)
-    if names in ({*DETECTIONS}, {*ZOO}):
-        return WholeModel(path, engine, record, precision)
-    if names - {ANCHORS} != {SCORES, OFFSETS}:
+    form = form_of(list(engine.shapes))
+    if not form:
+        known = ", or ".join(", ".join(names) for names in FORMS.values())
         raise ModelError(
-            f"{path} has the outputs {', '.join(engine.shapes)}; a detector has {SCORES} and "
-            f"{OFFSETS}, or {', '.join(ZOO)}, or {', '.join(DETECTIONS)}: export it anew"
+            f"{path} has the outputs {', '.join(engine.shapes)}; a detector has {known}: export it "
+            "anew"
         )
+    if form != "raw":
+        return WholeModel(path, engine, record, precision, form)
     model = EngineModel(path, engine, record, precision)
     _check_outputs(model)
     model.check_decoding()
