@@ -13,7 +13,7 @@ from openvino import frontend
 
 from gluon_ssd.deploy.engine import Engine, EngineModel, Shape, WholeModel, check_readable
 from gluon_ssd.deploy.engine import detector_of as _detector_of
-from gluon_ssd.deploy.onnx.names import RECORD_KEY
+from gluon_ssd.deploy.onnx.names import FORMS, IMAGE, RECORD_KEY
 from gluon_ssd.errors import ModelError
 from gluon_ssd.system.threads import inference_threads
 
@@ -29,6 +29,7 @@ _FAILURES = (
     frontend.OpValidationFailure,
 )
 _PLACES = ("Exception from ", "Check '", "FrontEnd API failed", "Summary:")
+_OUTPUTS = sorted({name for names in FORMS.values() for name in names})
 _DTYPES = {"f32": "float32", "u8": "uint8"}
 
 
@@ -68,8 +69,8 @@ class OpenvinoEngine(Engine):
             raise ModelError(f"OpenVINO cannot compile {name}: {_reason(error)}") from error
         port = self._compiled.inputs[0]
         dtype = port.element_type.get_type_name()
-        self.input = port.any_name, _DTYPES.get(dtype, dtype), _shape(port)
-        self._ports = {port.any_name: port for port in self._compiled.outputs}
+        self.input = _name(port, (IMAGE,)), _DTYPES.get(dtype, dtype), _shape(port)
+        self._ports = {_name(port, _OUTPUTS): port for port in self._compiled.outputs}
         self.shapes = {name: _shape(port) for name, port in self._ports.items()}
         self._idle: SimpleQueue[Any] = SimpleQueue()
         for _ in range(self.streams):
@@ -98,6 +99,11 @@ class OpenvinoEngine(Engine):
         return OpenvinoEngine(
             self.network, self._name, precision=dtype, threads=self.threads, streams=self.streams
         )
+
+
+def _name(port: Any, known: Sequence[str]) -> str:
+    """The known one of the names of an input or output, which may have several."""
+    return next((name for name in known if name in port.names), port.any_name)
 
 
 def _shape(port: Any) -> Shape:
