@@ -34,7 +34,6 @@ def train(argv: Sequence[str] | None) -> int:
     from gluon_ssd.commands.train_modes import run_mode
     from gluon_ssd.commands.wiring.data import training_data
     from gluon_ssd.commands.wiring.watchers import open_watchers
-    from gluon_ssd.training.precision.amp import training_precision
 
     training.check_dali(command)
     team = training.start_team(command)
@@ -43,7 +42,7 @@ def train(argv: Sequence[str] | None) -> int:
             training.check_named_files(command)
         contexts = training.training_contexts(command, team)
         command = training.with_batch_of_all(command, contexts, team)
-        precision = training_precision(contexts[0], mixed=command.train.amp)
+        precision = training.training_precision(command, contexts)
         data = training_data(command)
         network = training.training_network(command, data.classes, contexts, team)
         parts = (command, data, network, contexts, team, precision, watchers)

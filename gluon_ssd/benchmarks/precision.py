@@ -22,8 +22,8 @@ from gluon_ssd.training.optimizer import Optimizer
 from gluon_ssd.training.precision.amp import (
     MixedPrecision,
     Precision,
+    fastest_precision,
     low_precision,
-    training_precision,
 )
 
 _log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def _ratios(compared: Comparison) -> dict[str, float]:
 
 def _training(network: Network, dtype: str, batch: int, rounds: int, context: Any) -> Comparison:
     """Forward pass, loss, backward pass and update on the same weights."""
-    plain, mixed = training_precision(context, mixed=False), MixedPrecision(dtype)
+    plain, mixed = fastest_precision(context, mixed=False), MixedPrecision(dtype)
     for precision in (plain, mixed):
         precision.convert(network, (3, *network.input_size_hw))
     arrays = random_batch(network, batch).arrays

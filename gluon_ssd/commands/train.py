@@ -46,7 +46,7 @@ from gluon_ssd.training.fit import Outcome, fit
 from gluon_ssd.training.learning_rate import Schedule
 from gluon_ssd.training.loop import Batch
 from gluon_ssd.training.plan import Batches, Hooks, Plan
-from gluon_ssd.training.precision.amp import Precision
+from gluon_ssd.training.precision.amp import Precision, fastest_precision
 from gluon_ssd.training.team.horovod import HorovodTeam
 from gluon_ssd.training.team.team import Team
 
@@ -130,6 +130,14 @@ def with_batch_of_all(command: TrainCommand, contexts: Sequence[Any], team: Team
         return command
     count = team.size if command.train.horovod else len(contexts)
     return replace(command, optimizer=replace(command.optimizer, batch_size=each * count))
+
+
+def training_precision(command: TrainCommand, contexts: Sequence[Any]) -> Precision:
+    """What training computes in, mixed as --amp asks for; to be called before the network.
+
+    Raises EnvironmentProblem when the devices have no type for it.
+    """
+    return fastest_precision(contexts[0], mixed=command.train.amp)
 
 
 def training_network(

@@ -220,7 +220,7 @@ def _run_on(network: Any, symbol: Any) -> Any:
     return block
 
 
-def training_precision(context: Any, *, mixed: bool) -> Precision:
+def fastest_precision(context: Any, *, mixed: bool) -> Precision:
     """How a device trains fastest in mixed precision, or in float32; before the network is made.
 
     Raises:

@@ -192,7 +192,7 @@ def head_network(filters):
 
 def test_float32_on_a_cpu_computes_the_same_with_padded_filters():
     network = head_network(84)
-    padded = precision.training_precision(mx.cpu(), mixed=False)
+    padded = precision.fastest_precision(mx.cpu(), mixed=False)
     padded.convert(network, (3, 8, 8))
     image = mx.nd.array(np.random.default_rng(0).normal(size=(2, 16, 8, 8)))
     seen = []
@@ -209,10 +209,10 @@ def test_float32_on_a_cpu_computes_the_same_with_padded_filters():
 
 def test_where_nothing_gains_the_network_itself_is_trained():
     network = head_network(96)
-    padded = precision.training_precision(mx.cpu(), mixed=False)
+    padded = precision.fastest_precision(mx.cpu(), mixed=False)
     padded.convert(network, (3, 8, 8))
     assert padded.forward(network) is network
-    on_gpu = precision.training_precision(mx.gpu(), mixed=False)
+    on_gpu = precision.fastest_precision(mx.gpu(), mixed=False)
     on_gpu.convert(head_network(84), (3, 8, 8))
     assert on_gpu.forward(network) is network
 
