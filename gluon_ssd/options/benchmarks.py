@@ -156,7 +156,7 @@ def named_network(word: str, side: int | None) -> Spec:
 
 
 def weight_pairs(text: str) -> dict[str, str]:
-    """"NAME=FILE,NAME=FILE" as a dictionary. Raises OptionError naming a part that is no pair."""
+    """ "NAME=FILE,NAME=FILE" as a dictionary. Raises OptionError naming a part that is no pair."""
     pairs = {}
     for part in words(text):
         name, equals, file = part.partition("=")
