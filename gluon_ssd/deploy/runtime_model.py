@@ -102,6 +102,11 @@ class RuntimeModel(DetectorFacts, ABC):
     def threads(self) -> int:
         """Threads that compute on the CPU."""
 
+    @property
+    def streams(self) -> int:
+        """Batches that are computed beside one another when as many threads call `run`."""
+        return 1
+
     def place(self, images: NDArray[np.float32]) -> Any:
         """Copy images to the device once, for calls of `run` that leave out the copying."""
         return images

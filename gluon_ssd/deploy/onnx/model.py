@@ -48,6 +48,7 @@ def load_onnx(
     device: str = "cpu",
     fuse: bool = True,
     threads: int = 0,
+    streams: int = 0,
 ) -> OnnxModel:
     """Make a raw ONNX model ready to run.
 

@@ -52,6 +52,7 @@ def load_openvino(
     fuse: bool = True,
     precision: str = "float32",
     threads: int = 0,
+    streams: int = 0,
 ) -> OpenvinoModel:
     """Make an IR (.xml) or a raw ONNX file ready to run; arguments as of `load_onnx`.
 
