@@ -103,18 +103,18 @@ def _check_dtype_of_onnxruntime(dtype: str, device: str, asked: str) -> None:
 
 
 def _file(path: str, endings: Sequence[str]) -> str:
-    """The file that a path means: itself, or with the first of the endings that is there."""
+    """The file that a path means, whose ending may be left out."""
     if path.endswith(tuple(endings)):
         return path
     start = path.removesuffix(".bin")
-    found = [start + ending for ending in endings if Path(start + ending).is_file()]
-    return (found or [path])[0]
+    there = [start + ending for ending in endings if Path(start + ending).is_file()]
+    return (there or [start + endings[0]])[0]
 
 
 def _is_file_of(ending: str) -> Callable[[str], bool]:
     def recognises(path: str) -> bool:
         is_pair = Path(f"{path}-symbol.json").is_file()
-        return path.endswith(ending) or (not is_pair and _file(path, (ending,)) != path)
+        return path.endswith(ending) or (not is_pair and Path(_file(path, (ending,))).is_file())
 
     return recognises
 
