@@ -42,7 +42,7 @@ class ToyModel(RuntimeModel):
         return rows[..., :1], rows[..., 1:2], rows[..., 2:]
 
 
-def load(prefix, *, input_size_hw, device, fuse):
+def load(prefix, *, input_size_hw, device, fuse, threads, streams):
     path = Path(prefix + ENDING)
     found = json.loads(path.read_text())
     record = ModelRecord.from_json(found["record"], str(path))

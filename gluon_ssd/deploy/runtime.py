@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from gluon_ssd.deploy.mxnet.devices import check_dtype, usable_devices
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.errors import OptionError
+from gluon_ssd.system.threads import use_compute_threads
 
 
 def _cpu_alone(gpu_ids: Sequence[int], asked: str) -> list[str]:
@@ -27,7 +29,8 @@ class Runtime:
 
     Attributes:
         recognises: whether the files of a prefix are for this runtime.
-        load: reads them; arguments and errors as of `load_detector`, but for the backend.
+        load: reads them; arguments and errors as of `load_detector`, but for the backend. Numbers
+            of threads and streams are 0 where the runtime decides.
         devices: (numbers of GPUs, what asked for them) -> "cpu", or "gpu:" and number of each.
             Raises OptionError for one that is not there.
         check_dtype: (type, device, what asked for it); raises EnvironmentProblem when the device
@@ -40,24 +43,44 @@ class Runtime:
     check_dtype: Callable[[str, str, str], None] = lambda dtype, device, asked: None
 
 
-def _load_with_mxnet(
-    prefix: str, *, input_size_hw: tuple[int, int] | None, device: str, fuse: bool
-) -> RuntimeModel:
+def _load_with_mxnet(prefix: str, *, threads: int, streams: int, **options: Any) -> RuntimeModel:
+    use_compute_threads(threads)
+    if streams > 1:
+        raise OptionError(
+            f"MXNet runs one batch after the other; got {streams} streams", settings=("streams",)
+        )
     from gluon_ssd.deploy.mxnet.model import load_deployed
 
-    return load_deployed(prefix, input_size_hw=input_size_hw, device=device, fuse=fuse)
+    return load_deployed(prefix, **options)
 
 
 def _load_with_onnxruntime(path: str, **options: Any) -> RuntimeModel:
     from gluon_ssd.deploy.onnx.model import load_onnx
 
-    return load_onnx(path, **options)
+    return load_onnx(_file(path, (".onnx",)), **options)
 
 
 def _load_with_openvino(path: str, **options: Any) -> RuntimeModel:
     from gluon_ssd.deploy.openvino.model import load_openvino
 
-    return load_openvino(path, **options)
+    return load_openvino(_file(path, (".xml", ".onnx")), **options)
+
+
+def _file(path: str, endings: Sequence[str]) -> str:
+    """The file that a path means: itself, or with the first of the endings that is there."""
+    if path.endswith(tuple(endings)):
+        return path
+    start = path.removesuffix(".bin")
+    found = [start + ending for ending in endings if Path(start + ending).is_file()]
+    return (found or [path])[0]
+
+
+def _is_file_of(ending: str) -> Callable[[str], bool]:
+    def recognises(path: str) -> bool:
+        is_pair = Path(f"{path}-symbol.json").is_file()
+        return path.endswith(ending) or (not is_pair and _file(path, (ending,)) != path)
+
+    return recognises
 
 
 RUNTIMES: dict[str, Runtime] = {
@@ -68,13 +91,9 @@ RUNTIMES: dict[str, Runtime] = {
         devices=usable_devices,
         check_dtype=check_dtype,
     ),
-    # Of ONNX files OpenVINO is the other reader; without --backend they are ONNX Runtime's.
-    "onnxruntime": Runtime(
-        recognises=lambda prefix: prefix.endswith(".onnx"), load=_load_with_onnxruntime
-    ),
-    "openvino": Runtime(
-        recognises=lambda prefix: prefix.endswith(".xml"), load=_load_with_openvino
-    ),
+    # Of ONNX files OpenVINO is the other reader; where nobody asks for it they are ONNX Runtime's.
+    "onnxruntime": Runtime(recognises=_is_file_of(".onnx"), load=_load_with_onnxruntime),
+    "openvino": Runtime(recognises=_is_file_of(".xml"), load=_load_with_openvino),
 }
 """Every runtime by name. The last one that recognises the files of a prefix is used: the first
 entry takes any files, and a later one recognises its own files alone."""
@@ -94,28 +113,43 @@ def find_runtime(prefix: str, backend: str = "") -> Runtime:
 
 
 def load_detector(
-    prefix: str,
+    path: str,
     *,
     input_size_hw: tuple[int, int] | None = None,
     device: str = "cpu",
     fuse: bool = True,
     backend: str = "",
+    threads: int = 0,
+    streams: int = 0,
 ) -> RuntimeModel:
     """Load a detector from files.
 
     Args:
-        prefix: what the names of its files start with.
+        path: of an .onnx or .xml file, its ending may be left out; or what the names of an exported
+            MXNet pair start with.
         input_size_hw: height and width of the images, px, for files that do not carry them.
         device: "cpu", or "gpu:" and a number.
         fuse: prepare the model for speed, which may change the last bits.
         backend: name of the runtime; without it the files decide, see `find_runtime`.
+        threads: that compute; 0 for OMP_NUM_THREADS, or else one on each core.
+        streams: batches that are computed beside one another when as many threads call `run`; they
+            share the threads. 0 for one.
 
     Raises:
         ModelError, WeightsError: one line about the file that cannot be used; or the model takes
             other input than the pre-processing makes.
-        OptionError: there is no backend of that name.
+        OptionError: there is no backend of that name, or the runtime cannot have the threads or
+            streams.
+        EnvironmentProblem: the package of the runtime is not installed.
     """
-    runtime = find_runtime(prefix, backend)
-    model = runtime.load(prefix, input_size_hw=input_size_hw, device=device, fuse=fuse)
-    model.check_input(prefix)
+    runtime = find_runtime(path, backend)
+    model = runtime.load(
+        path,
+        input_size_hw=input_size_hw,
+        device=device,
+        fuse=fuse,
+        threads=threads,
+        streams=streams,
+    )
+    model.check_input(path)
     return model

@@ -12,6 +12,7 @@ import sys
 from collections.abc import MutableMapping
 from pathlib import Path
 
+from gluon_ssd.errors import OptionError
 from gluon_ssd.system.cpu import asks_for_amx, container_share, cpu_flags, use_amx
 
 _VNNI = frozenset({"avx512_vnni", "avx_vnni"})
@@ -95,6 +96,29 @@ def compute_threads(environment: Environment = os.environ) -> int:
     if wanted.isdigit() and int(wanted) > 0:
         return int(wanted)
     return max(1, len(os.sched_getaffinity(0)) // 2)
+
+
+def use_compute_threads(count: int, environment: Environment = os.environ) -> None:
+    """Let MXNet's operators use so many threads; 0 changes nothing.
+
+    Raises:
+        OptionError: MXNet is loaded already, with another number.
+    """
+    if count <= 0 or count == compute_threads(environment):
+        return
+    if "mxnet" in sys.modules:
+        raise OptionError(
+            f"MXNet computes with {compute_threads(environment)} threads since it was loaded; it "
+            f"cannot change to {count}: start with OMP_NUM_THREADS={count}",
+            settings=("threads",),
+        )
+    environment["OMP_NUM_THREADS"] = str(count)
+
+
+def inference_threads(asked: int = 0, environment: Environment = os.environ) -> int:
+    """Threads of a runtime that takes their number: `asked`, OMP_NUM_THREADS, or one a core."""
+    is_set = environment.get("OMP_NUM_THREADS", "").split(",")[0].isdigit()
+    return asked or (compute_threads(environment) if is_set else physical_cores())
 
 
 def _processes_beside(environment: Environment) -> int:
