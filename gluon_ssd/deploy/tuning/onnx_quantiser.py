@@ -75,6 +75,11 @@ class OnnxQuantiser:
         fixed = [name for name in self.operators if name in settings.fp32_nodes]
         self.configuration.op_name_dict = {re.escape(name): in_float for name in fixed} or None
 
+    @property
+    def pre_optimized_model(self) -> Any:
+        """The fp32 model; asked for by the library."""
+        return self.model
+
     def query_fw_capability(self, model: Any) -> dict[str, Any]:
         """What each operator can do; asked for by the library."""
         return self._capability
@@ -134,9 +139,7 @@ class OnnxQuantiser:
             )
         return sorted(errors, key=lambda operator: errors[operator])
 
-    def _outputs(
-        self, names: Sequence[str], count: int, choice: Choice | None
-    ) -> list[np.ndarray]:
+    def _outputs(self, names: Sequence[str], count: int, choice: Choice | None) -> list[np.ndarray]:
         images = self.loader.images[:count]
         if choice is None:
             return list(self._candidates.outputs_of(names, images, {}, 0))
