@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from queue import SimpleQueue
 from typing import Any
 
-import numpy as np
 import openvino
 from numpy.typing import NDArray
 from openvino import frontend
@@ -92,13 +91,6 @@ class OpenvinoEngine(Engine):
             return [request.get_tensor(self._ports[name]).data.copy() for name in names]
         finally:
             self._idle.put(request)
-
-    def constant(self, name: str) -> Array:
-        """See `Engine`."""
-        node = next(port.get_node() for port in self.network.outputs if name in port.names)
-        while node.get_type_name() != "Constant":
-            node = node.input_value(0).get_node()
-        return np.array(node.data, np.float32)
 
     def in_precision(self, dtype: str) -> OpenvinoEngine | None:
         """See `Engine`."""
