@@ -51,9 +51,10 @@ def _load_with_mxnet(prefix: str, *, threads: int, streams: int, **options: Any)
         raise OptionError(
             f"MXNet runs one batch after the other; got {streams} streams", settings=("streams",)
         )
-    from gluon_ssd.deploy.mxnet.model import load_deployed
+    from gluon_ssd.deploy.mxnet.model import deploy
+    from gluon_ssd.deploy.mxnet.read import read_detector
 
-    return load_deployed(prefix, **options)
+    return deploy(read_detector(prefix), **options)
 
 
 def _load_with_onnxruntime(path: str, **options: Any) -> RuntimeModel:
@@ -169,8 +170,8 @@ def load_detector(
     """Load a detector from files.
 
     Args:
-        path: of an .onnx or .xml file, its ending may be left out; or what the names of an exported
-            MXNet pair start with.
+        path: of an .onnx or .xml file, its ending may be left out; what the names of an exported
+            MXNet pair start with; or of a .params file of training with its .json beside it.
         input_size_hw: height and width of the images, px, for files that do not carry them.
         device: "cpu", or "gpu:" and a number.
         fuse: prepare the model for speed, which may change the last bits.
