@@ -45,13 +45,9 @@ class Runtime:
 
 def _load_with_mxnet(prefix: str, *, threads: int, streams: int, **options: Any) -> RuntimeModel:
     use_compute_threads(threads)
-    if streams > 1:
-        raise OptionError(
-            f"MXNet runs one batch after the other; got {streams} streams", settings=("streams",)
-        )
     from gluon_ssd.deploy.mxnet.model import load_deployed
 
-    return load_deployed(prefix, **options)
+    return load_deployed(prefix, streams=max(1, streams), **options)
 
 
 def _load_with_onnxruntime(path: str, **options: Any) -> RuntimeModel:
