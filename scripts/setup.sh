@@ -300,17 +300,12 @@ case " ${parts[*]} " in
     *" horovod "*) is_done horovod || has_horovod_wheel || check_compiler ;;
 esac
 for part in "${parts[@]}"; do
-    lock=requirements/$part.lock
-    if ! grep -q '==' "$lock"; then
-        say "extra $part: nothing to install yet"
-        continue
-    fi
     if is_done "$part"; then
         say "$part: in place"
         continue
     fi
     check_disk
     install_part "$part" "$(sum_of "$part")" ||
-        stop "installing $lock failed (see above); check the network and the package index your pip or uv is set to, then run again"
+        stop "installing requirements/$part.lock failed (see above); check the network and the package index your pip or uv is set to, then run again"
 done
 say "ready: $venv/bin/python"

@@ -53,6 +53,20 @@ MAY_IMPORT: dict[str, set[str]] = {
         "deploy.onnx",
     },
     "report": _LOW,
+    # Pictures in, results out, by any runtime.
+    "inference": {
+        *_LOW,
+        "data",
+        "data.class_names",
+        "models.record",
+        "deploy",
+        "deploy.runtime_model",
+        "evaluation",
+        "report",
+    },
+    # What `import gluon_ssd` offers; the package itself imports it when it is asked for.
+    "api": {"errors", "system", "deploy", "deploy.runtime_model", "evaluation", "inference"},
+    "": {"api"},
     "options": {
         "errors",
         "detection",
@@ -94,6 +108,8 @@ UNIT_OF: dict[str, str] = {
     "detection.mean_image_loss": "detection.mxnet",
     "detection.focal_loss": "detection.mxnet",
     "deploy.detector_parts": "deploy.seam",
+    "deploy.engine": "deploy.seam",
+    "deploy.onnx.names": "deploy.seam",
     "deploy.raw_model": "deploy.seam",
     "deploy.runtime_model": "deploy.seam",
     "families.*.spec": "models.spec",
@@ -109,14 +125,15 @@ MUST_NOT_IMPORT = {
         r"\S+ families\.(?!build|catalog|family|recognition)"
     ),
     "what any runtime can do asks for none": re.compile(
-        r"(commands\.(evaluate|demo|time_model)|report\.\w+) deploy\.mxnet"
+        r"(commands\.(evaluate|demo|time_model)|report\.\w+|api|inference\.\w+) deploy\.mxnet"
     ),
 }
 
 # Packages outside the standard library. MXNet comes through compat alone.
 MAY_USE: dict[str, set[str]] = {
     # requests keeps a connection open for many files and knows proxies; MXNet brings it anyway.
-    "system": {"tqdm", "requests"},
+    # urllib3 is below requests, and raises its own errors where an answer is read by hand.
+    "system": {"tqdm", "requests", "urllib3"},
     "compat": {"numpy", "mxnet"},
     "detection": {"numpy", "numba"},
     "detection.mxnet": {"numpy"},
@@ -135,6 +152,7 @@ MAY_USE: dict[str, set[str]] = {
     "deploy.onnx": {"numpy", "onnx", "onnxruntime", "neural_compressor"},
     "deploy.openvino": {"numpy", "openvino", "nncf"},
     "report": {"numpy", "cv2", "matplotlib", "mlperf_logging"},
+    "inference": {"numpy", "supervision"},
     # GluonCV is the other side of a benchmark.
     "benchmarks.gluoncv": {"numpy", "gluoncv"},
     "benchmarks": {"numpy", "cv2", "matplotlib", "psutil"},

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from gluon_ssd.doctor.installation import EXTRAS
+from tests.conftest import EXTRA_MODULES
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
@@ -59,7 +60,7 @@ class Project:
         self.lock = self.root / "requirements/base.lock"
         self.lock.write_text(_make_wheel(folder))
         for extra in [*EXTRAS, "horovod-build"]:
-            (self.root / f"requirements/{extra}.lock").write_text("# nothing\n")
+            (self.root / f"requirements/{extra}.lock").write_text(self.lock.read_text())
         self.tools.mkdir()
         for tool in TOOLS:
             (self.tools / tool).symlink_to(shutil.which(tool) or f"/usr/bin/{tool}")
@@ -135,18 +136,18 @@ def test_the_next_run_does_nothing_and_is_quick(project: Project):
     ]
 
 
-def test_an_empty_extra_says_so(project: Project):
-    run = project.setup("--extras", "dali,onnx")
-    assert run.returncode == 0
-    assert "setup.sh: extra dali: nothing to install yet" in run.stdout
-    assert "setup.sh: extra onnx: nothing to install yet" in run.stdout
-
-
-def test_an_extra_that_holds_something_is_installed_once(project: Project):
-    (project.root / "requirements/tune.lock").write_text(project.lock.read_text())
+def test_an_extra_is_installed_once(project: Project):
     assert "tune: installing 1 packages" in project.setup("--extras=tune").stdout
     assert "tune: in place" in project.setup("--extras=tune").stdout
-    (project.root / "requirements/tune.lock").write_text("# nothing\n")
+
+
+def test_extras_are_installed_in_the_order_asked_for(project: Project):
+    run = project.setup("--extras", "dali,onnx")
+    assert run.returncode == 0
+    assert [line for line in run.stdout.splitlines() if "installing" in line] == [
+        "setup.sh: dali: installing 1 packages",
+        "setup.sh: onnx: installing 1 packages",
+    ]
 
 
 def test_an_interrupted_installation_is_done_over(project: Project):
@@ -309,12 +310,23 @@ def test_tools_are_pinned_and_locked_at_the_same_versions():
         assert f"{tool} \\\n" in lock
 
 
+def _extras_named_in(file: str, pattern: str) -> set[str]:
+    """The words of the lines that the pattern's group takes out of a file."""
+    lines = re.findall(pattern, (ROOT / file).read_text("utf-8"), re.MULTILINE)
+    return {word for line in lines for word in line.split()}
+
+
 def test_every_list_of_extras_is_the_same():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    extras = set(project["optional-dependencies"]) - {"dev"}
-    named = re.search(r'^EXTRAS="(.*)"$', (ROOT / "scripts/setup.sh").read_text("utf-8"), re.M)
-    assert set(named.group(1).split()) == extras
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    extras = set(project["project"]["optional-dependencies"]) - {"dev"}
+    assert _extras_named_in("scripts/setup.sh", r'^EXTRAS="(.*)"$') == extras
+    assert _extras_named_in("scripts/test.sh", "^for extra in (.*); do$") == extras
+    assert _extras_named_in("scripts/lock.sh", "^for extra in dev (.*); do$") == extras
+    assert _extras_named_in("README.md", r"^\| `(\w+)` \| .* \| .* \|$") >= extras
     assert set(EXTRAS) == extras
+    assert set(EXTRA_MODULES) == extras
+    marks = {line.split(":")[0] for line in project["tool"]["pytest"]["ini_options"]["markers"]}
+    assert marks - {"gpu", "slow", "long"} == extras
     assert {lock.stem for lock in LOCKS} == extras | {"base", "dev", "horovod-build"}
 
 
@@ -336,7 +348,7 @@ def test_ci_runs_what_people_run():
     ]
     assert commands == [
         "bash scripts/setup.sh --dev",
-        "for extra in tune dali horovod mllog; do",
+        "for extra in tune dali horovod mllog onnx openvino loadgen ray supervision; do",
         '    bash scripts/setup.sh --extras "$extra" ||',
         "bash scripts/check.sh",
         "exec .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal "

@@ -28,6 +28,9 @@ _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _START_OF_SCAN = 0xDA
 _TAIL_BYTES = 65536  # the end marker sits in the last bytes, unless a camera appended a preview
 
+OF_SETS = "replace the file or take it out of the data set"
+"""What to do about a bad image of a data set."""
+
 
 class _Damaged(Exception):
     """The file breaks the rules of its format; the text says how."""
@@ -47,9 +50,39 @@ def read_image(path: str | os.PathLike[str], *, upright: bool = False) -> np.nda
     Raises:
         DataError: naming the file when it is missing, no image, or cut off.
     """
-    data, _ = _read_measured(path)
+    with _naming(path), open(path, "rb") as file:
+        data = file.read()
+    return decode_image(data, os.fspath(path), upright=upright)
+
+
+def decode_image(
+    data: bytes,
+    name: str | os.PathLike[str],
+    *,
+    upright: bool = False,
+    max_pixels: int | None = None,
+    advice: str = OF_SETS,
+) -> np.ndarray:
+    """Decode an image that is in memory.
+
+    Args:
+        data: the content of an image file.
+        name: where it is from, for messages.
+        upright: turn a photo as its EXIF tag says.
+        max_pixels: refuse larger ones by their headers, before memory is taken for their pixels.
+        advice: what to do about a bad one, for messages.
+
+    Returns:
+        uint8 (H, W, 3), RGB; grey images and images with transparency are converted.
+
+    Raises:
+        DataError: naming the image when it is none, cut off, or too large.
+    """
     flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    with _naming(path):
+    with _naming(name, advice):
+        size_hw = _measure(io.BytesIO(data))
+        if max_pixels is not None:
+            _refuse_large(size_hw or _size_of_other(data), max_pixels)
         try:
             image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
         except cv2.error as error:
@@ -107,8 +140,28 @@ def _read_measured(path: str | os.PathLike[str]) -> tuple[bytes, tuple[int, int]
         return data, _measure(io.BytesIO(data))
 
 
+def _refuse_large(size_hw: tuple[int, int], max_pixels: int) -> None:
+    height, width = size_hw
+    if height * width > max_pixels:
+        raise _Damaged(f"it has {width} x {height} pixels, allowed are {max_pixels}")
+
+
+def _size_of_other(data: bytes) -> tuple[int, int]:
+    """(height, width) of an image that is neither JPEG nor PNG, by its header."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            width, height = image.size
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _Damaged(f"it is too large ({error})") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise _Damaged("it cannot be decoded") from error
+    return height, width
+
+
 @contextmanager
-def _naming(path: str | os.PathLike[str]) -> Iterator[None]:
+def _naming(path: str | os.PathLike[str], advice: str = OF_SETS) -> Iterator[None]:
     """Turn what goes wrong with an image file into a DataError that names it."""
     try:
         yield
@@ -119,8 +172,7 @@ def _naming(path: str | os.PathLike[str]) -> Iterator[None]:
         ) from error
     except _Damaged as problem:
         raise DataError(
-            f"cannot use the image {os.fspath(path)}: {problem}; "
-            "replace the file or take it out of the data set"
+            f"cannot use the image {os.fspath(path)}: {problem}; {advice}"
         ) from problem.__cause__
 
 

@@ -19,6 +19,9 @@ Compiled = TypeVar("Compiled")
 class Teams(Generic[Compiled]):
     """The network for the number of threads that suits the load of the machine.
 
+    Attributes:
+        compile_for, most: as given.
+
     Args:
         compile_for: number of threads -> the network.
         threads: the most.
@@ -35,8 +38,8 @@ class Teams(Generic[Compiled]):
         fixed: bool = False,
         aside: bool = False,
     ) -> None:
-        self._compile_for = compile_for
-        self._most, self._aside = threads, aside
+        self.compile_for, self.most = compile_for, threads
+        self._aside = aside
         self._ready = {threads: compile_for(threads)}
         self._sizes = [threads] if fixed or not follows_load() else team_sizes(threads)
         self._lock = threading.Lock()
@@ -46,14 +49,14 @@ class Teams(Generic[Compiled]):
     def threads(self) -> int:
         """Threads of the network that the next call uses, if that is there."""
         if len(self._sizes) == 1:
-            return self._most
+            return self.most
         wanted = best_team(self._sizes, load_watch().free_cores)
-        return wanted if wanted in self._ready or not self._aside else self._most
+        return wanted if wanted in self._ready or not self._aside else self.most
 
     @property
     def whole(self) -> Compiled:
         """The network for all threads."""
-        return self._ready[self._most]
+        return self._ready[self.most]
 
     def now(self) -> Compiled:
         """The network for the next call."""
@@ -75,7 +78,7 @@ class Teams(Generic[Compiled]):
             self._add(threads)
 
     def _add(self, threads: int) -> None:
-        self._ready[threads] = self._compile_for(threads)
+        self._ready[threads] = self.compile_for(threads)
 
 
 def team_sizes(threads: int) -> list[int]:

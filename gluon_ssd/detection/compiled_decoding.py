@@ -22,13 +22,15 @@ from numpy.typing import NDArray
 
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.detection.machine_code import compile_loop
+from gluon_ssd.detection.plain_decoding import Candidates
 from gluon_ssd.detection.suppression import suppress
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
 _RANK_BITS = 32
-_LAST_RANK = 2**_RANK_BITS - 1
+LAST_RANK = 2**_RANK_BITS - 1
+"""The lower half of the key of a candidate is this, less its rank among equal scores."""
 _LEAST_BUFFER = 1 << 16
 _BLOCK = 1024
 """Raw numbers that are passed over at once where none of them counts."""
@@ -46,14 +48,6 @@ class Level(NamedTuple):
 
     values: Floats
     by_channel: bool
-
-
-class Candidates(NamedTuple):
-    """Pairs of anchor and class, best first, each (N,): score float32, the others int64."""
-
-    score: Floats
-    label: Integers
-    anchor: Integers
 
 
 def best_of_classes_compiled(scores: Floats, decoding: Decoding) -> Candidates:
@@ -82,8 +76,8 @@ def best_of_classes_compiled(scores: Floats, decoding: Decoding) -> Candidates:
         for begin, end in zip(starts[:-1], starts[1:], strict=True)
     ]
     labels = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    score, rank = _split(np.concatenate(parts))
-    anchor = _LAST_RANK - rank if decoding.later_wins else rank
+    score, rank = split_keys(np.concatenate(parts))
+    anchor = LAST_RANK - rank if decoding.later_wins else rank
     return _in_order(Candidates(score, labels, anchor))
 
 
@@ -109,7 +103,7 @@ def best_of_levels_compiled(
         found = _kernels().fill_level(
             level.values.reshape(-1), total // planes, decoding.score_thresh, keys
         )
-        score, rank = _split(np.sort(keys[:found])[::-1])
+        score, rank = split_keys(np.sort(keys[:found])[::-1])
         parts.append(Candidates(score, rank % num_classes, begin + rank // num_classes))
         begin += total // num_classes
     score, label, anchor = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -152,10 +146,10 @@ def kept_of_candidates(
     return kept
 
 
-def _split(keys: Integers) -> tuple[Floats, Integers]:
-    """(score, rank) of keys; see the module."""
+def split_keys(keys: Integers) -> tuple[Floats, Integers]:
+    """(score float32, rank int64) of keys; see the module."""
     score = (keys >> _RANK_BITS).astype(np.int32).view(np.float32)
-    return score, _LAST_RANK - (keys & _LAST_RANK)
+    return score, LAST_RANK - (keys & LAST_RANK)
 
 
 def _in_order(found: Candidates) -> Candidates:
@@ -182,10 +176,10 @@ def _fill_classes(
     """Write the key of each score that exceeds the threshold to the place of its class."""
     bits = scores.view(np.int32)
     for anchor in range(scores.shape[0]):
-        rank = _LAST_RANK - anchor if later_wins else anchor
+        rank = LAST_RANK - anchor if later_wins else anchor
         for label in range(len(places)):
             if scores[anchor, label + background] > thresh:
-                key = (np.int64(bits[anchor, label + background]) << 32) | (_LAST_RANK - rank)
+                key = (np.int64(bits[anchor, label + background]) << 32) | (LAST_RANK - rank)
                 keys[places[label]] = key
                 places[label] += 1
 
@@ -229,7 +223,7 @@ def _fill_level(values: Floats, inner: int, thresh: float, best: Integers) -> in
         for i in range(new):
             if scores[i] > thresh:
                 rank = (ranks[i] % inner) * planes + ranks[i] // inner
-                keys[held] = (np.int64(bits[i]) << 32) | (_LAST_RANK - rank)
+                keys[held] = (np.int64(bits[i]) << 32) | (LAST_RANK - rank)
                 held += 1
         if held > keep:
             worst = np.partition(keys[:held], held - keep)[held - keep]

@@ -2,50 +2,62 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gluon_ssd.detection.compiled_decoding import (
-    Candidates,
-    Level,
-    best_of_classes_compiled,
-    best_of_levels_compiled,
-    kept_of_candidates,
-)
 from gluon_ssd.detection.decoding import Decoding
-from gluon_ssd.detection.suppression import suppress
+from gluon_ssd.detection.plain_decoding import (
+    Candidates,
+    plain_boxes,
+    plain_candidates,
+    plain_scores,
+    plain_suppress,
+)
 from gluon_ssd.errors import ModelError
 
 Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
 class RawDecoder:
     """What a detector's decoding does with raw outputs.
 
-    Attributes:
+    The first image is decoded in NumPy, so that a program that detects in one does not wait for the
+    compiled loops to be loaded; where candidates are those of levels it has to. They give the same
+    to the bit.
+
+    Args:
         decoding: how scores and boxes are coded, and suppression.
         anchors: float32 (A, 4), centre form, px; None where boxes come as corners.
         num_classes: foreground classes C.
         input_size_hw: (height, width) of the images, px.
 
     Raises:
-        ModelError: boxes of different classes suppress one another, or nothing is suppressed.
+        ModelError: boxes of different classes suppress one another, nothing is suppressed, or the
+            best of levels have a background.
     """
 
-    decoding: Decoding
-    anchors: Floats | None
-    num_classes: int
-    input_size_hw: tuple[int, int]
-
-    def __post_init__(self) -> None:
-        if not (self.decoding.per_class and self.decoding.suppresses):
+    def __init__(
+        self,
+        decoding: Decoding,
+        anchors: Floats | None,
+        num_classes: int,
+        input_size_hw: tuple[int, int],
+    ) -> None:
+        if not (decoding.per_class and decoding.suppresses):
             raise ModelError(
                 "only suppression within classes is done outside of MXNet; this detector has "
                 "another one"
             )
+        if decoding.topk_of == "level" and decoding.has_background:
+            raise ModelError("the best of levels are found among scores without a background alone")
+        # One rule of rounding for all of them: the exponential of a size in double precision.
+        self._decoding = replace(decoding, plain_ops=False)
+        self._anchors = None if anchors is None else np.ascontiguousarray(anchors, np.float32)
+        self._num_classes = num_classes
+        self._input_size_hw = input_size_hw
+        self._is_first = decoding.topk_of != "level"
 
     def __call__(self, logits: Floats, offsets: Floats) -> Floats:
         """Detections of a batch.
@@ -58,17 +70,49 @@ class RawDecoder:
             float32 (B, K, 6): class, score, corners in input pixels; empty rows are -1.
         """
         logits, offsets = (np.ascontiguousarray(a, np.float32) for a in (logits, offsets))
-        pairs = zip(logits, offsets, strict=True)
-        return np.stack([self._kept(self._best(own), own_offsets) for own, own_offsets in pairs])
+        count = self._count(logits.shape[1])
+        kept = np.empty((len(logits), count, 6), np.float32)
+        for rows, own, own_offsets in zip(kept, logits, offsets, strict=True):
+            keep = self._keep_plainly if self._is_first else self._keep
+            self._is_first = False
+            rows[:] = keep(own, own_offsets, count)
+        return kept
 
-    def _kept(self, best: Candidates, offsets: Floats) -> Floats:
-        count = self._count(len(offsets))
-        if self.anchors is None:
+    def count_candidates(self, logits: Floats) -> NDArray[np.int64]:
+        """Candidates of each image that enter suppression, int64 (B,), of logits as of a call."""
+        logits = np.ascontiguousarray(logits, np.float32)
+        return np.array([len(self._best(own).score) for own in logits], np.int64)
+
+    def _count(self, num_anchors: int) -> int:
+        """Rows that come out."""
+        most = num_anchors * self._num_classes
+        if self._decoding.topk_of != "image":
+            most = sum(self._decoding.group_counts(self._num_classes, num_anchors))
+        return min(self._decoding.post_nms, most) if self._decoding.post_nms > 0 else most
+
+    def _keep_plainly(self, logits: Floats, offsets: Floats, count: int) -> Floats:
+        """The rows of one image, in NumPy."""
+        decoding = self._decoding
+        best = plain_candidates(plain_scores(logits, decoding), decoding)
+        boxes = offsets[best.anchor]
+        if self._anchors is not None:
+            own_anchors = self._anchors[best.anchor]
+            boxes = plain_boxes(boxes, own_anchors, decoding, self._input_size_hw)
+        rows = np.column_stack([best.label, best.score, boxes]).astype(np.float32)
+        return plain_suppress(rows, iou_thresh=decoding.largest_overlap, count=count)
+
+    def _keep(self, logits: Floats, offsets: Floats, count: int) -> Floats:
+        """The rows of one image, in compiled loops."""
+        from gluon_ssd.detection.compiled_decoding import kept_of_candidates
+        from gluon_ssd.detection.suppression import suppress
+
+        best, decoding = self._best(logits), self._decoding
+        if self._anchors is None:
             rows = np.column_stack([best.label, best.score, offsets[best.anchor]])
             kept: Floats = suppress(
                 rows[None].astype(np.float32),
-                iou_thresh=self.decoding.largest_overlap,
-                score_thresh=self.decoding.score_thresh,
+                iou_thresh=decoding.largest_overlap,
+                score_thresh=decoding.score_thresh,
                 topk=-1,
                 count=count,
             )[0]
@@ -76,45 +120,22 @@ class RawDecoder:
         return kept_of_candidates(
             best,
             offsets,
-            self.anchors,
-            self.decoding,
+            self._anchors,
+            decoding,
             count=count,
-            input_size_hw=self.input_size_hw,
+            input_size_hw=self._input_size_hw,
         )
-
-    def _count(self, num_anchors: int) -> int:
-        """Rows that come out."""
-        most = num_anchors * self.num_classes
-        if self.decoding.topk_of != "image":
-            most = sum(self.decoding.group_counts(self.num_classes, num_anchors))
-        return min(self.decoding.post_nms, most) if self.decoding.post_nms > 0 else most
 
     def _best(self, logits: Floats) -> Candidates:
         """The candidates of an image that enter suppression."""
-        decoding = self.decoding
-        if decoding.topk_of == "level" and not decoding.has_background:
+        from gluon_ssd.detection.compiled_decoding import Level, best_of_levels_compiled
+        from gluon_ssd.detection.softmax_candidates import best_of_softmax
+
+        decoding = self._decoding
+        if decoding.has_background:
+            return best_of_softmax(logits, decoding)
+        if decoding.topk_of == "level":
             parts = np.split(logits, np.cumsum(decoding.level_anchors)[:-1])
-            return best_of_levels_compiled(
-                [Level(part, False) for part in parts], decoding, self.num_classes
-            )
-        scores = _activated(logits, decoding)
-        if decoding.topk_of == "class":
-            return best_of_classes_compiled(scores, decoding)
-        return _best_of_image(scores[:, int(decoding.has_background) :], decoding)
-
-
-def _activated(logits: Floats, decoding: Decoding) -> Floats:
-    if not decoding.has_background:
-        return 1 / (1 + np.exp(-logits))
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    activated: Floats = powers / powers.sum(axis=1, keepdims=True)
-    return activated
-
-
-def _best_of_image(scores: Floats, decoding: Decoding) -> Candidates:
-    """The best over all classes; equal scores by class, then by anchor."""
-    label, anchor = np.nonzero(scores.T > decoding.score_thresh)
-    found = scores[anchor, label]
-    most = decoding.nms_topk if decoding.nms_topk > 0 else len(found)
-    order = np.argsort(-found, kind="stable")[:most]
-    return Candidates(found[order], label[order], anchor[order])
+            levels = [Level(part, False) for part in parts]
+            return best_of_levels_compiled(levels, decoding, self._num_classes)
+        return plain_candidates(plain_scores(logits, decoding), decoding)

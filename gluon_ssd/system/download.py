@@ -30,11 +30,12 @@ _KEPT_BYTES = 1 << 20
 _LONGEST_PAUSE_S = 60.0
 # The server is busy or being repaired; every other answer but 200 and 206 stays what it is.
 _TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
-_WRONG_ADDRESS = (
+WRONG_ADDRESS = (
     requests.exceptions.MissingSchema,
     requests.exceptions.InvalidSchema,
     requests.exceptions.InvalidURL,
 )
+"""What requests raises for an address that no web server can have."""
 
 
 class FetchFailed(Exception):
@@ -143,7 +144,7 @@ class Fetcher:
             with self._session().get(
                 wanted.url, headers=headers, stream=True, timeout=self.patience.timeout_s
             ) as answer:
-                _refuse_plain_text_after_https(answer)
+                refuse_plain_text_after_https(answer)
                 total = _begin(answer, file, origin)
                 _require_space(wanted.path, (total or 0) - _size(file))
                 for block in answer.iter_content(_BLOCK_BYTES):
@@ -154,10 +155,10 @@ class Fetcher:
                         progress(_size(file), total)
         except requests.exceptions.TooManyRedirects as error:
             raise FetchFailed("it redirects in a circle") from error
-        except _WRONG_ADDRESS as error:
+        except WRONG_ADDRESS as error:
             raise FetchFailed(f"{wanted.url!r} is no address of a web server") from error
         except requests.RequestException as error:
-            raise _TryAgain(_reason(error, self.patience.timeout_s)) from error
+            raise _TryAgain(connection_problem(error, self.patience.timeout_s)) from error
         if total is not None and _size(file) != total:
             # A server that does not say how much one answer has may end it early.
             raise _TryAgain(f"the connection broke off after {_size(file)} of {total} bytes")
@@ -253,7 +254,8 @@ def _write(file: IO[bytes], block: bytes, path: Path) -> None:
         raise write_problem(path, error) from error
 
 
-def _refuse_plain_text_after_https(answer: requests.Response) -> None:
+def refuse_plain_text_after_https(answer: requests.Response) -> None:
+    """Raise FetchFailed when an address with encryption led to one without."""
     urls = [*(step.url for step in answer.history), answer.url]
     if urls[0].startswith("https:") and not all(url.startswith("https:") for url in urls):
         raise FetchFailed("it redirects from https to an address without encryption")
@@ -293,7 +295,7 @@ def _require_space(path: Path, needed: int) -> None:
         )
 
 
-def _reason(error: BaseException, timeout_s: float) -> str:
+def connection_problem(error: BaseException, timeout_s: float) -> str:
     """A connection's failure in a few words: what the system said, at the bottom of the chain."""
     chain: list[BaseException] = [error]
     while (below := chain[-1].__cause__ or chain[-1].__context__) and below not in chain:

@@ -212,10 +212,10 @@ def test_encryption_is_not_given_up():
         history = (Step(),)
         url = "http://host/a"
 
-    from gluon_ssd.system.download import _refuse_plain_text_after_https
+    from gluon_ssd.system.download import refuse_plain_text_after_https
 
     with pytest.raises(FetchFailed, match="from https to an address without encryption"):
-        _refuse_plain_text_after_https(Answer())
+        refuse_plain_text_after_https(Answer())
 
 
 def test_silent_host_is_given_up_and_gone_on_with(tmp_path, host):

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from gluon_ssd.data.images import IMAGE_SUFFIXES, read_image
+from gluon_ssd.data.videos import VIDEO_SUFFIXES, count_frames, read_frames
 from gluon_ssd.errors import DataError
 
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 _SUFFIXES = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
 
 
@@ -71,7 +70,8 @@ def read_pictures(
         name = _unique(path, taken)
         try:
             if path.suffix.lower() in VIDEO_SUFFIXES:
-                yield from _read_video(path, name, every)
+                for number, image in read_frames(str(path), every=every):
+                    yield Picture(f"{name}_{number:06d}", str(path), number, image)
             else:
                 yield Picture(name, str(path), None, read_image(path, upright=True))
         except DataError as error:
@@ -84,18 +84,10 @@ def count_pictures(sources: Sequence[Path], every: int = 1) -> int | None:
     None where a header does not say the length. It is an estimate in any case, for the time left.
     """
     videos = [path for path in sources if path.suffix.lower() in VIDEO_SUFFIXES]
-    frames = [_count_frames(path) for path in videos]
+    frames = [count_frames(str(path)) for path in videos]
     if any(count <= 0 for count in frames):
         return None
     return len(sources) - len(videos) + sum(-(-count // every) for count in frames)
-
-
-def _count_frames(path: Path) -> int:
-    video = cv2.VideoCapture(str(path))
-    try:
-        return int(video.get(cv2.CAP_PROP_FRAME_COUNT))
-    finally:
-        video.release()
 
 
 def _unique(path: Path, taken: set[str]) -> str:
@@ -106,18 +98,3 @@ def _unique(path: Path, taken: set[str]) -> str:
         name = f"{path.stem}-{number}"
     taken.add(name)
     return name
-
-
-def _read_video(path: Path, name: str, every: int) -> Iterator[Picture]:
-    video = cv2.VideoCapture(str(path))
-    try:
-        number = -1
-        while (read := video.read())[0]:
-            number += 1
-            if number % every == 0:
-                image = cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB)
-                yield Picture(f"{name}_{number:06d}", str(path), number, image)
-    finally:
-        video.release()
-    if number < 0:
-        raise DataError(f"cannot decode the video {path}; it is damaged or of an unknown codec")

@@ -1,0 +1,178 @@
+"""The Python API: load a detector, and detect.
+
+    from gluon_ssd import load
+
+    detector = load("model/ssd")
+    for found in detector.predict(["a.jpg", "folder/", frame], color="bgr"):
+        print(found.names, found.scores, found.boxes_px)
+
+No framework is imported until `load`, and then the one alone that the files are for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+from gluon_ssd.deploy.runtime import load_detector
+from gluon_ssd.deploy.runtime_model import RuntimeModel
+from gluon_ssd.errors import OptionError
+from gluon_ssd.inference.batches import Detecting, SharedModel
+from gluon_ssd.inference.found import Found, FoundObject, class_names
+from gluon_ssd.inference.pictures import Given, Limits, OnBad, Reader
+from gluon_ssd.system.threads import use_whole_cpu
+
+__all__ = ["Detector", "Found", "FoundObject", "Limits", "load"]
+
+_BATCH_SIZE = 8
+_LIMITS = Limits()
+
+
+class Detector:
+    """A detector that is ready to run; made by `load`.
+
+    Any number of threads may call it at once, and get what one of them alone would get.
+
+    Args:
+        model: what computes.
+        classes: names of its classes, where its files lack them or have others.
+        at_once: threads that the model computes for at a time.
+
+    Raises:
+        OptionError: the names are of another number of classes.
+    """
+
+    def __init__(
+        self, model: RuntimeModel, *, classes: Sequence[str] | None = None, at_once: int = 1
+    ) -> None:
+        self.classes: tuple[str, ...] = class_names(model.classes, classes, model.num_classes)
+        self._shared = SharedModel(model, at_once)
+
+    def __repr__(self) -> str:
+        height, width = self.input_size_hw
+        return (
+            f"<Detector {self.name}: {len(self.classes)} classes, input {height} x {width}, "
+            f"{self.precision}, {self.threads} threads>"
+        )
+
+    @property
+    def name(self) -> str:
+        """What it was loaded from."""
+        return self._shared.model.name
+
+    @property
+    def input_size_hw(self) -> tuple[int, int]:
+        """Height and width of the network's input, px; pictures are resized to it."""
+        return self._shared.model.input_size_hw
+
+    @property
+    def precision(self) -> str:
+        """What the network computes in: "float32", "bfloat16", "float16" or "int8"."""
+        return self._shared.model.precision
+
+    @property
+    def threads(self) -> int:
+        """Threads that compute on the CPU."""
+        return self._shared.model.threads
+
+    def predict(
+        self,
+        pictures: Given,
+        *,
+        color: str = "",
+        threshold: float = 0.5,
+        batch_size: int = _BATCH_SIZE,
+        every: int = 1,
+        limits: Limits = _LIMITS,
+        on_bad: OnBad | None = None,
+    ) -> list[Found]:
+        """Detect objects in pictures; a result for each, in their order.
+
+        Args:
+            pictures: a path, a folder, a glob, an http(s) address, the bytes of an image file, a
+                uint8 array (H, W, 3), the number of a camera, or a list of these, nested as one
+                likes and of any mix of sizes. A folder or glob gives its images and videos by
+                name; a video gives its frames. Photos are turned as their EXIF tag says, and boxes
+                are in pixels of the turned photo; arrays are taken as they are.
+            color: "rgb" or "bgr", the order of the channels of arrays; needed for these alone.
+            threshold: smallest score of a result, in [0, 1].
+            batch_size: pictures that are computed at a time.
+            every: of videos and cameras every that manieth frame.
+            limits: what a picture may cost.
+            on_bad: called with name and error for what cannot be used, which is then left out.
+
+        Raises:
+            DataError: a picture cannot be used, and there is no `on_bad`.
+            OptionError: an argument is wrong, or an array lacks what is needed to read it.
+        """
+        reader = Reader(color, every, limits, on_bad)
+        detecting = self._detecting(threshold, batch_size, keeps_pixels=False)
+        return list(detecting.results(reader.pictures(pictures)))
+
+    def stream(
+        self,
+        pictures: Given,
+        *,
+        color: str = "",
+        threshold: float = 0.5,
+        batch_size: int = _BATCH_SIZE,
+        every: int = 1,
+        limits: Limits = _LIMITS,
+        on_bad: OnBad | None = None,
+    ) -> Iterator[Found]:
+        """As `predict`, but results come as they are ready, in constant memory.
+
+        For videos, cameras and any number of files; `pictures` may be a generator. A result holds
+        the pixels of its picture. Frames of a camera are computed one by one, without waiting for
+        a batch.
+        """
+        reader = Reader(color, every, limits, on_bad)
+        detecting = self._detecting(threshold, batch_size, keeps_pixels=True)
+        return detecting.results(reader.pictures(pictures))
+
+    def _detecting(self, threshold: float, batch_size: int, *, keeps_pixels: bool) -> Detecting:
+        if not 0 <= threshold <= 1:
+            raise OptionError(f"threshold must be between 0 and 1; got {threshold}")
+        if batch_size < 1:
+            raise OptionError(f"batch_size must be at least 1; got {batch_size}")
+        return Detecting(self._shared, self.classes, batch_size, threshold, keeps_pixels)
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    backend: str = "",
+    device: str = "cpu",
+    threads: int = 0,
+    streams: int = 0,
+    input_size_hw: tuple[int, int] | None = None,
+    classes: Sequence[str] | None = None,
+) -> Detector:
+    """Load a detector from its files.
+
+    Args:
+        path: an .onnx file; an OpenVINO .xml with its .bin; or an exported MXNet pair, by what both
+            names start with.
+        backend: "mxnet", "onnxruntime" or "openvino"; without it the files decide.
+        device: "cpu", or "gpu:" and a number.
+        threads: that compute; 0 for one on each core.
+        streams: batches that are computed beside one another when as many threads ask; they share
+            the threads. 0 for one.
+        input_size_hw: height and width of the input, px, for files that do not say them.
+        classes: names of the classes, for files that do not say them.
+
+    Raises:
+        ModelError, WeightsError: the files cannot be used; one line says which, and why.
+        OptionError: an argument is wrong.
+        EnvironmentProblem: the package of the runtime is not installed.
+    """
+    use_whole_cpu()
+    model = load_detector(
+        os.fspath(path),
+        backend=backend,
+        device=device,
+        threads=threads,
+        streams=streams,
+        input_size_hw=input_size_hw,
+    )
+    return Detector(model, classes=classes, at_once=max(1, streams))

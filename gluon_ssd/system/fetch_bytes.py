@@ -1,0 +1,91 @@
+"""Fetch something small over HTTP into memory, within limits that hold whatever the server does."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import requests
+import urllib3
+
+from gluon_ssd.system.download import (
+    WRONG_ADDRESS,
+    FetchFailed,
+    connection_problem,
+    refuse_plain_text_after_https,
+)
+
+_BLOCK_BYTES = 1 << 16
+
+
+def fetch_bytes(url: str, *, max_bytes: int, max_seconds: float) -> bytes:
+    """The content behind an address.
+
+    Args:
+        url: http or https; redirects are followed, but never from https to http.
+        max_bytes: of the content.
+        max_seconds: from the call to the last byte, finding the server included.
+
+    Raises:
+        FetchFailed: it cannot be had within the limits. The text is the reason alone.
+    """
+    job = _Job(url, max_bytes, max_seconds)
+    # In a thread of its own, since some waits know no limit: for the name of the server, or for
+    # answers that come a byte at a time.
+    threading.Thread(target=job.run, name="fetch", daemon=True).start()
+    if not job.is_done.wait(max_seconds):
+        job.is_given_up.set()
+        raise FetchFailed(f"it did not arrive within {max_seconds:g} seconds")
+    if job.problem is not None:
+        raise FetchFailed(job.problem)
+    return bytes(job.content)
+
+
+class _Job:
+    """One request; `run` fills `content`, or `problem`."""
+
+    def __init__(self, url: str, max_bytes: int, max_seconds: float) -> None:
+        self._url, self._max_bytes = url, max_bytes
+        self._max_seconds = max_seconds
+        self._until = time.monotonic() + max_seconds
+        self.content = bytearray()
+        self.problem: str | None = None
+        self.is_done, self.is_given_up = threading.Event(), threading.Event()
+
+    def run(self) -> None:
+        """Fetch, and note what came of it."""
+        try:
+            self._fetch()
+        except FetchFailed as error:
+            self.problem = str(error)
+        except requests.exceptions.TooManyRedirects:
+            self.problem = "it redirects in a circle"
+        except WRONG_ADDRESS:
+            self.problem = "it is no address of a web server"
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            self.problem = connection_problem(error, self._max_seconds)
+        finally:
+            self.problem = self.problem or (None if self.content else "the answer is empty")
+            self.is_done.set()
+
+    def _fetch(self) -> None:
+        left_s = max(0.001, self._until - time.monotonic())
+        # As it is: what a server compresses could become as large as it likes here.
+        headers = {"Accept-Encoding": "identity"}
+        with requests.get(self._url, headers=headers, stream=True, timeout=left_s) as answer:
+            refuse_plain_text_after_https(answer)
+            if answer.status_code != 200:
+                raise FetchFailed(f"the server answers {answer.status_code} {answer.reason}")
+            if answer.headers.get("Content-Encoding", "identity") != "identity":
+                raise FetchFailed("the server sends it compressed, which was not asked for")
+            self._check(int(answer.headers.get("Content-Length") or 0))
+            # What has come is taken at once, so that a job nobody waits for ends soon.
+            while block := answer.raw.read1(_BLOCK_BYTES):
+                if self.is_given_up.is_set():
+                    return
+                self.content += block
+                self._check(len(self.content))
+
+    def _check(self, num_bytes: int) -> None:
+        if num_bytes > self._max_bytes:
+            raise FetchFailed(f"it is larger than {self._max_bytes} bytes")
