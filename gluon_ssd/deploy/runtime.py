@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +47,10 @@ class Runtime:
 
 def _load_with_mxnet(prefix: str, *, threads: int, streams: int, **options: Any) -> RuntimeModel:
     use_compute_threads(threads)
-    if streams > 1:
-        raise OptionError(
-            f"MXNet runs one batch after the other; got {streams} streams", settings=("streams",)
-        )
     from gluon_ssd.deploy.mxnet.model import deploy
     from gluon_ssd.deploy.mxnet.read import read_detector
 
-    return deploy(read_detector(prefix), **options)
+    return replace(deploy(read_detector(prefix), **options), num_streams=max(1, streams))
 
 
 def _load_with_onnxruntime(path: str, **options: Any) -> RuntimeModel:

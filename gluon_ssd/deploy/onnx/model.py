@@ -123,7 +123,11 @@ def load_onnx(
         ModelError: the file cannot be used, or is no detector that this project wrote.
         WeightsError: its record is damaged.
     """
-    engine = OnnxEngine(path, fuse=fuse, threads=threads, streams=streams)
+    engine = follow_load(
+        lambda count: OnnxEngine(path, fuse=fuse, threads=count, streams=streams),
+        threads=threads,
+        streams=streams,
+    )
     precision = "int8" if is_quantised(path) else "float32"
     return detector_of(path, engine, engine.record, precision=precision)
 
