@@ -104,7 +104,7 @@ def use_compute_threads(count: int, environment: Environment = os.environ) -> No
     Raises:
         OptionError: MXNet is loaded already, with another number.
     """
-    if count <= 0 or count == compute_threads(environment):
+    if count <= 0 or ("mxnet" in sys.modules and count == compute_threads(environment)):
         return
     if "mxnet" in sys.modules:
         raise OptionError(
