@@ -19,6 +19,7 @@ from gluon_ssd.deploy.engine import (
     only_input,
     require_record,
 )
+from gluon_ssd.deploy.engine_teams import follow_load
 from gluon_ssd.deploy.onnx.file_operators import INTEGER_OPERATORS, operators_of
 from gluon_ssd.deploy.onnx.names import RECORD_KEY
 from gluon_ssd.errors import ModelError
@@ -112,6 +113,10 @@ def load_onnx(
         ModelError: the file cannot be used, or is no detector that this project wrote.
         WeightsError: its record is damaged.
     """
-    engine = OnnxEngine(path, fuse=fuse, threads=threads, streams=streams)
+    engine = follow_load(
+        lambda count: OnnxEngine(path, fuse=fuse, threads=count, streams=streams),
+        threads=threads,
+        streams=streams,
+    )
     precision = "int8" if operators_of(path) & INTEGER_OPERATORS else "float32"
     return detector_of(path, engine, engine.record, precision=precision)
