@@ -31,7 +31,7 @@ class FoldedEngine(OnnxEngine):
 
     def compute_pictures(self, pictures: Array, names: Sequence[str]) -> list[Array]:
         """Outputs of pictures, uint8 (B, height, width, 3), RGB, of any one size."""
-        return super().compute(np.ascontiguousarray(pictures), names)  # type: ignore[arg-type]
+        return super().compute(np.ascontiguousarray(pictures), names)
 
     def constant(self, name: str) -> Array:
         """See `Engine`."""
