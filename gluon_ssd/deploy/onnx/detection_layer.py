@@ -38,7 +38,7 @@ class _Candidates(NamedTuple):
     score: str
     label: str
     anchor: str
-    count: int
+    size: int
 
 
 class _Rows(NamedTuple):
@@ -52,7 +52,7 @@ class _Rows(NamedTuple):
     score: str
     boxes: str
     is_there: str
-    count: int
+    size: int
 
 
 def detections_model(
@@ -80,7 +80,7 @@ def detections_model(
     for name, values in columns.items():
         values = node("Where", there, values, array(-1.0))
         # More rows come out than enter suppression: the rest is empty.
-        padding = array([0, 0, 0, 0, most - rows.count, 0])
+        padding = array([0, 0, 0, 0, most - rows.size, 0])
         builder.add("Pad", [values, padding, array(-1.0)], [name])
     size = batch or BATCH
     outputs = [float_output(n, size, most, 4 if n == BBOXES else 1) for n in columns]
@@ -168,7 +168,7 @@ def _add_rows(builder: Builder, parts: DetectorParts) -> _Rows:
     node, array = builder.node, builder.array
     best = _best(builder, _activated(builder, parts), parts)
     boxes = _boxes(builder, best, parts)
-    num_rows = min(_num_rows(parts), best.count)
+    num_rows = min(_num_rows(parts), best.size)
     table = _by_class(builder, best, parts)
     limits = (num_rows, decoding.largest_overlap, decoding.score_thresh)
     chosen = node("NonMaxSuppression", boxes, table, *(array(limit) for limit in limits))
@@ -187,7 +187,7 @@ def _add_rows(builder: Builder, parts: DetectorParts) -> _Rows:
         score=score,
         boxes=node("GatherND", boxes, rows, batch_dims=1),
         is_there=node("Greater", score, array(-0.5)),
-        count=num_rows,
+        size=num_rows,
     )
 
 
@@ -281,11 +281,11 @@ def _best_of_levels(
 
 def _in_order(builder: Builder, found: _Candidates) -> _Candidates:
     """Candidates by falling score."""
-    score, order = _top(builder, found.score, found.count, axis=1)
+    score, order = _top(builder, found.score, found.size, axis=1)
     label, anchor = (
         builder.node("GatherElements", part, order, axis=1) for part in (found.label, found.anchor)
     )
-    return _Candidates(score, label, anchor, found.count)
+    return _Candidates(score, label, anchor, found.size)
 
 
 def _boxes(builder: Builder, best: _Candidates, parts: DetectorParts) -> str:
