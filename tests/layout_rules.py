@@ -111,6 +111,8 @@ UNIT_OF: dict[str, str] = {
     "deploy.detector_parts": "deploy.seam",
     "deploy.engine": "deploy.seam",
     "deploy.onnx.names": "deploy.seam",
+    "deploy.agreement": "deploy.seam",
+    "deploy.ranges": "deploy.seam",
     "deploy.raw_model": "deploy.seam",
     "deploy.runtime_model": "deploy.seam",
     "families.*.spec": "models.spec",

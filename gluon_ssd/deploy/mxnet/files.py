@@ -103,7 +103,7 @@ def read_exported(prefix: str) -> Exported:
         if not path.is_file():
             raise kind(
                 f"there is no file {path}; an exported model is a pair <prefix>-symbol.json and "
-                "<prefix>-0000.params: check the prefix"
+                "<prefix>-0000.params, or a file .onnx or .xml: check the name"
             )
     try:
         text = symbol_file.read_text(encoding="utf-8")

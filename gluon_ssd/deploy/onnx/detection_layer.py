@@ -252,9 +252,8 @@ def _best_of_classes(
         anchor = builder.node("Sub", builder.array(num_anchors - 1), anchor)
     labels = builder.array(np.arange(num_classes).reshape(1, -1, 1))
     label = builder.node("Expand", labels, builder.node("Shape", anchor))
-    return _in_order(
-        builder, *(_flat(builder, part) for part in (score, label, anchor)), num_classes * count
-    )
+    score, label, anchor = (_flat(builder, part) for part in (score, label, anchor))
+    return _in_order(builder, _Candidates(score, label, anchor, num_classes * count))
 
 
 def _best_of_levels(
@@ -276,15 +275,17 @@ def _best_of_levels(
         for column, part in zip(columns, found, strict=True):
             column.append(part)
         begin += anchors
-    joined = (builder.node("Concat", *column, axis=1) for column in columns)
-    return _in_order(builder, *joined, sum(counts))
+    score, label, anchor = (builder.node("Concat", *column, axis=1) for column in columns)
+    return _in_order(builder, _Candidates(score, label, anchor, sum(counts)))
 
 
-def _in_order(builder: Builder, score: str, label: str, anchor: str, count: int) -> _Candidates:
+def _in_order(builder: Builder, found: _Candidates) -> _Candidates:
     """Candidates by falling score."""
-    best, order = _top(builder, score, count, axis=1)
-    chosen = (builder.node("GatherElements", part, order, axis=1) for part in (label, anchor))
-    return _Candidates(best, *chosen, count)
+    score, order = _top(builder, found.score, found.count, axis=1)
+    label, anchor = (
+        builder.node("GatherElements", part, order, axis=1) for part in (found.label, found.anchor)
+    )
+    return _Candidates(score, label, anchor, found.count)
 
 
 def _boxes(builder: Builder, best: _Candidates, parts: DetectorParts) -> str:
