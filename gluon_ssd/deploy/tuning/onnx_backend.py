@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -85,9 +85,7 @@ def onnx_backend(
             library_log(workspace / LOG),
             tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.stem}.") as folder,
         ):
-            candidates = Candidates(
-                detector, images, form=form, per_channel=settings.per_channel
-            )
+            candidates = Candidates(detector, images, form=form, per_channel=settings.per_channel)
             quantiser = OnnxQuantiser(candidates, images, settings)
             candidate = f"{folder}/candidate{_ENDING}"
             yield _Backend(

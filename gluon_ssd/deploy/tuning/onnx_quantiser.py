@@ -134,9 +134,7 @@ class OnnxQuantiser:
             )
         return sorted(errors, key=lambda operator: errors[operator])
 
-    def _outputs(
-        self, names: Sequence[str], count: int, choice: Choice | None
-    ) -> list[np.ndarray]:
+    def _outputs(self, names: Sequence[str], count: int, choice: Choice | None) -> list[np.ndarray]:
         images = self.loader.images[:count]
         if choice is None:
             return list(self._candidates.outputs_of(names, images, {}, 0))
