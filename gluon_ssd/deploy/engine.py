@@ -32,12 +32,14 @@ class Engine(ABC):
         streams: calls that are computed beside one another.
         input: what it takes: name, type as NumPy calls it, and shape; see `only_input`.
         shapes: of the outputs, by name.
+        record: of the detector, as JSON.
     """
 
     threads: int
     streams: int
     input: tuple[str, str, Shape]
     shapes: Mapping[str, Shape]
+    record: str
 
     @abstractmethod
     def compute(self, images: Floats, names: Sequence[str]) -> list[Array]:

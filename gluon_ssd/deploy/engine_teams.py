@@ -24,6 +24,7 @@ class FollowingEngine(Engine):
         self._teams = Teams(compile_for, threads, aside=True)
         whole = self._teams.whole
         self.streams, self.input, self.shapes = 1, whole.input, whole.shapes
+        self.record = whole.record
 
     @property
     def threads(self) -> int:  # type: ignore[override]

@@ -1,4 +1,4 @@
-"""A compiled graph of images for the threads that suit: of the load, or one stream after another."""
+"""A compiled graph of images for the threads that suit the load, or one stream after another."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from gluon_ssd.deploy.engine import (
     only_input,
     require_record,
 )
+from gluon_ssd.deploy.engine_teams import follow_load
 from gluon_ssd.deploy.onnx.names import RECORD_KEY
 from gluon_ssd.errors import ModelError
 from gluon_ssd.system.threads import inference_threads

@@ -64,6 +64,7 @@ class OpenvinoEngine(Engine):
         streams: int = 0,
     ) -> None:
         self.network, self._name = network, name
+        self.record = require_record(name, record_text(network))
         self.threads, self.streams = inference_threads(threads), max(1, streams)
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -165,10 +166,9 @@ def load_openvino(
         WeightsError: its record is damaged.
     """
     network = read_network(path)
-    record = require_record(path, record_text(network))
     engine = OpenvinoEngine(network, path, threads=threads, streams=streams)
     precision = "int8" if is_quantised(network) else "float32"
-    return detector_of(path, engine, record, precision=precision)
+    return detector_of(path, engine, engine.record, precision=precision)
 
 
 def is_quantised(network: Any) -> bool:
