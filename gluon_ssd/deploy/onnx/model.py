@@ -13,6 +13,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
 from gluon_ssd.deploy.engine import Engine, EngineModel, Shape, WholeModel, check_readable
 from gluon_ssd.deploy.engine import detector_of as _detector_of
+from gluon_ssd.deploy.engine_teams import follow_load
 from gluon_ssd.deploy.onnx.names import RECORD_KEY
 from gluon_ssd.errors import ModelError
 from gluon_ssd.system.threads import inference_threads
@@ -111,13 +112,13 @@ def load_onnx(
         ModelError: the file cannot be used, or is no detector that this project wrote.
         WeightsError: its record is damaged.
     """
+    options: dict[str, Any] = {"fuse": fuse, "streams": streams}
+    whole = OnnxEngine(path, threads=threads, **options)
     engine = follow_load(
-        lambda count: OnnxEngine(path, fuse=fuse, threads=count, streams=streams),
-        threads=threads,
-        streams=streams,
+        whole, lambda count: OnnxEngine(path, threads=count, **options), is_fixed=threads > 0
     )
     precision = "int8" if is_quantised(path) else "float32"
-    return _detector_of(path, engine, engine.metadata.get(RECORD_KEY), precision=precision)
+    return _detector_of(path, engine, whole.metadata.get(RECORD_KEY), precision=precision)
 
 
 def is_quantised(path: str) -> bool:
