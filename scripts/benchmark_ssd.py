@@ -12,6 +12,8 @@ OMP_NUM_THREADS=1 horovodrun -np 2 --gloo python scripts/benchmark_ssd.py scalin
 python scripts/benchmark_ssd.py network-bound --batch-size 8
 python scripts/benchmark_ssd.py table  --output table.json
 python scripts/benchmark_ssd.py torch  --python "$(bash scripts/torch_env.sh)"
+python scripts/benchmark_ssd.py formats --network ssd_512_mobilenet1.0_voc --output formats.json
+python scripts/benchmark_ssd.py loadgen --model-prefix MODEL.xml --dataset-root DIR
 """
 
 from __future__ import annotations
@@ -24,41 +26,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gluon_ssd.errors import OptionError  # noqa: E402
-from gluon_ssd.options.benchmarks import (  # noqa: E402
-    AmpBenchmark,
-    DataBenchmark,
-    DecodeBenchmark,
-    DeployBenchmark,
-    EvalBenchmark,
-    LoaderBenchmark,
-    ModelBenchmark,
-    NetworkBound,
-    ScalingBenchmark,
-    TableBenchmark,
-    TorchBenchmark,
-)
+from gluon_ssd.options.benchmark_kinds import KINDS, ON_WHOLE_CPU  # noqa: E402
 from gluon_ssd.options.declare import parse, spellings, suggestion  # noqa: E402
 from gluon_ssd.system.cpu import use_amx  # noqa: E402
 from gluon_ssd.system.script import run_main  # noqa: E402
 from gluon_ssd.system.threads import use_whole_cpu  # noqa: E402
-
-KINDS: dict[str, Any] = {
-    "amp": AmpBenchmark,
-    "dali": LoaderBenchmark,
-    "data": DataBenchmark,
-    "decode": DecodeBenchmark,
-    "deploy": DeployBenchmark,
-    "eval": EvalBenchmark,
-    "model": ModelBenchmark,
-    "network-bound": NetworkBound,
-    "scaling": ScalingBenchmark,
-    "table": TableBenchmark,
-    "torch": TorchBenchmark,
-}
-
-# These time inference as eval_ssd.py does it, on every core, on both sides. The others keep MXNet's
-# own number of threads, as training and GluonCV's scripts do.
-ON_WHOLE_CPU = ("deploy", "eval", "model", "table", "torch")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -60,12 +60,12 @@ MAY_IMPORT: dict[str, set[str]] = {
         "data.class_names",
         "models.record",
         "deploy",
-        "deploy.runtime_model",
+        "deploy.seam",
         "evaluation",
         "report",
     },
     # What `import gluon_ssd` offers; the package itself imports it when it is asked for.
-    "api": {"errors", "system", "deploy", "deploy.runtime_model", "evaluation", "inference"},
+    "api": {"errors", "system", "deploy", "deploy.seam", "evaluation", "inference"},
     "": {"api"},
     "options": {
         "errors",
@@ -90,6 +90,7 @@ MAY_IMPORT["torch"] = set()
 TORCH_SCRIPTS = ROOT / "scripts/torch_reference"
 
 _BELOW_COMMANDS = MAY_IMPORT.keys() - {
+    "",
     "commands",
     "benchmarks",
     "benchmarks.gluoncv",
@@ -108,6 +109,8 @@ UNIT_OF: dict[str, str] = {
     "detection.mean_image_loss": "detection.mxnet",
     "detection.focal_loss": "detection.mxnet",
     "deploy.detector_parts": "deploy.seam",
+    "deploy.engine": "deploy.seam",
+    "deploy.onnx.names": "deploy.seam",
     "deploy.raw_model": "deploy.seam",
     "deploy.runtime_model": "deploy.seam",
     "families.*.spec": "models.spec",

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gluon_ssd.deploy.runtime_model import RuntimeModel
+from gluon_ssd.detection.arrays import as_numpy
 from gluon_ssd.detection.raw_decoding import RawDecoder
-from gluon_ssd.errors import ModelError
 from gluon_ssd.models.record import ModelRecord
 
 Floats = NDArray[np.float32]
@@ -42,18 +42,21 @@ class RawModel(RuntimeModel):
 
     def run_heads(self, images: Any) -> list[Any]:
         """Class logits and box offsets."""
-        got_hw = tuple(images.shape[2:])
-        if got_hw != self.input_size_hw:
-            raise ModelError(
-                f"{self.name} takes images of {self.input_size_hw} (height, width), got {got_hw}",
-                settings=("data_shape",),
-            )
+        self.check_size(images)
         return list(self.raw_outputs(images))
 
     def run_decode(self, predictions: list[Any]) -> tuple[Any, Any, Any]:
         """Turn what `run_heads` returned into detections."""
-        rows = self._decoder(*predictions)
+        rows = self._decoder(*map(as_numpy, predictions))
         return rows[..., :1], rows[..., 1:2], rows[..., 2:]
+
+    def count_candidates(self, images: Any) -> NDArray[np.int64]:
+        """Candidates of each image that enter suppression, (B,)."""
+        return self._decoder.count_candidates(as_numpy(self.run_heads(images)[0]))
+
+    def check_decoding(self) -> None:
+        """Raise ModelError for a decoding that is not done here."""
+        _ = self._decoder
 
     @cached_property
     def _decoder(self) -> RawDecoder:

@@ -92,6 +92,15 @@ class RuntimeModel(DetectorFacts, ABC):
             ModelError: the images have another size than the model takes.
         """
 
+    def check_size(self, images: Any) -> None:
+        """Raise ModelError for images, (B, 3, H, W), of another size than the model takes."""
+        got_hw = tuple(images.shape[2:])
+        if got_hw != self.input_size_hw:
+            raise ModelError(
+                f"{self.name} takes images of {self.input_size_hw} (height, width), got {got_hw}",
+                settings=("data_shape",),
+            )
+
     @property
     def device(self) -> str:
         """Where it runs: "cpu", or "gpu:" and a number."""

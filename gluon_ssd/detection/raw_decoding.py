@@ -78,6 +78,11 @@ class RawDecoder:
             rows[:] = keep(own, own_offsets, count)
         return kept
 
+    def count_candidates(self, logits: Floats) -> NDArray[np.int64]:
+        """Candidates of each image that enter suppression, int64 (B,), of logits as of a call."""
+        logits = np.ascontiguousarray(logits, np.float32)
+        return np.array([len(self._best(own).score) for own in logits], np.int64)
+
     def _count(self, num_anchors: int) -> int:
         """Rows that come out."""
         most = num_anchors * self._num_classes

@@ -64,7 +64,7 @@ class DeployedModel(RuntimeModel):
 
     def run(self, images: Any) -> tuple[Any, Any, Any]:
         """Detect objects; outputs are MXNet arrays, or `PendingOutput`s of a prepared model."""
-        self._check_size(images)
+        self.check_size(images)
         ids, scores, bboxes = self._whole(images)
         return ids, scores, bboxes
 
@@ -87,7 +87,7 @@ class DeployedModel(RuntimeModel):
 
         Both are (B, anchors, columns), or (B, anchors * columns) where the model was not prepared.
         """
-        self._check_size(images)
+        self.check_size(images)
         return self._network(images)
 
     def run_decode(self, predictions: list[Any]) -> tuple[Any, Any, Any]:
@@ -105,14 +105,6 @@ class DeployedModel(RuntimeModel):
         scores = self._entering(images)[0].asnumpy()[:, :, column]
         found = (scores.reshape(len(images), -1) > decoding.score_thresh).sum(axis=1)
         return np.minimum(found, decoding.nms_topk) if decoding.nms_topk > 0 else found
-
-    def _check_size(self, images: Any) -> None:
-        got_hw = tuple(images.shape[2:])
-        if got_hw != self.input_size_hw:
-            raise ModelError(
-                f"{self.name} takes images of {self.input_size_hw} (height, width), got {got_hw}",
-                settings=("data_shape",),
-            )
 
     @cached_property
     def _whole(self) -> Callable[..., list[Any]]:

@@ -9,11 +9,16 @@ import onnx
 
 from gluon_ssd.deploy.detector_parts import DetectorParts
 from gluon_ssd.deploy.onnx.convert import OPSET, raw_model
+from gluon_ssd.deploy.onnx.detection_layer import detections_model, zoo_model
 from gluon_ssd.errors import OptionError
 from gluon_ssd.system.files import atomic_write, ensure_writable
 
-FORMS: dict[str, Callable[..., onnx.ModelProto]] = {"raw": raw_model}
-"""What comes out of a file -> what makes it."""
+MODELS: dict[str, Callable[..., onnx.ModelProto]] = {
+    "raw": raw_model,
+    "zoo": zoo_model,
+    "detections": detections_model,
+}
+"""Form of `names.FORMS` -> what makes a model of it."""
 
 
 def write_onnx(
@@ -30,7 +35,7 @@ def write_onnx(
     Args:
         parts: the detector.
         path: of the file, ".onnx".
-        form: of `FORMS`: "raw" outputs class logits, box offsets and anchors.
+        form: of `names.FORMS`, which says what comes out.
         batch: images a call; None lets it vary.
         opset: version of ONNX's operators.
         folds_preprocessing: take uint8 pictures (B, height, width, 3), RGB, of any size, in place
@@ -40,16 +45,16 @@ def write_onnx(
         The model.
 
     Raises:
-        OptionError: the form is none of `FORMS`.
-        ModelError: an operator has no ONNX form.
+        OptionError: the form, or the opset, is none that is known, or does not take that batch.
+        ModelError: an operator, or the suppression, has no ONNX form.
         EnvironmentProblem: the file cannot be written.
     """
-    if form not in FORMS:
-        raise OptionError(f"the form must be one of {', '.join(FORMS)}; got {form!r}")
-    if folds_preprocessing:
-        raise OptionError("pre-processing cannot be folded in yet")
+    if form not in MODELS:
+        raise OptionError(
+            f"the form must be one of {', '.join(MODELS)}; got {form!r}", settings=("form",)
+        )
     ensure_writable(path)
-    model = FORMS[form](parts, batch=batch, opset=opset)
+    model = MODELS[form](parts, batch=batch, opset=opset, folds_preprocessing=folds_preprocessing)
     with atomic_write(path) as file:
         file.write(model.SerializeToString())
     return model

@@ -2,43 +2,90 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import mmap
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
-from gluon_ssd.deploy.onnx.names import ANCHORS, IMAGE, OFFSETS, RECORD_KEY, SCORES
-from gluon_ssd.deploy.raw_model import RawModel
+from gluon_ssd.deploy.engine import Engine, EngineModel, Shape, WholeModel, check_readable
+from gluon_ssd.deploy.engine import detector_of as _detector_of
+from gluon_ssd.deploy.onnx.names import RECORD_KEY
 from gluon_ssd.errors import ModelError
-from gluon_ssd.models.record import ModelRecord
+from gluon_ssd.system.threads import inference_threads
 
-Floats = NDArray[np.float32]
+Array = NDArray[Any]
+
+_FAILURES = (
+    failures.Fail,
+    failures.InvalidArgument,
+    failures.InvalidGraph,
+    failures.InvalidProtobuf,
+    failures.NoSuchFile,
+    failures.NotImplemented,
+    failures.RuntimeException,
+)
+_INTEGER_OPERATORS = (b"QuantizeLinear", b"QLinearConv", b"ConvInteger")
+_ERRORS_ALONE = 3
+_DTYPES = {"tensor(float)": "float32"}
 
 
-@dataclass(frozen=True)
-class OnnxModel(RawModel):
-    """A raw ONNX model in a session; see `RawModel`."""
+class OnnxEngine(Engine):
+    """A session of ONNX Runtime on the processor; arguments as of `load_onnx`.
 
-    name: str
-    session: Any
-    input_size_hw: tuple[int, int]
-    record: ModelRecord
-    num_classes: int
-    anchors: Floats | None
-    precision: str
-    num_threads: int
+    Raises:
+        ModelError: ONNX Runtime cannot use the file.
+    """
 
-    @property
-    def threads(self) -> int:
-        """Threads that compute."""
-        return self.num_threads
+    def __init__(self, path: str, *, fuse: bool = True, threads: int = 0, streams: int = 0) -> None:
+        self.streams = max(1, streams)
+        self.threads = inference_threads(threads)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _ERRORS_ALONE
+        # The threads that call `run` compute too, each with its share of the others.
+        options.intra_op_num_threads = max(1, self.threads // self.streams)
+        options.inter_op_num_threads = 1
+        if not fuse:
+            level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+            options.graph_optimization_level = level
+        check_readable(path)
+        try:
+            self._session = onnxruntime.InferenceSession(
+                path, options, providers=["CPUExecutionProvider"]
+            )
+        except _FAILURES as error:
+            raise ModelError(f"ONNX Runtime cannot use {path}: {_reason(error, path)}") from error
+        self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
+        image = self._session.get_inputs()[0]
+        dtype = _DTYPES.get(image.type, image.type.removeprefix("tensor(").rstrip(")"))
+        self.input = image.name, dtype, _shape(image.shape)
+        self.shapes = {out.name: _shape(out.shape) for out in self._session.get_outputs()}
 
-    def raw_outputs(self, images: Floats) -> tuple[Floats, Floats]:
-        """See `RawModel`."""
-        scores, offsets = self.session.run([SCORES, OFFSETS], {IMAGE: images})
-        return scores, offsets
+    def compute(self, images: Array, names: Sequence[str]) -> list[Array]:
+        """See `Engine`."""
+        return list(self._session.run(list(names), {self.input[0]: images}))
+
+    def constant(self, name: str) -> Array:
+        """See `Engine`."""
+        shape = [length or 1 for length in self.input[2]]
+        options = onnxruntime.RunOptions()
+        options.only_execute_path_to_fetches = True
+        feed = {self.input[0]: np.zeros(shape, np.float32)}
+        (found,) = self._session.run([name], feed, options)
+        return np.asarray(found)
+
+
+def _shape(lengths: Sequence[Any]) -> Shape:
+    return tuple(length if isinstance(length, int) else None for length in lengths)
+
+
+def _reason(error: Exception, path: str) -> str:
+    """The last part of ONNX Runtime's message, on one line."""
+    text = " ".join(str(error).split())
+    return text.rpartition(f"{path} failed:")[2].strip() or text
 
 
 def load_onnx(
@@ -49,40 +96,30 @@ def load_onnx(
     fuse: bool = True,
     threads: int = 0,
     streams: int = 0,
-) -> OnnxModel:
-    """Make a raw ONNX model ready to run.
+) -> EngineModel | WholeModel:
+    """Make an ONNX file of any form that this project writes ready to run.
 
     Args:
         path: of the file.
         input_size_hw: not used; the record has it.
         device: the processor alone.
         fuse: let ONNX Runtime optimise the graph.
-        threads: that compute; 0 for one on each core.
+        threads: that compute; 0 for OMP_NUM_THREADS, or else one on each core.
+        streams: calls that are computed beside one another; they share the threads.
 
     Raises:
-        ModelError: the file is no model of a detector that this project wrote.
+        ModelError: the file cannot be used, or is no detector that this project wrote.
+        WeightsError: its record is damaged.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    if not fuse:
-        level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        options.graph_optimization_level = level
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    facts = session.get_modelmeta().custom_metadata_map
-    if RECORD_KEY not in facts:
-        raise ModelError(f"{path} carries no record of a detector; export it anew")
-    record = ModelRecord.from_json(facts[RECORD_KEY], path)
-    anchors = None
-    if any(output.name == ANCHORS for output in session.get_outputs()):
-        image = np.zeros((1, 3, *record.input_size_hw), np.float32)
-        (anchors,) = session.run([ANCHORS], {IMAGE: image})
-    return OnnxModel(
-        path,
-        session,
-        record.input_size_hw,
-        record,
-        len(record.classes),
-        anchors,
-        "float32",
-        threads or 1,
-    )
+    engine = OnnxEngine(path, fuse=fuse, threads=threads, streams=streams)
+    precision = "int8" if is_quantised(path) else "float32"
+    return _detector_of(path, engine, engine.metadata.get(RECORD_KEY), precision=precision)
+
+
+def is_quantised(path: str) -> bool:
+    """Whether an ONNX file has operators of integers; their names stand in it as they are."""
+    with (
+        open(path, "rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+        return any(content.find(name) >= 0 for name in _INTEGER_OPERATORS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ class Builder:
         self.shapes = dict(shapes)
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, NDArray[Any]] = {}
+        self._counts: Counter[str] = Counter()
 
     def add(self, kind: str, inputs: list[str], outputs: list[str], **settings: Any) -> str:
         """Add a node called as its first output; returns that name."""
@@ -34,6 +36,26 @@ class Builder:
         """Add an array or number that no image changes; returns its name."""
         self.constants[name] = np.asarray(value)
         return name
+
+    def node(self, kind: str, *inputs: str, **settings: Any) -> str:
+        """Add a node of one output, which gets a name of its own; returns that."""
+        return self.add(kind, list(inputs), [self._new(kind)], **settings)
+
+    def array(self, value: Any) -> str:
+        """Add a constant, float32 or int64 where it holds whole numbers; returns its new name."""
+        array = np.asarray(value)
+        dtype = np.int64 if array.dtype.kind in "iu" else np.float32
+        return self.constant(self._new("constant"), array.astype(dtype))
+
+    def branch(self) -> Builder:
+        """A builder of a part that runs on a condition; it sees this one's names."""
+        part = Builder(self.shapes)
+        part.constants, part._counts = self.constants, self._counts
+        return part
+
+    def _new(self, kind: str) -> str:
+        self._counts[kind] += 1
+        return f"ssd_{kind}_{self._counts[kind]}"
 
 
 Convert = Callable[[Builder, Operation], None]

@@ -2,46 +2,143 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 import openvino
 from numpy.typing import NDArray
+from openvino import frontend
 
-from gluon_ssd.deploy.onnx.names import ANCHORS, IMAGE, OFFSETS, RECORD_KEY, SCORES
-from gluon_ssd.deploy.raw_model import RawModel
+from gluon_ssd.deploy.engine import Engine, EngineModel, Shape, WholeModel, check_readable
+from gluon_ssd.deploy.engine import detector_of as _detector_of
+from gluon_ssd.deploy.onnx.names import FORMS, IMAGE, RECORD_KEY
 from gluon_ssd.errors import ModelError
-from gluon_ssd.models.record import ModelRecord
+from gluon_ssd.system.threads import inference_threads
 
-Floats = NDArray[np.float32]
+Array = NDArray[Any]
 
 _PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
+_FAILURES = (
+    RuntimeError,
+    frontend.GeneralFailure,
+    frontend.InitializationFailure,
+    frontend.NotImplementedFailure,
+    frontend.OpConversionFailure,
+    frontend.OpValidationFailure,
+)
+_PLACES = ("Exception from ", "Check '", "FrontEnd API failed", "Summary:")
+_OUTPUTS = sorted({name for names in FORMS.values() for name in names})
+_DTYPES = {"f32": "float32", "u8": "uint8"}
 
 
-@dataclass(frozen=True)
-class OpenvinoModel(RawModel):
-    """A compiled raw model; see `RawModel`."""
+class OpenvinoEngine(Engine):
+    """A graph that OpenVINO has compiled for the processor.
 
-    name: str
-    network: Any
-    compiled: Any
-    input_size_hw: tuple[int, int]
-    record: ModelRecord
-    num_classes: int
-    anchors: Floats | None
-    precision: str
-    num_threads: int
+    Args:
+        network: an `openvino.Model`.
+        name: of it, for messages.
+        precision: "float32" or "bfloat16"; what is quantised stays so.
+        threads, streams: as of `load_openvino`.
 
-    @property
-    def threads(self) -> int:
-        """Threads that compute."""
-        return self.num_threads
+    Raises:
+        ModelError: OpenVINO cannot compile it.
+    """
 
-    def raw_outputs(self, images: Floats) -> tuple[Floats, Floats]:
-        """See `RawModel`."""
-        found = self.compiled({IMAGE: images})
-        return found[SCORES], found[OFFSETS]
+    def __init__(
+        self,
+        network: Any,
+        name: str,
+        *,
+        precision: str = "float32",
+        threads: int = 0,
+        streams: int = 0,
+    ) -> None:
+        self.network, self._name = network, name
+        self.threads, self.streams = inference_threads(threads), max(1, streams)
+        settings = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
+            "INFERENCE_NUM_THREADS": self.threads,
+            "NUM_STREAMS": self.streams,
+        }
+        try:
+            self._compiled = openvino.Core().compile_model(network, "CPU", settings)
+        except _FAILURES as error:
+            raise ModelError(f"OpenVINO cannot compile {name}: {_reason(error)}") from error
+        port = self._compiled.inputs[0]
+        dtype = port.element_type.get_type_name()
+        self.input = _name(port, (IMAGE,)), _DTYPES.get(dtype, dtype), _shape(port)
+        self._ports = {_name(port, _OUTPUTS): port for port in self._compiled.outputs}
+        self.shapes = {name: _shape(port) for name, port in self._ports.items()}
+        self._idle: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(self.streams):
+            self._idle.put(self._compiled.create_infer_request())
+
+    def compute(self, images: Array, names: Sequence[str]) -> list[Array]:
+        """See `Engine`; a call waits while as many as there are streams are computing."""
+        request = self._idle.get()
+        try:
+            request.infer({0: images}, share_inputs=True)
+            return [request.get_tensor(self._ports[name]).data.copy() for name in names]
+        finally:
+            self._idle.put(request)
+
+    def constant(self, name: str) -> Array:
+        """See `Engine`."""
+        node = next(port.get_node() for port in self.network.outputs if name in port.names)
+        while node.get_type_name() != "Constant":
+            node = node.input_value(0).get_node()
+        return np.array(node.data, np.float32)
+
+    def in_precision(self, dtype: str) -> OpenvinoEngine | None:
+        """See `Engine`."""
+        if dtype not in _PRECISIONS:
+            return None
+        return OpenvinoEngine(
+            self.network, self._name, precision=dtype, threads=self.threads, streams=self.streams
+        )
+
+
+def _name(port: Any, known: Sequence[str]) -> str:
+    """The known one of the names of an input or output, which may have several."""
+    return next((name for name in known if name in port.names), port.any_name)
+
+
+def _shape(port: Any) -> Shape:
+    return tuple(int(d.get_length()) if d.is_static else None for d in port.partial_shape)
+
+
+def _reason(error: Exception) -> str:
+    """What OpenVINO says is wrong, without the places in its own source, on one line."""
+    lines = [line.strip(" -") for line in str(error).splitlines()]
+    return "; ".join(line for line in lines if line and not line.startswith(_PLACES))
+
+
+def read_network(path: str) -> Any:
+    """The `openvino.Model` of an IR (.xml) or an ONNX file.
+
+    Raises:
+        ModelError: the file, or the weights beside it, cannot be used.
+    """
+    check_readable(path)
+    # By name: OpenVINO would try the readers of all formats on a file that is none of them.
+    reader = frontend.FrontEndManager().load_by_framework(
+        "onnx" if path.endswith(".onnx") else "ir"
+    )
+    try:
+        return openvino.Model(reader.convert(reader.load(path)))
+    except _FAILURES as error:
+        raise ModelError(f"OpenVINO cannot read {path}: {_reason(error)}") from error
+
+
+def record_text(network: Any) -> str | None:
+    """The record of a network as JSON; None where it carries none."""
+    for place in ([RECORD_KEY], ["framework", RECORD_KEY]):  # of an IR, and of an ONNX file
+        if network.has_rt_info(place):
+            return str(network.get_rt_info(place).astype(str))
+    return None
 
 
 def load_openvino(
@@ -50,45 +147,21 @@ def load_openvino(
     input_size_hw: tuple[int, int] | None = None,
     device: str = "cpu",
     fuse: bool = True,
-    precision: str = "float32",
     threads: int = 0,
     streams: int = 0,
-) -> OpenvinoModel:
-    """Make an IR (.xml) or a raw ONNX file ready to run; arguments as of `load_onnx`.
+) -> EngineModel | WholeModel:
+    """Make an IR (.xml) or an ONNX file of any form ready to run; arguments as of `load_onnx`.
 
     Raises:
-        ModelError: the file is no model of a detector that this project wrote.
+        ModelError: the file cannot be used, or is no detector that this project wrote.
+        WeightsError: its record is damaged.
     """
-    core = openvino.Core()
-    network = core.read_model(path)
-    try:
-        text = network.get_rt_info([RECORD_KEY]).astype(str)
-    except RuntimeError:
-        try:
-            text = network.get_rt_info(["framework", RECORD_KEY]).astype(str)
-        except RuntimeError as error:
-            raise ModelError(f"{path} carries no record of a detector") from error
-    record = ModelRecord.from_json(text, path)
-    settings: dict[str, Any] = {
-        "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
-        "PERFORMANCE_HINT": "LATENCY",
-    }
-    if threads:
-        settings["INFERENCE_NUM_THREADS"] = threads
-    compiled = core.compile_model(network, "CPU", settings)
-    tables = [
-        np.array(out.get_node().input_value(0).get_node().data, np.float32)
-        for out in network.outputs
-        if ANCHORS in out.names
-    ]
-    return OpenvinoModel(
-        path,
-        network,
-        compiled,
-        record.input_size_hw,
-        record,
-        len(record.classes),
-        tables[0] if tables else None,
-        precision,
-        threads or 1,
-    )
+    network = read_network(path)
+    engine = OpenvinoEngine(network, path, threads=threads, streams=streams)
+    precision = "int8" if is_quantised(network) else "float32"
+    return _detector_of(path, engine, record_text(network), precision=precision)
+
+
+def is_quantised(network: Any) -> bool:
+    """Whether some values of a network are rounded to integers."""
+    return any(node.get_type_name() == "FakeQuantize" for node in network.get_ops())
