@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from gluon_ssd.errors import SsdError
 from gluon_ssd.inference.found import Found
-from gluon_ssd.inference.pictures import Given
+from gluon_ssd.inference.pictures import Given, OnBad
 
-if TYPE_CHECKING:
-    from gluon_ssd.api import Detector
+
+class Streams(Protocol):
+    """What is used of a `gluon_ssd.Detector`."""
+
+    def stream(self, pictures: Given, /, *, on_bad: OnBad, **options: Any) -> Iterator[Found]:
+        """As of `gluon_ssd.Detector`."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def row_of(file: str, found: Found) -> Row:
 
 
 def detect_rows(
-    detector: Detector, pictures: Iterable[tuple[str, Given]], **options: Any
+    detector: Streams, pictures: Iterable[tuple[str, Given]], **options: Any
 ) -> Iterator[Row]:
     """Detect in pictures, and give a row for each of them, in their order.
 
