@@ -2,7 +2,7 @@
 """Detect objects in all images of a folder; write a table as JSON lines or Parquet.
 
 python scripts/predict_ssd.py --model-prefix model/ssd --images photos --output found
-python scripts/predict_ssd.py --model-prefix ssd.onnx --images photos --output found --format parquet
+python scripts/predict_ssd.py --model-prefix ssd.onnx --images photos --format parquet
 python scripts/predict_ssd.py --model-prefix ssd.xml --images photos --thresh 0.3 --batch-size 16
 
 A run that was stopped goes on with the same command; images that were added are detected then too.
