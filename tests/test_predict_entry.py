@@ -71,7 +71,7 @@ def test_a_full_disk_keeps_whole_parts_and_the_run_goes_on(prefix, images, tmp_p
     options = ("--model-prefix", prefix, "--images", images, "--part-files", 1, "--thresh", 0)
     with small_disk(tmp_path / "disk", "1m") as disk:
         filler = disk / "filler"
-        filler.write_bytes(b"x" * ((1 << 20) - 4096 * 16))
+        filler.write_bytes(b"x" * ((1 << 20) - 4096 * 8))
         message = one_error(run_script(SCRIPT, *options, "--output", disk / "found"))
         done = len(rows_in(disk / "found"))
         assert message == (f"error: cannot write {disk}/found/part-{done:06d}.jsonl: {FULL}")

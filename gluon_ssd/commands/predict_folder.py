@@ -141,7 +141,7 @@ def _detect_rest(
         listening() as stop,
     ):
         part: list[Row] = []
-        for row in detect_rows(detector, _until(stop, rest), **options):
+        for row in detect_rows(detector.stream, _until(stop, rest), **options):
             part.append(row)
             bar.update()
             if row.error is not None:

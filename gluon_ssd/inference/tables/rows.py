@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from gluon_ssd.errors import SsdError
 from gluon_ssd.inference.found import Found
-from gluon_ssd.inference.pictures import Given, OnBad
-
-
-class Streams(Protocol):
-    """What is used of a `gluon_ssd.Detector`."""
-
-    def stream(self, pictures: Given, /, *, on_bad: OnBad, **options: Any) -> Iterator[Found]:
-        """As of `gluon_ssd.Detector`."""
+from gluon_ssd.inference.pictures import Given
 
 
 @dataclass(frozen=True)
@@ -57,14 +50,14 @@ def row_of(file: str, found: Found) -> Row:
 
 
 def detect_rows(
-    detector: Streams, pictures: Iterable[tuple[str, Given]], **options: Any
+    stream: Callable[..., Iterator[Found]], pictures: Iterable[tuple[str, Given]], **options: Any
 ) -> Iterator[Row]:
     """Detect in pictures, and give a row for each of them, in their order.
 
     Args:
-        detector: what detects.
+        stream: of a `gluon_ssd.Detector`.
         pictures: name, and a path, address, content of an image file or array: one picture each.
-        options: of `Detector.stream`, but for `on_bad`.
+        options: of `stream`, but for `on_bad`.
 
     Raises:
         OptionError: an option is wrong, or an array lacks what is needed to read it.
@@ -81,7 +74,7 @@ def detect_rows(
         # A picture is read before the next one is asked for.
         waiting[-1].error = str(error)
 
-    for found in detector.stream(hand_over(), on_bad=note, **options):
+    for found in stream(hand_over(), on_bad=note, **options):
         yield from _bad_ones(waiting)
         yield row_of(waiting.popleft().name, found)
     yield from _bad_ones(waiting)

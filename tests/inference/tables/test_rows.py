@@ -53,7 +53,7 @@ def test_rows_come_in_order_with_unusable_pictures_between(detector, tmp_path):
     bad = [("bad", tmp_path / "bad.jpg"), ("none", tmp_path / "none.jpg"), ("bytes", b"\xff\xd8")]
     pictures = [bad[0], good[0], good[1], bad[1], bad[2], good[2], bad[0]]
     for batch_size in (1, 2, 8):
-        rows = list(detect_rows(detector, pictures, color="rgb", batch_size=batch_size))
+        rows = list(detect_rows(detector.stream, pictures, color="rgb", batch_size=batch_size))
         assert [row.file for row in rows] == [name for name, _ in pictures]
         assert [row.names for row in rows if row.error is None] == [("red",), ("green",), ("blue",)]
         assert rows[1].boxes_px == ((6, 8, 30, 20),)
@@ -63,13 +63,13 @@ def test_rows_come_in_order_with_unusable_pictures_between(detector, tmp_path):
 
 
 def test_every_picture_has_its_row_where_none_can_be_used(detector):
-    rows = list(detect_rows(detector, [(str(number), b"x") for number in range(20)]))
+    rows = list(detect_rows(detector.stream, [(str(number), b"x") for number in range(20)]))
     assert [row.file for row in rows] == [str(number) for number in range(20)]
     assert all(row.error for row in rows)
 
 
 def test_no_pictures_give_no_rows(detector):
-    assert list(detect_rows(detector, [])) == []
+    assert list(detect_rows(detector.stream, [])) == []
 
 
 def test_pictures_are_asked_for_only_as_they_are_needed(detector, tmp_path):
@@ -81,7 +81,7 @@ def test_pictures_are_asked_for_only_as_they_are_needed(detector, tmp_path):
             asked.append(number)
             yield str(number), path
 
-    rows = detect_rows(detector, pictures(), batch_size=4)
+    rows = detect_rows(detector.stream, pictures(), batch_size=4)
     assert next(rows).file == "0"
     assert len(asked) <= 16
     rows.close()
@@ -89,7 +89,7 @@ def test_pictures_are_asked_for_only_as_they_are_needed(detector, tmp_path):
 
 def test_what_is_wrong_with_all_pictures_is_an_error(detector):
     with pytest.raises(OptionError, match='add color="rgb"'):
-        list(detect_rows(detector, [("array", picture(0))]))
+        list(detect_rows(detector.stream, [("array", picture(0))]))
 
 
 def test_an_error_while_listing_pictures_is_not_swallowed(detector):
@@ -98,4 +98,4 @@ def test_an_error_while_listing_pictures_is_not_swallowed(detector):
         raise DataError("the list ends")
 
     with pytest.raises(DataError, match="the list ends"):
-        list(detect_rows(detector, pictures()))
+        list(detect_rows(detector.stream, pictures()))
