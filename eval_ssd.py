@@ -4,6 +4,7 @@
 python eval_ssd.py --network mobilenet1.0 --data-shape 512 --dataset voc --pretrained FILE
 python eval_ssd.py --deploy --model-prefix PREFIX --data-shape 300 --dataset voc
 python eval_ssd.py --deploy --model-prefix PREFIX --data-shape 300 --batch-size 1 --benchmark
+python eval_ssd.py --deploy --model-prefix FILE.onnx --backend openvino --threads 2 --benchmark
 python eval_ssd.py --network mobilenet1.0 --data-shape 512 --pretrained FILE --calibration
 python eval_ssd.py --deploy --model-prefix PREFIX --auto_tuning --auto_tuning_config config_ssd.ini
 """
@@ -19,7 +20,7 @@ from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.system.guard import join_guard, run_guarded
 from gluon_ssd.system.processes import is_child
 from gluon_ssd.system.script import run_main
-from gluon_ssd.system.threads import use_whole_cpu
+from gluon_ssd.system.threads import use_compute_threads, use_whole_cpu
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,6 +35,7 @@ def evaluate(argv: Sequence[str] | None) -> int:
     # in its process.
     if command.deploy.auto_tuning and argv is None and not is_child():
         return run_guarded("the search", "the same command goes on from its history")
+    use_compute_threads(command.runtime.threads)
     use_whole_cpu()
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
     from gluon_ssd.commands.calibrate import calibrate

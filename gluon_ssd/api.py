@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gluon_ssd.deploy.runtime import load_detector
 from gluon_ssd.deploy.runtime_model import RuntimeModel
@@ -20,9 +22,14 @@ from gluon_ssd.errors import OptionError
 from gluon_ssd.inference.batches import Detecting, SharedModel
 from gluon_ssd.inference.found import Found, FoundObject, class_names
 from gluon_ssd.inference.pictures import Given, Limits, OnBad, Reader
+from gluon_ssd.inference.speed import Speed, measure_speed
 from gluon_ssd.system.threads import use_whole_cpu
 
-__all__ = ["Detector", "Found", "FoundObject", "Limits", "load"]
+if TYPE_CHECKING:
+    from gluon_ssd.data.dataset import ListedDataset
+    from gluon_ssd.evaluation.result import Evaluation
+
+__all__ = ["Detector", "Found", "FoundObject", "Limits", "Speed", "load"]
 
 _BATCH_SIZE = 8
 _LIMITS = Limits()
@@ -129,6 +136,79 @@ class Detector:
         reader = Reader(color, every, limits, on_bad)
         detecting = self._detecting(threshold, batch_size, keeps_pixels=True)
         return detecting.results(reader.pictures(pictures))
+
+    def evaluate(
+        self,
+        dataset: str | ListedDataset,
+        *,
+        root: str | os.PathLike[str] = "",
+        splits: str = "",
+        metric: str = "auto",
+        batch_size: int = _BATCH_SIZE,
+        num_workers: int = 0,
+    ) -> Evaluation:
+        """Score the detector on a data set, every image exactly once; as eval_ssd.py does.
+
+        Args:
+            dataset: "voc", "coco", "custom", "shapes" or "openimages", or one that is opened.
+            root: folder of a data set that is named.
+            splits: of a data set that is named, joined by +; empty takes its usual ones.
+            metric: "auto" for the data set's own, "voc07", "voc12" or "coco".
+            batch_size: pictures that are computed at a time.
+            num_workers: processes that read pictures; 0 for none.
+
+        Returns:
+            `score`, the mean as a fraction; `class_scores` by name; `lines` as they are printed.
+
+        Raises:
+            DataError: the data cannot be used, or is of other classes than the detector.
+            OptionError: an argument is wrong.
+        """
+        # Only now: the metric of COCO alone takes longer to import than a detector to load.
+        from gluon_ssd.inference.dataset import check_classes, open_for_scoring
+        from gluon_ssd.inference.evaluate import evaluate
+
+        model, names = self._shared.model, self.classes or None
+        if isinstance(dataset, str):
+            dataset = open_for_scoring(
+                dataset,
+                Path(root).expanduser(),
+                splits=splits,
+                classes=names,
+                edge_px=model.edge_px,
+            )
+        check_classes(dataset, names, model.num_classes)
+        return evaluate(
+            self._shared.push,
+            model.input_format,
+            dataset,
+            metric=metric,
+            batch_size=batch_size,
+            num_workers=num_workers,
+        )
+
+    def benchmark(
+        self,
+        pictures: Given = (),
+        *,
+        color: str = "",
+        batch_size: int = 1,
+        iterations: int = 100,
+    ) -> Speed:
+        """Time the detector on this machine; print the result for its lines.
+
+        Args:
+            pictures: as of `predict`, all of them kept in memory; without any, noise is taken, in
+                which there is next to nothing to decode.
+            color: as of `predict`.
+            batch_size: pictures that are computed at a time.
+            iterations: timed calls, after a few that are not.
+
+        Raises:
+            DataError, OptionError: as of `predict`.
+        """
+        pixels = [picture.pixels for picture in Reader(color).pictures(pictures)]
+        return measure_speed(self._shared, pixels, batch_size=batch_size, iterations=iterations)
 
     def _detecting(self, threshold: float, batch_size: int, *, keeps_pixels: bool) -> Detecting:
         if not 0 <= threshold <= 1:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gluon_ssd.benchmarks.gluoncv.evaluation import original_evaluation
 from gluon_ssd.benchmarks.turns import take_turns
-from gluon_ssd.commands.wiring.models import deployed_model
+from gluon_ssd.commands.wiring.exported import deployed_model
 from gluon_ssd.data.dataset import ListedDataset, Selection
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples

@@ -11,12 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from gluon_ssd.commands.wiring.models import (
-    deployed_model,
-    inference_device,
-    network_model,
-    trained_network,
-)
+from gluon_ssd.commands.wiring.exported import deployed_model, inference_device
 from gluon_ssd.commands.wiring.pictures import Picture, count_pictures, list_sources, read_pictures
 from gluon_ssd.data.augment.transforms import eval_transform
 from gluon_ssd.data.classes import read_classes_file
@@ -139,9 +134,13 @@ def detect(model: RuntimeModel, image: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def _model(command: DemoCommand) -> RuntimeModel:
     asked_hw = (command.data_shape, command.data_shape) if command.data_shape else None
     gpus, prefix = f"--gpus {command.gpus}", command.model_prefix
-    device = inference_device(command.device_ids[:1], gpus, prefix=prefix)
+    backend = command.named_backend
+    device = inference_device(command.device_ids[:1], gpus, prefix=prefix, backend=backend)
     if prefix:
-        return deployed_model(prefix, asked_hw, device=device)
+        return deployed_model(prefix, asked_hw, device=device, runtime=command)
+    # Networks need MXNet, which exported models of other runtimes do without.
+    from gluon_ssd.commands.wiring.models import network_model, trained_network
+
     options = ModelOptions(model_root=command.model_root, mirror=command.mirror)
     network = trained_network(
         spec_of(command.network), command.pretrained, classes_file=command.classes, options=options

@@ -9,21 +9,14 @@ from typing import Any
 import numpy as np
 
 from gluon_ssd.commands.wiring.data import evaluation_set, model_loader
-from gluon_ssd.commands.wiring.metrics import make_score
-from gluon_ssd.commands.wiring.models import (
-    deployed_model,
-    inference_device,
-    int8_network_model,
-    network_model,
-    trained_network,
-    untrained_network,
-)
+from gluon_ssd.commands.wiring.exported import deployed_model, inference_device
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.evaluation.detections import Detections
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.result import Evaluation
 from gluon_ssd.families.catalog import spec_of
+from gluon_ssd.inference.metrics import make_score
 from gluon_ssd.options.declare import flat_values
 from gluon_ssd.options.evaluate import EvalCommand, EvalOptions
 from gluon_ssd.options.shared import means_no_weights
@@ -43,7 +36,13 @@ def evaluation_model(command: EvalCommand) -> RuntimeModel:
     """
     count = command.eval.num_gpus
     dtype, prefix = command.eval.dtype, _prefix(command)
-    device = inference_device(range(count), f"--num-gpus {count}", prefix=prefix, dtype=dtype)
+    device = inference_device(
+        range(count),
+        f"--num-gpus {count}",
+        prefix=prefix,
+        backend=command.runtime.named_backend,
+        dtype=dtype,
+    )
     model = _float32_model(command, device)
     if prefix or command.deploy.quantized:
         _note_fixed_nms(command.eval, prefix or command.network.name, model)
@@ -58,7 +57,21 @@ def _prefix(command: EvalCommand) -> str:
 def _float32_model(command: EvalCommand, device: str) -> RuntimeModel:
     input_size_hw = command.model.input_size_hw
     if prefix := _prefix(command):
-        return deployed_model(prefix, input_size_hw, fuse=not command.deploy.no_fuse, device=device)
+        return deployed_model(
+            prefix,
+            input_size_hw,
+            fuse=not command.deploy.no_fuse,
+            device=device,
+            runtime=command.runtime,
+        )
+    # Networks need MXNet, which exported models of other runtimes do without.
+    from gluon_ssd.commands.wiring.models import (
+        int8_network_model,
+        network_model,
+        trained_network,
+        untrained_network,
+    )
+
     spec = spec_of(command.network.int8_of or command.network.name)
     if means_no_weights(command.eval.pretrained):
         network = untrained_network(spec, command.data.classes)

@@ -17,7 +17,6 @@ from gluon_ssd.commands.tuning.data import TuningImages, batch_that_fits, images
 from gluon_ssd.commands.tuning.narrator import Narrator, report_lines
 from gluon_ssd.commands.tuning.settings import search_settings
 from gluon_ssd.commands.wiring.data import evaluation_set
-from gluon_ssd.commands.wiring.metrics import Score, make_score
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.deploy.tuning.backend import Backend
@@ -27,6 +26,7 @@ from gluon_ssd.deploy.tuning.search_backend import Measures
 from gluon_ssd.deploy.tuning.trial import SearchSettings
 from gluon_ssd.errors import EnvironmentProblem, Interrupted, OptionError, SsdError
 from gluon_ssd.evaluation.predict import predict
+from gluon_ssd.inference.metrics import Score, make_score
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.options.tuning import load_tuning_config
 from gluon_ssd.report.timing import compare, finish

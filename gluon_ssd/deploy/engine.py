@@ -30,14 +30,16 @@ class Engine(ABC):
     Attributes:
         threads: that compute, over all streams.
         streams: calls that are computed beside one another.
-        input: what it takes: name, type as NumPy calls it, and shape.
+        input: what it takes: name, type as NumPy calls it, and shape; see `only_input`.
         shapes: of the outputs, by name.
+        record: of the detector, as JSON.
     """
 
     threads: int
     streams: int
     input: tuple[str, str, Shape]
     shapes: Mapping[str, Shape]
+    record: str
 
     @abstractmethod
     def compute(self, images: Floats, names: Sequence[str]) -> list[Array]:
@@ -184,26 +186,31 @@ def _other_engine(model: EngineModel | WholeModel, dtype: str) -> Engine:
     return engine
 
 
+def require_record(path: str, text: str | None) -> str:
+    """The record that a file has, as JSON. Raises ModelError where it has none."""
+    if text is None:
+        raise ModelError(
+            f"{path} is no detector that this project wrote: it carries no record; export it with "
+            "scripts/export_ssd.py"
+        )
+    return text
+
+
 def detector_of(
-    path: str, engine: Engine, record_text: str | None, *, precision: str
+    path: str, engine: Engine, record_text: str, *, precision: str
 ) -> EngineModel | WholeModel:
     """The detector that a compiled file is.
 
     Args:
         path: of the file, for messages.
         engine: what computes.
-        record_text: the record as JSON, as the file has it; None where it has none.
+        record_text: the record as JSON.
         precision: "float32" or "int8".
 
     Raises:
-        ModelError: it has no record, or its input or outputs are not those of a detector.
+        ModelError: its input or outputs are not those of a detector.
         WeightsError: the record is damaged.
     """
-    if record_text is None:
-        raise ModelError(
-            f"{path} is no detector that this project wrote: it carries no record; export it with "
-            "scripts/export_ssd.py"
-        )
     record = ModelRecord.from_json(record_text, path)
     _check_input(path, engine, record)
     form = form_of(list(engine.shapes))
@@ -258,6 +265,13 @@ def _check_outputs(model: EngineModel) -> None:
 
 def _shown(shape: Shape) -> str:
     return "(" + ", ".join("any" if length is None else str(length) for length in shape) + ")"
+
+
+def only_input(path: str, inputs: Sequence[Any]) -> Any:
+    """The one of the inputs of a graph. Raises ModelError where there are not one."""
+    if len(inputs) != 1:
+        raise ModelError(f"{path} takes {len(inputs)} inputs, a detector one; export it anew")
+    return inputs[0]
 
 
 def check_readable(path: str) -> None:

@@ -6,14 +6,16 @@ that loads one; an entry of `RUNTIMES` makes it known. No framework is imported 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gluon_ssd.deploy.mxnet.devices import check_dtype, usable_devices
 from gluon_ssd.deploy.runtime_model import RuntimeModel
-from gluon_ssd.errors import OptionError
+from gluon_ssd.errors import EnvironmentProblem, OptionError
+from gluon_ssd.system.cpu import cpu_flags, cpu_name, has_bfloat16
 from gluon_ssd.system.threads import use_compute_threads
 
 
@@ -45,40 +47,71 @@ class Runtime:
 
 def _load_with_mxnet(prefix: str, *, threads: int, streams: int, **options: Any) -> RuntimeModel:
     use_compute_threads(threads)
-    if streams > 1:
-        raise OptionError(
-            f"MXNet runs one batch after the other; got {streams} streams", settings=("streams",)
-        )
-    from gluon_ssd.deploy.mxnet.model import load_deployed
+    from gluon_ssd.deploy.mxnet.model import deploy
+    from gluon_ssd.deploy.mxnet.read import read_detector
 
-    return load_deployed(prefix, **options)
+    return replace(deploy(read_detector(prefix), **options), num_streams=max(1, streams))
 
 
 def _load_with_onnxruntime(path: str, **options: Any) -> RuntimeModel:
-    from gluon_ssd.deploy.onnx.model import load_onnx
+    with _package("ONNX Runtime", "onnx"):
+        from gluon_ssd.deploy.onnx.model import load_onnx
 
     return load_onnx(_file(path, (".onnx",)), **options)
 
 
 def _load_with_openvino(path: str, **options: Any) -> RuntimeModel:
-    from gluon_ssd.deploy.openvino.model import load_openvino
+    with _package("OpenVINO", "openvino"):
+        from gluon_ssd.deploy.openvino.model import load_openvino
 
     return load_openvino(_file(path, (".xml", ".onnx")), **options)
 
 
+@contextmanager
+def _package(name: str, extra: str) -> Iterator[None]:
+    """Turn a package that cannot be imported into one line that says how to install it."""
+    try:
+        yield
+    except ImportError as error:
+        raise EnvironmentProblem(
+            f"{name} cannot be loaded here ({error}); install it with: "
+            f"bash scripts/setup.sh --extras {extra}"
+        ) from error
+
+
+def _check_dtype_of_openvino(dtype: str, device: str, asked: str) -> None:
+    if dtype == "float16":
+        raise EnvironmentProblem(
+            f"{asked}: OpenVINO computes in float32 or bfloat16 on a CPU; take one of them"
+        )
+    if dtype == "bfloat16" and not has_bfloat16(cpu_flags()):
+        raise EnvironmentProblem(
+            f"{asked} needs a CPU with AVX512_BF16 or AMX-BF16; "
+            f"{cpu_name()} has neither: take float32"
+        )
+
+
+def _check_dtype_of_onnxruntime(dtype: str, device: str, asked: str) -> None:
+    if dtype != "float32":
+        raise EnvironmentProblem(
+            f"{asked}: ONNX Runtime computes in float32 on a CPU, or in int8 where the file does; "
+            "for bfloat16 take OpenVINO or MXNet"
+        )
+
+
 def _file(path: str, endings: Sequence[str]) -> str:
-    """The file that a path means: itself, or with the first of the endings that is there."""
+    """The file that a path means, whose ending may be left out."""
     if path.endswith(tuple(endings)):
         return path
     start = path.removesuffix(".bin")
-    found = [start + ending for ending in endings if Path(start + ending).is_file()]
-    return (found or [path])[0]
+    there = [start + ending for ending in endings if Path(start + ending).is_file()]
+    return (there or [start + endings[0]])[0]
 
 
 def _is_file_of(ending: str) -> Callable[[str], bool]:
     def recognises(path: str) -> bool:
         is_pair = Path(f"{path}-symbol.json").is_file()
-        return path.endswith(ending) or (not is_pair and _file(path, (ending,)) != path)
+        return path.endswith(ending) or (not is_pair and Path(_file(path, (ending,))).is_file())
 
     return recognises
 
@@ -92,8 +125,16 @@ RUNTIMES: dict[str, Runtime] = {
         check_dtype=check_dtype,
     ),
     # Of ONNX files OpenVINO is the other reader; where nobody asks for it they are ONNX Runtime's.
-    "onnxruntime": Runtime(recognises=_is_file_of(".onnx"), load=_load_with_onnxruntime),
-    "openvino": Runtime(recognises=_is_file_of(".xml"), load=_load_with_openvino),
+    "onnxruntime": Runtime(
+        recognises=_is_file_of(".onnx"),
+        load=_load_with_onnxruntime,
+        check_dtype=_check_dtype_of_onnxruntime,
+    ),
+    "openvino": Runtime(
+        recognises=_is_file_of(".xml"),
+        load=_load_with_openvino,
+        check_dtype=_check_dtype_of_openvino,
+    ),
 }
 """Every runtime by name. The last one that recognises the files of a prefix is used: the first
 entry takes any files, and a later one recognises its own files alone."""
@@ -125,8 +166,8 @@ def load_detector(
     """Load a detector from files.
 
     Args:
-        path: of an .onnx or .xml file, its ending may be left out; or what the names of an exported
-            MXNet pair start with.
+        path: of an .onnx or .xml file, its ending may be left out; what the names of an exported
+            MXNet pair start with; or of a .params file of training with its .json beside it.
         input_size_hw: height and width of the images, px, for files that do not carry them.
         device: "cpu", or "gpu:" and a number.
         fuse: prepare the model for speed, which may change the last bits.

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import legacy, option
-from gluon_ssd.options.shared import check_network_name, whole_numbers
+from gluon_ssd.options.shared import RuntimeOptions, check_network_name, whole_numbers
 
 
 @dataclass(frozen=True)
-class DemoCommand:
+class DemoCommand(RuntimeOptions):
     """Options of scripts/demo_ssd.py."""
 
     network: str = legacy("ssd_300_vgg16_atrous_coco", "full name of the network")
@@ -21,7 +21,7 @@ class DemoCommand:
         "true (or 1, yes, t) takes the zoo's weights, anything else is a .params or .pt file",
     )
     thresh: float = legacy(0.5, "smallest score that is drawn and listed", minimum=0, maximum=1)
-    model_prefix: str = option("", "exported model to run instead of a zoo network")
+    model_prefix: str = option("", "exported model to run: a prefix, an .onnx or an .xml file")
     classes: str = option("", "file with one class name a line; empty uses the model's own")
     output: str = option("detections", "folder for the annotated pictures and detections.json")
     data_shape: int = option(
@@ -36,6 +36,10 @@ class DemoCommand:
     def __post_init__(self) -> None:
         if not self.images:
             raise OptionError("--images needs at least one image, folder or video")
+        if self.named_backend not in ("", "mxnet") and not self.model_prefix:
+            raise OptionError(
+                f"--backend {self.backend} runs exported models: name one with --model-prefix"
+            )
         if not self.model_prefix:
             check_network_name(self.network)
 

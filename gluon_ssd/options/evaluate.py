@@ -14,6 +14,7 @@ from gluon_ssd.options.shared import (
     METRICS,
     DataOptions,
     ModelOptions,
+    RuntimeOptions,
     chosen_network,
     means_no_weights,
     words,
@@ -44,8 +45,8 @@ class EvalOptions:
     save_detections: str = option("", "also write every detection to this JSON file")
     dtype: str = option(
         "float32",
-        "type the network computes in, the decoding aside: bfloat16 on CPUs that have it, float16 "
-        "on GPUs; int8 models keep their own",
+        "type the network computes in, the decoding aside: bfloat16, of MXNet and OpenVINO, on "
+        "CPUs that have it, float16 on GPUs; int8 models keep their own",
         choices=("float32", "bfloat16", "float16"),
     )
 
@@ -56,7 +57,9 @@ class DeployOptions:
 
     deploy: bool = legacy(False, "run an exported model instead of a zoo network")
     model_prefix: str | None = legacy(
-        None, "exported model: PREFIX-symbol.json and PREFIX-0000.params"
+        None,
+        "exported model: PREFIX-symbol.json and PREFIX-0000.params, or an .onnx or .xml file, its "
+        "ending may be left out",
     )
     no_fuse: bool = option(False, "run an exported fp32 model as written, nothing folded or fused")
     quantized: bool = legacy(
@@ -136,6 +139,7 @@ class EvalCommand:
     data: DataOptions = DataOptions()
     eval: EvalOptions = EvalOptions()
     deploy: DeployOptions = DeployOptions()
+    runtime: RuntimeOptions = RuntimeOptions()
     benchmark: BenchmarkOptions = BenchmarkOptions()
     modes: EvalModeOptions = EvalModeOptions()
 
@@ -168,6 +172,11 @@ class EvalCommand:
                     f"{flag} works on the CPU alone; got --num-gpus {self.eval.num_gpus}, "
                     "leave it out"
                 )
+        if self.runtime.named_backend not in ("", "mxnet") and not self.runs_files:
+            raise OptionError(
+                f"--backend {self.runtime.backend} runs exported models: write one with "
+                "scripts/export_ssd.py, and name it with --deploy --model-prefix"
+            )
         extras = {
             "--layer-report": self.deploy.layer_report,
             "--calib-exclude": bool(self.deploy.calib_exclude),
@@ -193,6 +202,11 @@ class EvalCommand:
         from gluon_ssd.families.catalog import int8_form  # loaded by now
 
         return int8_form(spec.name)
+
+    @property
+    def runs_files(self) -> bool:
+        """Whether a runtime reads files, of an exported model or of one that is made first."""
+        return self.deploy.deploy or self.deploy.calibration or self.deploy.auto_tuning
 
     @property
     def decoding(self) -> Decoding:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 DATASETS = {"voc": 1, "coco": 10, "custom": 1, "shapes": 1, "openimages": 1}
 """Kind of data set -> usual epochs between two validations."""
 
+BACKENDS = ("mxnet", "onnxruntime", "openvino")
+"""The runtimes; `deploy.runtime.RUNTIMES` has the same names."""
+
 METRICS = ("auto", "voc07", "voc12", "coco")
 
 
@@ -67,6 +70,32 @@ class ModelOptions:
         from gluon_ssd.families.catalog import usual_size  # a table that --help need not wait for
 
         return usual_size(self.network)
+
+
+@dataclass(frozen=True)
+class RuntimeOptions:
+    """runtime"""
+
+    backend: str = option(
+        "auto",
+        "what runs an exported model: MXNet a pair, ONNX Runtime or OpenVINO an .onnx file, "
+        "OpenVINO an .xml; auto goes by the files",
+        choices=("auto", *BACKENDS),
+    )
+    threads: int = option(
+        0, "threads that compute; 0 is OMP_NUM_THREADS, or else one on each core", minimum=0
+    )
+    streams: int = option(
+        0,
+        "batches that ONNX Runtime or OpenVINO computes beside one another, which share the "
+        "threads; 0 is one",
+        minimum=0,
+    )
+
+    @property
+    def named_backend(self) -> str:
+        """The name of the runtime; empty where the files decide."""
+        return "" if self.backend == "auto" else self.backend
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
-"""Options -> a detector that is ready to run: exported files, or a network in memory."""
+"""Options -> a detector of MXNet: a network in memory, its export, and what is quantised."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 
+from gluon_ssd.commands.wiring.exported import note_size
 from gluon_ssd.commands.wiring.published_weights import zoo_weights
 from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.data.classes import read_classes_file
@@ -12,23 +13,21 @@ from gluon_ssd.deploy.mxnet.export import export_detector, trace_detector
 from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, prepare_detector
 from gluon_ssd.deploy.mxnet.int8.shipped_graphs import shipped_int8
 from gluon_ssd.deploy.mxnet.model import deploy
-from gluon_ssd.deploy.runtime import find_runtime, load_detector
-from gluon_ssd.deploy.runtime_model import DetectorFacts, RuntimeModel
+from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.build import build_network
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.first_weights import initialize
 from gluon_ssd.models.interface import Network
-from gluon_ssd.models.params_file import read_params, some_of
+from gluon_ssd.models.params_file import read_params
 from gluon_ssd.models.record import read_sidecar, sidecar_path
 from gluon_ssd.models.spec import Spec
 from gluon_ssd.models.weights import load_parameters
 from gluon_ssd.options.shared import ModelOptions
+from gluon_ssd.system.wording import some_of
 
 _log = logging.getLogger(__name__)
-
-_OF_NETWORKS = "mxnet"  # the runtime of networks in memory
 
 
 def wants_zoo_weights(pretrained: str) -> bool:
@@ -36,46 +35,12 @@ def wants_zoo_weights(pretrained: str) -> bool:
     return pretrained.lower() in ("true", "1", "yes", "t")
 
 
-def inference_device(
-    gpu_ids: Sequence[int], flag: str, *, prefix: str = "", dtype: str = "float32"
-) -> str:
-    """The first GPU of those numbers as "gpu:" and its number, or "cpu".
-
-    The runtime of an exported model, or of networks without a `prefix`, checks devices and --dtype
-    as `Runtime` says; `flag` is the option that named the GPUs, with its value, for messages.
-    """
-    runtime = find_runtime(prefix, "" if prefix else _OF_NETWORKS)
-    device = runtime.devices(gpu_ids, flag)[0]
-    runtime.check_dtype(dtype, device, f"--dtype {dtype}")
-    return device
-
-
-def deployed_model(
-    prefix: str, input_size_hw: tuple[int, int] | None, *, device: str, fuse: bool = True
-) -> RuntimeModel:
-    """Load an exported model. A size it carries wins over the given one, with a notice."""
-    asked = input_size_hw or ModelOptions().input_size_hw
-    model = load_detector(prefix, input_size_hw=asked, device=device, fuse=fuse)
-    _note_size(prefix, model, input_size_hw)
-    return model
-
-
 def model_to_quantise(prefix: str, input_size_hw: tuple[int, int]) -> Prepared:
     """Read an exported fp32 model. A size it carries wins over the given one, with a notice."""
     prepared = prepare_detector(prefix, input_size_hw)
     prepared.check_input(prefix)
-    _note_size(prefix, prepared, input_size_hw)
+    note_size(prefix, prepared, input_size_hw)
     return prepared
-
-
-def _note_size(prefix: str, model: DetectorFacts, asked_hw: tuple[int, int] | None) -> None:
-    if asked_hw is not None and model.input_size_hw != asked_hw:
-        _log.warning(
-            "%s was exported for %d pixels; --data-shape %d is not used",
-            prefix,
-            model.input_size_hw[0],
-            asked_hw[0],
-        )
 
 
 def trained_network(

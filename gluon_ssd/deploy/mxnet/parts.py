@@ -28,7 +28,7 @@ from gluon_ssd.errors import ModelError
 from gluon_ssd.models.record import ModelRecord
 
 
-class _Ends(NamedTuple):
+class Ends(NamedTuple):
     """Where the decoding of a graph starts, and what it does."""
 
     logits: Output
@@ -65,7 +65,7 @@ def detector_parts(
     check_shapes(exported, size_hw)
     check_finite(exported.params, "export an earlier checkpoint", f"{exported.name}: ")
     shapes = {INPUT: (1, 3, *size_hw)}
-    ends = _find_ends(exported, shapes, size_hw)
+    ends = find_ends(exported, shapes, size_hw)
     graph = Graph([end for end in (ends.logits, ends.offsets, ends.anchors) if end is not None])
     params = prepare(graph, exported.params, shapes)
     logits, offsets, *stored = graph.heads
@@ -86,8 +86,17 @@ def detector_parts(
     )
 
 
-def _find_ends(exported: Exported, shapes: dict[str, Any], size_hw: tuple[int, int]) -> _Ends:
-    """GluonCV's detection layer as it is, or the decoding that the record tells of."""
+def find_ends(exported: Exported, shapes: dict[str, Any], size_hw: tuple[int, int]) -> Ends:
+    """Where decoding starts: GluonCV's detection layer, or the decoding that the record tells of.
+
+    Args:
+        exported: its graph and arrays are changed, to others that compute the same.
+        shapes: of the input, by name.
+        size_hw: height and width of the images, px.
+
+    Raises:
+        ModelError: its decoding is none that is known here.
+    """
     graph, record = exported.graph, exported.record
     try:
         layer = find_detection_layer(graph)
@@ -95,7 +104,7 @@ def _find_ends(exported: Exported, shapes: dict[str, Any], size_hw: tuple[int, i
         why = str(reason)
     else:
         logits = layer.scores[0].inputs[0]
-        return _Ends(logits, layer.offsets, layer.anchors, layer.num_classes, layer.decoding)
+        return Ends(logits, layer.offsets, layer.anchors, layer.num_classes, layer.decoding)
     if record is not None:
         fold_constants(graph, exported.params, shapes)
         ending = Ending(record.decoding, len(record.classes), size_hw)
@@ -104,7 +113,7 @@ def _find_ends(exported: Exported, shapes: dict[str, Any], size_hw: tuple[int, i
             scores, offsets, anchors = (bound[name] for name in ENDING_INPUTS)
             if scores[0].op in SCORE_ACTIVATIONS:
                 logits = scores[0].inputs[0]
-                return _Ends(logits, offsets, anchors, len(record.classes), record.decoding)
+                return Ends(logits, offsets, anchors, len(record.classes), record.decoding)
         why = "its decoding is not the one of its record"
     try:
         return _ends_of_rows(exported, shapes)
@@ -116,7 +125,7 @@ def _find_ends(exported: Exported, shapes: dict[str, Any], size_hw: tuple[int, i
     )
 
 
-def _ends_of_rows(exported: Exported, shapes: dict[str, Any]) -> _Ends:
+def _ends_of_rows(exported: Exported, shapes: dict[str, Any]) -> Ends:
     """The ends of a graph that picks the best (class, anchor) pairs and gathers their boxes.
 
     However it decodes boxes, the network then does it for all of them.
@@ -144,11 +153,11 @@ def _ends_of_rows(exported: Exported, shapes: dict[str, Any]) -> _Ends:
         score_activation=activation.op,
     )
     num_classes = width - int(decoding.has_background)
-    return _Ends(activation.inputs[0], boxes, None, num_classes, decoding)
+    return Ends(activation.inputs[0], boxes, None, num_classes, decoding)
 
 
 def _record(
-    exported: Exported, ends: _Ends, size_hw: tuple[int, int], classes: Sequence[str]
+    exported: Exported, ends: Ends, size_hw: tuple[int, int], classes: Sequence[str]
 ) -> ModelRecord:
     if exported.record is not None:
         return replace(exported.record, decoding=ends.decoding)

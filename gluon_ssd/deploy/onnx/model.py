@@ -11,8 +11,17 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
-from gluon_ssd.deploy.engine import Engine, EngineModel, Shape, WholeModel, check_readable
-from gluon_ssd.deploy.engine import detector_of as _detector_of
+from gluon_ssd.deploy.engine import (
+    Engine,
+    EngineModel,
+    Shape,
+    WholeModel,
+    check_readable,
+    detector_of,
+    only_input,
+    require_record,
+)
+from gluon_ssd.deploy.engine_teams import follow_load
 from gluon_ssd.deploy.onnx.names import RECORD_KEY
 from gluon_ssd.errors import ModelError
 from gluon_ssd.system.threads import inference_threads
@@ -36,8 +45,11 @@ _DTYPES = {"tensor(float)": "float32"}
 class OnnxEngine(Engine):
     """A session of ONNX Runtime on the processor; arguments as of `load_onnx`.
 
+    Attributes:
+        record: of the detector, as JSON.
+
     Raises:
-        ModelError: ONNX Runtime cannot use the file.
+        ModelError: ONNX Runtime cannot use the file, or it has no record.
     """
 
     def __init__(self, path: str, *, fuse: bool = True, threads: int = 0, streams: int = 0) -> None:
@@ -58,8 +70,9 @@ class OnnxEngine(Engine):
             )
         except _FAILURES as error:
             raise ModelError(f"ONNX Runtime cannot use {path}: {_reason(error, path)}") from error
-        self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
-        image = self._session.get_inputs()[0]
+        metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self.record = require_record(path, metadata.get(RECORD_KEY))
+        image = only_input(path, self._session.get_inputs())
         dtype = _DTYPES.get(image.type, image.type.removeprefix("tensor(").rstrip(")"))
         self.input = image.name, dtype, _shape(image.shape)
         self.shapes = {out.name: _shape(out.shape) for out in self._session.get_outputs()}
@@ -111,9 +124,13 @@ def load_onnx(
         ModelError: the file cannot be used, or is no detector that this project wrote.
         WeightsError: its record is damaged.
     """
-    engine = OnnxEngine(path, fuse=fuse, threads=threads, streams=streams)
+    engine = follow_load(
+        lambda count: OnnxEngine(path, fuse=fuse, threads=count, streams=streams),
+        threads=threads,
+        streams=streams,
+    )
     precision = "int8" if is_quantised(path) else "float32"
-    return _detector_of(path, engine, engine.metadata.get(RECORD_KEY), precision=precision)
+    return detector_of(path, engine, engine.record, precision=precision)
 
 
 def is_quantised(path: str) -> bool:
