@@ -91,9 +91,10 @@ def predict_folder(command: PredictCommand) -> Iterator[str]:
     names = read_classes_file(command.classes) if command.classes else None
     detector = load(
         command.model_prefix,
-        backend=command.backend,
+        backend=command.named_backend,
         device=command.device,
         threads=command.threads,
+        streams=command.streams,
         input_size_hw=command.input_size_hw,
         classes=names,
     )

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import option
-from gluon_ssd.options.shared import whole_numbers
+from gluon_ssd.options.shared import RuntimeOptions, whole_numbers
 
 
 @dataclass(frozen=True)
-class PredictCommand:
+class PredictCommand(RuntimeOptions):
     """Options of scripts/predict_ssd.py."""
 
     model_prefix: str = option(
@@ -28,12 +28,6 @@ class PredictCommand:
     data_shape: int = option(
         0, "side of the network input, in pixels; 0 takes the model's own", minimum=0
     )
-    backend: str = option(
-        "",
-        "what runs the model; empty lets the files decide",
-        choices=("", "mxnet", "onnxruntime", "openvino"),
-    )
-    threads: int = option(0, "threads that compute; 0 is one for each core", minimum=0)
     gpus: str = option("", "GPU to use, such as 0; empty uses the CPU")
 
     def __post_init__(self) -> None:
