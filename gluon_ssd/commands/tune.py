@@ -18,7 +18,6 @@ from gluon_ssd.commands.tuning.narrator import Narrator, report_lines
 from gluon_ssd.commands.tuning.settings import named_in_float, search_settings
 from gluon_ssd.commands.wiring.data import evaluation_set
 from gluon_ssd.commands.wiring.float_models import float_model
-from gluon_ssd.commands.wiring.metrics import Score, make_score
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.deploy.tuning.backend import Backend
@@ -28,6 +27,7 @@ from gluon_ssd.deploy.tuning.search_backend import Measures, SearchBackend
 from gluon_ssd.deploy.tuning.trial import SearchSettings
 from gluon_ssd.errors import EnvironmentProblem, Interrupted, OptionError, SsdError
 from gluon_ssd.evaluation.predict import predict
+from gluon_ssd.inference.metrics import Score, make_score
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.options.tuning import TuningConfig
 from gluon_ssd.options.zoo_tuning import load_tuning

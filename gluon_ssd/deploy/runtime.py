@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +47,10 @@ class Runtime:
 
 def _load_with_mxnet(prefix: str, *, threads: int, streams: int, **options: Any) -> RuntimeModel:
     use_compute_threads(threads)
-    if streams > 1:
-        raise OptionError(
-            f"MXNet runs one batch after the other; got {streams} streams", settings=("streams",)
-        )
-    from gluon_ssd.deploy.mxnet.model import load_deployed
+    from gluon_ssd.deploy.mxnet.model import deploy
+    from gluon_ssd.deploy.mxnet.read import read_detector
 
-    return load_deployed(prefix, **options)
+    return replace(deploy(read_detector(prefix), **options), num_streams=max(1, streams))
 
 
 def _load_with_onnxruntime(path: str, **options: Any) -> RuntimeModel:
@@ -169,8 +166,8 @@ def load_detector(
     """Load a detector from files.
 
     Args:
-        path: of an .onnx or .xml file, its ending may be left out; or what the names of an exported
-            MXNet pair start with.
+        path: of an .onnx or .xml file, its ending may be left out; what the names of an exported
+            MXNet pair start with; or of a .params file of training with its .json beside it.
         input_size_hw: height and width of the images, px, for files that do not carry them.
         device: "cpu", or "gpu:" and a number.
         fuse: prepare the model for speed, which may change the last bits.

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from gluon_ssd.deploy.tuning.backend import OperatorNames
 from gluon_ssd.deploy.tuning.trial import SearchSettings
 from gluon_ssd.errors import OptionError
-from gluon_ssd.models.params_file import some_of
 from gluon_ssd.options.declare import suggestion
 from gluon_ssd.options.tuning import TuningConfig
 from gluon_ssd.system.cpu import cpu_flags, has_bfloat16
+from gluon_ssd.system.wording import some_of
 
 
 def search_settings(

@@ -18,11 +18,12 @@ from gluon_ssd.families.build import build_network
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.first_weights import initialize
 from gluon_ssd.models.interface import Network
-from gluon_ssd.models.params_file import read_params, some_of
+from gluon_ssd.models.params_file import read_params
 from gluon_ssd.models.record import read_sidecar, sidecar_path
 from gluon_ssd.models.spec import Spec
 from gluon_ssd.models.weights import load_parameters
 from gluon_ssd.options.shared import ModelOptions
+from gluon_ssd.system.wording import some_of
 
 _log = logging.getLogger(__name__)
 
