@@ -113,10 +113,10 @@ def load_onnx(
         ModelError: the file cannot be used, or is no detector that this project wrote.
         WeightsError: its record is damaged.
     """
+    options: dict[str, Any] = {"fuse": fuse, "streams": streams}
+    whole = OnnxEngine(path, threads=threads, **options)
     engine = follow_load(
-        lambda count: OnnxEngine(path, fuse=fuse, threads=count, streams=streams),
-        threads=threads,
-        streams=streams,
+        whole, lambda count: OnnxEngine(path, threads=count, **options), is_fixed=threads > 0
     )
     precision = "int8" if operators_of(path) & INTEGER_OPERATORS else "float32"
     return detector_of(path, engine, engine.record, precision=precision)

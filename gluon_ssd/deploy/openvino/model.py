@@ -21,6 +21,7 @@ from gluon_ssd.deploy.engine import (
     only_input,
     require_record,
 )
+from gluon_ssd.deploy.engine_teams import follow_load
 from gluon_ssd.deploy.onnx.names import FORMS, IMAGE, RECORD_KEY
 from gluon_ssd.errors import ModelError
 from gluon_ssd.system.threads import inference_threads
@@ -164,7 +165,11 @@ def load_openvino(
         WeightsError: its record is damaged.
     """
     network = read_network(path)
-    engine = OpenvinoEngine(network, path, threads=threads, streams=streams)
+    engine = follow_load(
+        OpenvinoEngine(network, path, threads=threads, streams=streams),
+        lambda count: OpenvinoEngine(network, path, threads=count),
+        is_fixed=threads > 0,
+    )
     precision = "int8" if is_quantised(network) else "float32"
     return detector_of(path, engine, engine.record, precision=precision)
 
