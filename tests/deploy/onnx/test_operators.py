@@ -171,7 +171,8 @@ def test_every_operator_has_a_case():
 
 def test_an_unknown_operator_is_named_with_those_that_are_known():
     with pytest.raises(
-        ModelError, match=r"^the operator arccos \(arccos0\) cannot be written as ONNX; known are Ac"
+        ModelError,
+        match=r"^the operator arccos \(arccos0\) cannot be written as ONNX; known are Ac",
     ):
         converted(S.arccos(X, name="arccos0"))
 
