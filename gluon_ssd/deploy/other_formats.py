@@ -24,6 +24,7 @@ from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.arrays import as_numpy
 from gluon_ssd.errors import EnvironmentProblem, OptionError
 from gluon_ssd.system.files import ensure_writable, write_problem
+from gluon_ssd.system.threads import inference_threads
 
 SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
 """Format -> how its file ends."""
@@ -80,7 +81,8 @@ class Target:
             from gluon_ssd.deploy.onnx.folded import folded_detector
 
             return folded_detector(str(path))
-        return load_detector(str(path))
+        # Its threads are told, since a model that follows the load reads its file again later.
+        return load_detector(str(path), threads=inference_threads(0))
 
 
 def write_proven(
