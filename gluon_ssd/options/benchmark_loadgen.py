@@ -49,7 +49,7 @@ class LoadgenOptions:
         300, "side of the input in pixels, for files that do not carry it", minimum=1
     )
     performance_count: int = option(
-        256, "images that are kept in memory and asked for in performance mode", minimum=1
+        64, "images that are kept in memory and asked for in performance mode", minimum=1
     )
     min_duration: float = option(
         60.0, "seconds a performance run takes at least; MLPerf's rules want 600", minimum=0.1

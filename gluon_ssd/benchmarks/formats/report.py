@@ -24,8 +24,8 @@ def _row(model: ModelResult, word: str, result: FormResult) -> dict[str, Any]:
         "form": result.form.title,
         "p50, ms": median,
         "p99, ms": p99,
-        "network, ms": result.network_ms,
-        "whole / network": result.whole_to_network,
+        "network, ms": "-" if result.network_ms is None else result.network_ms,
+        "whole / network": "-" if result.whole_to_network is None else result.whole_to_network,
         "images/s": result.images_per_second,
         "MB": result.size_bytes / _MB,
         "peak MiB": min(result.peak_mib),
@@ -34,13 +34,13 @@ def _row(model: ModelResult, word: str, result: FormResult) -> dict[str, Any]:
     }
     if model.int8_peak:
         share = model.operations_per_second(word) / model.int8_peak
-        row["of int8 peak"] = f"{share:.0%}" if result.form.is_int8 else ""
+        row["of int8 peak"] = f"{share:.0%}" if result.form.is_int8 else "-"
     faster = model.times_faster(word)
     if faster is not None:
         row[f"x {FORM_WORDS[ORIGINAL]}"] = f"{faster[0]:.2f} ({faster[1]:.2f} to {faster[2]:.2f})"
     if result.score is not None:
         row["mAP"] = f"{result.score:.4f}"
-    return {key: "" if value is None else value for key, value in row.items()}
+    return {key: value for key, value in row.items() if value is not None}
 
 
 def remarks(model: ModelResult, max_drop: float, arguments: str) -> list[str]:
