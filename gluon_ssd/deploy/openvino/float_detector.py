@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ from gluon_ssd.deploy.openvino.model import (
     OpenvinoEngine,
     is_quantised,
     read_network,
-    record_text,
 )
 from gluon_ssd.deploy.runtime_model import DetectorFacts
-from gluon_ssd.errors import ModelError
+from gluon_ssd.errors import ModelError, OptionError
 from gluon_ssd.models.record import ModelRecord
+from gluon_ssd.system.wording import some_of
 
 _WITH_WEIGHTS = ("Convolution", "GroupConvolution", "ConvolutionBackpropData", "MatMul")
 """Types of the operators that int8 makes fast."""
@@ -70,6 +70,23 @@ class FloatDetector(DetectorFacts):
         """Name of each layer with weights -> name of the operator that computes it."""
         return {name.removesuffix(_WITHOUT_BIAS): name for name in self.weighted}
 
+    def operators_named(self, layers: Sequence[str]) -> tuple[str, ...]:
+        """The operators of some layers, which may be called by the names of either.
+
+        Raises:
+            OptionError: there is no such layer.
+        """
+        known = self.layer_names()
+        known |= {operator: operator for operator in self.weighted}
+        for name in layers:
+            if name not in known:
+                raise OptionError(
+                    f"{self.path} has no layer {name!r}; layers are "
+                    f"{some_of(self.layer_names(), most=12)}",
+                    settings=("calib_exclude",),
+                )
+        return tuple(known[name] for name in layers)
+
     def operators_by_type(self) -> Mapping[str, tuple[str, ...]]:
         """Type of an operator -> names of those in front of the decoding; types sorted."""
         found: dict[str, list[str]] = {}
@@ -106,7 +123,7 @@ def read_float_detector(path: str) -> FloatDetector:
     if is_quantised(network):
         raise ModelError(f"{path} is quantised already; give the float32 model it was made from")
     engine = OpenvinoEngine(network, path)
-    model = detector_of(path, engine, record_text(network), precision="float32")
+    model = detector_of(path, engine, engine.record, precision="float32")
     if not isinstance(model, EngineModel):
         raise ModelError(
             f"{path} is not in the raw form, so that its decoding would be quantised too; export "

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from gluon_ssd.deploy.agreement import Agreement, compare_detectors
 from gluon_ssd.deploy.engine import Engine, detector_of
-from gluon_ssd.deploy.onnx.names import IMAGE, OFFSETS, RECORD_KEY, SCORES
+from gluon_ssd.deploy.onnx.names import OFFSETS, RECORD_KEY, SCORES
 from gluon_ssd.deploy.openvino.export import save_ir
 from gluon_ssd.deploy.openvino.float_detector import FloatDetector
 from gluon_ssd.deploy.openvino.model import OpenvinoEngine, load_openvino
@@ -71,6 +71,22 @@ class AccuracyLimit:
     loss: float
     is_relative: bool = True
     most_layers: int = 100
+
+
+def check_calibration(mode: str, dtype: str) -> None:
+    """Raise OptionError for what NNCF does not do: a way of calibrating, or an integer type."""
+    if mode != "naive":
+        raise OptionError(
+            f"for OpenVINO ranges come from the extremes of each image, which is the mode naive; "
+            f"got {mode!r}",
+            settings=("calib_mode",),
+        )
+    if dtype != "auto":
+        raise OptionError(
+            f"for OpenVINO the integer type is auto: uint8 where values are not negative, int8 "
+            f"elsewhere; got {dtype!r}",
+            settings=("quantized_dtype",),
+        )
 
 
 def quantize(
@@ -135,11 +151,13 @@ def quantize_within_limit(
 
     def validate(compiled: Any, numbers: Iterable[int]) -> tuple[float, list[float]]:
         check()
-        found = probe.likeness(_Compiled(detector, compiled), list(numbers))
+        engine = _Compiled(probe.fp32, compiled)
+        found = probe.likeness(engine, numbers)
         # All images ask for the accuracy, fewer of them for the rank of a layer.
-        is_rank = len(found) < len(probe)
-        accuracy = np.mean(found) if is_rank else score(_as_model(detector, compiled))
-        return float(accuracy), found
+        if len(found) < len(probe):
+            return float(np.mean(found)), found
+        model = detector_of(detector.path, engine, engine.record, precision="int8")
+        return score(model), found
 
     with quiet_nncf(recipe.log) as nncf, _errors_of(detector):
         settings = _settings(nncf, detector, recipe)
@@ -173,29 +191,25 @@ class _Probe:
         images = _single_images(batches)[:_PROBED]
         # Two at least: that is how the two questions of NNCF are told apart.
         self._images = images * 2 if len(images) == 1 else images
-        fp32 = OpenvinoEngine(detector.network, detector.path)
-        self._expected = [fp32.compute(image, _RAW) for image in self._images]
+        self.fp32 = OpenvinoEngine(detector.network, detector.path)
+        self._expected = [self.fp32.compute(image, _RAW) for image in self._images]
 
     def __len__(self) -> int:
         return len(self._images)
 
-    def likeness(self, engine: Engine, numbers: Sequence[int]) -> list[float]:
+    def likeness(self, engine: Engine, numbers: Iterable[int]) -> list[float]:
         """For each of some images, how like float32's the outputs are: 0 for equal ones."""
         return [
-            -float(
-                np.mean(
-                    [
-                        np.sum((one - two) ** 2) / max(np.sum(two**2), _TINY)
-                        for one, two in zip(
-                            engine.compute(self._images[number], _RAW),
-                            self._expected[number],
-                            strict=True,
-                        )
-                    ]
-                )
-            )
+            -_relative_error(engine.compute(self._images[number], _RAW), self._expected[number])
             for number in numbers
         ]
+
+
+def _relative_error(found: Sequence[Floats], expected: Sequence[Floats]) -> float:
+    """Mean over some arrays of the squared error, as a share of the squared values."""
+    pairs = zip(found, expected, strict=True)
+    shares = [np.sum((one - two) ** 2) / max(np.sum(two**2), _TINY) for one, two in pairs]
+    return float(np.mean(shares))
 
 
 def layers_in_float(network: Any, detector: FloatDetector) -> tuple[str, ...]:
@@ -267,24 +281,14 @@ def move_ir(source: str | Path, target: str | Path) -> None:
 class _Compiled(Engine):
     """A network that NNCF compiled."""
 
-    def __init__(self, detector: FloatDetector, compiled: Any) -> None:
-        self.threads, self.streams = compiled.get_property("INFERENCE_NUM_THREADS"), 1
-        self.input = IMAGE, "float32", (None, *detector.image_shape)
-        self._fp32 = OpenvinoEngine(detector.network, detector.path)
-        self.shapes = self._fp32.shapes
+    def __init__(self, fp32: OpenvinoEngine, compiled: Any) -> None:
+        self.threads, self.streams = int(compiled.get_property("INFERENCE_NUM_THREADS")), 1
+        self.input, self.shapes, self.record = fp32.input, fp32.shapes, fp32.record
         self._compiled = compiled
 
     def compute(self, images: Floats, names: Sequence[str]) -> list[NDArray[Any]]:
         found = self._compiled(images)
-        return [found[name] for name in names]
-
-    def constant(self, name: str) -> NDArray[Any]:
-        return self._fp32.constant(name)
-
-
-def _as_model(detector: FloatDetector, compiled: Any) -> RuntimeModel:
-    record = json.dumps(detector.record.to_object())
-    return detector_of(detector.path, _Compiled(detector, compiled), record, precision="int8")
+        return [found[name].copy() for name in names]
 
 
 def _check(detector: FloatDetector, batches: Sequence[Floats], recipe: Recipe) -> None:
@@ -344,3 +348,9 @@ def _errors_of(detector: FloatDetector) -> Iterator[None]:
 def _with_record(network: Any, detector: FloatDetector) -> Any:
     network.set_rt_info(json.dumps(detector.record.to_object()), [RECORD_KEY])
     return network
+
+
+def weight_bytes(network: Any) -> int:
+    """Bytes of all constants of a network, as the file holds them."""
+    constants = [each for each in network.get_ops() if each.get_type_name() == "Constant"]
+    return sum(each.get_byte_size() for each in constants)
