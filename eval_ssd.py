@@ -12,7 +12,7 @@ python eval_ssd.py --deploy --model-prefix PREFIX --auto_tuning --auto_tuning_co
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gluon_ssd.options.declare import as_namespace, parse, spellings
@@ -37,30 +37,36 @@ def evaluate(argv: Sequence[str] | None) -> int:
         return run_guarded("the search", "the same command goes on from its history")
     use_compute_threads(command.runtime.threads)
     use_whole_cpu()
-    # Only now, so that --help and option errors need neither MXNet nor NumPy.
-    from gluon_ssd.commands.calibrate import calibrate
-    from gluon_ssd.commands.evaluate import evaluate as score
-    from gluon_ssd.commands.evaluate import evaluation_model
-    from gluon_ssd.commands.time_model import benchmark_lines, inference_lines
-    from gluon_ssd.commands.tune import tune
+    # Only now, so that --help and option errors need no NumPy.
     from gluon_ssd.system.log import console_log
 
     join_guard()
     print(as_namespace(command), flush=True)
     with console_log():
-        if command.deploy.auto_tuning:
-            lines = tune(command, Path(__file__).resolve().parent)
-        elif command.calibrates:
-            lines = calibrate(command, Path(__file__).resolve().parent)
-        elif command.benchmark.benchmark:
-            lines = benchmark_lines(command, evaluation_model(command))
-        elif command.times_inference:
-            lines = inference_lines(command, evaluation_model(command))
-        else:
-            lines = score(command, evaluation_model(command))
-        for line in lines:
+        for line in _lines(command):
             print(line, flush=True)
     return 0
+
+
+def _lines(command: EvalCommand) -> Iterator[str]:
+    """What to print. Of commands that need MXNet only the one that runs is imported."""
+    folder = Path(__file__).resolve().parent
+    if command.deploy.auto_tuning:
+        from gluon_ssd.commands.tune import tune
+
+        return tune(command, folder)
+    if command.calibrates:
+        from gluon_ssd.commands.calibrate import calibrate
+
+        return calibrate(command, folder)
+    from gluon_ssd.commands.evaluate import evaluate as score
+    from gluon_ssd.commands.evaluate import evaluation_model
+    from gluon_ssd.commands.time_model import benchmark_lines, inference_lines
+
+    model = evaluation_model(command)
+    if command.benchmark.benchmark:
+        return benchmark_lines(command, model)
+    return inference_lines(command, model) if command.times_inference else score(command, model)
 
 
 if __name__ == "__main__":

@@ -57,9 +57,10 @@ def _prefix(command: EvalCommand) -> str:
 def _float32_model(command: EvalCommand, device: str) -> RuntimeModel:
     input_size_hw = command.model.input_size_hw
     if prefix := _prefix(command):
+        asked_hw = input_size_hw if command.model.data_shape is not None else None
         return deployed_model(
             prefix,
-            input_size_hw,
+            asked_hw,
             fuse=not command.deploy.no_fuse,
             device=device,
             runtime=command.runtime,

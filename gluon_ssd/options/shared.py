@@ -87,8 +87,7 @@ class RuntimeOptions:
     )
     streams: int = option(
         0,
-        "batches that ONNX Runtime or OpenVINO computes beside one another, which share the "
-        "threads; 0 is one",
+        "batches that are computed beside one another, which share the threads; 0 is one",
         minimum=0,
     )
 

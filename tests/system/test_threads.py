@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gluon_ssd.errors import OptionError
 from gluon_ssd.system import cpu, threads
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -233,3 +234,24 @@ def test_only_this_process_is_asked_for_its_processors(monkeypatch: pytest.Monke
     asked = {0: {1, 2, 3, 4}}
     monkeypatch.setattr(os, "sched_getaffinity", asked.__getitem__)
     assert threads.compute_threads() == 2
+
+
+def test_threads_are_set_before_mxnet_is_loaded_and_not_after(monkeypatch):
+    environment = {"OMP_NUM_THREADS": "2"}
+    monkeypatch.delitem(sys.modules, "mxnet", raising=False)
+    threads.use_compute_threads(0, environment)
+    assert environment["OMP_NUM_THREADS"] == "2"
+    threads.use_compute_threads(3, environment)
+    assert environment["OMP_NUM_THREADS"] == "3"
+    monkeypatch.setitem(sys.modules, "mxnet", None)
+    threads.use_compute_threads(3, environment)
+    message = "computes with 3 threads since it was loaded; it cannot change to 1: start with OMP_"
+    with pytest.raises(OptionError, match=message):
+        threads.use_compute_threads(1, environment)
+
+
+def test_other_runtimes_take_the_threads_asked_for_or_those_of_the_machine(monkeypatch):
+    monkeypatch.setattr(threads, "physical_cores", lambda: 6)
+    assert threads.inference_threads(4, {"OMP_NUM_THREADS": "2"}) == 4
+    assert threads.inference_threads(0, {"OMP_NUM_THREADS": "2"}) == 2
+    assert threads.inference_threads(0, {}) == 6

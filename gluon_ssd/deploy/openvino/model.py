@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from queue import SimpleQueue
 from typing import Any
@@ -36,9 +37,11 @@ _FAILURES = (
     frontend.OpConversionFailure,
     frontend.OpValidationFailure,
 )
+_UNKNOWN = "No conversion rule found for operations"
+_LONGEST = 300
 _PLACES = ("Exception from ", "Check '", "FrontEnd API failed", "Summary:")
 _OUTPUTS = sorted({name for names in FORMS.values() for name in names})
-_DTYPES = {"f32": "float32", "u8": "uint8"}
+_DTYPES = {"f32": "float32", "f16": "float16", "u8": "uint8"}
 
 
 class OpenvinoEngine(Engine):
@@ -113,9 +116,12 @@ def _shape(port: Any) -> Shape:
 
 
 def _reason(error: Exception) -> str:
-    """What OpenVINO says is wrong, without the places in its own source, on one line."""
+    """What OpenVINO says is wrong, without the places in its own source, on one short line."""
     lines = [line.strip(" -.!") for line in str(error).splitlines()]
-    return "; ".join(line for line in lines if line and not line.startswith(_PLACES))
+    unknown = [line for line in lines if line.startswith(_UNKNOWN)]
+    said = [line for line in lines if line and not line.startswith(_PLACES)]
+    reason = "; ".join(unknown or said)
+    return textwrap.shorten(reason, _LONGEST, placeholder=" ...")
 
 
 def read_network(path: str) -> Any:
