@@ -113,7 +113,7 @@ def quantize(
         EnvironmentProblem: NNCF is missing.
     """
     _check(detector, batches, recipe)
-    with quiet_nncf(recipe.log) as nncf, _errors_of(detector):
+    with quiet_nncf(recipe.log) as nncf, _errors_of(nncf, detector):
         found = nncf.quantize(
             detector.network, _data(nncf, batches, check), **_settings(nncf, detector, recipe)
         )
@@ -159,7 +159,7 @@ def quantize_within_limit(
         model = detector_of(detector.path, engine, engine.record, precision="int8")
         return score(model), found
 
-    with quiet_nncf(recipe.log) as nncf, _errors_of(detector):
+    with quiet_nncf(recipe.log) as nncf, _errors_of(nncf, detector):
         settings = _settings(nncf, detector, recipe)
         settings["advanced_quantization_parameters"] = settings.pop("advanced_parameters")
         kind = nncf.DropType.RELATIVE if limit.is_relative else nncf.DropType.ABSOLUTE
@@ -336,11 +336,12 @@ def _settings(nncf: Any, detector: FloatDetector, recipe: Recipe) -> dict[str, A
 
 
 @contextmanager
-def _errors_of(detector: FloatDetector) -> Iterator[None]:
+def _errors_of(nncf: Any, detector: FloatDetector) -> Iterator[None]:
     """What NNCF and OpenVINO complain about, as one line; errors of the caller pass."""
+    own = nncf.ValidationError, nncf.InternalError, nncf.UnsupportedModelError
     try:
         yield
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, *own) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         raise ModelError(f"NNCF cannot quantise {detector.path}: {reason}") from error
 
