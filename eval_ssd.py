@@ -20,7 +20,7 @@ from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.system.guard import join_guard, run_guarded
 from gluon_ssd.system.processes import is_child
 from gluon_ssd.system.script import run_main
-from gluon_ssd.system.threads import use_compute_threads, use_whole_cpu
+from gluon_ssd.system.threads import use_whole_cpu
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,8 +35,7 @@ def evaluate(argv: Sequence[str] | None) -> int:
     # in its process.
     if command.deploy.auto_tuning and argv is None and not is_child():
         return run_guarded("the search", "the same command goes on from its history")
-    use_compute_threads(command.runtime.threads)
-    use_whole_cpu()
+    use_whole_cpu(threads=command.runtime.threads)
     # Only now, so that --help and option errors need no NumPy.
     from gluon_ssd.system.log import console_log
 

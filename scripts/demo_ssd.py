@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from gluon_ssd.options.declare import parse, spellings  # noqa: E402
 from gluon_ssd.options.demo import DemoCommand  # noqa: E402
 from gluon_ssd.system.script import run_main  # noqa: E402
-from gluon_ssd.system.threads import use_compute_threads, use_whole_cpu  # noqa: E402
+from gluon_ssd.system.threads import use_whole_cpu  # noqa: E402
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,8 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def demo(argv: Sequence[str] | None) -> int:
     """Options, model, pictures, summary."""
     command = parse(DemoCommand, argv, prog="demo_ssd.py", description=__doc__ or "")
-    use_compute_threads(command.threads)
-    use_whole_cpu()
+    use_whole_cpu(threads=command.threads)
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
     from gluon_ssd.commands.demo import detect_pictures
     from gluon_ssd.system.log import console_log

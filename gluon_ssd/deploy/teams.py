@@ -64,7 +64,8 @@ class Teams(Generic[Compiled]):
                 return
             self._wanted.add(threads)
         if self._aside:
-            threading.Thread(target=self._add, args=(threads,), daemon=True).start()
+            # Not a daemon: a process that ends while native code compiles in one would be aborted.
+            threading.Thread(target=self._add, args=(threads,)).start()
         else:
             self._add(threads)
 

@@ -61,7 +61,9 @@ def set_thread_waiting(environment: Environment = os.environ) -> None:
         use_amx()  # a child process inherits the variable, and not the permission
 
 
-def use_whole_cpu(environment: Environment = os.environ, *, cores: str = "free") -> None:
+def use_whole_cpu(
+    environment: Environment = os.environ, *, threads: int = 0, cores: str = "free"
+) -> None:
     """Let inference use every core, and matrix instructions where the CPU has them.
 
     For scripts that run one network; processes of one launcher share the cores. Call it first:
@@ -70,10 +72,13 @@ def use_whole_cpu(environment: Environment = os.environ, *, cores: str = "free")
 
     Args:
         environment: of this process.
+        threads: that compute, where a user has asked for a number; 0 for one on each core.
         cores: what `CORES_VARIABLE` becomes where neither it nor a number of threads is set.
     """
     if "mxnet" in sys.modules:
         return
+    if threads:
+        environment["OMP_NUM_THREADS"] = str(threads)
     if "OMP_NUM_THREADS" not in environment:
         share = max(1, physical_cores() // _processes_beside(environment))
         environment["OMP_NUM_THREADS"] = str(share)

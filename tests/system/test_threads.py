@@ -236,6 +236,13 @@ def test_only_this_process_is_asked_for_its_processors(monkeypatch: pytest.Monke
     assert threads.compute_threads() == 2
 
 
+def test_a_number_that_a_user_asked_for_comes_before_the_environment(monkeypatch):
+    environment = {"OMP_NUM_THREADS": "2"}
+    monkeypatch.delitem(sys.modules, "mxnet", raising=False)
+    threads.use_whole_cpu(environment, threads=5)
+    assert environment["OMP_NUM_THREADS"] == "5"
+
+
 def test_threads_are_set_before_mxnet_is_loaded_and_not_after(monkeypatch):
     environment = {"OMP_NUM_THREADS": "2"}
     monkeypatch.delitem(sys.modules, "mxnet", raising=False)
