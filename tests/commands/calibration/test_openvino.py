@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.deploy.openvino_builders import write_tiny_ir
 from tests.deploy.tiny_onnx import write_tiny
-from tests.entry_builders import SMALL, found_set, leftovers, one_error, run_script, voc_set
+from tests.entry_builders import (
+    ROOT,
+    SMALL,
+    found_set,
+    leftovers,
+    one_error,
+    python,
+    run_script,
+    voc_set,
+)
 
 pytestmark = [pytest.mark.openvino, pytest.mark.onnx]
 
@@ -108,17 +118,33 @@ def tune(folder: Path, ini: str, *options):
     return run_script("eval_ssd.py", *arguments, *options)
 
 
-def test_search_of_a_network_keeps_an_ir(weights, tmp_path: Path) -> None:
+def test_search_of_a_network_keeps_an_ir_and_goes_on_in_another_process(
+    weights, tmp_path: Path
+) -> None:
     data = found_set(tmp_path / "data", weights)
-    options = (*SMALL, "--pretrained", weights, "--dataset-root", data, "--batch-size", 2)
-    ini = f"{INI}[accuracy]\ntolerable_loss = 0.9\n"
-    ended = tune(tmp_path, ini, *options)
-    assert ended.code == 0, ended.err
+    path = tmp_path / "x.ini"
+    ini = (
+        f"{INI}[accuracy]\ntolerable_loss = 0.9\n[strategy]\nworkspace = {tmp_path / 'workspace'}\n"
+    )
+    path.write_text(ini)
+    command = python(
+        ROOT / "eval_ssd.py",
+        *(*SMALL, "--pretrained", weights, "--dataset-root", data, "--batch-size", 2),
+        *("--auto_tuning", "--auto_tuning_config", path, "--calib-output", tmp_path / "out"),
+    )
+    # The names in a network are numbered in each process.
+    ended = [
+        subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        for _ in range(2)
+    ]
+    assert [each.returncode for each in ended] == [0, 0], ended
     (graph,) = (tmp_path / "out").glob("*-quantized-tuned.xml")
-    assert f"kept trial 1 as {graph}" in ended.out and graph.with_suffix(".bin").is_file()
-    assert "nncf" not in ended.out.lower() and "━" not in ended.out + ended.err
-    again = tune(tmp_path, ini, *options)
-    assert "going on with 2 measured models" in again.out, again.err
+    assert f"kept trial 1 as {graph}" in ended[0].stdout
+    assert graph.with_suffix(".bin").is_file()
+    assert "going on with 2 measured models" in ended[1].stdout
+    # Of NNCF's messages and bars nothing is seen.
+    said = ended[0].stdout + ended[0].stderr
+    assert "nncf" not in said.lower() and "━" not in said
 
 
 @pytest.mark.parametrize(
