@@ -71,6 +71,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "evaluation",
         "report",
     },
+    "inference.tables": {"errors", "system", "inference"},
     # What `import gluon_ssd` offers; the package itself imports it when it is asked for.
     "api": {"errors", "system", "data", "deploy", "deploy.seam", "evaluation", "inference"},
     "": {"api"},
@@ -168,6 +169,7 @@ MAY_USE: dict[str, set[str]] = {
     "deploy.openvino": {"numpy", "openvino", "nncf", "rich"},
     "report": {"numpy", "cv2", "matplotlib", "mlperf_logging"},
     "inference": {"numpy", "supervision"},
+    "inference.tables": {"pyarrow"},
     # GluonCV is the other side of a benchmark.
     "benchmarks.gluoncv": {"numpy", "gluoncv"},
     "benchmarks": {"numpy", "cv2", "matplotlib", "psutil", "mlperf_loadgen"},
