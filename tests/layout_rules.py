@@ -15,7 +15,7 @@ PACKAGE = "gluon_ssd"
 
 # --- who may import whom -------------------------------------------------------------------------
 # A unit is a folder or file below gluon_ssd; the longest name here that a file falls under counts.
-# "entry" is every script that is started. Each row may import the rows above it in this table.
+# "entry" is every command, and every script that is started. Each row may import the rows above it.
 
 _LOW = {"errors", "system", "detection"}
 _MODEL = {*_LOW, "detection.mxnet", "compat", "data.class_names", "models", "models.record"}
@@ -93,6 +93,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 MAY_IMPORT["deploy"] |= {"deploy.seam", "deploy.onnx", "deploy.openvino"}
 MAY_IMPORT["developer"] = MAY_IMPORT["entry"]
 DEVELOPER_SCRIPTS = {"scripts/mutants.py"}
+# Those that change this project's files, which an installed package does not have.
+OWN_SCRIPTS = {*DEVELOPER_SCRIPTS, "scripts/update_readme.py"}
 # The published networks in PyTorch, which run in an environment without this package.
 MAY_IMPORT["torch"] = set()
 TORCH_SCRIPTS = ROOT / "scripts/torch_reference"
@@ -194,6 +196,17 @@ def entry_scripts() -> list[Path]:
     """Every Python file that a user starts."""
     files = [*ROOT.glob("*.py"), *(ROOT / "scripts").glob("**/*.py")]
     return sorted({*files} - {*torch_scripts()})
+
+
+def starters() -> list[Path]:
+    """The scripts that start a command of the package, and do nothing else."""
+    return [path for path in entry_scripts() if name_of(path) not in OWN_SCRIPTS]
+
+
+def entry_modules() -> list[Path]:
+    """The commands, in the package and among the scripts that are for this project alone."""
+    commands = [path for path in modules() if unit_of(path) == "entry" and path.stat().st_size]
+    return [*commands, *(ROOT / name for name in sorted(OWN_SCRIPTS))]
 
 
 def torch_scripts() -> list[Path]:
