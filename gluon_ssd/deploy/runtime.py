@@ -49,7 +49,7 @@ def _load_with_mxnet(prefix: str, *, threads: int, streams: int, **options: Any)
     use_compute_threads(threads)
     from gluon_ssd.deploy.mxnet.model import load_deployed
 
-    return load_deployed(prefix, streams=max(1, streams), **options)
+    return load_deployed(prefix, streams=streams, **options)
 
 
 def _load_with_onnxruntime(path: str, **options: Any) -> RuntimeModel:
