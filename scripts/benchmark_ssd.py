@@ -10,6 +10,8 @@ python scripts/benchmark_ssd.py model  --network ssd300_resnet50 ssd_512_mobilen
 python scripts/benchmark_ssd.py amp    --networks ssd_300_vgg16_atrous_voc --batch-size 4
 OMP_NUM_THREADS=1 horovodrun -np 2 --gloo python scripts/benchmark_ssd.py scaling
 python scripts/benchmark_ssd.py network-bound --batch-size 8
+python scripts/benchmark_ssd.py contended --model-prefix MODEL.onnx
+python scripts/benchmark_ssd.py overlap --model-prefix MODEL.onnx --dataset-root DIR
 python scripts/benchmark_ssd.py table  --output table.json
 python scripts/benchmark_ssd.py torch  --python "$(bash scripts/torch_env.sh)"
 """
@@ -37,6 +39,7 @@ from gluon_ssd.options.benchmarks import (  # noqa: E402
     TableBenchmark,
     TorchBenchmark,
 )
+from gluon_ssd.options.benchmarks_load import ContendedBenchmark, OverlapBenchmark  # noqa: E402
 from gluon_ssd.options.declare import parse, spellings, suggestion  # noqa: E402
 from gluon_ssd.system.cpu import use_amx  # noqa: E402
 from gluon_ssd.system.script import run_main  # noqa: E402
@@ -44,6 +47,7 @@ from gluon_ssd.system.threads import use_whole_cpu  # noqa: E402
 
 KINDS: dict[str, Any] = {
     "amp": AmpBenchmark,
+    "contended": ContendedBenchmark,
     "dali": LoaderBenchmark,
     "data": DataBenchmark,
     "decode": DecodeBenchmark,
@@ -51,14 +55,15 @@ KINDS: dict[str, Any] = {
     "eval": EvalBenchmark,
     "model": ModelBenchmark,
     "network-bound": NetworkBound,
+    "overlap": OverlapBenchmark,
     "scaling": ScalingBenchmark,
     "table": TableBenchmark,
     "torch": TorchBenchmark,
 }
 
-# These time inference as eval_ssd.py does it, on every core, on both sides. The others keep MXNet's
-# own number of threads, as training and GluonCV's scripts do.
-ON_WHOLE_CPU = ("deploy", "eval", "model", "table", "torch")
+# These time inference on every core, on both sides, whatever else runs on the machine. The others
+# keep MXNet's own number of threads, as training and GluonCV's scripts do.
+ON_WHOLE_CPU = ("deploy", "eval", "model", "overlap", "table", "torch")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -84,7 +89,7 @@ def benchmark(argv: Sequence[str]) -> int:
         KINDS[kind], argv[1:], prog=f"benchmark_ssd.py {kind}", description=__doc__ or ""
     )
     if kind in ON_WHOLE_CPU:
-        use_whole_cpu()
+        use_whole_cpu(cores="all")
     elif kind == "amp":
         use_amx()  # as train_ssd.py --amp does
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
