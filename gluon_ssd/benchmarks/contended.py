@@ -66,7 +66,11 @@ class Served:
         )
 
     def __enter__(self) -> Served:
-        self.answer()  # that it is ready
+        try:
+            self.answer()  # that it is ready
+        except EnvironmentProblem:
+            self._close()
+            raise
         return self
 
     def __exit__(
@@ -75,6 +79,9 @@ class Served:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._close()
+
+    def _close(self) -> None:
         for stream in (self._child.process.stdin, self._child.process.stdout):
             if stream is not None:
                 stream.close()

@@ -124,9 +124,9 @@ def use_compute_threads(count: int, environment: Environment = os.environ) -> No
     Raises:
         OptionError: MXNet is loaded already, with another number.
     """
-    if count <= 0 or ("mxnet" in sys.modules and count == compute_threads(environment)):
+    if count <= 0:
         return
-    if "mxnet" in sys.modules:
+    if "mxnet" in sys.modules and count != compute_threads(environment):
         raise OptionError(
             f"MXNet computes with {compute_threads(environment)} threads since it was loaded; it "
             f"cannot change to {count}: start with OMP_NUM_THREADS={count}",
