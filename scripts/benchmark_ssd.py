@@ -14,6 +14,8 @@ python scripts/benchmark_ssd.py contended --model-prefix MODEL.onnx
 python scripts/benchmark_ssd.py overlap --model-prefix MODEL.onnx --dataset-root DIR
 python scripts/benchmark_ssd.py table  --output table.json
 python scripts/benchmark_ssd.py torch  --python "$(bash scripts/torch_env.sh)"
+python scripts/benchmark_ssd.py formats --network ssd_512_mobilenet1.0_voc --output formats.json
+python scripts/benchmark_ssd.py loadgen --model-prefix MODEL.xml --dataset-root DIR
 """
 
 from __future__ import annotations
@@ -26,44 +28,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gluon_ssd.errors import OptionError  # noqa: E402
-from gluon_ssd.options.benchmarks import (  # noqa: E402
-    AmpBenchmark,
-    DataBenchmark,
-    DecodeBenchmark,
-    DeployBenchmark,
-    EvalBenchmark,
-    LoaderBenchmark,
-    ModelBenchmark,
-    NetworkBound,
-    ScalingBenchmark,
-    TableBenchmark,
-    TorchBenchmark,
-)
-from gluon_ssd.options.benchmarks_load import ContendedBenchmark, OverlapBenchmark  # noqa: E402
+from gluon_ssd.options.benchmark_kinds import KINDS, ON_WHOLE_CPU  # noqa: E402
 from gluon_ssd.options.declare import parse, spellings, suggestion  # noqa: E402
 from gluon_ssd.system.cpu import use_amx  # noqa: E402
 from gluon_ssd.system.script import run_main  # noqa: E402
 from gluon_ssd.system.threads import use_whole_cpu  # noqa: E402
-
-KINDS: dict[str, Any] = {
-    "amp": AmpBenchmark,
-    "contended": ContendedBenchmark,
-    "dali": LoaderBenchmark,
-    "data": DataBenchmark,
-    "decode": DecodeBenchmark,
-    "deploy": DeployBenchmark,
-    "eval": EvalBenchmark,
-    "model": ModelBenchmark,
-    "network-bound": NetworkBound,
-    "overlap": OverlapBenchmark,
-    "scaling": ScalingBenchmark,
-    "table": TableBenchmark,
-    "torch": TorchBenchmark,
-}
-
-# These time inference on every core, on both sides, whatever else runs on the machine. The others
-# keep MXNet's own number of threads, as training and GluonCV's scripts do.
-ON_WHOLE_CPU = ("deploy", "eval", "model", "overlap", "table", "torch")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

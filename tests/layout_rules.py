@@ -43,7 +43,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "deploy": {*_MODEL, "models.spec", "families", "families.catalog", "deploy.int8_modes"},
     # What every runtime stands on, whatever computes; see UNIT_OF.
     "deploy.seam": {"errors", "system", "detection", "models.record"},
-    "deploy.onnx": {"errors", "system", "detection", "models.record", "deploy.seam"},
+    "deploy.onnx": {
+        "errors",
+        "system",
+        "detection",
+        "models.record",
+        "deploy.seam",
+        "deploy.int8_modes",
+    },
     "deploy.openvino": {
         "errors",
         "system",
@@ -60,12 +67,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         "data.class_names",
         "models.record",
         "deploy",
-        "deploy.runtime_model",
+        "deploy.seam",
         "evaluation",
         "report",
     },
+    "inference.tables": {"errors", "system", "inference"},
     # What `import gluon_ssd` offers; the package itself imports it when it is asked for.
-    "api": {"errors", "system", "deploy", "deploy.runtime_model", "evaluation", "inference"},
+    "api": {"errors", "system", "data", "deploy", "deploy.seam", "evaluation", "inference"},
     "": {"api"},
     "options": {
         "errors",
@@ -90,6 +98,7 @@ MAY_IMPORT["torch"] = set()
 TORCH_SCRIPTS = ROOT / "scripts/torch_reference"
 
 _BELOW_COMMANDS = MAY_IMPORT.keys() - {
+    "",
     "commands",
     "benchmarks",
     "benchmarks.gluoncv",
@@ -109,7 +118,11 @@ UNIT_OF: dict[str, str] = {
     "detection.focal_loss": "detection.mxnet",
     "deploy.detector_parts": "deploy.seam",
     "deploy.engine": "deploy.seam",
+    "deploy.engine_teams": "deploy.seam",
+    "deploy.teams": "deploy.seam",
     "deploy.onnx.names": "deploy.seam",
+    "deploy.agreement": "deploy.seam",
+    "deploy.ranges": "deploy.seam",
     "deploy.raw_model": "deploy.seam",
     "deploy.runtime_model": "deploy.seam",
     "families.*.spec": "models.spec",
@@ -125,7 +138,8 @@ MUST_NOT_IMPORT = {
         r"\S+ families\.(?!build|catalog|family|recognition)"
     ),
     "what any runtime can do asks for none": re.compile(
-        r"(commands\.(evaluate|demo|time_model)|report\.\w+|api|inference\.\w+) deploy\.mxnet"
+        r"(commands\.(evaluate|demo|time_model)|report\.\w+|api|inference\.(?!export )\w+)"
+        r" deploy\.mxnet"
     ),
 }
 
@@ -149,13 +163,16 @@ MAY_USE: dict[str, set[str]] = {
     "options": {"yaml"},
     "deploy": {"numpy", "neural_compressor"},
     "deploy.seam": {"numpy"},
-    "deploy.onnx": {"numpy", "onnx", "onnxruntime", "neural_compressor"},
-    "deploy.openvino": {"numpy", "openvino", "nncf"},
+    # protobuf tells of a file that is none of its own.
+    "deploy.onnx": {"numpy", "onnx", "onnxruntime", "google"},
+    # nncf draws its progress with rich.
+    "deploy.openvino": {"numpy", "openvino", "nncf", "rich"},
     "report": {"numpy", "cv2", "matplotlib", "mlperf_logging"},
     "inference": {"numpy", "supervision"},
+    "inference.tables": {"pyarrow"},
     # GluonCV is the other side of a benchmark.
     "benchmarks.gluoncv": {"numpy", "gluoncv"},
-    "benchmarks": {"numpy", "cv2", "matplotlib", "psutil"},
+    "benchmarks": {"numpy", "cv2", "matplotlib", "psutil", "mlperf_loadgen"},
     "commands.wiring": {"numpy", "cv2"},
     "commands": {"numpy", "cv2"},
     "developer": {"tests"},

@@ -21,7 +21,7 @@ import numpy as np
 from gluon_ssd.benchmarks.contended_peer import burn, serve_detector
 from gluon_ssd.benchmarks.turns import take_turns
 from gluon_ssd.errors import EnvironmentProblem
-from gluon_ssd.options.benchmarks_load import ContendedBenchmark
+from gluon_ssd.options.benchmark_load import ContendedBenchmark
 from gluon_ssd.report.tables import Row
 from gluon_ssd.report.timing import latency_statistics
 from gluon_ssd.system.processes import Child, call_of

@@ -15,7 +15,7 @@ from gluon_ssd.data.loading.loader import Batch, Loader
 from gluon_ssd.deploy.runtime import load_detector
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.evaluation.predict import predict
-from gluon_ssd.options.benchmarks_load import OverlapBenchmark
+from gluon_ssd.options.benchmark_load import OverlapBenchmark
 from gluon_ssd.options.shared import DataOptions
 from gluon_ssd.report.tables import Row
 from gluon_ssd.system.load import LoadMeter

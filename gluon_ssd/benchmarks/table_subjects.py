@@ -22,7 +22,7 @@ from gluon_ssd.benchmarks.table_rows import FORMS, Run
 from gluon_ssd.commands.wiring.models import export_network_as
 from gluon_ssd.compat import mx
 from gluon_ssd.data.class_names import VOC_CLASSES
-from gluon_ssd.deploy.mxnet.files import read_exported
+from gluon_ssd.deploy.mxnet.files import Exported, read_exported
 from gluon_ssd.deploy.mxnet.int8.quantize import prepare_detector, quantize_prepared
 from gluon_ssd.deploy.mxnet.model import deploy
 from gluon_ssd.deploy.runtime import load_detector
@@ -92,27 +92,35 @@ def exported_source(prefix: str) -> Source:
     """
     exported = read_exported(prefix)
     prefix, saved = exported.name, exported.record
-    if exported.is_quantised:
-        raise ModelError(f"{prefix} is quantised already; the table wants the fp32 model")
-    name = Path(prefix).name
-    if saved is not None:
-        if saved.classes != VOC_CLASSES:
-            raise ModelError(f"{prefix} has other classes than VOC; the table scores on VOC alone")
-        input_format = saved.input_format
-    elif name in SPECS:
-        input_format = SPECS[name].input_format()
-    elif named := _SIZE_IN_FILE_NAME.match(name):
-        input_format = InputFormat((int(named[1]), int(named[1])))
-    else:
-        raise ModelError(
-            f"{prefix} does not carry its input size; call its files ssd_<size>_<anything>"
-        )
+    if saved is not None and saved.classes != VOC_CLASSES:
+        raise ModelError(f"{prefix} has other classes than VOC; the table scores on VOC alone")
+    input_format = input_format_of(exported)
     return Source(
-        name,
+        Path(prefix).name,
         "exported model",
         input_format,
         True,
         lambda folder: (prefix, original_exported(prefix)),
+    )
+
+
+def input_format_of(exported: Exported) -> InputFormat:
+    """How images become the input of an exported fp32 model: by its record, or else by its name.
+
+    Raises:
+        ModelError: it is int8, or neither tells its size.
+    """
+    if exported.is_quantised:
+        raise ModelError(f"{exported.name} is quantised already; name the fp32 model")
+    name = Path(exported.name).name
+    if exported.record is not None:
+        return exported.record.input_format
+    if name in SPECS:
+        return SPECS[name].input_format()
+    if named := _SIZE_IN_FILE_NAME.match(name):
+        return InputFormat((int(named[1]), int(named[1])))
+    raise ModelError(
+        f"{exported.name} does not carry its input size; call its files ssd_<size>_<anything>"
     )
 
 

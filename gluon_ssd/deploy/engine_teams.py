@@ -23,6 +23,7 @@ class FollowingEngine(Engine):
     def __init__(self, whole: Engine, compile_for: Callable[[int], Engine]) -> None:
         self._teams = Teams(whole, compile_for, whole.threads, aside=True)
         self.streams, self.input, self.shapes = whole.streams, whole.input, whole.shapes
+        self.record = whole.record
 
     @property
     def threads(self) -> int:  # type: ignore[override]
@@ -32,10 +33,6 @@ class FollowingEngine(Engine):
     def compute(self, images: Any, names: Sequence[str]) -> list[NDArray[Any]]:
         """See `Engine`."""
         return self._teams.now().compute(images, names)
-
-    def constant(self, name: str) -> NDArray[Any]:
-        """See `Engine`."""
-        return self._teams.whole.constant(name)
 
     def in_precision(self, dtype: str) -> Engine | None:
         """See `Engine`; it follows the load too."""

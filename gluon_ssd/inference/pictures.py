@@ -17,8 +17,6 @@ from gluon_ssd.data.images import IMAGE_SUFFIXES, decode_image
 from gluon_ssd.data.videos import VIDEO_SUFFIXES, read_frames
 from gluon_ssd.errors import DataError, OptionError, SsdError
 from gluon_ssd.inference.array_pictures import rgb_of_array
-from gluon_ssd.system.download import FetchFailed
-from gluon_ssd.system.fetch_bytes import fetch_bytes
 
 Pixels = NDArray[np.uint8]
 Given: TypeAlias = Any
@@ -181,6 +179,10 @@ class Reader:
         yield Picture(name, None, decoded(), decoded)
 
     def _address(self, address: str) -> Iterator[Picture]:
+        # Only now, since what speaks HTTP takes a tenth of a second to import.
+        from gluon_ssd.system.download import FetchFailed
+        from gluon_ssd.system.fetch_bytes import fetch_bytes
+
         limits = self.limits
         try:
             content = fetch_bytes(

@@ -128,14 +128,14 @@ class ModelBenchmark:
     @property
     def specs(self) -> tuple[Spec, ...]:
         """The networks, in order. Raises OptionError for one that is not there."""
-        return tuple(_named(word, self.data_shape) for word in words(self.network))
+        return tuple(named_network(word, self.data_shape) for word in words(self.network))
 
     def input_size_hw(self, spec: Spec) -> tuple[int, int]:
         """Height and width of the images of a network, px."""
         return (self.data_shape,) * 2 if self.data_shape else spec.input_size_hw
 
 
-def _named(word: str, side: int | None) -> Spec:
+def named_network(word: str, side: int | None) -> Spec:
     """The network of a full name, or the first one of a word; of that input size, if one is given.
 
     Raises:
@@ -153,6 +153,17 @@ def _named(word: str, side: int | None) -> Spec:
             return spec
     sides = sorted({str(spec.input_size_hw[0]) for spec in named})
     raise OptionError(f"--data-shape: {word} takes {' or '.join(sides)} pixels; got {side}")
+
+
+def weight_pairs(text: str) -> dict[str, str]:
+    """ "NAME=FILE,NAME=FILE" as a dictionary. Raises OptionError naming a part that is no pair."""
+    pairs = {}
+    for part in words(text):
+        name, equals, file = part.partition("=")
+        if not (name and equals and file):
+            raise OptionError(f"--weights wants NAME=FILE with commas between; got {part!r}")
+        pairs[name] = file
+    return pairs
 
 
 _TABLE_NETWORKS = (
@@ -228,13 +239,7 @@ class TableBenchmark:
     @property
     def weight_files(self) -> dict[str, str]:
         """--weights as network -> file. Raises OptionError naming a part that is no pair."""
-        pairs = {}
-        for part in words(self.weights):
-            name, equals, file = part.partition("=")
-            if not (name and equals and file):
-                raise OptionError(f"--weights wants NAME=FILE with commas between; got {part!r}")
-            pairs[name] = file
-        return pairs
+        return weight_pairs(self.weights)
 
 
 @dataclass(frozen=True)
@@ -329,7 +334,7 @@ class TorchBenchmark:
     @property
     def subjects(self) -> tuple[tuple[Spec, str], ...]:
         """Networks and their names on the other side. Raises OptionError for one it lacks."""
-        specs = [_named(word, None) for word in words(self.network)]
+        specs = [named_network(word, None) for word in words(self.network)]
         for spec in specs:
             if spec.name not in TORCH_NETWORKS:
                 raise OptionError(

@@ -22,7 +22,7 @@ from gluon_ssd.benchmarks.contended import (
     environments,
 )
 from gluon_ssd.errors import EnvironmentProblem
-from gluon_ssd.options.benchmarks_load import ContendedBenchmark
+from gluon_ssd.options.benchmark_load import ContendedBenchmark
 
 # Answers with its setting in place of times.
 _FAKE = """

@@ -4,7 +4,7 @@ import pytest
 
 from gluon_ssd.benchmarks import overlap
 from gluon_ssd.benchmarks.overlap import overlap_facts, overlap_rows
-from gluon_ssd.options.benchmarks_load import OverlapBenchmark
+from gluon_ssd.options.benchmark_load import OverlapBenchmark
 from tests.commands.builders import FixedModel
 from tests.entry_builders import voc_set
 

@@ -6,12 +6,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from gluon_ssd.benchmarks import rows as benchmarks
 from gluon_ssd.benchmarks import run
 from gluon_ssd.benchmarks.run import run_benchmark
+from gluon_ssd.options.benchmark_kinds import KINDS, ON_WHOLE_CPU
 
 
 def measured(monkeypatch: pytest.MonkeyPatch, kind: str, rows: list[dict]) -> None:
-    monkeypatch.setitem(run.ROWS, kind, lambda options: rows)
+    monkeypatch.setitem(benchmarks.ROWS, kind, lambda options: rows)
 
 
 def test_rows_are_a_table_and_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -44,6 +46,13 @@ def test_a_process_without_rows_writes_nothing(monkeypatch: pytest.MonkeyPatch, 
     assert not output.exists()
 
 
-def test_the_table_of_speeds_writes_its_own_files(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(run, "table", lambda options: f"table of {options}")
-    assert run_benchmark("table", "all") == "table of all"
+@pytest.mark.parametrize("kind", run.TEXTS)
+def test_some_write_their_own_files(monkeypatch: pytest.MonkeyPatch, kind: str):
+    monkeypatch.setitem(run.TEXTS, kind, lambda options: f"text of {options}")
+    assert run_benchmark(kind, "all") == "text of all"
+
+
+def test_every_kind_with_options_can_be_run():
+    assert {*benchmarks.ROWS, *run.TEXTS} == KINDS.keys()
+    assert not benchmarks.ROWS.keys() & run.TEXTS.keys() and benchmarks.NOTES.keys() <= KINDS.keys()
+    assert {*ON_WHOLE_CPU} <= KINDS.keys()

@@ -7,6 +7,7 @@ import pytest
 
 from gluon_ssd.deploy import teams
 from gluon_ssd.deploy.teams import Teams, team_sizes
+from gluon_ssd.errors import ModelError
 
 
 @pytest.fixture
@@ -58,3 +59,20 @@ def test_the_whole_team_goes_on_while_another_is_made_aside(machine) -> None:
     may_end.set()
     starts[0].join(20)
     assert (found.now(), found.threads, len(starts)) == ("for 1", 1, 1)
+
+
+@pytest.mark.parametrize("aside", [False, True])
+def test_a_network_that_cannot_be_made_leaves_the_whole_team(machine, aside, caplog) -> None:
+    made = []
+
+    def fail(threads: int) -> str:
+        made.append(threading.current_thread())
+        raise ModelError("the file is gone")
+
+    found = Teams("whole", fail, 2, aside=aside)
+    machine.free_cores = 1.0
+    assert found.now() == "whole"
+    if aside:
+        made[0].join(20)
+    assert (found.now(), found.threads, len(made)) == ("whole", 2, 1)
+    assert "no network for 1 threads beside that for all: the file is gone" in caplog.text

@@ -1,13 +1,14 @@
 """Pictures of any size to the input of a network, as nodes of an ONNX graph.
 
 The rules of `detection.input_format.RESIZES`, in float32. OpenCV and Pillow compute in whole
-numbers, which rounds a few pixels to the next grey level; a picture that has the size of the input
-already comes out exactly as in Python.
+numbers, which rounds some pixels to the next grey level; a picture that has the size of the input
+already comes out exactly as in Python. ONNX's Resize serves for linear weights alone: runtimes
+differ in how it averages, and take long for cubic weights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,12 @@ from gluon_ssd.models.record import ModelRecord
 
 _CUBIC = -0.75
 """OpenCV's constant of the cubic kernel."""
-_SCALES = "", ""
-"""Region and scales of Resize, which the sizes stand for."""
+_HALF_UP = 0.5002
+"""Pillow rounds halves up, and its weights are exact enough to meet them."""
+_OPEN_END = np.iinfo(np.int64).max
+
+Weights = Callable[[Builder, str, int], str]
+"""(builder, name of the length of an axis, length after) -> name of weights (after, before)."""
 
 
 def add_preprocessing(builder: Builder, record: ModelRecord) -> str:
@@ -57,9 +62,15 @@ def _auto(builder: Builder, size_hw: tuple[int, int]) -> str:
         return part.node(
             "If",
             grows,
-            then_branch=_branch(part, _resized("cubic"), size_hw),
-            else_branch=_branch(part, _resized("linear"), size_hw),
+            then_branch=_branch(part, enlarge, size_hw),
+            else_branch=_branch(part, _linear, size_hw),
         )
+
+    def enlarge(part: Builder, size_hw: tuple[int, int]) -> str:
+        pixels = _planes(part)
+        for axis in (3, 2):
+            pixels = _weighted(part, pixels, axis, size_hw, _cubic_weights)
+        return pixels
 
     def shrink(part: Builder, size_hw: tuple[int, int]) -> str:
         return _by_area(part, sides, size_hw)
@@ -74,23 +85,16 @@ def _auto(builder: Builder, size_hw: tuple[int, int]) -> str:
 
 
 def _linear(builder: Builder, size_hw: tuple[int, int]) -> str:
-    return _resized("linear")(builder, size_hw)
+    sizes = ["", "", builder.array(size_hw)]  # without region and scales
+    return builder.node("Resize", _planes(builder), *sizes, mode="linear", axes=[2, 3])
 
 
 def _pillow(builder: Builder, size_hw: tuple[int, int]) -> str:
     """Width first, in grey levels, then height."""
     pixels = _planes(builder)
     for axis in (3, 2):
-        pixels = builder.node(
-            "Resize",
-            pixels,
-            *_SCALES,
-            builder.array([size_hw[axis - 2]]),
-            mode="linear",
-            antialias=1,
-            axes=[axis],
-        )
-        pixels = _to_grey_levels(builder, pixels)
+        pixels = _weighted(builder, pixels, axis, size_hw, _triangle_weights)
+        pixels = builder.node("Floor", builder.node("Add", pixels, builder.array(_HALF_UP)))
     return pixels
 
 
@@ -112,19 +116,66 @@ def _to_grey_levels(builder: Builder, pixels: str) -> str:
     return builder.node("Clip", rounded, builder.array(0.0), builder.array(255.0))
 
 
-def _resized(mode: str) -> Callable[[Builder, tuple[int, int]], str]:
-    def resize(builder: Builder, size_hw: tuple[int, int]) -> str:
-        return builder.node(
-            "Resize",
-            _planes(builder),
-            *_SCALES,
-            builder.array(size_hw),
-            mode=mode,
-            cubic_coeff_a=_CUBIC,
-            axes=[2, 3],
-        )
+def _weighted(
+    builder: Builder, planes: str, axis: int, size_hw: tuple[int, int], weights: Weights
+) -> str:
+    """Weighted sums along the height, axis 2, or the width, axis 3, of planes (B, 3, H, W)."""
+    shape = builder.node("Shape", planes)
+    side = builder.node("Gather", shape, builder.array(axis), axis=0)  # a scalar
+    table = weights(builder, side, size_hw[axis - 2])
+    if axis == 2:
+        return builder.node("MatMul", table, planes)
+    return builder.node("MatMul", planes, builder.node("Transpose", table, perm=[1, 0]))
 
-    return resize
+
+def _triangle_weights(builder: Builder, side: str, size: int) -> str:
+    """Of Pillow's bilinear: falling with the distance, which counts in pixels of the smaller side.
+
+    (i + 0.5) * side / size is where the centre of pixel i lies in the picture.
+    """
+    node, array = builder.node, builder.array
+    length = node("Cast", side, to=TensorProto.FLOAT)
+    scale = node("Div", length, array(float(size)))
+    centers = node("Mul", array(np.arange(size).reshape(-1, 1) + 0.5), scale)
+    pixels = node("Range", array(0), side, array(1))
+    pixels = node("Add", node("Cast", pixels, to=TensorProto.FLOAT), array(0.5))
+    apart = node("Div", node("Abs", node("Sub", pixels, centers)), node("Max", scale, array(1.0)))
+    weights = node("Max", node("Sub", array(1.0), apart), array(0.0))
+    return node("Div", weights, node("ReduceSum", weights, array([1]), keepdims=1))
+
+
+def _cubic_weights(builder: Builder, side: str, size: int) -> str:
+    """Of OpenCV's bicubic: four pixels, those beyond an edge being the one at it.
+
+    Pixel i lies at (i + 0.5) * side / size - 0.5 in the picture, here in parts of 1 / (2 * size).
+    R. Keys, "Cubic convolution interpolation for digital image processing" (1981).
+    """
+    node, array, part = builder.node, builder.array, 2 * size
+    odd = array(2 * np.arange(size).reshape(-1, 1) + 1)
+    places = node("Sub", node("Mul", odd, side), array(size))
+    # Division rounds to zero, so that it must not meet negative numbers.
+    first = node("Sub", node("Div", node("Add", places, array(part)), array(part)), array(1))
+    rest = node("Sub", places, node("Mul", first, array(part)))
+    share = node("Div", node("Cast", rest, to=TensorProto.FLOAT), array(float(part)))
+    steps = np.arange(-1, 3)
+    apart = node("Abs", node("Sub", share, array(steps.astype(np.float32))))  # (size, 4)
+    near = _polynomial(builder, apart, (_CUBIC + 2, -(_CUBIC + 3), 0, 1))
+    far = _polynomial(builder, apart, (_CUBIC, -5 * _CUBIC, 8 * _CUBIC, -4 * _CUBIC))
+    weights = node("Where", node("LessOrEqual", apart, array(1.0)), near, far)
+    last = node("Sub", side, array(1))
+    pixels = node("Min", node("Max", node("Add", first, array(steps)), array(0)), last)
+    chosen = node("OneHot", pixels, side, array([0.0, 1.0]))  # (size, 4, side)
+    rows = node("MatMul", node("Unsqueeze", weights, array([1])), chosen)
+    return node("Squeeze", rows, array([1]))
+
+
+def _polynomial(builder: Builder, x: str, factors: Sequence[float]) -> str:
+    """With the factor of the highest power first."""
+    value = builder.array(float(factors[0]))
+    for factor in factors[1:]:
+        scaled = builder.node("Mul", value, x)
+        value = builder.node("Add", scaled, builder.array(float(factor)))
+    return value
 
 
 def _branch(
@@ -189,6 +240,6 @@ def _steps(builder: Builder, values: str, axis: int) -> str:
         builder.node(
             "Slice", values, builder.array([begin]), builder.array([end]), builder.array([axis])
         )
-        for begin, end in ((1, np.iinfo(np.int64).max), (0, -1))
+        for begin, end in ((1, _OPEN_END), (0, -1))
     )
     return builder.node("Sub", ends, starts)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gluon_ssd.errors import OptionError
-from gluon_ssd.options.benchmarks_load import ContendedBenchmark, OverlapBenchmark
+from gluon_ssd.options.benchmark_load import ContendedBenchmark, OverlapBenchmark
 
 
 @pytest.mark.parametrize("kind", [ContendedBenchmark, OverlapBenchmark])

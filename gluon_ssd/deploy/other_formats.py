@@ -1,0 +1,164 @@
+"""Write a detector for other programs, proved before the file takes its name."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import tempfile
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gluon_ssd.deploy.detector_parts import DetectorParts
+from gluon_ssd.deploy.mxnet.files import Exported
+from gluon_ssd.deploy.mxnet.parts import detector_parts
+from gluon_ssd.deploy.mxnet.plain import PlainDetector
+from gluon_ssd.deploy.proof import Candidate, Proof, prove
+from gluon_ssd.deploy.runtime import load_detector
+from gluon_ssd.deploy.runtime_model import RuntimeModel
+from gluon_ssd.detection.arrays import as_numpy
+from gluon_ssd.errors import EnvironmentProblem, OptionError
+from gluon_ssd.system.files import ensure_writable, write_problem
+
+SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
+"""Format -> how its file ends."""
+
+_PACKAGES = {
+    "onnx": ("onnx", "onnxruntime"),
+    "openvino": ("onnx", "openvino"),
+}
+_EXTRAS = {"onnx": ("onnx",), "openvino": ("onnx", "openvino")}
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What to write.
+
+    Attributes:
+        format: of `SUFFIXES`.
+        path: of the file; a second one of OpenVINO lies beside it.
+        form, batch, opset, folds_preprocessing: of ONNX, as of `write_onnx`; of OpenVINO the batch
+            alone.
+    """
+
+    format: str
+    path: str
+    form: str = "raw"
+    batch: int | None = None
+    opset: int | None = None
+    folds_preprocessing: bool = False
+
+    def write(self, parts: DetectorParts, path: Path) -> None:
+        """Write the detector to that place; errors as of `write_onnx` and `write_openvino`."""
+        if self.format == "openvino":
+            from gluon_ssd.deploy.openvino.export import write_openvino
+
+            write_openvino(parts, path, batch=self.batch)
+            return
+        from gluon_ssd.deploy.onnx.export import write_onnx
+
+        settings: dict[str, Any] = {} if self.opset is None else {"opset": self.opset}
+        write_onnx(
+            parts,
+            path,
+            form=self.form,
+            batch=self.batch,
+            folds_preprocessing=self.folds_preprocessing,
+            **settings,
+        )
+
+    def load(self, path: Path) -> RuntimeModel:
+        """What was written there, on the processor."""
+        if self.folds_preprocessing:
+            from gluon_ssd.deploy.onnx.folded import folded_detector
+
+            return folded_detector(str(path))
+        return load_detector(str(path))
+
+
+def write_proven(
+    exported: Exported,
+    target: Target,
+    batches: Iterable[Floats],
+    *,
+    input_size_hw: tuple[int, int] | None = None,
+    classes: tuple[str, ...] = (),
+) -> tuple[DetectorParts, Proof]:
+    """Write a float32 detector in another format.
+
+    Args:
+        exported: the detector; its graph is changed.
+        target: format and place.
+        batches: images for the proof, float32 (B, 3, H, W), normalised; made of whole grey levels
+            where pre-processing is folded in.
+        input_size_hw, classes: as of `detector_parts`.
+
+    Returns:
+        The detector in parts, and what was compared.
+
+    Raises:
+        OptionError: the file's name has another ending than its format.
+        ModelError: the detector has no such form, or the file computes something else; nothing is
+            written then.
+        WeightsError: as of `detector_parts`.
+        EnvironmentProblem: the file cannot be written, or the format's package is not installed.
+    """
+    path, suffix = Path(target.path), SUFFIXES[target.format]
+    if path.suffix != suffix:
+        raise OptionError(
+            f"a file of the format {target.format} ends in {suffix}; got {path}",
+            settings=("output",),
+        )
+    ensure_writable(path)
+    _check_packages(target.format)
+    reference = PlainDetector(exported, exported.input_size_hw(input_size_hw))
+    parts = detector_parts(exported, input_size_hw=input_size_hw, classes=classes)
+    try:
+        with ExitStack() as stack:
+            folder = stack.enter_context(
+                tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.")
+            )
+            staged = Path(folder) / path.name
+            target.write(parts, staged)
+            model = raw = target.load(staged)
+            if not model.can_split:
+                # Its raw outputs do not come out: they are those of the same network in raw form.
+                scratch = Path(stack.enter_context(tempfile.TemporaryDirectory())) / path.name
+                as_raw = replace(target, form="raw")
+                as_raw.write(parts, scratch)
+                raw = as_raw.load(scratch)
+            proof = prove(reference, _candidate(raw, model), batches, name=str(path))
+            # The file that is looked for comes last.
+            for written in sorted(Path(folder).iterdir(), key=lambda each: each.suffix == suffix):
+                os.replace(written, path.with_name(written.name))
+    except OSError as error:
+        raise write_problem(path, error) from error
+    return parts, proof
+
+
+def _check_packages(format: str) -> None:
+    for package in _PACKAGES[format]:
+        if importlib.util.find_spec(package) is None:
+            raise EnvironmentProblem(
+                f"the format {format} needs the package {package}, which is not installed; install "
+                f"it with: bash scripts/setup.sh --extras {','.join(_EXTRAS[format])}"
+            )
+
+
+def _candidate(raw: RuntimeModel, model: RuntimeModel) -> Candidate:
+    def raw_outputs(images: Floats) -> tuple[Floats, Floats]:
+        logits, offsets = (as_numpy(output) for output in raw.run_heads(images))
+        return logits, offsets
+
+    def detect(images: Floats) -> Floats:
+        rows: Floats = np.concatenate([as_numpy(o) for o in model.run(images)], axis=2)
+        return rows
+
+    return Candidate(raw_outputs, detect)
