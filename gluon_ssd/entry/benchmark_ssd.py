@@ -9,6 +9,8 @@ python scripts/benchmark_ssd.py model  --network ssd300_resnet50 ssd_512_mobilen
 python scripts/benchmark_ssd.py amp    --networks ssd_300_vgg16_atrous_voc --batch-size 4
 OMP_NUM_THREADS=1 horovodrun -np 2 --gloo python scripts/benchmark_ssd.py scaling
 python scripts/benchmark_ssd.py network-bound --batch-size 8
+python scripts/benchmark_ssd.py contended --model-prefix MODEL.onnx
+python scripts/benchmark_ssd.py overlap --model-prefix MODEL.onnx --dataset-root DIR
 python scripts/benchmark_ssd.py table  --output table.json
 python scripts/benchmark_ssd.py torch  --python "$(bash scripts/torch_env.sh)"
 python scripts/benchmark_ssd.py formats --network ssd_512_mobilenet1.0_voc --output formats.json
@@ -52,7 +54,7 @@ def benchmark(argv: Sequence[str]) -> int:
         KINDS[kind], argv[1:], prog=f"benchmark_ssd.py {kind}", description=__doc__ or ""
     )
     if kind in ON_WHOLE_CPU:
-        use_whole_cpu()
+        use_whole_cpu(cores="all")
     elif kind == "amp":
         use_amx()  # as train_ssd.py --amp does
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
