@@ -76,7 +76,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "commands.wiring": set(),
     "benchmarks.gluoncv": set(),
-    "benchmarks": {"benchmarks.gluoncv", "commands.wiring"},
+    "benchmarks.peer": {"errors", "system"},
+    "benchmarks.loadgen": {"benchmarks.peer", "commands.wiring"},
+    "benchmarks": {
+        "benchmarks.gluoncv",
+        "benchmarks.loadgen",
+        "benchmarks.peer",
+        "commands.wiring",
+    },
     "commands": {"commands.wiring", "benchmarks"},
     "doctor": {"system"},
     "entry": {"errors", "system", "options", "commands", "commands.wiring", "benchmarks", "doctor"},
@@ -94,12 +101,20 @@ _BELOW_COMMANDS = MAY_IMPORT.keys() - {
     "commands",
     "benchmarks",
     "benchmarks.gluoncv",
+    "benchmarks.loadgen",
+    "benchmarks.peer",
     "commands.wiring",
     "entry",
     "developer",
     "doctor",
 }
-for _above in ("commands.wiring", "benchmarks.gluoncv", "benchmarks", "commands"):
+for _above in (
+    "commands.wiring",
+    "benchmarks.gluoncv",
+    "benchmarks.loadgen",
+    "benchmarks",
+    "commands",
+):
     MAY_IMPORT[_above] |= _BELOW_COMMANDS
 
 # Files that belong to another unit than their folder; `*` is the folder of any family.
@@ -156,6 +171,7 @@ MAY_USE: dict[str, set[str]] = {
     "inference": {"numpy", "supervision"},
     # GluonCV is the other side of a benchmark.
     "benchmarks.gluoncv": {"numpy", "gluoncv"},
+    "benchmarks.loadgen": {"numpy", "mlperf_loadgen"},
     "benchmarks": {"numpy", "cv2", "matplotlib", "psutil"},
     "commands.wiring": {"numpy", "cv2"},
     "commands": {"numpy", "cv2"},
