@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gluon_ssd.deploy.runtime import load_detector
 from gluon_ssd.deploy.runtime_model import RuntimeModel
@@ -20,9 +22,15 @@ from gluon_ssd.errors import OptionError
 from gluon_ssd.inference.batches import Detecting, SharedModel
 from gluon_ssd.inference.found import Found, FoundObject, class_names
 from gluon_ssd.inference.pictures import Given, Limits, OnBad, Reader
+from gluon_ssd.inference.speed import Speed, measure_speed
 from gluon_ssd.system.threads import use_whole_cpu
 
-__all__ = ["Detector", "Found", "FoundObject", "Limits", "load"]
+if TYPE_CHECKING:
+    from gluon_ssd.data.dataset import ListedDataset
+    from gluon_ssd.deploy.proof import Proof
+    from gluon_ssd.evaluation.result import Evaluation
+
+__all__ = ["Detector", "Found", "FoundObject", "Limits", "Speed", "load"]
 
 _BATCH_SIZE = 8
 _LIMITS = Limits()
@@ -129,6 +137,122 @@ class Detector:
         reader = Reader(color, every, limits, on_bad)
         detecting = self._detecting(threshold, batch_size, keeps_pixels=True)
         return detecting.results(reader.pictures(pictures))
+
+    def evaluate(
+        self,
+        dataset: str | ListedDataset,
+        *,
+        root: str | os.PathLike[str] = "",
+        splits: str = "",
+        metric: str = "auto",
+        batch_size: int = _BATCH_SIZE,
+        num_workers: int = 0,
+    ) -> Evaluation:
+        """Score the detector on a data set, every image exactly once; as eval_ssd.py does.
+
+        Args:
+            dataset: "voc", "coco", "custom", "shapes" or "openimages", or one that is opened.
+            root: folder of a data set that is named.
+            splits: of a data set that is named, joined by +; empty takes its usual ones.
+            metric: "auto" for the data set's own, "voc07", "voc12" or "coco".
+            batch_size: pictures that are computed at a time.
+            num_workers: processes that read pictures; 0 for none.
+
+        Returns:
+            `score`, the mean as a fraction; `class_scores` by name; `lines` as they are printed.
+
+        Raises:
+            DataError: the data cannot be used, or is of other classes than the detector.
+            OptionError: an argument is wrong.
+        """
+        # Only now: the metric of COCO alone takes longer to import than a detector to load.
+        from gluon_ssd.inference.dataset import check_classes, open_for_scoring
+        from gluon_ssd.inference.evaluate import evaluate
+
+        model, names = self._shared.model, self.classes or None
+        if isinstance(dataset, str):
+            dataset = open_for_scoring(
+                dataset,
+                Path(root).expanduser(),
+                splits=splits,
+                classes=names,
+                edge_px=model.edge_px,
+            )
+        check_classes(dataset, names, model.num_classes)
+        return evaluate(
+            self._shared.push,
+            model.input_format,
+            dataset,
+            metric=metric,
+            batch_size=batch_size,
+            num_workers=num_workers,
+        )
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        pictures: Given = (),
+        color: str = "",
+        form: str = "raw",
+        batch_size: int = 0,
+        folds_preprocessing: bool = False,
+    ) -> Proof:
+        """Write a float32 detector of MXNet for another program; an earlier file stays till then.
+
+        Before the file takes its name it is run on pictures: its raw outputs are within 1e-4 of
+        MXNet's and its detections the same, or nothing is written. print the result to see it.
+
+        Args:
+            path: the new file, which ends in .onnx or .xml (OpenVINO, with a .bin beside it); or
+                what the names of an exported MXNet pair start with.
+            pictures: as of `predict`, to prove it on; without any some are made up.
+            color: as of `predict`.
+            form: what comes out of an .onnx file: "raw" outputs of the network; "zoo", as the SSD
+                of the ONNX model zoo; or "detections", the ids, scores and boxes of this project.
+            batch_size: images a call; 0 lets it vary.
+            folds_preprocessing: an .onnx file that takes uint8 pictures of any size.
+
+        Raises:
+            ModelError: the detector was not loaded from files of MXNet, or cannot be written so.
+            DataError, OptionError: as of `predict`, or an option that the format does not know.
+            EnvironmentProblem: the file cannot be written, or a package is not installed.
+        """
+        # Only now, since it needs MXNet.
+        from gluon_ssd.inference.export import Source, export_files
+
+        source = Source(self.name, self._shared.model.input_format, self.classes)
+        return export_files(
+            source,
+            os.fspath(path),
+            (picture.pixels for picture in Reader(color).pictures(pictures)),
+            form=form,
+            batch_size=batch_size,
+            folds_preprocessing=folds_preprocessing,
+        )
+
+    def benchmark(
+        self,
+        pictures: Given = (),
+        *,
+        color: str = "",
+        batch_size: int = 1,
+        iterations: int = 100,
+    ) -> Speed:
+        """Time the detector on this machine; print the result for its lines.
+
+        Args:
+            pictures: as of `predict`, all of them kept in memory; without any, noise is taken, in
+                which there is next to nothing to decode.
+            color: as of `predict`.
+            batch_size: pictures that are computed at a time.
+            iterations: timed calls, after a few that are not.
+
+        Raises:
+            DataError, OptionError: as of `predict`.
+        """
+        pixels = [picture.pixels for picture in Reader(color).pictures(pictures)]
+        return measure_speed(self._shared, pixels, batch_size=batch_size, iterations=iterations)
 
     def _detecting(self, threshold: float, batch_size: int, *, keeps_pixels: bool) -> Detecting:
         if not 0 <= threshold <= 1:

@@ -43,7 +43,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "deploy": {*_MODEL, "models.spec", "families", "families.catalog", "deploy.int8_modes"},
     # What every runtime stands on, whatever computes; see UNIT_OF.
     "deploy.seam": {"errors", "system", "detection", "models.record"},
-    "deploy.onnx": {"errors", "system", "detection", "models.record", "deploy.seam"},
+    "deploy.onnx": {
+        "errors",
+        "system",
+        "detection",
+        "models.record",
+        "deploy.seam",
+        "deploy.int8_modes",
+    },
     "deploy.openvino": {
         "errors",
         "system",
@@ -64,8 +71,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "evaluation",
         "report",
     },
+    "inference.tables": {"errors", "system", "inference"},
     # What `import gluon_ssd` offers; the package itself imports it when it is asked for.
-    "api": {"errors", "system", "deploy", "deploy.seam", "evaluation", "inference"},
+    "api": {"errors", "system", "data", "deploy", "deploy.seam", "evaluation", "inference"},
     "": {"api"},
     "options": {
         "errors",
@@ -125,7 +133,11 @@ UNIT_OF: dict[str, str] = {
     "detection.focal_loss": "detection.mxnet",
     "deploy.detector_parts": "deploy.seam",
     "deploy.engine": "deploy.seam",
+    "deploy.engine_teams": "deploy.seam",
+    "deploy.teams": "deploy.seam",
     "deploy.onnx.names": "deploy.seam",
+    "deploy.agreement": "deploy.seam",
+    "deploy.ranges": "deploy.seam",
     "deploy.raw_model": "deploy.seam",
     "deploy.runtime_model": "deploy.seam",
     "families.*.spec": "models.spec",
@@ -141,7 +153,8 @@ MUST_NOT_IMPORT = {
         r"\S+ families\.(?!build|catalog|family|recognition)"
     ),
     "what any runtime can do asks for none": re.compile(
-        r"(commands\.(evaluate|demo|time_model)|report\.\w+|api|inference\.\w+) deploy\.mxnet"
+        r"(commands\.(evaluate|demo|time_model)|report\.\w+|api|inference\.(?!export )\w+)"
+        r" deploy\.mxnet"
     ),
 }
 
@@ -165,10 +178,13 @@ MAY_USE: dict[str, set[str]] = {
     "options": {"yaml"},
     "deploy": {"numpy", "neural_compressor"},
     "deploy.seam": {"numpy"},
-    "deploy.onnx": {"numpy", "onnx", "onnxruntime", "neural_compressor"},
-    "deploy.openvino": {"numpy", "openvino", "nncf"},
+    # protobuf tells of a file that is none of its own.
+    "deploy.onnx": {"numpy", "onnx", "onnxruntime", "google"},
+    # nncf draws its progress with rich.
+    "deploy.openvino": {"numpy", "openvino", "nncf", "rich"},
     "report": {"numpy", "cv2", "matplotlib", "mlperf_logging"},
     "inference": {"numpy", "supervision"},
+    "inference.tables": {"pyarrow"},
     # GluonCV is the other side of a benchmark.
     "benchmarks.gluoncv": {"numpy", "gluoncv"},
     "benchmarks.loadgen": {"numpy", "mlperf_loadgen"},

@@ -29,7 +29,7 @@ detection/matching detection/multibox_loss detection/suppression
 evaluation/coco_map evaluation/detections evaluation/predict evaluation/voc_map
 data/augment/color data/augment/crop data/augment/transforms data/loading/batch_plan
 training/learning_rate training/loop training/meters training/optimizer deploy/agreement
-deploy/mxnet/int8/entropy deploy/mxnet/int8/histogram
+deploy/ranges/entropy deploy/ranges/histogram
 deploy/mxnet/passes/fold_batch_norm deploy/mxnet/passes/fold_constants
 deploy/mxnet/passes/join_levels deploy/mxnet/passes/replace_decoder
 models/class_heads models/first_weights report/timing

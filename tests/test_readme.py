@@ -26,6 +26,7 @@ from gluon_ssd.options.data_tools import CheckOptions, PrepareShapesOptions
 from gluon_ssd.options.demo import DemoCommand
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.options.export import ExportCommand
+from gluon_ssd.options.predict import PredictCommand
 from gluon_ssd.options.prepare import (
     PrepareCocoOptions,
     PrepareOpenImagesOptions,
@@ -40,6 +41,7 @@ COMMANDS = {
     "eval_ssd.py": EvalCommand,
     "scripts/demo_ssd.py": DemoCommand,
     "scripts/export_ssd.py": ExportCommand,
+    "scripts/predict_ssd.py": PredictCommand,
     "scripts/check_dataset.py": CheckOptions,
     "scripts/convert_weights.py": ConvertCommand,
     "scripts/prepare_shapes.py": PrepareShapesOptions,
@@ -68,7 +70,14 @@ def table(script):
 
 
 @pytest.mark.parametrize(
-    "script", ["train_ssd.py", "eval_ssd.py", "scripts/export_ssd.py", "scripts/demo_ssd.py"]
+    "script",
+    [
+        "train_ssd.py",
+        "eval_ssd.py",
+        "scripts/export_ssd.py",
+        "scripts/demo_ssd.py",
+        "scripts/predict_ssd.py",
+    ],
 )
 def test_flag_table_is_current(script):
     """If not: python scripts/update_readme.py"""

@@ -60,7 +60,7 @@ def on_voc(tiny: str, folder: Path) -> tuple:
     ("ini", "message"),
     [
         ("[exit]\ntimeot = 3\n", r"x.ini: [exit] has no key 'timeot'; did you mean timeout"),
-        ("[strategy]\nname = random\n", "x.ini: [strategy] name = random does not work with MXNet"),
+        ("[strategy]\nname = random\n", "x.ini: [strategy] name = random does not work here"),
         (
             "[calibration]\nsampling_sizes = 4\n",
             "x.ini: [calibration] sampling_sizes asks for 4 images, the calibration set has 3; ",

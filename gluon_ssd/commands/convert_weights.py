@@ -24,7 +24,7 @@ from gluon_ssd.models.backbones.torchvision_weights import (
 )
 from gluon_ssd.models.first_weights import parameters_of
 from gluon_ssd.models.interface import Network
-from gluon_ssd.models.params_file import read_params, some_of
+from gluon_ssd.models.params_file import read_params
 from gluon_ssd.models.record import read_sidecar, sidecar_path
 from gluon_ssd.models.spec import Spec
 from gluon_ssd.models.torch_file.writer import write_state_dict
@@ -32,6 +32,7 @@ from gluon_ssd.models.weights import save_arrays, save_parameters
 from gluon_ssd.options.convert_weights import ConvertCommand
 from gluon_ssd.options.shared import ModelOptions
 from gluon_ssd.system.files import atomic_write, ensure_writable
+from gluon_ssd.system.wording import some_of
 
 _USUAL_DATASET = "coco"
 

@@ -10,13 +10,13 @@ import numpy as np
 
 from gluon_ssd.commands.wiring.data import evaluation_set, model_loader
 from gluon_ssd.commands.wiring.exported import deployed_model, inference_device
-from gluon_ssd.commands.wiring.metrics import make_score
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.evaluation.detections import Detections
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.result import Evaluation
 from gluon_ssd.families.catalog import spec_of
+from gluon_ssd.inference.metrics import make_score
 from gluon_ssd.options.declare import flat_values
 from gluon_ssd.options.evaluate import EvalCommand, EvalOptions
 from gluon_ssd.options.shared import means_no_weights

@@ -7,6 +7,7 @@ from gluon_ssd.options.declare import flags_table
 from gluon_ssd.options.demo import DemoCommand
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.options.export import ExportCommand
+from gluon_ssd.options.predict import PredictCommand
 from gluon_ssd.options.train import TrainCommand
 
 TABLES = {
@@ -14,6 +15,7 @@ TABLES = {
     "eval_ssd.py": EvalCommand,
     "scripts/export_ssd.py": ExportCommand,
     "scripts/demo_ssd.py": DemoCommand,
+    "scripts/predict_ssd.py": PredictCommand,
 }
 
 

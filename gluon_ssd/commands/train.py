@@ -16,7 +16,6 @@ import numpy as np
 from gluon_ssd.commands.wiring.dali import dali_loader
 from gluon_ssd.commands.wiring.data import TrainingData, evaluation_loader, training_loader
 from gluon_ssd.commands.wiring.devices import devices
-from gluon_ssd.commands.wiring.metrics import make_score
 from gluon_ssd.commands.wiring.models import wants_zoo_weights
 from gluon_ssd.commands.wiring.published_weights import zoo_weights
 from gluon_ssd.commands.wiring.watchers import Watchers
@@ -29,6 +28,7 @@ from gluon_ssd.errors import DivergedError, Interrupted, OptionError, WeightsErr
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.result import Evaluation
 from gluon_ssd.families.build import build_network, family_of
+from gluon_ssd.inference.metrics import make_score
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.first_weights import initialize
 from gluon_ssd.models.interface import Network

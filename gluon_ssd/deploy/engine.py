@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from gluon_ssd.deploy.onnx.names import ANCHORS, FORMS, IMAGE, OFFSETS, SCORES, form_of
 from gluon_ssd.deploy.raw_model import RawModel
 from gluon_ssd.deploy.runtime_model import RuntimeModel
+from gluon_ssd.detection.raw_decoding import check_raw_decoding
 from gluon_ssd.errors import ModelError
 from gluon_ssd.models.record import ModelRecord
 
@@ -30,22 +30,20 @@ class Engine(ABC):
     Attributes:
         threads: that compute, over all streams.
         streams: calls that are computed beside one another.
-        input: what it takes: name, type as NumPy calls it, and shape.
+        input: what it takes: name, type as NumPy calls it, and shape; see `only_input`.
         shapes: of the outputs, by name.
+        record: of the detector, as JSON.
     """
 
     threads: int
     streams: int
     input: tuple[str, str, Shape]
     shapes: Mapping[str, Shape]
+    record: str
 
     @abstractmethod
     def compute(self, images: Floats, names: Sequence[str]) -> list[Array]:
         """Outputs of images float32 (B, 3, H, W), contiguous, of a length that the graph takes."""
-
-    @abstractmethod
-    def constant(self, name: str) -> Array:
-        """An output that does not depend on the images."""
 
     def in_precision(self, dtype: str) -> Engine | None:
         """The same graph compiled for another type; None where that cannot be."""
@@ -57,16 +55,20 @@ class Engine(ABC):
         batch = self.input[2][0]
         if batch is None or batch == len(images):
             return self.compute(images, names)
-        parts = []
+        parts: list[list[Array]] = []
         for start in range(0, len(images), batch):
             some = images[start : start + batch]
             full = np.zeros((batch, *images.shape[1:]), np.float32)
             full[: len(some)] = some
-            parts.append([array[: len(some)] for array in self.compute(full, names)])
-        return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+            parts.append(self.compute(full, names))
+        columns = dict(zip(names, zip(*parts, strict=True), strict=True))
+        return [
+            column[0] if name == ANCHORS else np.concatenate(column)[: len(images)]
+            for name, column in columns.items()
+        ]
 
 
-@dataclass(frozen=True)
+@dataclass
 class EngineModel(RawModel):
     """A detector in the raw form; see `RawModel`."""
 
@@ -74,6 +76,7 @@ class EngineModel(RawModel):
     engine: Engine
     record: ModelRecord
     precision: str
+    _anchors: Floats | None = field(default=None, repr=False)
 
     @property
     def input_size_hw(self) -> tuple[int, int]:  # type: ignore[override]
@@ -95,14 +98,24 @@ class EngineModel(RawModel):
         """Batches that are computed beside one another."""
         return self.engine.streams
 
-    @cached_property
+    @property
     def anchors(self) -> Floats | None:  # type: ignore[override]
         """See `RawModel`."""
-        return self.engine.constant(ANCHORS) if ANCHORS in self.engine.shapes else None
+        if self._lacks_anchors:
+            self.raw_outputs(np.zeros((1, 3, *self.input_size_hw), np.float32))
+        return self._anchors
+
+    @property
+    def _lacks_anchors(self) -> bool:
+        return self._anchors is None and ANCHORS in self.engine.shapes
 
     def raw_outputs(self, images: Floats) -> tuple[Floats, Floats]:
         """See `RawModel`."""
-        scores, offsets = self.engine.outputs(images, (SCORES, OFFSETS))
+        if not self._lacks_anchors:
+            scores, offsets = self.engine.outputs(images, (SCORES, OFFSETS))
+            return scores, offsets
+        # They are a constant of the graph, which comes with the outputs of any images.
+        scores, offsets, self._anchors = self.engine.outputs(images, (SCORES, OFFSETS, ANCHORS))
         return scores, offsets
 
     def in_precision(self, dtype: str) -> EngineModel:
@@ -184,26 +197,32 @@ def _other_engine(model: EngineModel | WholeModel, dtype: str) -> Engine:
     return engine
 
 
+def require_record(path: str, text: str | None) -> str:
+    """The record that a file has, as JSON. Raises ModelError where it has none."""
+    if text is None:
+        raise ModelError(
+            f"{path} is no detector that this project wrote: it carries no record; export it with "
+            "scripts/export_ssd.py"
+        )
+    return text
+
+
 def detector_of(
-    path: str, engine: Engine, record_text: str | None, *, precision: str
+    path: str, engine: Engine, record_text: str, *, precision: str
 ) -> EngineModel | WholeModel:
     """The detector that a compiled file is.
 
     Args:
         path: of the file, for messages.
         engine: what computes.
-        record_text: the record as JSON, as the file has it; None where it has none.
+        record_text: the record as JSON.
         precision: "float32" or "int8".
 
     Raises:
-        ModelError: it has no record, or its input or outputs are not those of a detector.
+        ModelError: its input or outputs are not those of a detector, or its decoding is none that
+            is done here.
         WeightsError: the record is damaged.
     """
-    if record_text is None:
-        raise ModelError(
-            f"{path} is no detector that this project wrote: it carries no record; export it with "
-            "scripts/export_ssd.py"
-        )
     record = ModelRecord.from_json(record_text, path)
     _check_input(path, engine, record)
     form = form_of(list(engine.shapes))
@@ -217,7 +236,7 @@ def detector_of(
         return WholeModel(path, engine, record, precision, form)
     model = EngineModel(path, engine, record, precision)
     _check_outputs(model)
-    model.check_decoding()
+    check_raw_decoding(record.decoding)
     return model
 
 
@@ -258,6 +277,13 @@ def _check_outputs(model: EngineModel) -> None:
 
 def _shown(shape: Shape) -> str:
     return "(" + ", ".join("any" if length is None else str(length) for length in shape) + ")"
+
+
+def only_input(path: str, inputs: Sequence[Any]) -> Any:
+    """The one of the inputs of a graph. Raises ModelError where there are not one."""
+    if len(inputs) != 1:
+        raise ModelError(f"{path} takes {len(inputs)} inputs, a detector one; export it anew")
+    return inputs[0]
 
 
 def check_readable(path: str) -> None:

@@ -8,3 +8,5 @@ DTYPES = ("auto", "int8", "uint8")
 """Integer types of values."""
 MIN_ENTROPY_IMAGES = 8
 """A histogram of fewer images says little about the others, and cutting by it loses scores."""
+ONNX_FORMS = ("qdq", "qoperator")
+"""How an ONNX file holds integers: float operators between pairs that round, or integer ones."""

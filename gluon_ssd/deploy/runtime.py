@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +47,10 @@ class Runtime:
 
 def _load_with_mxnet(prefix: str, *, threads: int, streams: int, **options: Any) -> RuntimeModel:
     use_compute_threads(threads)
-    if streams > 1:
-        raise OptionError(
-            f"MXNet runs one batch after the other; got {streams} streams", settings=("streams",)
-        )
-    from gluon_ssd.deploy.mxnet.model import load_deployed
+    from gluon_ssd.deploy.mxnet.model import deploy
+    from gluon_ssd.deploy.mxnet.read import read_detector
 
-    return load_deployed(prefix, **options)
+    return replace(deploy(read_detector(prefix), **options), num_streams=max(1, streams))
 
 
 def _load_with_onnxruntime(path: str, **options: Any) -> RuntimeModel:
@@ -103,18 +100,18 @@ def _check_dtype_of_onnxruntime(dtype: str, device: str, asked: str) -> None:
 
 
 def _file(path: str, endings: Sequence[str]) -> str:
-    """The file that a path means: itself, or with the first of the endings that is there."""
+    """The file that a path means, whose ending may be left out."""
     if path.endswith(tuple(endings)):
         return path
     start = path.removesuffix(".bin")
-    found = [start + ending for ending in endings if Path(start + ending).is_file()]
-    return (found or [path])[0]
+    there = [start + ending for ending in endings if Path(start + ending).is_file()]
+    return (there or [start + endings[0]])[0]
 
 
 def _is_file_of(ending: str) -> Callable[[str], bool]:
     def recognises(path: str) -> bool:
         is_pair = Path(f"{path}-symbol.json").is_file()
-        return path.endswith(ending) or (not is_pair and _file(path, (ending,)) != path)
+        return path.endswith(ending) or (not is_pair and Path(_file(path, (ending,))).is_file())
 
     return recognises
 
@@ -169,8 +166,8 @@ def load_detector(
     """Load a detector from files.
 
     Args:
-        path: of an .onnx or .xml file, its ending may be left out; or what the names of an exported
-            MXNet pair start with.
+        path: of an .onnx or .xml file, its ending may be left out; what the names of an exported
+            MXNet pair start with; or of a .params file of training with its .json beside it.
         input_size_hw: height and width of the images, px, for files that do not carry them.
         device: "cpu", or "gpu:" and a number.
         fuse: prepare the model for speed, which may change the last bits.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,17 @@ from gluon_ssd.detection.boxes import clip_boxes
 from gluon_ssd.inference.found import Found
 from gluon_ssd.inference.pictures import Picture
 
-Floats = NDArray[np.float32]
+Array = NDArray[Any]
+
+
+class Outputs(NamedTuple):
+    """ids (B, K, 1), scores (B, K, 1) and boxes (B, K, 4) as of `RuntimeModel.run`, of NumPy; and
+    the seconds that they took."""
+
+    ids: Array
+    scores: Array
+    boxes: Array
+    seconds: float
 
 
 class SharedModel:
@@ -30,13 +41,29 @@ class SharedModel:
 
     def __init__(self, model: RuntimeModel, at_once: int = 1) -> None:
         self.model = model
+        self._at_once = at_once
         self._places = threading.BoundedSemaphore(at_once)
+        self._pool: ThreadPoolExecutor | None = None
 
-    def run(self, images: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        """As `RuntimeModel.run`, with outputs of NumPy."""
+    def run(self, images: Any) -> Outputs:
+        """Detect in a batch; see `RuntimeModel.run`."""
         with self._places:
+            start = time.perf_counter()
             ids, scores, boxes = (as_numpy(output) for output in self.model.run(images))
-        return ids, scores, boxes
+            return Outputs(ids, scores, boxes, time.perf_counter() - start)
+
+    def push(self, images: Any) -> tuple[Any, Any, Any]:
+        """As `RuntimeModel.run`, whose outputs may not be ready yet."""
+        with self._places:
+            return self.model.run(images)
+
+    def start(self, images: Any) -> Callable[[], Outputs]:
+        """As `run`, in another thread; the result waits for it."""
+        with self._places:
+            if self._pool is None:
+                # Kept, since MXNet keeps a little of every thread that has called it.
+                self._pool = ThreadPoolExecutor(self._at_once, "detect")
+        return self._pool.submit(self.run, images).result
 
 
 @dataclass(frozen=True)
@@ -48,7 +75,7 @@ class Detecting:
         classes: names of its classes.
         batch_size: pictures that are computed at a time.
         threshold: smallest score of a result.
-        keeps_pixels: whether results hold the pixels of pictures that cannot be read again.
+        keeps_pixels: whether results hold the pixels of their pictures.
     """
 
     shared: SharedModel
@@ -60,25 +87,27 @@ class Detecting:
     def results(self, pictures: Iterable[Picture]) -> Iterator[Found]:
         """A result for each picture, in order.
 
-        While a batch is computed, the pictures of the next one are read. Live pictures are not
-        waited for: each is a batch.
+        While a batch is computed, the pictures of the next one are read and prepared. Live pictures
+        are not waited for: each is a batch.
         """
-        with ThreadPoolExecutor(1, "detect") as pool:
-            waiting: Future[list[Found]] | None = None
-            for batch in self._batches(pictures):
-                started = pool.submit(self.detect, batch)
-                if waiting is not None:
-                    yield from waiting.result()
-                waiting = started
-                if batch[0].is_live:
-                    yield from waiting.result()
-                    waiting = None
+        waiting: Callable[[], list[Found]] | None = None
+        for batch in self._batches(pictures):
+            begun = self._begin(batch)
             if waiting is not None:
-                yield from waiting.result()
+                yield from waiting()
+            waiting = begun
+            if batch[0].is_live:
+                yield from waiting()
+                waiting = None
+        if waiting is not None:
+            yield from waiting()
 
     def _batches(self, pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
         batch: list[Picture] = []
         for picture in pictures:
+            if batch and picture.is_live:
+                yield batch
+                batch = []
             batch.append(picture)
             if len(batch) == self.batch_size or picture.is_live:
                 yield batch
@@ -86,42 +115,42 @@ class Detecting:
         if batch:
             yield batch
 
-    def detect(self, batch: Sequence[Picture]) -> list[Found]:
-        """A result for each picture of a batch."""
-        start, model = time.perf_counter(), self.shared.model
-        images = np.stack([eval_transform(p.pixels, model.input_format) for p in batch])
-        outputs = self.shared.run(images)
-        parts = [self._kept(p, *rows) for p, *rows in zip(batch, *outputs, strict=True)]
-        seconds = (time.perf_counter() - start) / len(batch)
-        return [
-            self._found(picture, part, seconds) for picture, part in zip(batch, parts, strict=True)
-        ]
+    def _begin(self, batch: list[Picture]) -> Callable[[], list[Found]]:
+        """Prepare a batch and start it; the call that is returned waits for its results.
 
-    def _kept(self, picture: Picture, ids: Any, scores: Any, boxes: Any) -> tuple[Any, ...]:
-        """Labels, scores and boxes in the picture's own pixels of what is good enough."""
+        A batch that nothing comes after is computed within that call, and needs no other thread.
+        """
+        start = time.perf_counter()
+        input_format = self.shared.model.input_format
+        images = np.stack([eval_transform(picture.pixels, input_format) for picture in batch])
+        seconds = time.perf_counter() - start
+        is_last = batch[0].is_live or len(batch) < self.batch_size
+        outputs = partial(self.shared.run, images) if is_last else self.shared.start(images)
+        return lambda: self._finished(batch, outputs(), seconds)
+
+    def _finished(self, batch: Sequence[Picture], outputs: Outputs, seconds: float) -> list[Found]:
+        """Results of a batch whose pictures took so many seconds to prepare."""
+        each = (seconds + outputs.seconds) / len(batch)
+        rows = zip(batch, outputs.ids, outputs.scores, outputs.boxes, strict=True)
+        return [self._found(picture, *row, seconds=each) for picture, *row in rows]
+
+    def _found(
+        self, picture: Picture, ids: Array, scores: Array, boxes: Array, *, seconds: float
+    ) -> Found:
+        pixels, read = picture.pixels, picture.read_again
+        height, width = pixels.shape[:2]
         ids, scores = ids.reshape(-1), scores.reshape(-1)
         kept = (ids >= 0) & (scores >= self.threshold)
-        (height, width), (input_height, input_width) = _sizes(picture, self.shared.model)
-        scale = np.array([width / input_width, height / input_height] * 2, np.float32)
-        boxes_px = clip_boxes(boxes[kept] * scale, (height, width))
-        return ids[kept].astype(np.int64), scores[kept].astype(np.float32), boxes_px
-
-    def _found(self, picture: Picture, part: tuple[Any, ...], seconds: float) -> Found:
-        pixels, read = picture.pixels, picture.read_again
-        labels, scores, boxes_px = part
+        input_wh = np.array(self.shared.model.input_size_hw[::-1] * 2, np.float32)
+        scale = np.array([width, height] * 2, np.float32) / input_wh
         return Found(
-            labels=labels,
-            scores=scores,
-            boxes_px=boxes_px,
+            labels=ids[kept].astype(np.int64),
+            scores=scores[kept].astype(np.float32),
+            boxes_px=clip_boxes(boxes[kept] * scale, (height, width)),
             classes=self.classes,
-            size_hw=(pixels.shape[0], pixels.shape[1]),
+            size_hw=(height, width),
             seconds=seconds,
             source=picture.source,
             frame=picture.frame,
             read=(lambda: pixels) if self.keeps_pixels else read,
         )
-
-
-def _sizes(picture: Picture, model: RuntimeModel) -> tuple[tuple[int, int], tuple[int, int]]:
-    height, width = picture.pixels.shape[:2]
-    return (height, width), model.input_size_hw

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from gluon_ssd.data.class_names import published_classes
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.models.interface import Network
-from gluon_ssd.models.params_file import as_numpy, some_of
+from gluon_ssd.models.params_file import as_numpy
 from gluon_ssd.models.record import ModelRecord, sidecar_path
+from gluon_ssd.system.wording import some_of
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.models.torch_file.state_dict import is_torch_file, read_state_dict
 from gluon_ssd.system.files import is_zip
+from gluon_ssd.system.wording import some_of
 
 _PICKLE = b"\x80"  # how every pickle since protocol 2 starts, and no parameter file
 
@@ -73,13 +74,6 @@ def _is_pickle(file: str) -> bool:
 def as_numpy(array: Any) -> NDArray[Any]:
     """An MXNet or NumPy array as a NumPy one."""
     return array if isinstance(array, np.ndarray) else array.asnumpy()
-
-
-def some_of(entries: Iterable[str], *, most: int = 3, separator: str = ", ") -> str:
-    """The first entries, at most `most` of them, and how many more there are."""
-    listed = list(entries)
-    more = f" and {len(listed) - most} more" if len(listed) > most else ""
-    return separator.join(listed[:most]) + more
 
 
 def mismatch(

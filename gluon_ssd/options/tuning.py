@@ -9,6 +9,7 @@ from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import assemble, flags_of, option, read_config
 from gluon_ssd.options.shared import words
 
+FRAMEWORKS = ("mxnet", "onnxrt_qlinear", "onnxrt_qdq", "openvino")
 STRATEGIES = ("basic", "mse", "mse_v2", "bayesian", "exhaustive")
 ALGORITHMS = ("minmax", "kl")
 
@@ -18,11 +19,18 @@ _REFUSED = {
     "tpe": "it needs the package hyperopt, which it would fetch and install by itself",
     "sigopt": "it needs an account at a web service",
     "hawq_v2": "it needs second derivatives, which the library computes for PyTorch alone",
-    "auto": "it starts with the conservative strategy, which fails with MXNet",
-    "conservative": "the library fails in it with MXNet",
+    "auto": "it starts with the conservative strategy, which fails",
+    "conservative": "the library fails in it",
     "automixedprecision": "it places bfloat16 and float32 only and never quantises",
 }
-"""Further strategies of the library, and why they do not work with MXNet."""
+"""Further strategies of the library, and why they do not work here."""
+
+
+@dataclass(frozen=True)
+class ModelSection:
+    """What quantises the model, and what runs it."""
+
+    framework: str = option("mxnet", "what the int8 model is made for", choices=FRAMEWORKS)
 
 
 @dataclass(frozen=True)
@@ -122,8 +130,8 @@ class StrategySection:
         word = self.name.lower()
         if word in _REFUSED:
             raise OptionError(
-                f"[strategy] name = {self.name} does not work with MXNet: {_REFUSED[word]}; take "
-                f"one of {', '.join(STRATEGIES)}"
+                f"[strategy] name = {self.name} does not work here: {_REFUSED[word]}; take one of "
+                f"{', '.join(STRATEGIES)}"
             )
         if self.name not in STRATEGIES:
             raise OptionError(
@@ -137,6 +145,7 @@ class StrategySection:
 class TuningConfig:
     """All sections of config_ssd.ini."""
 
+    model: ModelSection = ModelSection()
     calibration: CalibrationSection = CalibrationSection()
     quantization: QuantizationSection = QuantizationSection()
     accuracy: AccuracySection = AccuracySection()

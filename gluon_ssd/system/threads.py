@@ -30,6 +30,9 @@ _LAUNCHERS = ("HOROVOD_LOCAL_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRAN
 _WAIT_POLICY = "OMP_WAIT_POLICY"
 _SOFT_PAUSE = 1  # omp_pause_soft of OpenMP 5.0, section 3.2.44
 
+CORES_VARIABLE = "GLUON_SSD_CORES"
+"""What inference computes with: "free", the cores that other programs leave, or "all" of them."""
+
 Environment = MutableMapping[str, str]
 
 
@@ -58,18 +61,33 @@ def set_thread_waiting(environment: Environment = os.environ) -> None:
         use_amx()  # a child process inherits the variable, and not the permission
 
 
-def use_whole_cpu(environment: Environment = os.environ) -> None:
+def use_whole_cpu(environment: Environment = os.environ, *, cores: str = "free") -> None:
     """Let inference use every core, and matrix instructions where the CPU has them.
 
     For scripts that run one network; processes of one launcher share the cores. Call it first:
     once MXNet is imported, nothing is changed. Training keeps MXNet's own number of threads, half
     of the processors, since its data workers need the others.
+
+    Args:
+        environment: of this process.
+        cores: what `CORES_VARIABLE` becomes where neither it nor a number of threads is set.
     """
     if "mxnet" in sys.modules:
         return
-    share = max(1, physical_cores() // _processes_beside(environment))
-    environment.setdefault("OMP_NUM_THREADS", str(share))
+    if "OMP_NUM_THREADS" not in environment:
+        share = max(1, physical_cores() // _processes_beside(environment))
+        environment["OMP_NUM_THREADS"] = str(share)
+        environment.setdefault(CORES_VARIABLE, cores)
     use_amx()
+
+
+def follows_load(environment: Environment = os.environ) -> bool:
+    """Whether inference takes fewer threads while other programs need the cores.
+
+    It does not where a user has set the number of threads.
+    """
+    wanted = environment.get(CORES_VARIABLE)
+    return wanted == "free" or (wanted is None and "OMP_NUM_THREADS" not in environment)
 
 
 def end_own_team() -> None:
@@ -113,6 +131,7 @@ def use_compute_threads(count: int, environment: Environment = os.environ) -> No
             settings=("threads",),
         )
     environment["OMP_NUM_THREADS"] = str(count)
+    environment[CORES_VARIABLE] = "all"
 
 
 def inference_threads(asked: int = 0, environment: Environment = os.environ) -> int:

@@ -25,9 +25,9 @@ import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
-from gluon_ssd.models.params_file import some_of
 from gluon_ssd.models.torch_file.state_dict import is_torch_file
 from gluon_ssd.system.files import atomic_write, is_zip
+from gluon_ssd.system.wording import some_of
 from gluon_ssd.training.optimizer import Optimizer, named_parameters
 from gluon_ssd.training.update_rules import RULES
 

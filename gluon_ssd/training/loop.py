@@ -17,7 +17,7 @@ import numpy as np
 
 from gluon_ssd.errors import DivergedError
 from gluon_ssd.models.interface import Loss
-from gluon_ssd.models.params_file import some_of
+from gluon_ssd.system.wording import some_of
 from gluon_ssd.training.devices import Devices, Losses
 from gluon_ssd.training.optimizer import Optimizer
 from gluon_ssd.training.precision.amp import Precision

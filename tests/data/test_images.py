@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_ssd.data.images import image_size, read_image, size_of_file
+from gluon_ssd.data.images import decode_image, image_size, read_image, size_of_file
 from gluon_ssd.errors import DataError
 from tests.data.builders import write_image
 
@@ -104,3 +104,19 @@ def test_text_is_no_image(tmp_path):
 
 def test_size_of_an_unusable_file_is_none(tmp_path):
     assert size_of_file(tmp_path / "none.jpg") is None
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "bmp", "webp", "tif"])
+def test_content_in_memory_is_the_file(tmp_path, suffix):
+    path = write_image(tmp_path / f"a.{suffix}")
+    image = decode_image(path.read_bytes(), "a picture", max_pixels=60 * 80)
+    np.testing.assert_array_equal(image, read_image(path))
+    with pytest.raises(DataError, match="the image a picture: it has 80 x 60 .* 4799; buy a new"):
+        decode_image(path.read_bytes(), "a picture", max_pixels=4799, advice="buy a new one")
+
+
+def test_a_file_larger_than_pillow_takes_is_refused_too(tmp_path):
+    header = b"BM" + bytes(8) + (54).to_bytes(4, "little") + (40).to_bytes(4, "little")
+    header += (60_000).to_bytes(4, "little") * 2 + b"\x01\0\x18\0" + bytes(24)
+    with pytest.raises(DataError, match="the image a.bmp: it is too large"):
+        decode_image(header, "a.bmp", max_pixels=1000)

@@ -7,7 +7,7 @@ import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
-from gluon_ssd.models.params_file import as_numpy, mismatch, read_params, some_of
+from gluon_ssd.models.params_file import as_numpy, mismatch, read_params
 from gluon_ssd.models.torch_file.writer import write_state_dict
 from tests.models.torch_file.builders import GOLDEN
 
@@ -72,20 +72,6 @@ def test_other_files_are_named_in_one_line(tmp_path: Path, name: str, message: s
     with pytest.raises(WeightsError, match=message) as caught:
         read_params(tmp_path / name)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("entries", "options", "text"),
-    [
-        ([], {}, ""),
-        (["a", "b", "c"], {}, "a, b, c"),
-        (["a", "b", "c", "d"], {}, "a, b, c and 1 more"),
-        (["a", "b", "c"], {"most": 1, "separator": "; "}, "a and 2 more"),
-        (["a", "b"], {"separator": "; "}, "a; b"),
-    ],
-)
-def test_lists_are_cut_short(entries: list[str], options: dict, text: str):
-    assert some_of(iter(entries), **options) == text
 
 
 def test_where_shapes_differ():

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gluon_ssd.commands.wiring.data import evaluation_set, model_loader
-from gluon_ssd.commands.wiring.metrics import make_score
 from gluon_ssd.deploy.runtime_model import DetectorFacts
 from gluon_ssd.evaluation.predict import predict
+from gluon_ssd.inference.metrics import make_score
 from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.options.shared import DataOptions
 

@@ -22,12 +22,12 @@ from gluon_ssd.benchmarks.loadgen.library import (
 from gluon_ssd.benchmarks.loadgen.samples import Floats, SampleLibrary
 from gluon_ssd.benchmarks.peer import serve
 from gluon_ssd.commands.wiring.data import evaluation_set, model_loader
-from gluon_ssd.commands.wiring.metrics import make_score
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.deploy.runtime import find_runtime, load_detector
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.arrays import as_numpy
 from gluon_ssd.errors import EnvironmentProblem
+from gluon_ssd.inference.metrics import make_score
 from gluon_ssd.options.benchmark_loadgen import LoadgenOptions
 from gluon_ssd.options.shared import DataOptions
 

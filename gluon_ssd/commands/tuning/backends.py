@@ -13,5 +13,21 @@ def _mxnet() -> SearchBackend:
     return MXNET
 
 
-BACKENDS: dict[str, Callable[[], SearchBackend]] = {"mxnet": _mxnet}
-"""Every backend by name; the function imports its framework."""
+def _onnx_of_integers() -> SearchBackend:
+    from gluon_ssd.deploy.tuning.onnx_backend import QLINEAR
+
+    return QLINEAR
+
+
+def _onnx_of_pairs() -> SearchBackend:
+    from gluon_ssd.deploy.tuning.onnx_backend import QDQ
+
+    return QDQ
+
+
+BACKENDS: dict[str, Callable[[], SearchBackend]] = {
+    "mxnet": _mxnet,
+    "onnxrt_qlinear": _onnx_of_integers,
+    "onnxrt_qdq": _onnx_of_pairs,
+}
+"""Every backend by the word of [model] framework; the function imports its framework."""

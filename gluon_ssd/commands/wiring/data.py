@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,15 +19,15 @@ from gluon_ssd.deploy.runtime_model import DetectorFacts
 from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.detection.matching import MakesTargets
 from gluon_ssd.errors import DataError, OptionError
-from gluon_ssd.models.params_file import some_of
+from gluon_ssd.inference.dataset import check_classes, has_labels, no_image, open_for_scoring
 from gluon_ssd.options.shared import DataOptions
 from gluon_ssd.options.train import TrainCommand, TrainDataOptions
 from gluon_ssd.system.progress import progress_bar
+from gluon_ssd.system.wording import some_of
 
 _log = logging.getLogger(__name__)
 
 _QUIET_S = 1.0  # a check that takes no longer shows no bar
-_MATCH = "choose --dataset to match the model, or name the classes of a custom set with --classes"
 
 
 @dataclass(frozen=True)
@@ -69,18 +68,14 @@ def training_data(command: TrainCommand) -> TrainingData:
     val = _checked(val, options, "validation")
     if options.on_bad_image and not options.keep_empty:
         train = _without_empty(train, options.on_bad_image)
-    if not _has_labels(train):
+    if not has_labels(train):
         raise DataError(
             f"no image of the training set has an object of the classes {some_of(train.classes)}; "
             "label some, or name other --splits"
         )
-    if not _has_labels(val):
+    if not has_labels(val):
         _log.warning("no image of the validation set has an object: its mAP will be nan")
     return TrainingData(train, val)
-
-
-def _has_labels(dataset: ListedDataset) -> bool:
-    return any(len(dataset.annotation(i).labels) for i in range(len(dataset)))
 
 
 def evaluation_set(
@@ -97,53 +92,18 @@ def evaluation_set(
     Raises:
         DataError: the data is not there, or its classes are not the model's.
     """
-    named, classes = _named_classes(options), model.classes
-    if named is None and classes is not None and SOURCES[options.dataset].classes is None:
-        named = tuple(classes)
-    wanted = Selection(
+    dataset = open_for_scoring(
+        options.dataset,
         _root(options),
-        train=train,
         splits=options.splits,
-        classes=named,
+        train=train,
+        named=_named_classes(options),
+        classes=model.classes,
         edge_px=model.edge_px,
     )
-    dataset = _open(options, wanted)
-    if classes is None:
-        _check_count(dataset, model.num_classes)
-    else:
-        _check_names(dataset, classes)
+    dataset = _limited(dataset, options)
+    check_classes(dataset, model.classes, model.num_classes)
     return dataset
-
-
-def _check_count(dataset: ListedDataset, num_classes: int | None) -> None:
-    """Compare the numbers of classes, since a model without names has nothing else to compare."""
-    known = len(dataset.classes)
-    if num_classes not in (None, known):
-        raise DataError(
-            f"the model has {num_classes} classes, the data set has {known} "
-            f"({some_of(dataset.classes)}); {_MATCH}"
-        )
-    _log.warning(
-        "the model does not carry class names: its class k is taken as class k of the data set "
-        "(%s)",
-        some_of(dataset.classes),
-    )
-
-
-def _check_names(dataset: ListedDataset, classes: Sequence[str]) -> None:
-    knows = f"the model knows {len(classes)} classes ({some_of(classes)})"
-    unknown = [problem for problem in dataset.problems if problem.reason == "unknown class"]
-    if unknown and not _has_labels(dataset):
-        raise DataError(
-            f"{knows}, none of which the data set has; the first is {unknown[0].detail} in "
-            f"{unknown[0].file}; choose the data set the model was trained for, or name its "
-            "classes with --classes"
-        )
-    if tuple(dataset.classes) != tuple(classes):
-        raise DataError(
-            f"{knows}, the data set has {len(dataset.classes)} ({some_of(dataset.classes)}); "
-            f"{_MATCH}"
-        )
 
 
 def _named_classes(options: DataOptions) -> tuple[str, ...] | None:
@@ -164,12 +124,13 @@ def _root(options: DataOptions) -> Path:
 def _open(options: DataOptions, selection: Selection) -> ListedDataset:
     dataset = open_dataset(options.dataset, selection)
     if len(dataset) == 0:
-        raise DataError(
-            f"the {options.dataset} data set under {options.dataset_root} has no image to use; "
-            "name other --splits or another --dataset-root"
-        )
+        raise no_image(options.dataset, options.dataset_root)
+    return _limited(dataset, options)
+
+
+def _limited(dataset: ListedDataset, options: DataOptions) -> ListedDataset:
     if options.limit_images:
-        dataset = dataset.subset(range(min(options.limit_images, len(dataset))))
+        return dataset.subset(range(min(options.limit_images, len(dataset))))
     return dataset
 
 

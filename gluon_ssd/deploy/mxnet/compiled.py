@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ class CompiledGraph:
     """One static operator made of a whole graph.
 
     Memory is planned once for each batch length; outputs are fresh arrays at every call, so a
-    batch may be pushed before the results of the one before are read.
+    batch may be pushed before the results of the one before are read. Several threads may call it.
 
     Args:
         graph: the symbol.
@@ -53,6 +54,7 @@ class CompiledGraph:
             ("static_shape", True),
         ]
         self._operator = mx.nd.CachedOp(symbol, flags)
+        self._lock = threading.Lock()  # the operator plans its memory in a call
 
     def __call__(self, *inputs: Any) -> list[Any]:
         """Push the computation and return its outputs, MXNet arrays that may not be ready yet."""
@@ -60,7 +62,7 @@ class CompiledGraph:
         for position, number in self._slots:
             arguments[position] = on_device(inputs[number], self._ctx)
         # Without inputs there is nothing that tells the operator where to run.
-        with self._ctx:
+        with self._lock, self._ctx:
             outputs = self._operator(*arguments)
         return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
 

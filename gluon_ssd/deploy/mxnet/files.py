@@ -28,9 +28,10 @@ from gluon_ssd.deploy.mxnet.graph import (
 )
 from gluon_ssd.deploy.mxnet.halves import split_at_predictions
 from gluon_ssd.errors import ModelError, WeightsError
-from gluon_ssd.models.params_file import as_numpy, read_params, some_of
+from gluon_ssd.models.params_file import as_numpy, read_params
 from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.system.files import atomic_write, ensure_directory, write_problem
+from gluon_ssd.system.wording import some_of
 
 INPUT = "data"
 RECORD_ATTRIBUTE = "gluon_ssd_model"

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.compiled import CompiledGraph, context_of, device_of, on_device
 from gluon_ssd.deploy.mxnet.compiled_decoding import Ending
 from gluon_ssd.deploy.mxnet.compiled_suppression import compile_detector
+from gluon_ssd.deploy.mxnet.compiled_threads import CompiledForThreads
 from gluon_ssd.deploy.mxnet.files import INPUT, Exported, check_shapes, read_exported
 from gluon_ssd.deploy.mxnet.graph import Graph
 from gluon_ssd.deploy.mxnet.halves import Halves, split_at_predictions
@@ -35,6 +37,7 @@ class DeployedModel(RuntimeModel):
         ctx: the device.
         is_fused: whether it was prepared for speed.
         onednn: whether oneDNN fuses operators of the graph.
+        num_streams: batches that are computed beside one another; they share the threads.
     """
 
     name: str
@@ -47,6 +50,7 @@ class DeployedModel(RuntimeModel):
     precision: str
     is_fused: bool
     onednn: bool
+    num_streams: int = 1
 
     @property
     def device(self) -> str:
@@ -55,8 +59,13 @@ class DeployedModel(RuntimeModel):
 
     @property
     def threads(self) -> int:
-        """Threads of MXNet's operators."""
-        return compute_threads()
+        """Threads of MXNet's operators; those of now, where their number follows the load."""
+        return self._whole.threads if self._moves else compute_threads()
+
+    @property
+    def streams(self) -> int:
+        """Batches that are computed beside one another, each with its share of the threads."""
+        return self.num_streams
 
     def place(self, images: NDArray[np.float32]) -> Any:
         """An MXNet array on the device."""
@@ -106,8 +115,13 @@ class DeployedModel(RuntimeModel):
         found = (scores.reshape(len(images), -1) > decoding.score_thresh).sum(axis=1)
         return np.minimum(found, decoding.nms_topk) if decoding.nms_topk > 0 else found
 
+    @property
+    def _moves(self) -> bool:
+        """Whether the network may be computed in other threads than those of its context."""
+        return self.ctx == mx.cpu(0) and compute_threads() > 1
+
     @cached_property
-    def _whole(self) -> Callable[..., list[Any]]:
+    def _whole(self) -> Any:
         return self._compile(self.graph, (INPUT,))
 
     @cached_property
@@ -120,7 +134,7 @@ class DeployedModel(RuntimeModel):
         return split_at_predictions(self.graph, INPUT)
 
     @cached_property
-    def _network(self) -> Callable[..., list[Any]]:
+    def _network(self) -> Any:
         if self._halves is None:
             raise ModelError(
                 f"{self.name} does not show where the network ends and decoding starts; "
@@ -138,7 +152,20 @@ class DeployedModel(RuntimeModel):
         return self._compile(self._halves.decoding, self._halves.names)
 
     def _compile(self, graph: Graph, inputs: tuple[str, ...]) -> Callable[..., list[Any]]:
-        options = {"ctx": self.ctx, "inputs": inputs, "onednn": self.onednn}
+        """Compile what takes the images for the threads that suit; the rest runs where it is."""
+        if inputs != (INPUT,) or not self._moves:
+            return self._compile_on(self.ctx, graph, inputs)
+        return CompiledForThreads(
+            lambda ctx: self._compile_on(ctx, graph, inputs),
+            threads=compute_threads(),
+            streams=self.num_streams,
+            first_input=np.zeros((1, 3, *self.input_size_hw), np.float32),
+        )
+
+    def _compile_on(
+        self, ctx: Any, graph: Graph, inputs: tuple[str, ...]
+    ) -> Callable[..., list[Any]]:
+        options = {"ctx": ctx, "inputs": inputs, "onednn": self.onednn}
         if not self.is_fused:
             return CompiledGraph(graph, self.params, **options)
         ending, shapes = None, {INPUT: (1, 3, *self.input_size_hw)}
@@ -159,9 +186,11 @@ def load_deployed(
     input_size_hw: tuple[int, int] | None = None,
     device: str = "cpu",
     fuse: bool = True,
+    streams: int = 1,
 ) -> DeployedModel:
     """Make the files of a prefix ready to run; see `read_exported` and `deploy`."""
-    return deploy(read_exported(prefix), input_size_hw=input_size_hw, device=device, fuse=fuse)
+    model = deploy(read_exported(prefix), input_size_hw=input_size_hw, device=device, fuse=fuse)
+    return replace(model, num_streams=streams)
 
 
 def deploy(

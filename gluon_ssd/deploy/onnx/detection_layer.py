@@ -38,7 +38,7 @@ class _Candidates(NamedTuple):
     score: str
     label: str
     anchor: str
-    count: int
+    length: int
 
 
 class _Rows(NamedTuple):
@@ -52,7 +52,7 @@ class _Rows(NamedTuple):
     score: str
     boxes: str
     is_there: str
-    count: int
+    length: int
 
 
 def detections_model(
@@ -80,7 +80,7 @@ def detections_model(
     for name, values in columns.items():
         values = node("Where", there, values, array(-1.0))
         # More rows come out than enter suppression: the rest is empty.
-        padding = array([0, 0, 0, 0, most - rows.count, 0])
+        padding = array([0, 0, 0, 0, most - rows.length, 0])
         builder.add("Pad", [values, padding, array(-1.0)], [name])
     size = batch or BATCH
     outputs = [float_output(n, size, most, 4 if n == BBOXES else 1) for n in columns]
@@ -168,7 +168,7 @@ def _add_rows(builder: Builder, parts: DetectorParts) -> _Rows:
     node, array = builder.node, builder.array
     best = _best(builder, _activated(builder, parts), parts)
     boxes = _boxes(builder, best, parts)
-    num_rows = min(_num_rows(parts), best.count)
+    num_rows = min(_num_rows(parts), best.length)
     table = _by_class(builder, best, parts)
     limits = (num_rows, decoding.largest_overlap, decoding.score_thresh)
     chosen = node("NonMaxSuppression", boxes, table, *(array(limit) for limit in limits))
@@ -187,7 +187,7 @@ def _add_rows(builder: Builder, parts: DetectorParts) -> _Rows:
         score=score,
         boxes=node("GatherND", boxes, rows, batch_dims=1),
         is_there=node("Greater", score, array(-0.5)),
-        count=num_rows,
+        length=num_rows,
     )
 
 
@@ -252,9 +252,8 @@ def _best_of_classes(
         anchor = builder.node("Sub", builder.array(num_anchors - 1), anchor)
     labels = builder.array(np.arange(num_classes).reshape(1, -1, 1))
     label = builder.node("Expand", labels, builder.node("Shape", anchor))
-    return _in_order(
-        builder, *(_flat(builder, part) for part in (score, label, anchor)), num_classes * count
-    )
+    score, label, anchor = (_flat(builder, part) for part in (score, label, anchor))
+    return _in_order(builder, score, label, anchor, num_classes * count)
 
 
 def _best_of_levels(
@@ -276,15 +275,17 @@ def _best_of_levels(
         for column, part in zip(columns, found, strict=True):
             column.append(part)
         begin += anchors
-    joined = (builder.node("Concat", *column, axis=1) for column in columns)
-    return _in_order(builder, *joined, sum(counts))
+    score, label, anchor = (builder.node("Concat", *column, axis=1) for column in columns)
+    return _in_order(builder, score, label, anchor, sum(counts))
 
 
 def _in_order(builder: Builder, score: str, label: str, anchor: str, count: int) -> _Candidates:
     """Candidates by falling score."""
     best, order = _top(builder, score, count, axis=1)
-    chosen = (builder.node("GatherElements", part, order, axis=1) for part in (label, anchor))
-    return _Candidates(best, *chosen, count)
+    label, anchor = (
+        builder.node("GatherElements", part, order, axis=1) for part in (label, anchor)
+    )
+    return _Candidates(best, label, anchor, count)
 
 
 def _boxes(builder: Builder, best: _Candidates, parts: DetectorParts) -> str:

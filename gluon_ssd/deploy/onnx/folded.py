@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
 from gluon_ssd.deploy.engine import Array, EngineModel, Floats, WholeModel
 from gluon_ssd.deploy.onnx.model import OnnxEngine
-from gluon_ssd.deploy.onnx.names import RECORD_KEY, form_of
+from gluon_ssd.deploy.onnx.names import form_of
 from gluon_ssd.models.record import ModelRecord
 
 
@@ -18,24 +19,24 @@ class FoldedEngine(OnnxEngine):
     The images must have been made of pictures of whole grey levels.
     """
 
-    @property
-    def record(self) -> ModelRecord:
-        """What the file is."""
-        return ModelRecord.from_json(self.metadata[RECORD_KEY], "the file")
+    @cached_property
+    def facts(self) -> ModelRecord:
+        """The record, read."""
+        return ModelRecord.from_json(self.record, "the file")
 
     def compute(self, images: Floats, names: Sequence[str]) -> list[Array]:
         """See `Engine`."""
-        mean, std = (np.reshape(v, (1, 3, 1, 1)) for v in (self.record.mean, self.record.std))
-        levels = np.rint((images * std + mean) * self.record.value_range)
+        mean, std = (np.reshape(v, (1, 3, 1, 1)) for v in (self.facts.mean, self.facts.std))
+        levels = np.rint((images * std + mean) * self.facts.value_range)
         return self.compute_pictures(levels.astype(np.uint8).transpose(0, 2, 3, 1), names)
 
     def compute_pictures(self, pictures: Array, names: Sequence[str]) -> list[Array]:
         """Outputs of pictures, uint8 (B, height, width, 3), RGB, of any one size."""
-        return super().compute(np.ascontiguousarray(pictures), names)  # type: ignore[arg-type]
+        return super().compute(np.ascontiguousarray(pictures), names)
 
     def constant(self, name: str) -> Array:
         """See `Engine`."""
-        height, width = self.record.input_size_hw
+        height, width = self.facts.input_size_hw
         batch = self.input[2][0] or 1
         (found,) = self.compute_pictures(np.zeros((batch, height, width, 3), np.uint8), [name])
         return np.asarray(found)
@@ -49,5 +50,5 @@ def folded_detector(path: str) -> EngineModel | WholeModel:
     engine = FoldedEngine(path)
     form = form_of(list(engine.shapes))
     if form == "raw":
-        return EngineModel(path, engine, engine.record, "float32")
-    return WholeModel(path, engine, engine.record, "float32", form)
+        return EngineModel(path, engine, engine.facts, "float32")
+    return WholeModel(path, engine, engine.facts, "float32", form)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
-from gluon_ssd.deploy.engine import Engine, EngineModel, Shape, WholeModel, check_readable
-from gluon_ssd.deploy.engine import detector_of as _detector_of
+from gluon_ssd.deploy.engine import (
+    Engine,
+    EngineModel,
+    Shape,
+    WholeModel,
+    check_readable,
+    detector_of,
+    only_input,
+    require_record,
+)
+from gluon_ssd.deploy.engine_teams import follow_load
+from gluon_ssd.deploy.onnx.file_operators import INTEGER_OPERATORS, operators_of
 from gluon_ssd.deploy.onnx.names import RECORD_KEY
 from gluon_ssd.errors import ModelError
 from gluon_ssd.system.threads import inference_threads
@@ -28,7 +36,6 @@ _FAILURES = (
     failures.NotImplemented,
     failures.RuntimeException,
 )
-_INTEGER_OPERATORS = (b"QuantizeLinear", b"QLinearConv", b"ConvInteger")
 _ERRORS_ALONE = 3
 _DTYPES = {"tensor(float)": "float32"}
 
@@ -36,8 +43,11 @@ _DTYPES = {"tensor(float)": "float32"}
 class OnnxEngine(Engine):
     """A session of ONNX Runtime on the processor; arguments as of `load_onnx`.
 
+    Attributes:
+        record: of the detector, as JSON.
+
     Raises:
-        ModelError: ONNX Runtime cannot use the file.
+        ModelError: ONNX Runtime cannot use the file, or it has no record.
     """
 
     def __init__(self, path: str, *, fuse: bool = True, threads: int = 0, streams: int = 0) -> None:
@@ -58,8 +68,9 @@ class OnnxEngine(Engine):
             )
         except _FAILURES as error:
             raise ModelError(f"ONNX Runtime cannot use {path}: {_reason(error, path)}") from error
-        self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
-        image = self._session.get_inputs()[0]
+        metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self.record = require_record(path, metadata.get(RECORD_KEY))
+        image = only_input(path, self._session.get_inputs())
         dtype = _DTYPES.get(image.type, image.type.removeprefix("tensor(").rstrip(")"))
         self.input = image.name, dtype, _shape(image.shape)
         self.shapes = {out.name: _shape(out.shape) for out in self._session.get_outputs()}
@@ -67,15 +78,6 @@ class OnnxEngine(Engine):
     def compute(self, images: Array, names: Sequence[str]) -> list[Array]:
         """See `Engine`."""
         return list(self._session.run(list(names), {self.input[0]: images}))
-
-    def constant(self, name: str) -> Array:
-        """See `Engine`."""
-        shape = [length or 1 for length in self.input[2]]
-        options = onnxruntime.RunOptions()
-        options.only_execute_path_to_fetches = True
-        feed = {self.input[0]: np.zeros(shape, np.float32)}
-        (found,) = self._session.run([name], feed, options)
-        return np.asarray(found)
 
 
 def _shape(lengths: Sequence[Any]) -> Shape:
@@ -111,15 +113,10 @@ def load_onnx(
         ModelError: the file cannot be used, or is no detector that this project wrote.
         WeightsError: its record is damaged.
     """
-    engine = OnnxEngine(path, fuse=fuse, threads=threads, streams=streams)
-    precision = "int8" if is_quantised(path) else "float32"
-    return _detector_of(path, engine, engine.metadata.get(RECORD_KEY), precision=precision)
-
-
-def is_quantised(path: str) -> bool:
-    """Whether an ONNX file has operators of integers; their names stand in it as they are."""
-    with (
-        open(path, "rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
-    ):
-        return any(content.find(name) >= 0 for name in _INTEGER_OPERATORS)
+    options: dict[str, Any] = {"fuse": fuse, "streams": streams}
+    whole = OnnxEngine(path, threads=threads, **options)
+    engine = follow_load(
+        whole, lambda count: OnnxEngine(path, threads=count, **options), is_fixed=threads > 0
+    )
+    precision = "int8" if operators_of(path) & INTEGER_OPERATORS else "float32"
+    return detector_of(path, engine, engine.record, precision=precision)

@@ -6,13 +6,21 @@ from collections.abc import Sequence
 from queue import SimpleQueue
 from typing import Any
 
-import numpy as np
 import openvino
 from numpy.typing import NDArray
 from openvino import frontend
 
-from gluon_ssd.deploy.engine import Engine, EngineModel, Shape, WholeModel, check_readable
-from gluon_ssd.deploy.engine import detector_of as _detector_of
+from gluon_ssd.deploy.engine import (
+    Engine,
+    EngineModel,
+    Shape,
+    WholeModel,
+    check_readable,
+    detector_of,
+    only_input,
+    require_record,
+)
+from gluon_ssd.deploy.engine_teams import follow_load
 from gluon_ssd.deploy.onnx.names import FORMS, IMAGE, RECORD_KEY
 from gluon_ssd.errors import ModelError
 from gluon_ssd.system.threads import inference_threads
@@ -56,6 +64,7 @@ class OpenvinoEngine(Engine):
         streams: int = 0,
     ) -> None:
         self.network, self._name = network, name
+        self.record = require_record(name, record_text(network))
         self.threads, self.streams = inference_threads(threads), max(1, streams)
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -67,7 +76,7 @@ class OpenvinoEngine(Engine):
             self._compiled = openvino.Core().compile_model(network, "CPU", settings)
         except _FAILURES as error:
             raise ModelError(f"OpenVINO cannot compile {name}: {_reason(error)}") from error
-        port = self._compiled.inputs[0]
+        port = only_input(name, self._compiled.inputs)
         dtype = port.element_type.get_type_name()
         self.input = _name(port, (IMAGE,)), _DTYPES.get(dtype, dtype), _shape(port)
         self._ports = {_name(port, _OUTPUTS): port for port in self._compiled.outputs}
@@ -84,13 +93,6 @@ class OpenvinoEngine(Engine):
             return [request.get_tensor(self._ports[name]).data.copy() for name in names]
         finally:
             self._idle.put(request)
-
-    def constant(self, name: str) -> Array:
-        """See `Engine`."""
-        node = next(port.get_node() for port in self.network.outputs if name in port.names)
-        while node.get_type_name() != "Constant":
-            node = node.input_value(0).get_node()
-        return np.array(node.data, np.float32)
 
     def in_precision(self, dtype: str) -> OpenvinoEngine | None:
         """See `Engine`."""
@@ -112,7 +114,7 @@ def _shape(port: Any) -> Shape:
 
 def _reason(error: Exception) -> str:
     """What OpenVINO says is wrong, without the places in its own source, on one line."""
-    lines = [line.strip(" -") for line in str(error).splitlines()]
+    lines = [line.strip(" -.!") for line in str(error).splitlines()]
     return "; ".join(line for line in lines if line and not line.startswith(_PLACES))
 
 
@@ -157,9 +159,13 @@ def load_openvino(
         WeightsError: its record is damaged.
     """
     network = read_network(path)
-    engine = OpenvinoEngine(network, path, threads=threads, streams=streams)
+    engine = follow_load(
+        OpenvinoEngine(network, path, threads=threads, streams=streams),
+        lambda count: OpenvinoEngine(network, path, threads=count),
+        is_fixed=threads > 0,
+    )
     precision = "int8" if is_quantised(network) else "float32"
-    return _detector_of(path, engine, record_text(network), precision=precision)
+    return detector_of(path, engine, engine.record, precision=precision)
 
 
 def is_quantised(network: Any) -> bool:

@@ -22,7 +22,7 @@ from gluon_ssd.deploy.mxnet.files import (
     move_exported,
     write_exported,
 )
-from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, join_halves
+from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, join_halves, prepare_detector
 from gluon_ssd.deploy.mxnet.int8.quantize_graph import layer_names, with_onednn
 from gluon_ssd.deploy.mxnet.model import deploy
 from gluon_ssd.deploy.runtime import load_detector
@@ -43,9 +43,9 @@ from gluon_ssd.deploy.tuning.graph_edits import (
     operators_by_type,
     weight_bytes,
 )
+from gluon_ssd.deploy.tuning.mxnet_quantiser import Quantiser
 from gluon_ssd.deploy.tuning.neural_compressor import (
     LOG,
-    Quantiser,
     library_log,
     require_library,
     run_strategy,
@@ -187,7 +187,12 @@ class _Model:
 
 MXNET = SearchBackend(
     log=LOG,
+    reads=(),
     require=require_library,
+    prepare=prepare_detector,
+    sources=lambda model: dict(
+        zip(("symbol", "weights"), exported_files(model.prefix), strict=True)
+    ),
     files=exported_files,
     operator_names=operator_names,
     bytes_per_image=lambda model: bytes_per_image(model.network, model.params, model.image_shape),

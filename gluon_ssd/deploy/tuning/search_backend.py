@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,12 @@ class SearchBackend:
     """What a command needs of a backend, before and when it opens one for an fp32 detector."""
 
     log: str  # name of the file, in the workspace, for what its library says
+    reads: tuple[str, ...]  # endings of the files it quantises; none of an exported MXNet pair
     require: Callable[[], None]  # raises EnvironmentProblem when a package is missing
-    files: Callable[[str], Sequence[Path]]  # prefix -> the files of a model
+    prepare: Callable[[str, tuple[int, int] | None], Any]  # file, size of images -> detector
+    sources: Callable[[Any], Mapping[str, Path]]  # detector -> the files it came from, by name
+    files: Callable[[str], Sequence[Path]]  # prefix of a result -> its files, the main one first
     operator_names: Callable[[Any], OperatorNames]  # detector -> what a configuration may name
     bytes_per_image: Callable[[Any], int]  # detector -> memory that one image takes
     open: Callable[..., AbstractContextManager[Backend]]  # as `mxnet_backend`
+    has_bfloat16: bool = True  # whether operators may run in bfloat16

@@ -14,7 +14,8 @@ from gluon_ssd.detection.normalization import IMAGENET_STD
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.zoo.network import SsdNetwork, classification_network
 from gluon_ssd.models.first_weights import assign, complete_shapes, parameters_of
-from gluon_ssd.models.params_file import as_numpy, mismatch, read_params, some_of
+from gluon_ssd.models.params_file import as_numpy, mismatch, read_params
+from gluon_ssd.system.wording import some_of
 
 # Children of the resnet34_v1b classifier and where the extractor keeps them.
 _RESNET34_PLACES = {

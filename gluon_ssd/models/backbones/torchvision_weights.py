@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.models.backbones.resnet import BLOCKS, ResNet, resnet_spec
 from gluon_ssd.models.first_weights import assign, parameters_of
-from gluon_ssd.models.params_file import as_numpy, mismatch, read_params, some_of
+from gluon_ssd.models.params_file import as_numpy, mismatch, read_params
+from gluon_ssd.system.wording import some_of
 
 FILES = {
     "resnet18": ("resnet18-f37072fd.pth",),

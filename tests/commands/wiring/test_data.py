@@ -20,7 +20,6 @@ from gluon_ssd.commands.wiring.data import (
     training_data,
     training_loader,
 )
-from gluon_ssd.commands.wiring.metrics import make_score
 from gluon_ssd.data.augment.policies import POLICIES
 from gluon_ssd.data.augment.transforms import eval_transform
 from gluon_ssd.data.dataset import Annotation, ListedDataset, ListedItem
@@ -30,6 +29,7 @@ from gluon_ssd.deploy.runtime_model import DetectorFacts
 from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.errors import DataError
 from gluon_ssd.evaluation.detections import Detections
+from gluon_ssd.inference.metrics import make_score
 from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.options.data_tools import CheckOptions
 from gluon_ssd.options.declare import parse
@@ -236,6 +236,7 @@ def test_coco_boxes_end_as_the_network_learnt_them(network, edge_px, end, tmp_pa
     opened = training_data(command)
     facts = DetectorFacts()
     facts.record = ModelRecord("any", ("cat", "dog"), (300, 300), edge_px=edge_px)
+    facts.num_classes = 2
     for dataset in (opened.train, opened.val, evaluation_set(data, facts)):
         assert dataset.annotation(0).boxes_px[0].tolist() == [2.0, 4.0, *end]
         assert dataset.coco_file.edge_px == edge_px

@@ -9,44 +9,15 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from gluon_ssd.deploy.tuning.neural_compressor import (
-    CalibrationLoader,
     library_configuration,
     library_log,
     require_library,
 )
-from gluon_ssd.errors import EnvironmentProblem, Interrupted
+from gluon_ssd.errors import EnvironmentProblem
 from tests.deploy.tuning.test_trial import SETTINGS
-
-IMAGES = np.arange(5, dtype=np.float32).reshape(5, 1, 1, 1)
-
-
-def test_full_batches_come_in_order_with_labels_that_nothing_reads():
-    loader = CalibrationLoader(IMAGES, 2)
-    batches = [(images.asnumpy().ravel().tolist(), labels.shape) for images, labels in loader]
-    assert batches == [([0, 1], (2,)), ([2, 3], (2,))]
-    (described,) = loader.provide_data
-    assert (described.name, described.shape) == ("data", (2, 1, 1, 1))
-    assert list(CalibrationLoader(IMAGES, 6)) == []
-
-
-def test_a_search_may_end_before_any_batch():
-    loader, calls = CalibrationLoader(IMAGES, 1), []
-
-    def check() -> None:
-        calls.append(1)
-        if len(calls) == 3:
-            raise Interrupted("stopped by SIGINT", 2)
-
-    loader.check = check
-    seen = []
-    with pytest.raises(Interrupted, match="stopped by SIGINT"):
-        for images, _ in loader:
-            seen += images.asnumpy().ravel().tolist()
-    assert seen == [0, 1]
 
 
 def test_without_the_extra_the_command_that_brings_it_is_named(monkeypatch: pytest.MonkeyPatch):

@@ -11,16 +11,12 @@ from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
 from gluon_ssd.deploy.mxnet.files import INPUT
 from gluon_ssd.deploy.mxnet.graph import Graph, Output, Params, splice
-from gluon_ssd.deploy.mxnet.int8.entropy import best_cut
-from gluon_ssd.deploy.mxnet.int8.histogram import Histogram
+from gluon_ssd.deploy.ranges.cut import Range, entropy_range
+from gluon_ssd.deploy.ranges.histogram import Histogram
 from gluon_ssd.errors import ModelError
 
-Range = tuple[float, float]
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""
-
-SIGNED_LEVELS, UNSIGNED_LEVELS = 127, 255
-"""The largest integer a magnitude is rounded to; values that are never negative get the second."""
 
 # Images a pass. More of them at once gain no time; entropy needs every value on this side.
 _NAIVE_SHARE, _ENTROPY_SHARE = 4, 1
@@ -66,14 +62,6 @@ def collect_thresholds(
     collect = _extremes if mode == "naive" else _entropy_ranges
     ranges = zip(tensors, collect(network, tensors, batches, progress), strict=True)
     return {name: _usable(name, *extremes) for name, extremes in ranges}
-
-
-def entropy_range(histogram: Histogram) -> Range:
-    """The range to quantise in, cut by relative entropy; see `best_cut`."""
-    is_signed = histogram.lowest < 0
-    kept = best_cut(histogram.counts, SIGNED_LEVELS if is_signed else UNSIGNED_LEVELS)
-    top = min(kept * histogram.width, histogram.largest_magnitude)
-    return -top if is_signed else 0.0, top
 
 
 def _usable(name: str, low: float, high: float) -> Range:

@@ -6,9 +6,10 @@ import pytest
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
 from gluon_ssd.deploy.mxnet.graph import Graph, parse_graph
-from gluon_ssd.deploy.mxnet.int8.calibrate import collect_thresholds, entropy_range, tensor_outputs
-from gluon_ssd.deploy.mxnet.int8.entropy import best_cut
-from gluon_ssd.deploy.mxnet.int8.histogram import NUM_BINS, Histogram
+from gluon_ssd.deploy.mxnet.int8.calibrate import collect_thresholds, tensor_outputs
+from gluon_ssd.deploy.ranges.cut import entropy_range
+from gluon_ssd.deploy.ranges.entropy import best_cut
+from gluon_ssd.deploy.ranges.histogram import NUM_BINS, Histogram
 from gluon_ssd.errors import ModelError
 
 PARAMS = {

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from gluon_ssd.commands.wiring import metrics
-from gluon_ssd.commands.wiring.metrics import make_score
 from gluon_ssd.data.dataset import Selection
 from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.evaluation.detections import Detections
+from gluon_ssd.inference import metrics
+from gluon_ssd.inference.metrics import make_score
 from gluon_ssd.options.shared import METRICS
 from tests.data.builders import (
     coco_content,

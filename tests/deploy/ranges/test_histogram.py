@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gluon_ssd.deploy.mxnet.int8.histogram import NUM_BINS, Histogram
+from gluon_ssd.deploy.ranges.histogram import NUM_BINS, Histogram
 
 
 def histogram_of(*arrays):

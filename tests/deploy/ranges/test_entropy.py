@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gluon_ssd.deploy.mxnet.int8.entropy import best_cut
+from gluon_ssd.deploy.ranges.entropy import best_cut
 
 
 def slow_divergence(counts, cut, levels):

@@ -1,0 +1,24 @@
+"""Read a detector from whatever files MXNet has it in."""
+
+from __future__ import annotations
+
+from gluon_ssd.deploy.mxnet.files import Exported, exported_files, plain_prefix, read_exported
+
+
+def read_detector(path: str) -> Exported:
+    """Graph and arrays of an exported pair, or of the network that a parameter file is for.
+
+    Args:
+        path: what the names of an exported pair start with, or one of the two; or X.params of
+            training, with its record X.json beside it.
+
+    Raises:
+        ModelError, WeightsError: one line about the file that cannot be used.
+    """
+    symbol_file, _ = exported_files(plain_prefix(path))
+    if path.endswith(".params") and not symbol_file.is_file():
+        # Only now, since an exported pair needs no GluonCV.
+        from gluon_ssd.deploy.mxnet.weights_file import read_weights
+
+        return read_weights(path)
+    return read_exported(path)

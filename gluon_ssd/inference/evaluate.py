@@ -1,0 +1,53 @@
+"""Score a detector on a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gluon_ssd.data.dataset import ListedDataset
+from gluon_ssd.data.loading.loader import Loader
+from gluon_ssd.data.loading.samples import EvalSamples
+from gluon_ssd.detection.input_format import InputFormat
+from gluon_ssd.errors import OptionError
+from gluon_ssd.evaluation.predict import predict
+from gluon_ssd.evaluation.result import Evaluation
+from gluon_ssd.inference.metrics import METRICS, make_score
+
+
+def evaluate(
+    run: Callable[[Any], tuple[Any, Any, Any]],
+    input_format: InputFormat,
+    dataset: ListedDataset,
+    *,
+    metric: str,
+    batch_size: int,
+    num_workers: int,
+) -> Evaluation:
+    """The score of a detector on every image of a data set, each exactly once.
+
+    Args:
+        run: as of `RuntimeModel.run`.
+        input_format: how images become its input.
+        dataset: of its classes, in its label order.
+        metric: "auto" for the data set's own, or a key of `METRICS`.
+        batch_size: images that are computed at a time.
+        num_workers: processes that read images; 0 for none.
+
+    Raises:
+        DataError: an image cannot be used.
+        OptionError: there is no metric of that name.
+    """
+    if metric not in ("auto", *METRICS):
+        raise OptionError(f"the metric must be auto or one of {', '.join(METRICS)}; got {metric!r}")
+    score = make_score(dataset, metric)
+    with Loader(
+        dataset,
+        EvalSamples(input_format),
+        batch_size=min(batch_size, len(dataset)),
+        shuffle=False,
+        seed=0,
+        num_workers=num_workers,
+        last_batch="keep",
+    ) as loader:
+        return score(predict(run, loader.epoch(0), num_images=len(dataset)))

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from gluon_ssd.errors import DataError, OptionError
+from gluon_ssd.inference.dataset import check_classes, has_labels, open_for_scoring
+from tests.entry_builders import voc_set
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Five and three images with a dog and a cat each, but for the last of each split."""
+    return voc_set(tmp_path / "set")
+
+
+def opened(root, **options):
+    defaults = {"splits": "", "classes": ("cat", "dog"), "edge_px": 1}
+    return open_for_scoring("custom", root, **{**defaults, **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [({}, 3), ({"train": True}, 5), ({"splits": "train"}, 5), ({"splits": "train+val"}, 8)],
+)
+def test_splits(root, options, count):
+    assert len(opened(root, **options)) == count
+
+
+def test_the_detector_gives_the_order_of_labels(root):
+    assert opened(root, classes=("dog", "cat")).classes == ("dog", "cat")
+    assert opened(root, classes=None).classes == ("cat", "dog")
+    assert opened(root, classes=None, named=("dog", "cat")).classes == ("dog", "cat")
+
+
+def test_an_unknown_kind_lists_those_there_are(root):
+    with pytest.raises(OptionError, match="must be one of voc, coco, custom, .*; got 'pascal'"):
+        open_for_scoring("pascal", root, classes=None, edge_px=1)
+
+
+def test_a_set_without_images_is_refused(root, monkeypatch):
+    empty = opened(root).subset([])
+    monkeypatch.setattr("gluon_ssd.inference.dataset.open_dataset", lambda kind, selection: empty)
+    with pytest.raises(DataError, match="custom data set under .* has no image to use") as caught:
+        opened(root)
+    assert caught.value.settings == ("splits", "dataset_root")
+
+
+def test_classes_must_be_the_same(root):
+    dataset = opened(root)
+    check_classes(dataset, ("cat", "dog"), 2)
+    message = r"the model knows 2 classes \(cat, cow\), the data set has 2 \(cat, dog\)"
+    with pytest.raises(DataError, match=message):
+        check_classes(dataset, ("cat", "cow"), 2)
+
+
+def test_a_set_of_none_of_the_classes_names_the_first_of_its_own(root):
+    dataset = opened(root, classes=("cow", "pig"))
+    assert not has_labels(dataset)
+    with pytest.raises(DataError, match="none of which the data set has; the first is "):
+        check_classes(dataset, ("cow", "pig"), 2)
+
+
+def test_without_names_the_numbers_are_compared(root, caplog):
+    dataset = opened(root, classes=None)
+    with caplog.at_level(logging.WARNING):
+        check_classes(dataset, None, 2)
+    assert "its class k is taken as class k of the data set (cat, dog)" in caplog.text
+    with pytest.raises(DataError, match="the model has 3 classes, the data set has 2"):
+        check_classes(dataset, None, 3)

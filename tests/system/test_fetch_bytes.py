@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+
+import pytest
+
+from gluon_ssd.system.download import FetchFailed
+from gluon_ssd.system.fetch_bytes import fetch_bytes
+from tests.hosts import serving
+
+CONTENT = bytes(range(256)) * 1000
+
+
+@pytest.fixture
+def host():
+    with serving() as made:
+        made.files = {"/a": CONTENT, "/empty": b""}
+        yield made
+
+
+def fetch(url: str, *, max_bytes: int = 1 << 20, max_seconds: float = 10) -> bytes:
+    return fetch_bytes(url, max_bytes=max_bytes, max_seconds=max_seconds)
+
+
+@pytest.mark.parametrize("says_length", [True, False])
+def test_content_comes_whole(host, says_length):
+    host.says_length = says_length
+    assert fetch(f"{host.url}/a") == CONTENT
+    assert fetch(f"{host.url}/a", max_bytes=len(CONTENT)) == CONTENT
+
+
+def test_redirects_are_followed(host):
+    host.always["/b"] = ("to", "/a")
+    assert fetch(f"{host.url}/b") == CONTENT
+
+
+@pytest.mark.parametrize("says_length", [True, False])
+def test_too_much_is_refused_whether_the_server_says_it_or_not(host, says_length):
+    host.says_length = says_length
+    with pytest.raises(FetchFailed, match=f"^it is larger than {len(CONTENT) - 1} bytes$"):
+        fetch(f"{host.url}/a", max_bytes=len(CONTENT) - 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "fault", "message"),
+    [
+        ("/none", ("", 0), "^the server answers 404 Not Found$"),
+        ("/a", ("status", 500), "^the server answers 500"),
+        ("/empty", ("", 0), "^the answer is empty$"),
+        ("/a", ("cut", 1000), "^the connection broke off$"),
+        ("/a", ("to", "/a"), "^it redirects in a circle$"),
+    ],
+)
+def test_what_goes_wrong_is_told_in_a_few_words(host, path, fault, message):
+    host.always[path] = fault
+    with pytest.raises(FetchFailed, match=message):
+        fetch(host.url + path)
+
+
+@pytest.mark.parametrize("url", ["http://", "gopher://x/a", "http://[::1"])
+def test_what_is_no_address_is_told(url):
+    with pytest.raises(FetchFailed, match="^it is no address of a web server$"):
+        fetch(url)
+
+
+def test_nobody_there(unused_port):
+    with pytest.raises(FetchFailed, match="Connection refused"):
+        fetch(f"http://127.0.0.1:{unused_port}/a")
+
+
+@pytest.fixture
+def unused_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def test_a_server_that_falls_silent_is_left_in_time(host):
+    host.always["/a"] = ("stall", 1000)
+    start = time.monotonic()
+    with pytest.raises(FetchFailed, match=r"^it did not arrive within 0\.3 seconds$"):
+        fetch(f"{host.url}/a", max_seconds=0.3)
+    assert time.monotonic() - start < 5
+
+
+@contextlib.contextmanager
+def trickling():
+    """A server that sends the bytes of an endless header one after the other."""
+    server, stop = socket.create_server(("127.0.0.1", 0)), threading.Event()
+
+    def serve() -> None:
+        connection, _ = server.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            while not stop.wait(0.02):
+                connection.sendall(b"x")
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/a"
+    finally:
+        stop.set()
+        thread.join()
+        server.close()
+
+
+def test_a_server_that_never_falls_silent_is_left_in_time():
+    with trickling() as url, pytest.raises(FetchFailed, match="did not arrive within"):
+        fetch(url, max_seconds=0.3)
