@@ -86,12 +86,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "benchmarks.gluoncv": set(),
     "benchmarks.peer": {"errors", "system"},
     "benchmarks.loadgen": {"benchmarks.peer", "commands.wiring"},
-    "benchmarks": {
-        "benchmarks.gluoncv",
-        "benchmarks.loadgen",
-        "benchmarks.peer",
-        "commands.wiring",
-    },
+    "benchmarks": {f"benchmarks.{of}" for of in ("gluoncv", "loadgen", "peer")}
+    | {"commands.wiring"},
     "commands": {"commands.wiring", "benchmarks"},
     "doctor": {"system"},
     "entry": {"errors", "system", "options", "commands", "commands.wiring", "benchmarks", "doctor"},
@@ -104,25 +100,16 @@ DEVELOPER_SCRIPTS = {"scripts/mutants.py"}
 MAY_IMPORT["torch"] = set()
 TORCH_SCRIPTS = ROOT / "scripts/torch_reference"
 
-_BELOW_COMMANDS = MAY_IMPORT.keys() - {
-    "",
-    "commands",
-    "benchmarks",
-    "benchmarks.gluoncv",
-    "benchmarks.loadgen",
-    "benchmarks.peer",
-    "commands.wiring",
-    "entry",
-    "developer",
-    "doctor",
-}
-for _above in (
+_COMMANDS = [
     "commands.wiring",
     "benchmarks.gluoncv",
     "benchmarks.loadgen",
     "benchmarks",
     "commands",
-):
+]
+_OTHERS = {"", "benchmarks.peer", "entry", "developer", "doctor"}
+_BELOW_COMMANDS = MAY_IMPORT.keys() - _OTHERS - {*_COMMANDS}
+for _above in _COMMANDS:
     MAY_IMPORT[_above] |= _BELOW_COMMANDS
 
 # Files that belong to another unit than their folder; `*` is the folder of any family.
