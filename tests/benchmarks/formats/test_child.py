@@ -31,6 +31,7 @@ class Split(toy_runtime.ToyModel):
 def job(tmp_path, monkeypatch):
     """What the child is told; the toy is the only runtime that knows the file."""
     monkeypatch.setitem(runtime.RUNTIMES, "toy", toy_runtime.TOY)
+    monkeypatch.setattr(child, "WINDOW_S", 0.0)
     toy_runtime.write_toy(tmp_path / "m", ("red", "green", "blue"), SIZE_HW)
     images = np.zeros((3, 3, *SIZE_HW), np.float32)
     images[1:, 1, 10:20, 30:40] = 1  # nothing in the first
@@ -70,7 +71,7 @@ def test_every_stream_runs_its_batches(job, monkeypatch):
         toy_runtime.ToyModel, "run", lambda self, images: seen.append(images.shape) or [images]
     )
     assert bench.rate(batch_size=2, batches=3, streams=2) > 0
-    assert seen == [(2, 3, *SIZE_HW)] * 6
+    assert seen == [(1, 3, *SIZE_HW)] + [(2, 3, *SIZE_HW)] * 6
 
 
 def test_the_object_of_gluoncv_is_loaded_where_it_is_asked_for(job, monkeypatch):

@@ -52,6 +52,7 @@ def asked(monkeypatch):
     """Everything that processes were asked for."""
     monkeypatch.setattr(measure, "Peer", FakePeer)
     monkeypatch.setattr(measure, "physical_cores", lambda: 2)
+    monkeypatch.setattr(measure, "_LOOK_S", 0.0)
     FakePeer.asked, FakePeer.refusing = [], {}
     return FakePeer.asked
 
@@ -119,6 +120,13 @@ def test_a_form_with_a_problem_is_not_started(asked):
 def test_without_openvino_there_is_no_peak(asked):
     FakePeer.refusing["the int8 convolutions", "load"] = EnvironmentProblem("missing")
     assert measured().peak is None
+
+
+def test_a_busy_machine_is_told(asked, monkeypatch):
+    said = iter(["", "this machine is busy"])
+    meter = SimpleNamespace(notice=lambda: next(said))
+    monkeypatch.setattr(measure, "LoadMeter", lambda: meter)
+    assert measured().notice == "this machine is busy"
 
 
 def test_an_interruption_ends_it(asked):

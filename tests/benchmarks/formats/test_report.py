@@ -46,7 +46,14 @@ def test_problems_are_named_and_no_form_may_be_good_enough():
     broken = FormResult(FORMS["mxnet-int8"], "m", problem="weights are not finite")
     lines = remarks(model_result(form_result("gluoncv", 9.0, score=0.6), broken), 0.005, "")
     assert lines[0] == "MXNet int8 was not measured: weights are not finite"
+    assert not any("busy" in line for line in lines)
     assert lines[-1] == "no form is within the allowed drop of accuracy"
+
+
+def test_a_busy_machine_is_said():
+    model = model_result(*usual_forms())
+    model.notice = "this machine is busy"
+    assert "this machine is busy" in remarks(model, 0.005, "")
 
 
 def test_the_text_has_a_part_for_every_detector():
