@@ -84,7 +84,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "commands.wiring": set(),
     "benchmarks.gluoncv": set(),
-    "benchmarks": {"benchmarks.gluoncv", "commands.wiring"},
+    "benchmarks.peer": {"errors", "system"},
+    "benchmarks.loadgen": {"benchmarks.peer", "commands.wiring"},
+    "benchmarks": {f"benchmarks.{of}" for of in ("gluoncv", "loadgen", "peer")}
+    | {"commands.wiring"},
     "commands": {"commands.wiring", "benchmarks"},
     "doctor": {"system"},
     "entry": {"errors", "system", "options", "commands", "commands.wiring", "benchmarks", "doctor"},
@@ -99,17 +102,16 @@ OWN_SCRIPTS = {*DEVELOPER_SCRIPTS, "scripts/update_readme.py"}
 MAY_IMPORT["torch"] = set()
 TORCH_SCRIPTS = ROOT / "scripts/torch_reference"
 
-_BELOW_COMMANDS = MAY_IMPORT.keys() - {
-    "",
-    "commands",
-    "benchmarks",
-    "benchmarks.gluoncv",
+_COMMANDS = [
     "commands.wiring",
-    "entry",
-    "developer",
-    "doctor",
-}
-for _above in ("commands.wiring", "benchmarks.gluoncv", "benchmarks", "commands"):
+    "benchmarks.gluoncv",
+    "benchmarks.loadgen",
+    "benchmarks",
+    "commands",
+]
+_OTHERS = {"", "benchmarks.peer", "entry", "developer", "doctor"}
+_BELOW_COMMANDS = MAY_IMPORT.keys() - _OTHERS - {*_COMMANDS}
+for _above in _COMMANDS:
     MAY_IMPORT[_above] |= _BELOW_COMMANDS
 
 # Files that belong to another unit than their folder; `*` is the folder of any family.
@@ -174,7 +176,8 @@ MAY_USE: dict[str, set[str]] = {
     "inference.tables": {"pyarrow"},
     # GluonCV is the other side of a benchmark.
     "benchmarks.gluoncv": {"numpy", "gluoncv"},
-    "benchmarks": {"numpy", "cv2", "matplotlib", "psutil", "mlperf_loadgen"},
+    "benchmarks.loadgen": {"numpy", "mlperf_loadgen"},
+    "benchmarks": {"numpy", "cv2", "matplotlib", "psutil"},
     "commands.wiring": {"numpy", "cv2"},
     "commands": {"numpy", "cv2"},
     "developer": {"tests"},
