@@ -6,7 +6,11 @@ MXNet 1.9.1 reads the aliases ``numpy.bool`` and its siblings, which NumPy 1.24 
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -29,13 +33,33 @@ def _restore_numpy_aliases() -> None:
             setattr(np, name, builtin)
 
 
+# What MXNet imports where it is installed and this project has no use for: a base class of an old
+# trainer (which brings pandas), sparse arrays of others, and its own ONNX. More than half of the
+# time to import MXNet.
+_UNUSED = ("sklearn", "scipy", "onnx")
+
+
+@contextmanager
+def _without(packages: tuple[str, ...]) -> Iterator[None]:
+    """Let imports of packages fail that are not imported yet."""
+    hidden = [name for name in packages if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
 def _import_mxnet() -> Any:
     _restore_numpy_aliases()
     set_thread_waiting()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _without(_UNUSED):
         # distutils (Python 3.10, 3.11) and pkg_resources complain at import; users can do nothing.
         warnings.simplefilter("ignore", DeprecationWarning)
         import mxnet
+    # Calibration by entropy asks whether SciPy is there, and then does not use it.
+    mxnet.contrib.quantization.stats = importlib.util.find_spec("scipy")
     return mxnet
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Write a trained network as a static symbol, load it back and compare.
+"""Write a trained network or an exported model for MXNet, ONNX or OpenVINO, and compare.
 
 python scripts/export_ssd.py --network mobilenet1.0 --data-shape 512 --pretrained FILE --output P
-python scripts/export_ssd.py --network mobilenet0.25 --dataset custom --pretrained F --output P
-python scripts/export_ssd.py --network mobilenet1.0 --pretrained FILE --output P --no-fuse
+python scripts/export_ssd.py --model-prefix P --format onnx --output F.onnx --check-images FOLDER
+python scripts/export_ssd.py --network mobilenet1.0 --format openvino --pretrained F --output F.xml
 """
 
 from __future__ import annotations

@@ -138,7 +138,8 @@ MUST_NOT_IMPORT = {
         r"\S+ families\.(?!build|catalog|family|recognition)"
     ),
     "what any runtime can do asks for none": re.compile(
-        r"(commands\.(evaluate|demo|time_model)|report\.\w+|api|inference\.\w+) deploy\.mxnet"
+        r"(commands\.(evaluate|demo|time_model)|report\.\w+|api|inference\.(?!export )\w+)"
+        r" deploy\.mxnet"
     ),
 }
 

@@ -2,17 +2,64 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+
+import numpy as np
+
 from gluon_ssd.commands.wiring.models import export_network_as, trained_network
+from gluon_ssd.commands.wiring.proof_images import proof_images
+from gluon_ssd.data.classes import read_classes_file
+from gluon_ssd.deploy.mxnet.export import trace_detector
+from gluon_ssd.deploy.mxnet.files import Exported, read_exported
+from gluon_ssd.deploy.mxnet.refold import write_folded
+from gluon_ssd.deploy.other_formats import Target, write_proven
+from gluon_ssd.detection.input_format import InputFormat
+from gluon_ssd.models.detector import Detector
 from gluon_ssd.options.export import ExportCommand
 from gluon_ssd.options.suppression import with_suppression
 
+_log = logging.getLogger(__name__)
+
 
 def export_network(command: ExportCommand) -> str:
-    """Write the static symbol and its parameters; returns the line to print.
+    """Write the model in its format; returns the line to print.
 
     Raises:
         WeightsError: the weights cannot be had, or the files read back do not agree.
+        ModelError: the model has no such form, or the file computes something else than MXNet.
+        DataError: the images to compare on cannot be read.
+        EnvironmentProblem: the files cannot be written, or the package of the format is missing.
     """
+    options = command.export
+    if options.format == "mxnet" and not options.model_prefix:
+        return _export_as_symbol(command)
+    exported = _source(command)
+    input_size_hw = exported.input_size_hw(command.model.input_size_hw)
+    names = _class_names(command, exported)
+    images = _images(command, exported, input_size_hw)
+    if options.format == "mxnet":
+        proof = write_folded(
+            exported, command.output, images, input_size_hw=input_size_hw, classes=names
+        )
+        files = f"{command.output}-symbol.json and {command.output}-0000.params"
+        return f"wrote {files} ({_named(exported.name)}, folded); {proof}"
+    target = Target(
+        options.format,
+        command.output,
+        form=options.form,
+        batch=options.batch_size or None,
+        opset=options.opset,
+        folds_preprocessing=options.fold_preprocessing,
+    )
+    parts, proof = write_proven(
+        exported, target, images, input_size_hw=input_size_hw, classes=names
+    )
+    what = f"{parts.record.name}, {parts.num_classes} classes, {target.form} form"
+    return f"wrote {command.output} ({what}); {proof}"
+
+
+def _export_as_symbol(command: ExportCommand) -> str:
     options = command.export
     network = trained_network(
         command.network, options.pretrained, classes_file=options.classes, options=command.model
@@ -28,3 +75,43 @@ def export_network(command: ExportCommand) -> str:
         f"wrote {options.output}-symbol.json and {options.output}-0000.params "
         f"({network.name}, {len(network.classes)} classes); read back and compared"
     )
+
+
+def _source(command: ExportCommand) -> Exported:
+    """The exported model, or the network as a graph."""
+    options = command.export
+    if options.model_prefix:
+        exported, asked = read_exported(options.model_prefix), command.model.data_shape
+        if exported.record and asked and exported.record.input_size_hw != (asked, asked):
+            _log.warning(
+                "%s was exported for %d pixels; --data-shape %d is not used",
+                options.model_prefix,
+                exported.record.input_size_hw[0],
+                asked,
+            )
+        return exported
+    network = trained_network(
+        command.network, options.pretrained, classes_file=options.classes, options=command.model
+    )
+    decoding = with_suppression(network.spec.decoding, options)
+    record = network.record(input_size_hw=command.model.input_size_hw, decoding=decoding)
+    return trace_detector(Detector(network, decoding), record)
+
+
+def _class_names(command: ExportCommand, exported: Exported) -> tuple[str, ...]:
+    """Names for a model that carries none."""
+    if exported.record is not None or not command.export.classes:
+        return ()
+    return tuple(read_classes_file(command.export.classes))
+
+
+def _images(
+    command: ExportCommand, exported: Exported, input_size_hw: tuple[int, int]
+) -> Iterator[np.ndarray]:
+    record = exported.record
+    input_format = record.input_format if record else InputFormat(input_size_hw)
+    return proof_images(command.export.check_images, input_format)
+
+
+def _named(name: str) -> str:
+    return name.rpartition("/")[2]

@@ -4,36 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gluon_ssd.commands.calibrate import calibration_set, fp32_model
+from gluon_ssd.commands.calibration.images import calibration_set
 from gluon_ssd.commands.tuning.backends import BACKENDS
 from gluon_ssd.commands.tuning.data import TuningImages, batch_that_fits, images_of, tuning_images
 from gluon_ssd.commands.tuning.narrator import Narrator, report_lines
-from gluon_ssd.commands.tuning.settings import search_settings
+from gluon_ssd.commands.tuning.settings import named_in_float, search_settings
 from gluon_ssd.commands.wiring.data import evaluation_set
+from gluon_ssd.commands.wiring.float_models import float_model
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.deploy.tuning.backend import Backend
 from gluon_ssd.deploy.tuning.history import History
 from gluon_ssd.deploy.tuning.search import search
-from gluon_ssd.deploy.tuning.search_backend import Measures
+from gluon_ssd.deploy.tuning.search_backend import Measures, SearchBackend
 from gluon_ssd.deploy.tuning.trial import SearchSettings
 from gluon_ssd.errors import EnvironmentProblem, Interrupted, OptionError, SsdError
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.inference.metrics import Score, make_score
 from gluon_ssd.options.evaluate import EvalCommand
-from gluon_ssd.options.tuning import load_tuning_config
+from gluon_ssd.options.tuning import TuningConfig
+from gluon_ssd.options.zoo_tuning import load_tuning
 from gluon_ssd.report.timing import compare, finish
 from gluon_ssd.system.files import ensure_writable, sha1_of
 from gluon_ssd.system.signals import StopRequest, listening
 
-_BACKEND = "mxnet"
 _SUFFIX = "-quantized-tuned"
 _FOLDER = "model"
 _CLOCK_S = 10.0
@@ -53,25 +54,31 @@ def tune(command: EvalCommand, script_folder: Path) -> Iterator[str]:
             best model so far is there by then, and the same command goes on from there.
     """
     path = command.deploy.auto_tuning_config
-    config = load_tuning_config(path)
-    found = BACKENDS[_BACKEND]()
+    loaded = load_tuning(path)
+    config = loaded.config
+    yield from (f"{path}: not used: {line}" for line in loaded.unused)
+    found = _backend(config, path)
     found.require()
     workspace = Path(config.strategy.workspace)
     in_workspace = f"{path}: [strategy] workspace", OptionError, EnvironmentProblem
     with _naming(*in_workspace):
         ensure_writable(workspace / found.log)
-    with fp32_model(command) as prepared:
-        folder = Path(command.deploy.calib_output or script_folder / _FOLDER)
-        target = str(folder / f"{Path(prepared.prefix).name}{_SUFFIX}")
+    with float_model(command, found.reads, found.prepare) as prepared:
+        target = _target(command, prepared.prefix, script_folder, found)
         for file in found.files(target):
             ensure_writable(file)
-        settings = search_settings(config, found.operator_names(prepared), path)
+        names = found.operator_names(prepared)
+        left, missing = named_in_float(loaded.float_patterns, names)
+        yield from (f"{path}: not used: op_wise {name}, which this model lacks" for name in missing)
+        settings = search_settings(config, names, path, also_in_float=left)
         dataset = evaluation_set(command.data, prepared)
         source = calibration_set(command, prepared) if command.deploy.calib_split else dataset
         drawn = _calibration_images(source, settings, path)
         with _naming(*in_workspace):
-            files = found.files(prepared.prefix)
-            facts = _facts(command, prepared.input_size_hw, files, (dataset, drawn))
+            facts = _facts(command, prepared.input_size_hw, (dataset, drawn))
+            facts |= {what: sha1_of(file) for what, file in found.sources(prepared).items()}
+            if found.reads:  # of journals without it, the framework is MXNet
+                facts["framework"] = config.model.framework
             history = History(workspace, {**settings.search_facts(), **facts})
         if history.num_earlier:
             yield f"going on with {history.num_earlier} measured models of {history.path}"
@@ -89,7 +96,35 @@ def tune(command: EvalCommand, script_folder: Path) -> Iterator[str]:
                 prepared, target, calibration, settings, measures, workspace=workspace
             )
             with _naming(f"{path}: [quantization] fp32_layers, fp32_operators", OptionError):
-                yield from _search(opened, settings, history, request, target)
+                shown = str(found.files(target)[0]) if found.reads else target
+                yield from _search(opened, settings, history, request, shown)
+
+
+def _backend(config: TuningConfig, path: str) -> SearchBackend:
+    """What [model] framework names. Raises OptionError for what it cannot do."""
+    framework = config.model.framework
+    if framework not in BACKENDS:
+        raise OptionError(
+            f"{path}: [model] framework = {framework} cannot be searched for; take one of "
+            f"{', '.join(BACKENDS)}"
+        )
+    found = BACKENDS[framework]()
+    if config.quantization.bf16 and not found.has_bfloat16:
+        raise OptionError(
+            f"{path}: [quantization] bf16 = true: {framework} has no operators in bfloat16; set it "
+            "to false"
+        )
+    return found
+
+
+def _target(command: EvalCommand, source: str, script_folder: Path, found: SearchBackend) -> str:
+    """Prefix of the result; its ending is the backend's."""
+    if not command.deploy.tuned_output:
+        folder = Path(command.deploy.calib_output or script_folder / _FOLDER)
+        return str(folder / f"{Path(source).name}{_SUFFIX}")
+    asked = command.deploy.tuned_output
+    main = found.files("")[0].name if found.reads else ""
+    return asked.removesuffix(main)
 
 
 @contextmanager
@@ -115,17 +150,15 @@ def _calibration_images(found: ListedDataset, settings: SearchSettings, path: st
 def _facts(
     command: EvalCommand,
     input_size_hw: tuple[int, int],
-    files: Sequence[Path],
     datasets: tuple[ListedDataset, ListedDataset],
 ) -> dict[str, Any]:
-    """What decides the results beside the settings; see `History`. Files: symbol, weights."""
+    """What decides the results beside the settings and the files of the model; see `History`."""
     evaluated, drawn = (
         hashlib.sha1("\n".join(d.image_path(i) for i in range(len(d))).encode()).hexdigest()
         for d in datasets
     )
     return {
         "input size": input_size_hw,
-        **{what: sha1_of(path) for what, path in zip(("symbol", "weights"), files, strict=True)},
         "metric": command.eval.metric,
         "evaluation images": evaluated,
         "calibration images": drawn,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from gluon_ssd.deploy.onnx.names import ANCHORS, FORMS, IMAGE, OFFSETS, SCORES, form_of
 from gluon_ssd.deploy.raw_model import RawModel
 from gluon_ssd.deploy.runtime_model import RuntimeModel
+from gluon_ssd.detection.raw_decoding import check_raw_decoding
 from gluon_ssd.errors import ModelError
 from gluon_ssd.models.record import ModelRecord
 
@@ -45,10 +45,6 @@ class Engine(ABC):
     def compute(self, images: Floats, names: Sequence[str]) -> list[Array]:
         """Outputs of images float32 (B, 3, H, W), contiguous, of a length that the graph takes."""
 
-    @abstractmethod
-    def constant(self, name: str) -> Array:
-        """An output that does not depend on the images."""
-
     def in_precision(self, dtype: str) -> Engine | None:
         """The same graph compiled for another type; None where that cannot be."""
         return None
@@ -59,16 +55,20 @@ class Engine(ABC):
         batch = self.input[2][0]
         if batch is None or batch == len(images):
             return self.compute(images, names)
-        parts = []
+        parts: list[list[Array]] = []
         for start in range(0, len(images), batch):
             some = images[start : start + batch]
             full = np.zeros((batch, *images.shape[1:]), np.float32)
             full[: len(some)] = some
-            parts.append([array[: len(some)] for array in self.compute(full, names)])
-        return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+            parts.append(self.compute(full, names))
+        columns = dict(zip(names, zip(*parts, strict=True), strict=True))
+        return [
+            column[0] if name == ANCHORS else np.concatenate(column)[: len(images)]
+            for name, column in columns.items()
+        ]
 
 
-@dataclass(frozen=True)
+@dataclass
 class EngineModel(RawModel):
     """A detector in the raw form; see `RawModel`."""
 
@@ -76,6 +76,7 @@ class EngineModel(RawModel):
     engine: Engine
     record: ModelRecord
     precision: str
+    _anchors: Floats | None = field(default=None, repr=False)
 
     @property
     def input_size_hw(self) -> tuple[int, int]:  # type: ignore[override]
@@ -97,14 +98,24 @@ class EngineModel(RawModel):
         """Batches that are computed beside one another."""
         return self.engine.streams
 
-    @cached_property
+    @property
     def anchors(self) -> Floats | None:  # type: ignore[override]
         """See `RawModel`."""
-        return self.engine.constant(ANCHORS) if ANCHORS in self.engine.shapes else None
+        if self._lacks_anchors:
+            self.raw_outputs(np.zeros((1, 3, *self.input_size_hw), np.float32))
+        return self._anchors
+
+    @property
+    def _lacks_anchors(self) -> bool:
+        return self._anchors is None and ANCHORS in self.engine.shapes
 
     def raw_outputs(self, images: Floats) -> tuple[Floats, Floats]:
         """See `RawModel`."""
-        scores, offsets = self.engine.outputs(images, (SCORES, OFFSETS))
+        if not self._lacks_anchors:
+            scores, offsets = self.engine.outputs(images, (SCORES, OFFSETS))
+            return scores, offsets
+        # They are a constant of the graph, which comes with the outputs of any images.
+        scores, offsets, self._anchors = self.engine.outputs(images, (SCORES, OFFSETS, ANCHORS))
         return scores, offsets
 
     def in_precision(self, dtype: str) -> EngineModel:
@@ -208,7 +219,8 @@ def detector_of(
         precision: "float32" or "int8".
 
     Raises:
-        ModelError: its input or outputs are not those of a detector.
+        ModelError: its input or outputs are not those of a detector, or its decoding is none that
+            is done here.
         WeightsError: the record is damaged.
     """
     record = ModelRecord.from_json(record_text, path)
@@ -224,7 +236,7 @@ def detector_of(
         return WholeModel(path, engine, record, precision, form)
     model = EngineModel(path, engine, record, precision)
     _check_outputs(model)
-    model.check_decoding()
+    check_raw_decoding(record.decoding)
     return model
 
 

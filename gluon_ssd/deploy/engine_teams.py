@@ -9,21 +9,20 @@ from numpy.typing import NDArray
 
 from gluon_ssd.deploy.engine import Engine
 from gluon_ssd.deploy.teams import Teams
-from gluon_ssd.system.threads import follows_load, inference_threads
+from gluon_ssd.system.threads import follows_load
 
 
 class FollowingEngine(Engine):
     """Calls one of several engines of the same graph, that of the threads that suit.
 
     Args:
-        compile_for: number of threads -> the engine; it may be called in another thread.
-        threads: the most.
+        whole: the engine for all threads.
+        compile_for: number of threads -> the engine; it is called in another thread.
     """
 
-    def __init__(self, compile_for: Callable[[int], Engine], threads: int) -> None:
-        self._teams = Teams(compile_for, threads, aside=True)
-        whole = self._teams.whole
-        self.streams, self.input, self.shapes = 1, whole.input, whole.shapes
+    def __init__(self, whole: Engine, compile_for: Callable[[int], Engine]) -> None:
+        self._teams = Teams(whole, compile_for, whole.threads, aside=True)
+        self.streams, self.input, self.shapes = whole.streams, whole.input, whole.shapes
         self.record = whole.record
 
     @property
@@ -35,13 +34,10 @@ class FollowingEngine(Engine):
         """See `Engine`."""
         return self._teams.now().compute(images, names)
 
-    def constant(self, name: str) -> NDArray[Any]:
-        """See `Engine`."""
-        return self._teams.whole.constant(name)
-
     def in_precision(self, dtype: str) -> Engine | None:
         """See `Engine`; it follows the load too."""
-        if self._teams.whole.in_precision(dtype) is None:
+        whole = self._teams.whole.in_precision(dtype)
+        if whole is None:
             return None
 
         def compile_for(threads: int) -> Engine:
@@ -49,18 +45,19 @@ class FollowingEngine(Engine):
             assert engine is not None, "the engine for all threads could"
             return engine
 
-        return FollowingEngine(compile_for, self._teams.most)
+        return FollowingEngine(whole, compile_for)
 
 
-def follow_load(compile_for: Callable[[int], Engine], *, threads: int, streams: int) -> Engine:
-    """An engine for the threads that were asked for, or one that follows the load.
+def follow_load(
+    engine: Engine, compile_for: Callable[[int], Engine], *, is_fixed: bool = False
+) -> Engine:
+    """An engine whose threads follow the load, or the given one where they are to stay.
 
     Args:
+        engine: for all threads. With several streams they stay: streams do not wait for another.
         compile_for: number of threads -> the engine.
-        threads: that were asked for; 0 for those of this machine.
-        streams: several of them compute without waiting for one another, so that they keep theirs.
+        is_fixed: whether a user has asked for the number.
     """
-    most = inference_threads(threads)
-    if threads or streams > 1 or most < 2 or not follows_load():
-        return compile_for(most)
-    return FollowingEngine(compile_for, most)
+    if is_fixed or engine.streams > 1 or engine.threads < 2 or not follows_load():
+        return engine
+    return FollowingEngine(engine, compile_for)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import tempfile
 from collections.abc import Iterable
@@ -21,11 +22,17 @@ from gluon_ssd.deploy.proof import Candidate, Proof, prove
 from gluon_ssd.deploy.runtime import load_detector
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.arrays import as_numpy
-from gluon_ssd.errors import OptionError
+from gluon_ssd.errors import EnvironmentProblem, OptionError
 from gluon_ssd.system.files import ensure_writable, write_problem
 
 SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
 """Format -> how its file ends."""
+
+_PACKAGES = {
+    "onnx": ("onnx", "onnxruntime"),
+    "openvino": ("onnx", "openvino"),
+}
+_EXTRAS = {"onnx": ("onnx",), "openvino": ("onnx", "openvino")}
 
 Floats = NDArray[np.float32]
 
@@ -101,7 +108,7 @@ def write_proven(
         ModelError: the detector has no such form, or the file computes something else; nothing is
             written then.
         WeightsError: as of `detector_parts`.
-        EnvironmentProblem: the file cannot be written.
+        EnvironmentProblem: the file cannot be written, or the format's package is not installed.
     """
     path, suffix = Path(target.path), SUFFIXES[target.format]
     if path.suffix != suffix:
@@ -110,6 +117,7 @@ def write_proven(
             settings=("output",),
         )
     ensure_writable(path)
+    _check_packages(target.format)
     reference = PlainDetector(exported, exported.input_size_hw(input_size_hw))
     parts = detector_parts(exported, input_size_hw=input_size_hw, classes=classes)
     try:
@@ -133,6 +141,15 @@ def write_proven(
     except OSError as error:
         raise write_problem(path, error) from error
     return parts, proof
+
+
+def _check_packages(format: str) -> None:
+    for package in _PACKAGES[format]:
+        if importlib.util.find_spec(package) is None:
+            raise EnvironmentProblem(
+                f"the format {format} needs the package {package}, which is not installed; install "
+                f"it with: bash scripts/setup.sh --extras {','.join(_EXTRAS[format])}"
+            )
 
 
 def _candidate(raw: RuntimeModel, model: RuntimeModel) -> Candidate:

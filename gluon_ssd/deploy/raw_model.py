@@ -54,10 +54,6 @@ class RawModel(RuntimeModel):
         """Candidates of each image that enter suppression, (B,)."""
         return self._decoder.count_candidates(as_numpy(self.run_heads(images)[0]))
 
-    def check_decoding(self) -> None:
-        """Raise ModelError for a decoding that is not done here."""
-        _ = self._decoder
-
     @cached_property
     def _decoder(self) -> RawDecoder:
         return RawDecoder(

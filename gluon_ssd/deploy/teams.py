@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from gluon_ssd.system.load import best_team, load_watch
-from gluon_ssd.system.threads import follows_load
 
 Compiled = TypeVar("Compiled")
 
@@ -20,48 +19,40 @@ class Teams(Generic[Compiled]):
     """The network for the number of threads that suits the load of the machine.
 
     Attributes:
-        compile_for, most: as given.
+        whole: the network for all threads.
+        compile_for: as given.
 
     Args:
+        whole: the network for all threads.
         compile_for: number of threads -> the network.
-        threads: the most.
-        fixed: whether that number is what a user asked for, and stays.
+        threads: all of them.
         aside: make networks for fewer threads in a thread, while that for all goes on; for runtimes
             that compile beside their calls.
     """
 
     def __init__(
         self,
+        whole: Compiled,
         compile_for: Callable[[int], Compiled],
         threads: int,
         *,
-        fixed: bool = False,
         aside: bool = False,
     ) -> None:
-        self.compile_for, self.most = compile_for, threads
-        self._aside = aside
-        self._ready = {threads: compile_for(threads)}
-        self._sizes = [threads] if fixed or not follows_load() else team_sizes(threads)
+        self.whole, self.compile_for = whole, compile_for
+        self._most, self._aside = threads, aside
+        self._ready = {threads: whole}
+        self._sizes = team_sizes(threads)
         self._lock = threading.Lock()
         self._wanted = {threads}
 
     @property
     def threads(self) -> int:
-        """Threads of the network that the next call uses, if that is there."""
-        if len(self._sizes) == 1:
-            return self.most
+        """Threads of the network that the next call uses."""
         wanted = best_team(self._sizes, load_watch().free_cores)
-        return wanted if wanted in self._ready or not self._aside else self.most
-
-    @property
-    def whole(self) -> Compiled:
-        """The network for all threads."""
-        return self._ready[self.most]
+        return wanted if wanted in self._ready or not self._aside else self._most
 
     def now(self) -> Compiled:
         """The network for the next call."""
-        if len(self._sizes) == 1:
-            return self.whole
         threads = best_team(self._sizes, load_watch().free_cores)
         if threads not in self._ready:
             self._make(threads)

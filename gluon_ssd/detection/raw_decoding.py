@@ -20,6 +20,21 @@ from gluon_ssd.errors import ModelError
 Floats = NDArray[np.float32]
 
 
+def check_raw_decoding(decoding: Decoding) -> None:
+    """Raise ModelError for what is not done here.
+
+    That is suppression among boxes of different classes, none at all, and the best of levels among
+    scores with a background.
+    """
+    if not (decoding.per_class and decoding.suppresses):
+        raise ModelError(
+            "only suppression within classes is done outside of MXNet; this detector has another "
+            "one"
+        )
+    if decoding.topk_of == "level" and decoding.has_background:
+        raise ModelError("the best of levels are found among scores without a background alone")
+
+
 class RawDecoder:
     """What a detector's decoding does with raw outputs.
 
@@ -34,8 +49,7 @@ class RawDecoder:
         input_size_hw: (height, width) of the images, px.
 
     Raises:
-        ModelError: boxes of different classes suppress one another, nothing is suppressed, or the
-            best of levels have a background.
+        ModelError: as of `check_raw_decoding`.
     """
 
     def __init__(
@@ -45,13 +59,7 @@ class RawDecoder:
         num_classes: int,
         input_size_hw: tuple[int, int],
     ) -> None:
-        if not (decoding.per_class and decoding.suppresses):
-            raise ModelError(
-                "only suppression within classes is done outside of MXNet; this detector has "
-                "another one"
-            )
-        if decoding.topk_of == "level" and decoding.has_background:
-            raise ModelError("the best of levels are found among scores without a background alone")
+        check_raw_decoding(decoding)
         # One rule of rounding for all of them: the exponential of a size in double precision.
         self._decoding = replace(decoding, plain_ops=False)
         self._anchors = None if anchors is None else np.ascontiguousarray(anchors, np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gluon_ssd.deploy.int8_modes import DTYPES, MODES
+from gluon_ssd.deploy.int8_modes import DTYPES, MODES, ONNX_FORMS
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import legacy, option
@@ -83,6 +83,12 @@ class DeployOptions:
         "images, or by cutting off what is rare there",
         choices=MODES,
     )
+    int8_form: str = option(
+        "qdq",
+        "of an .onnx file that --calibration writes: float operators between pairs that round, or "
+        "integer operators",
+        choices=ONNX_FORMS,
+    )
     calib_split: str = option(
         "",
         "draw calibration images at random from these splits, such as 2007_trainval; train takes "
@@ -108,8 +114,14 @@ class DeployOptions:
     )
     auto_tuning_config: str = legacy(
         "./config_ssd.ini",
-        "ini file that says what --auto_tuning may try, for what, and how long",
+        "ini file that says what --auto_tuning may try, for what, and how long; or an ssd.yaml of "
+        "the ONNX model zoo",
         spellings=("--auto_tuning_config",),
+    )
+    tuned_output: str = option(
+        "",
+        "file, or prefix of the files, that --auto_tuning keeps; empty is NAME-quantized-tuned in "
+        "--calib-output",
     )
 
     @property

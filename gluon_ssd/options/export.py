@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import option
 from gluon_ssd.options.shared import DATASETS, ModelOptions, chosen_network
-from gluon_ssd.options.suppression import suppression_option
+from gluon_ssd.options.suppression import asked_suppression, suppression_option
 
 if TYPE_CHECKING:
     from gluon_ssd.models.spec import Spec
+
+ENDINGS = {"mxnet": "", "onnx": ".onnx", "openvino": ".xml"}
+"""Format -> how the name of its file ends; MXNet's two files begin with the output."""
+FORMS = ("raw", "zoo", "detections")
+OPSETS = (18, 22)
+"""The oldest and the newest version of ONNX's operators that can be written."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +29,40 @@ class ExportOptions:
         "True",
         "true (or 1, yes, t) takes the zoo's weights, anything else is a .params or .pt file",
     )
+    model_prefix: str = option("", "exported MXNet model to write anew, in place of a network")
     classes: str = option("", "file with one class name a line; empty uses the weights' own")
-    output: str = option("", "written as OUTPUT-symbol.json and OUTPUT-0000.params")
+    format: str = option("mxnet", "what to write for", choices=tuple(ENDINGS))
+    output: str = option(
+        "", "written as OUTPUT-symbol.json and OUTPUT-0000.params, OUTPUT.onnx or OUTPUT.xml"
+    )
+    form: str = option(
+        "raw",
+        "outputs of an ONNX file: class logits and box offsets; or, with suppression inside, those "
+        "of the SSD in the ONNX model zoo, or those of this project",
+        choices=FORMS,
+    )
+    batch_size: int = option(
+        0, "images a call of an ONNX or OpenVINO file; 0 lets it vary", minimum=0
+    )
+    opset: int = option(
+        OPSETS[0], "version of ONNX's operators", minimum=OPSETS[0], maximum=OPSETS[1]
+    )
+    fold_preprocessing: bool = option(
+        False,
+        "let an ONNX file take uint8 pictures of any size, RGB, and resize and normalise them",
+    )
+    check_images: str = option(
+        "",
+        "images or folders, with commas between, on which the file must give what MXNet gives; "
+        "empty takes made-up pictures",
+    )
     no_fuse: bool = option(False, "keep batch norm as its own layers instead of folding it")
     nms_thresh: float | None = suppression_option("nms_thresh")
     nms_topk: int | None = suppression_option("nms_topk")
     post_nms: int | None = suppression_option("post_nms")
+
+
+_OF_ONNX = ("form", "opset", "fold_preprocessing")
 
 
 @dataclass(frozen=True)
@@ -39,9 +73,44 @@ class ExportCommand:
     export: ExportOptions = ExportOptions()
 
     def __post_init__(self) -> None:
-        if not self.export.output:
+        options = self.export
+        if not options.output:
             raise OptionError("--output PREFIX is needed: where to write the exported model")
-        _ = self.network
+        self._check_format()
+        if not options.model_prefix:
+            _ = self.network
+            return
+        if asked_suppression(options):
+            raise OptionError(
+                "the suppression of an exported model is part of it; export the network anew "
+                "instead of --model-prefix"
+            )
+        if options.no_fuse:
+            raise OptionError("--no-fuse would write an exported model as it is already")
+
+    def _check_format(self) -> None:
+        options = self.export
+        if options.format != "onnx":
+            for name in _OF_ONNX:
+                if getattr(options, name) != getattr(ExportOptions, name):
+                    flag = "--" + name.replace("_", "-")
+                    raise OptionError(f"{flag} is for --format onnx; got {options.format}")
+        if options.format == "mxnet" and options.batch_size:
+            raise OptionError(
+                "--batch-size is for --format onnx and openvino; MXNet takes any batch"
+            )
+        if options.format != "mxnet" and options.no_fuse:
+            raise OptionError("--no-fuse is for --format mxnet; other formats are always folded")
+        if options.form == "zoo" and options.batch_size > 1:
+            raise OptionError(
+                f"--form zoo holds the boxes of one image; got --batch-size {options.batch_size}"
+            )
+
+    @property
+    def output(self) -> str:
+        """The file to write, or the prefix of MXNet's two; the ending may be left out."""
+        ending = ENDINGS[self.export.format]
+        return self.export.output.removesuffix(ending) + ending
 
     @property
     def network(self) -> Spec:

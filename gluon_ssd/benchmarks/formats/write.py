@@ -16,9 +16,8 @@ from gluon_ssd.errors import EnvironmentProblem, ModelError, OptionError
 
 Floats = NDArray[np.float32]
 _CALIBRATION_BATCH = 8
-
-Make = Callable[[Subject, str, Sequence[Floats]], object]
-"""(detector, path to write, batches to calibrate with)"""
+_EXTRAS = {"onnxruntime": "onnx", "openvino": "openvino"}
+"""First part of a form's word -> extra of scripts/setup.sh that it needs."""
 
 
 def write_forms(
@@ -37,56 +36,93 @@ def write_forms(
         images: float32 (N, 3, H, W), normalised, to calibrate int8 forms with.
         step: told what is done next.
     """
-    batches = [
-        images[start : start + _CALIBRATION_BATCH]
-        for start in range(0, len(images), _CALIBRATION_BATCH)
-    ]
-    results: dict[str, FormResult] = {}
+    writer, results = Writer(subject, folder, images), {}
     for word in words:
-        form = FORMS[word]
         if word == ORIGINAL and subject.original is None:
             continue
-        path = _path(subject, form, folder)
-        results[word] = result = FormResult(form, path)
+        form = FORMS[word]
         step(f"write {form.title}")
+        results[word] = result = FormResult(form, writer.path(form))
         try:
-            if word in _MAKERS and not any(path == r.path for w, r in results.items() if w != word):
-                _MAKERS[word](subject, path, batches)
+            writer.write(form)
         except (EnvironmentProblem, ModelError, OptionError) as error:
             result.problem = str(error)
         else:
-            result.size_bytes = sum(Path(file).stat().st_size for file in files_of(path))
+            result.size_bytes = sum(Path(file).stat().st_size for file in files_of(result.path))
     return results
 
 
-def _path(subject: Subject, form: Form, folder: Path) -> str:
-    if form.is_mxnet and not form.is_int8:
-        return subject.prefix
-    return str(folder / f"{subject.name}{form.ending}")
+class Writer:
+    """Writes forms of one detector, each file once.
 
+    Args:
+        subject, folder, images: as of `write_forms`.
+    """
 
-def _mxnet_int8(subject: Subject, path: str, batches: Sequence[Floats]) -> None:
-    prepared = prepare_detector(subject.prefix, subject.record.input_size_hw)
-    quantize_detector(prepared, path, batches, mode="naive")
+    def __init__(self, subject: Subject, folder: Path, images: Floats) -> None:
+        starts = range(0, len(images), _CALIBRATION_BATCH)
+        self._batches = [images[start : start + _CALIBRATION_BATCH] for start in starts]
+        self._subject, self._folder = subject, folder
+        self._written = {subject.prefix}
 
+    def path(self, form: Form) -> str:
+        """Where a form is or will be: its file, or the prefix of its pair."""
+        if form.is_mxnet and not form.is_int8:
+            return self._subject.prefix
+        return str(self._folder / f"{self._subject.name}{form.ending}")
 
-def _onnx(subject: Subject, path: str, batches: Sequence[Floats]) -> None:
-    from gluon_ssd.deploy.onnx.export import write_onnx
+    def write(self, form: Form) -> str:
+        """Write a form that is not there yet; returns its path.
 
-    write_onnx(subject.parts, path)
+        Raises:
+            ModelError: it has no such form.
+            EnvironmentProblem: its package is missing, or the file cannot be written.
+        """
+        path = self.path(form)
+        if path not in self._written:
+            try:
+                self._make(form, path)
+            except ImportError as error:
+                extra = _EXTRAS[form.word.partition("-")[0]]
+                raise EnvironmentProblem(
+                    f"a package is missing ({error}); run bash scripts/setup.sh --extras {extra}"
+                ) from error
+            self._written.add(path)
+        return path
 
+    def _make(self, form: Form, path: str) -> None:
+        if form.word == "mxnet-int8":
+            size_hw = self._subject.record.input_size_hw
+            prepared = prepare_detector(self._subject.prefix, size_hw)
+            quantize_detector(prepared, path, self._batches, mode="naive")
+        elif form.word.startswith("onnxruntime"):
+            self._make_onnx(form, path)
+        else:
+            self._make_openvino(form, path)
 
-def _openvino(subject: Subject, path: str, batches: Sequence[Floats]) -> None:
-    from gluon_ssd.deploy.openvino.export import write_openvino
+    def _make_onnx(self, form: Form, path: str) -> None:
+        # Packages of other runtimes are imported when they are used.
+        if not form.is_int8:
+            from gluon_ssd.deploy.onnx.export import write_onnx
 
-    write_openvino(subject.parts, path)
+            write_onnx(self._subject.parts, path)
+            return
+        from gluon_ssd.deploy.onnx.float_detector import read_float_detector
+        from gluon_ssd.deploy.onnx.quantize import quantize_onnx
 
+        detector = read_float_detector(self.write(FORMS["onnxruntime"]))
+        holds = "qdq" if form.word == "onnxruntime-qdq" else "qoperator"
+        quantize_onnx(detector, path, self._batches, form=holds)
 
-_MAKERS: dict[str, Make] = {
-    "mxnet-int8": _mxnet_int8,
-    "onnxruntime": _onnx,
-    "openvino": _openvino,
-    "openvino-bf16": _openvino,
-}
-"""What writes the files of a form, where they are not there already. Packages of a runtime are
-imported when they are used."""
+    def _make_openvino(self, form: Form, path: str) -> None:
+        if not form.is_int8:
+            from gluon_ssd.deploy.openvino.export import write_openvino
+
+            write_openvino(self._subject.parts, path)
+            return
+        from gluon_ssd.deploy.openvino.float_detector import read_float_detector
+        from gluon_ssd.deploy.openvino.quantize import quantize, write_quantized
+
+        detector = read_float_detector(self.write(FORMS["openvino"]))
+        found = quantize(detector, self._batches)
+        write_quantized(found, detector, path, self._batches)

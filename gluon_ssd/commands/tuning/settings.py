@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from gluon_ssd.deploy.tuning.backend import OperatorNames
 from gluon_ssd.deploy.tuning.trial import SearchSettings
 from gluon_ssd.errors import OptionError
@@ -11,10 +14,13 @@ from gluon_ssd.system.cpu import cpu_flags, has_bfloat16
 from gluon_ssd.system.wording import some_of
 
 
-def search_settings(config: TuningConfig, names: OperatorNames, path: str) -> SearchSettings:
+def search_settings(
+    config: TuningConfig, names: OperatorNames, path: str, *, also_in_float: Sequence[str] = ()
+) -> SearchSettings:
     """Translate the sections of the configuration, read from `path`, for one detector.
 
-    `names` are the layers and operators that the configuration may name.
+    `names` are the layers and operators that the configuration may name; `also_in_float` are
+    further operators that stay in float32.
 
     Raises:
         OptionError: naming file, section and key of a layer or operator that does not exist, or
@@ -30,7 +36,9 @@ def search_settings(config: TuningConfig, names: OperatorNames, path: str) -> Se
         sampling_sizes=config.calibration.sizes,
         algorithms=config.calibration.algorithm_list,
         per_channel=config.quantization.granularity == "per_channel",
-        fp32_nodes=_operators_in_float(config, names, path),
+        fp32_nodes=tuple(
+            dict.fromkeys([*_operators_in_float(config, names, path), *also_in_float])
+        ),
         bf16=config.quantization.bf16,
         criterion=config.accuracy.criterion,
         tolerable_loss=config.accuracy.tolerable_loss,
@@ -40,6 +48,19 @@ def search_settings(config: TuningConfig, names: OperatorNames, path: str) -> Se
         objective=config.strategy.objective,
         seed=config.strategy.random_seed,
     )
+
+
+def named_in_float(
+    patterns: Sequence[str], names: OperatorNames
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The operators that regular expressions match, and the expressions that match none."""
+    known = {*names.of_layers.values(), *(n for found in names.of_types.values() for n in found)}
+    matches = {
+        pattern: [name for name in sorted(known) if re.fullmatch(pattern, name)]
+        for pattern in patterns
+    }
+    found = dict.fromkeys(name for each in matches.values() for name in each)
+    return tuple(found), tuple(pattern for pattern, each in matches.items() if not each)
 
 
 def _operators_in_float(config: TuningConfig, names: OperatorNames, path: str) -> tuple[str, ...]:

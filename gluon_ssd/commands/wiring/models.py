@@ -1,16 +1,14 @@
-"""Options -> a detector of MXNet: a network in memory, its export, and what is quantised."""
+"""Options -> a detector of MXNet: a network in memory, and its export."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 
-from gluon_ssd.commands.wiring.exported import note_size
 from gluon_ssd.commands.wiring.published_weights import zoo_weights
 from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.deploy.mxnet.export import export_detector, trace_detector
-from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, prepare_detector
 from gluon_ssd.deploy.mxnet.int8.shipped_graphs import shipped_int8
 from gluon_ssd.deploy.mxnet.model import deploy
 from gluon_ssd.deploy.runtime_model import RuntimeModel
@@ -33,14 +31,6 @@ _log = logging.getLogger(__name__)
 def wants_zoo_weights(pretrained: str) -> bool:
     """Whether ``--pretrained`` means the zoo's weights rather than a file, as legacy reads it."""
     return pretrained.lower() in ("true", "1", "yes", "t")
-
-
-def model_to_quantise(prefix: str, input_size_hw: tuple[int, int]) -> Prepared:
-    """Read an exported fp32 model. A size it carries wins over the given one, with a notice."""
-    prepared = prepare_detector(prefix, input_size_hw)
-    prepared.check_input(prefix)
-    note_size(prefix, prepared, input_size_hw)
-    return prepared
 
 
 def trained_network(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from gluon_ssd.deploy.mxnet.engine_threads import engine_context
 from gluon_ssd.deploy.teams import Teams
+from gluon_ssd.system.threads import follows_load
 
 Compiled = Callable[..., list[Any]]
 
@@ -37,25 +37,25 @@ class CompiledForThreads:
     ) -> None:
         self._compile_on, self._first_input = compile_on, first_input
         self._share = max(1, threads // streams)
-        self._teams = [
-            Teams(functools.partial(self._compile, number), self._share, fixed=streams > 1)
-            for number in range(streams)
-        ]
+        self._streams = [compile_on(engine_context(self._share, n)) for n in range(streams)]
         self._turns = itertools.count()
+        self._teams: Teams[Compiled] | None = None
+        if streams == 1 and threads > 1 and follows_load():
+            self._teams = Teams(self._streams[0], self._compile, threads)
 
     @property
     def threads(self) -> int:
-        """Threads that the next call of each stream is computed with, all together."""
-        return sum(team.threads for team in self._teams)
+        """Threads that compute; those of the next call where they follow the load."""
+        return self._teams.threads if self._teams else self._share * len(self._streams)
 
     def __call__(self, *inputs: Any) -> list[Any]:
         """As of `CompiledGraph`."""
-        team = self._teams[next(self._turns) % len(self._teams)]
-        return team.now()(*inputs)
+        if self._teams is not None:
+            return self._teams.now()(*inputs)
+        return self._streams[next(self._turns) % len(self._streams)](*inputs)
 
-    def _compile(self, number: int, threads: int) -> Compiled:
-        compiled = self._compile_on(engine_context(threads, number))
-        if threads != self._share:
-            for output in compiled(self._first_input):
-                output.wait_to_read()  # oneDNN prepares its operators
+    def _compile(self, threads: int) -> Compiled:
+        compiled = self._compile_on(engine_context(threads))
+        for output in compiled(self._first_input):
+            output.wait_to_read()  # oneDNN prepares its operators
         return compiled

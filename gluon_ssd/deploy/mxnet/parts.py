@@ -22,14 +22,14 @@ from gluon_ssd.deploy.mxnet.output_pattern import (
 from gluon_ssd.deploy.mxnet.passes.fold_constants import fold_constants
 from gluon_ssd.deploy.mxnet.passes.replace_decoder import find_detection_layer
 from gluon_ssd.deploy.mxnet.passes.select_scores_early import select_scores_early
-from gluon_ssd.deploy.mxnet.prepare import prepare
+from gluon_ssd.deploy.mxnet.prepare import REPLACE_DECODER, prepare
 from gluon_ssd.detection.decoding import SCORE_ACTIVATIONS, Decoding
 from gluon_ssd.errors import ModelError
 from gluon_ssd.models.record import ModelRecord
 
 
 class Ends(NamedTuple):
-    """Where the decoding of a graph starts, and what it does."""
+    """Where the decoding of a graph starts, and what it does; without anchors boxes are corners."""
 
     logits: Output
     offsets: Output
@@ -56,18 +56,12 @@ def detector_parts(
             class names is another than that of its classes.
         WeightsError: an array has the wrong shape or is not finite.
     """
-    if exported.is_quantised or exported.has_onednn:
-        raise ModelError(
-            f"{exported.name} is quantised or fused for oneDNN, which no other runtime can read; "
-            "take the float32 model that it was made from"
-        )
     size_hw = exported.input_size_hw(input_size_hw)
-    check_shapes(exported, size_hw)
-    check_finite(exported.params, "export an earlier checkpoint", f"{exported.name}: ")
+    check_float32(exported, size_hw)
     shapes = {INPUT: (1, 3, *size_hw)}
     ends = find_ends(exported, shapes, size_hw)
     graph = Graph([end for end in (ends.logits, ends.offsets, ends.anchors) if end is not None])
-    params = prepare(graph, exported.params, shapes)
+    params = prepare(graph, exported.params, shapes, without=[REPLACE_DECODER])
     logits, offsets, *stored = graph.heads
     graph.heads = [logits, offsets]
     if any(node.name not in params for node, _ in stored):
@@ -82,8 +76,19 @@ def detector_parts(
         scores=names[_key(logits)],
         offsets=names[_key(offsets)],
         anchors=anchors[0] if anchors else None,
-        record=_record(exported, ends, size_hw, classes),
+        record=record_of(exported, ends, size_hw, classes),
     )
+
+
+def check_float32(exported: Exported, input_size_hw: tuple[int, int]) -> None:
+    """Raise ModelError or WeightsError, as of `detector_parts`, unless it can be written anew."""
+    if exported.is_quantised or exported.has_onednn:
+        raise ModelError(
+            f"{exported.name} is quantised or fused for oneDNN, which cannot be written in another "
+            "way; take the float32 model that it was made from"
+        )
+    check_shapes(exported, input_size_hw)
+    check_finite(exported.params, "export an earlier checkpoint", f"{exported.name}: ")
 
 
 def find_ends(exported: Exported, shapes: dict[str, Any], size_hw: tuple[int, int]) -> Ends:
@@ -156,9 +161,17 @@ def _ends_of_rows(exported: Exported, shapes: dict[str, Any]) -> Ends:
     return Ends(activation.inputs[0], boxes, None, num_classes, decoding)
 
 
-def _record(
+def record_of(
     exported: Exported, ends: Ends, size_hw: tuple[int, int], classes: Sequence[str]
 ) -> ModelRecord:
+    """The record of a detector, or one that is made for it; errors as of `detector_parts`.
+
+    Args:
+        exported: the detector.
+        ends: what `find_ends` found in it.
+        size_hw: height and width of the images, px.
+        classes: their names, where there is no record; without them they are numbered.
+    """
     if exported.record is not None:
         return replace(exported.record, decoding=ends.decoding)
     if classes and len(classes) != ends.num_classes:

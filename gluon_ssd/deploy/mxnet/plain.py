@@ -25,6 +25,9 @@ class PlainDetector:
         exported: a float32 detector; it is not changed.
         input_size_hw: height and width of the images, px.
 
+    Attributes:
+        ends: where its decoding starts.
+
     Raises:
         ModelError: its decoding is none that is known here.
     """
@@ -36,7 +39,7 @@ class PlainDetector:
             id(node): Node(VARIABLE, name)
             for (node, _), name in zip((ends.logits, ends.offsets), _RAW, strict=True)
         }
-        self.num_classes = ends.num_classes
+        self.ends = ends
         self._whole = _compiled(exported.graph, exported, (INPUT,))
         self._network = _compiled(Graph([ends.logits, ends.offsets]), own, (INPUT,))
         self._decoding = _compiled(own.graph.copy(stand_ins), own, (INPUT, *_RAW))

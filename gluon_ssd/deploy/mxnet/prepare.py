@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,9 +36,10 @@ class Pass:
     exported: bool
 
 
+REPLACE_DECODER = "replace the decoder"
 PASSES = {
     # Before constants are folded: it recognises operators that would be folded with them.
-    "replace the decoder": Pass(replace_decoder, keeps_bits=True, exported=False),
+    REPLACE_DECODER: Pass(replace_decoder, keeps_bits=True, exported=False),
     # Anchors, and the tables of numbers in the new decoder, become arrays.
     "fold constants": Pass(fold_constants, keeps_bits=True, exported=True),
     # These two and the last one are independent of one another.
@@ -59,6 +60,7 @@ def prepare(
     *,
     may_round: bool = True,
     for_export: bool = False,
+    without: Collection[str] = (),
 ) -> Params:
     """Run every pass of `PASSES` that applies, in order.
 
@@ -68,13 +70,15 @@ def prepare(
         shapes: name -> shape of every input, such as (1, 3, 300, 300).
         may_round: also run passes that change the last bits; for fp32 graphs.
         for_export: run only the passes whose result a file holds.
+        without: names of passes that are left out.
 
     Returns:
         The arrays of the changed graph.
     """
     params = dict(params)
-    for each in PASSES.values():
-        if (may_round or each.keeps_bits) and (each.exported or not for_export):
+    for name, each in PASSES.items():
+        is_right = (may_round or each.keeps_bits) and (each.exported or not for_export)
+        if is_right and name not in without:
             each.apply(graph, params, shapes)
     return {name: params[name] for name in graph.variables() if name in params}
 

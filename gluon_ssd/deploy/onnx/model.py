@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as failures
@@ -22,6 +20,7 @@ from gluon_ssd.deploy.engine import (
     require_record,
 )
 from gluon_ssd.deploy.engine_teams import follow_load
+from gluon_ssd.deploy.onnx.file_operators import INTEGER_OPERATORS, operators_of
 from gluon_ssd.deploy.onnx.names import RECORD_KEY
 from gluon_ssd.errors import ModelError
 from gluon_ssd.system.threads import inference_threads
@@ -37,7 +36,6 @@ _FAILURES = (
     failures.NotImplemented,
     failures.RuntimeException,
 )
-_INTEGER_OPERATORS = (b"QuantizeLinear", b"QLinearConv", b"ConvInteger")
 _ERRORS_ALONE = 3
 _DTYPES = {"tensor(float)": "float32"}
 
@@ -81,15 +79,6 @@ class OnnxEngine(Engine):
         """See `Engine`."""
         return list(self._session.run(list(names), {self.input[0]: images}))
 
-    def constant(self, name: str) -> Array:
-        """See `Engine`."""
-        shape = [length or 1 for length in self.input[2]]
-        options = onnxruntime.RunOptions()
-        options.only_execute_path_to_fetches = True
-        feed = {self.input[0]: np.zeros(shape, np.float32)}
-        (found,) = self._session.run([name], feed, options)
-        return np.asarray(found)
-
 
 def _shape(lengths: Sequence[Any]) -> Shape:
     return tuple(length if isinstance(length, int) else None for length in lengths)
@@ -124,19 +113,10 @@ def load_onnx(
         ModelError: the file cannot be used, or is no detector that this project wrote.
         WeightsError: its record is damaged.
     """
+    options: dict[str, Any] = {"fuse": fuse, "streams": streams}
+    whole = OnnxEngine(path, threads=threads, **options)
     engine = follow_load(
-        lambda count: OnnxEngine(path, fuse=fuse, threads=count, streams=streams),
-        threads=threads,
-        streams=streams,
+        whole, lambda count: OnnxEngine(path, threads=count, **options), is_fixed=threads > 0
     )
-    precision = "int8" if is_quantised(path) else "float32"
+    precision = "int8" if operators_of(path) & INTEGER_OPERATORS else "float32"
     return detector_of(path, engine, engine.record, precision=precision)
-
-
-def is_quantised(path: str) -> bool:
-    """Whether an ONNX file has operators of integers; their names stand in it as they are."""
-    with (
-        open(path, "rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
-    ):
-        return any(content.find(name) >= 0 for name in _INTEGER_OPERATORS)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from queue import SimpleQueue
 from typing import Any
 
-import numpy as np
 import openvino
 from numpy.typing import NDArray
 from openvino import frontend
@@ -21,6 +20,7 @@ from gluon_ssd.deploy.engine import (
     only_input,
     require_record,
 )
+from gluon_ssd.deploy.engine_teams import follow_load
 from gluon_ssd.deploy.onnx.names import FORMS, IMAGE, RECORD_KEY
 from gluon_ssd.errors import ModelError
 from gluon_ssd.system.threads import inference_threads
@@ -94,13 +94,6 @@ class OpenvinoEngine(Engine):
         finally:
             self._idle.put(request)
 
-    def constant(self, name: str) -> Array:
-        """See `Engine`."""
-        node = next(port.get_node() for port in self.network.outputs if name in port.names)
-        while node.get_type_name() != "Constant":
-            node = node.input_value(0).get_node()
-        return np.array(node.data, np.float32)
-
     def in_precision(self, dtype: str) -> OpenvinoEngine | None:
         """See `Engine`."""
         if dtype not in _PRECISIONS:
@@ -166,7 +159,11 @@ def load_openvino(
         WeightsError: its record is damaged.
     """
     network = read_network(path)
-    engine = OpenvinoEngine(network, path, threads=threads, streams=streams)
+    engine = follow_load(
+        OpenvinoEngine(network, path, threads=threads, streams=streams),
+        lambda count: OpenvinoEngine(network, path, threads=count),
+        is_fixed=threads > 0,
+    )
     precision = "int8" if is_quantised(network) else "float32"
     return detector_of(path, engine, engine.record, precision=precision)
 

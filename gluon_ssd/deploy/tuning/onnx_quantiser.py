@@ -75,6 +75,11 @@ class OnnxQuantiser:
         fixed = [name for name in self.operators if name in settings.fp32_nodes]
         self.configuration.op_name_dict = {re.escape(name): in_float for name in fixed} or None
 
+    @property
+    def pre_optimized_model(self) -> Any:
+        """The fp32 model; asked for by the library."""
+        return self.model
+
     def query_fw_capability(self, model: Any) -> dict[str, Any]:
         """What each operator can do; asked for by the library."""
         return self._capability

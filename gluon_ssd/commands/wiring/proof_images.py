@@ -1,0 +1,33 @@
+"""Options -> images on which an exported file must give what MXNet gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NoReturn
+
+import numpy as np
+
+from gluon_ssd.commands.wiring.pictures import list_sources, read_pictures
+from gluon_ssd.detection.input_format import InputFormat
+from gluon_ssd.errors import DataError
+from gluon_ssd.inference.proof_images import made_up_pictures, proof_batches
+
+
+def proof_images(sources: str, input_format: InputFormat) -> Iterator[np.ndarray]:
+    """Batches float32 (B, 3, H, W), normalised, of pictures of whole grey levels.
+
+    Args:
+        sources: images, videos and folders, with commas between; empty for made-up pictures.
+        input_format: of the network.
+
+    Raises:
+        DataError: one of them is not there, or cannot be read.
+    """
+    pictures = made_up_pictures()
+    if sources:
+        pictures = (each.image for each in read_pictures(list_sources(sources), on_bad=_refuse))
+    return proof_batches(pictures, input_format)
+
+
+def _refuse(error: DataError) -> NoReturn:
+    raise error
