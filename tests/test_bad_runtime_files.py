@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from gluon_ssd import load
-from gluon_ssd.errors import SsdError
+from gluon_ssd.deploy.runtime import load_detector
+from gluon_ssd.errors import ModelError, SsdError
 from tests.entry_builders import leftovers, one_error, photos, run_script
 
 pytestmark = [pytest.mark.onnx, pytest.mark.openvino]
@@ -147,12 +148,12 @@ ONNX_DAMAGES = {
     no_onnx: "cannot (use|read)",
     empty_onnx: "is empty",
     cut_off_onnx: "cannot (use|read)",
-    unknown_operator: "Convolute",
-    operator_of_others: "FancyConv",
-    opset_of_the_future: "999|opset",
+    unknown_operator: "it has no operator Convolute$",
+    operator_of_others: "it has no operator com.example.FancyConv$",
+    opset_of_the_future: "operators up to version .* asks for 999",
     wrong_size: "300|320",
     other_outputs: "has the outputs",
-    damaged_record: "record",
+    damaged_record: "holds no valid JSON",
     weights_elsewhere: "bad.weights",
 }
 
@@ -209,7 +210,7 @@ XML_DAMAGES = {
     no_xml: "cannot read",
     cut_off_xml: "cannot read",
     xml_of_something_else: "is no detector that this project wrote",
-    layer_without_an_operator: "Convolute",
+    layer_without_an_operator: "it has no operator Convolute$",
     missing_weights: r"bad\.bin|weights",
     cut_off_weights: r"bad\.bin|weights",
 }
@@ -222,7 +223,13 @@ CASES = [
     )
     for damage, text in damages.items()
     for backend in backends
+    # OpenVINO takes the newest operators that it has.
+    if (damage, backend) != (opset_of_the_future, "openvino")
 ]
+
+
+TRACES = ("\n", ".cpp", ".cc:", "::", "[ONNXRuntimeError]")
+"""What would be of use to the authors of a runtime alone."""
 
 
 @pytest.mark.parametrize(("damage", "text", "backend"), CASES)
@@ -231,7 +238,8 @@ def test_from_python(files, tmp_path, damage, text, backend):
     with pytest.raises(SsdError, match=text) as raised:
         load(path, backend=backend)
     message = str(raised.value)
-    assert str(path) in message and "\n" not in message and len(message) < 400, message
+    assert str(path) in message and len(message) < 400, message
+    assert not any(trace in message for trace in TRACES), message
 
 
 def evaluation(path, backend, images, output):
@@ -257,22 +265,27 @@ def test_from_the_command_line(files, images, tmp_path, damage, text, backend):
         ended = command(path, backend, images, output)
         message = one_error(ended)
         assert ended.err == f"{message}\n", command
-        assert str(path) in message and len(message) < 400
+        assert str(path) in message
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize("kind", ["onnx", "xml"])
-def test_another_size_is_refused(files, images, tmp_path, kind):
+def test_images_of_another_size_are_refused(files, kind):
+    model = load_detector(str(getattr(files, kind)))
+    for shape in ((1, 3, 320, 320), (1, 3, 300, 299), (3, 300, 300)):
+        with pytest.raises(ModelError, match=r"300.* got "):
+            model.run(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize("kind", ["onnx", "xml"])
+def test_a_size_that_was_asked_for_and_is_not_that_of_the_file_is_told(files, images, out, kind):
     path = getattr(files, kind)
-    with pytest.raises(SsdError, match=r"300.*512|512.*300"):
-        load(path, input_size_hw=(512, 512))
-    for script in ("scripts/demo_ssd.py", "scripts/predict_ssd.py"):
-        options = ("--model-prefix", path, "--images", images, "--output", tmp_path / "out")
-        message = one_error(run_script(script, *options, "--data-shape", 512))
-        assert "300" in message and "512" in message
-        assert not (tmp_path / "out").exists()
-    ended = run_script("eval_ssd.py", "--deploy", "--model-prefix", path, "--data-shape", 512)
-    assert "300" in (message := one_error(ended)) and "512" in message
+    ended = run_script(
+        *("scripts/predict_ssd.py", "--model-prefix", path, "--images", images),
+        *("--output", out, "--data-shape", 512),
+    )
+    assert ended.code == 0
+    assert ended.err == f"{path} was exported for 300 pixels; --data-shape 512 is not used\n"
 
 
 @pytest.mark.parametrize("kind", ["onnx", "xml"])
