@@ -34,7 +34,7 @@ class DetectorFacts:
     @property
     def classes(self) -> tuple[str, ...] | None:
         """Names of the foreground classes, where the files carry them."""
-        return self.record.classes if self.record else None
+        return self.record.classes if self.record and self.record.has_names else None
 
     @property
     def input_format(self) -> InputFormat:

@@ -40,6 +40,8 @@ class ModelRecord:
         edge_px: what the width of a COCO box had above x_max - x_min in training: 1 as GluonCV
             reads it, x_max being the last pixel; 0 where x_max is x + w.
         weights_from: where the weights came from, in words; empty when that is not known.
+        has_names: whether `classes` are names; false where they only count, as of a model that
+            was made without any.
         decoding: how raw outputs become detections.
     """
 
@@ -55,6 +57,7 @@ class ModelRecord:
     resize: str = RESIZES[0]
     edge_px: int = 1
     weights_from: str = ""
+    has_names: bool = True
     decoding: Decoding = Decoding()
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,10 @@ def test_facts_come_from_the_record_where_there_is_one():
     assert told.input_format == InputFormat((30, 40), (0.1, 0.2, 0.3), (1.0, 2.0, 3.0), "pil")
     assert untold.classes is None
     assert untold.input_format == InputFormat((30, 40))
+
+
+def test_classes_that_only_count_are_no_names():
+    assert Bare(replace(RECORD, has_names=False)).classes is None
 
 
 def test_a_bare_runtime_is_on_the_cpu_and_takes_images_as_they_are():

@@ -180,7 +180,13 @@ def record_of(
             settings=("classes",),
         )
     names = tuple(classes) or tuple(f"class{number}" for number in range(ends.num_classes))
-    return ModelRecord(Path(exported.name).name, names, size_hw, decoding=ends.decoding)
+    return ModelRecord(
+        Path(exported.name).name,
+        names,
+        size_hw,
+        has_names=bool(classes),
+        decoding=ends.decoding,
+    )
 
 
 def _key(output: Output) -> tuple[int, int]:
