@@ -120,14 +120,11 @@ UNIT_OF: dict[str, str] = {
         (f"detection.{of}" for of in ("decoder", "multibox_loss", "mean_image_loss", "focal_loss")),
         "detection.mxnet",
     ),
-    **dict.fromkeys(
-        (f"deploy.{of}" for of in ("detector_parts", "engine", "engine_teams", "teams", "ranges")),
-        "deploy.seam",
-    ),
-    **dict.fromkeys(
-        (f"deploy.{of}" for of in ("agreement", "raw_model", "runtime_model", "onnx.names")),
-        "deploy.seam",
-    ),
+    **{
+        f"deploy.{of}": "deploy.seam"
+        for of in "detector_parts engine engine_teams teams ranges agreement raw_model "
+        "runtime_model onnx.names".split()
+    },
     "families.*.spec": "models.spec",
     # What specs of several families have in common.
     "models.*.spec": "models.spec",
