@@ -16,14 +16,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gluon_ssd.deploy.runtime import load_detector
+from gluon_ssd.deploy.runtime import RUNTIMES, find_runtime, load_detector
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.errors import OptionError
 from gluon_ssd.inference.batches import Detecting, SharedModel
 from gluon_ssd.inference.found import Found, FoundObject, class_names
 from gluon_ssd.inference.pictures import Given, Limits, OnBad, Reader
 from gluon_ssd.inference.speed import Speed, measure_speed
-from gluon_ssd.system.threads import use_whole_cpu
+from gluon_ssd.system.threads import use_compute_threads, use_whole_cpu
 
 if TYPE_CHECKING:
     from gluon_ssd.data.dataset import ListedDataset
@@ -224,7 +224,7 @@ class Detector:
         source = Source(self.name, self._shared.model.input_format, self.classes)
         return export_files(
             source,
-            os.fspath(path),
+            os.path.expanduser(os.fspath(path)),
             (picture.pixels for picture in Reader(color).pictures(pictures)),
             form=form,
             batch_size=batch_size,
@@ -275,8 +275,8 @@ def load(
     """Load a detector from its files.
 
     Args:
-        path: an .onnx file; an OpenVINO .xml with its .bin; or an exported MXNet pair, by what both
-            names start with.
+        path: an .onnx file; an OpenVINO .xml with its .bin; an exported MXNet pair, by what both
+            names start with; or a .params file of training with its .json. "~" is the home folder.
         backend: "mxnet", "onnxruntime" or "openvino"; without it the files decide.
         device: "cpu", or "gpu:" and a number.
         threads: that compute; 0 for one on each core.
@@ -290,9 +290,12 @@ def load(
         OptionError: an argument is wrong.
         EnvironmentProblem: the package of the runtime is not installed.
     """
-    use_whole_cpu()
+    path = os.path.expanduser(os.fspath(path))
+    if find_runtime(path, backend) is RUNTIMES["mxnet"]:
+        use_compute_threads(threads)
+        use_whole_cpu()
     model = load_detector(
-        os.fspath(path),
+        path,
         backend=backend,
         device=device,
         threads=threads,

@@ -18,6 +18,7 @@ from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.report.json_summary import JsonSummary
 from gluon_ssd.report.throughput import endless, time_inference
 from gluon_ssd.report.timing import DRY_RUNS, measure_latency
+from gluon_ssd.system.load import LoadMeter
 from gluon_ssd.system.memory import peak_mib
 from gluon_ssd.system.progress import progress_bar
 
@@ -40,7 +41,7 @@ def benchmark_lines(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
     inputs, batch = [model.place(each) for each in arrays], len(arrays[0])
     name = model_name(command)
     yield f"-----benchmarking on {name} -----"
-    total = DRY_RUNS + iterations
+    total, load = DRY_RUNS + iterations, LoadMeter()
     with progress_bar(total=total, unit="batch", description="benchmark") as bar:
 
         def run(argument: Any) -> Any:
@@ -55,6 +56,8 @@ def benchmark_lines(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
         yield _load_line(model, inputs)
     yield from _split_lines(model, inputs[0], min(iterations, 30))
     yield f"peak memory {peak_mib():.0f} MiB, {model.threads} compute threads"
+    if notice := load.notice():
+        yield notice
 
 
 def inference_lines(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:

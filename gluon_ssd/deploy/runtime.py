@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ def _load_with_mxnet(prefix: str, *, threads: int, streams: int, **options: Any)
     from gluon_ssd.deploy.mxnet.model import deploy
     from gluon_ssd.deploy.mxnet.read import read_detector
 
-    return replace(deploy(read_detector(prefix), **options), num_streams=max(1, streams))
+    return deploy(read_detector(prefix), **options).with_streams(streams)
 
 
 def _load_with_onnxruntime(path: str, **options: Any) -> RuntimeModel:
