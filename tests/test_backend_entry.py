@@ -139,6 +139,10 @@ def test_other_runtimes_start_without_mxnet(tmp_path):
         (("none.onnx",), "cannot read .*none.onnx: No such file or directory"),
         (("none", "--backend", "openvino"), "cannot read .*none.xml: No such file or directory"),
         (("text.onnx",), "ONNX Runtime cannot use .*text.onnx: Protobuf parsing failed"),
+        (
+            ("m.xml", "--backend", "onnxruntime"),
+            "ONNX Runtime cannot use .*m.xml: Protobuf parsing",
+        ),
         (("other.onnx",), "other.onnx is no detector that this project wrote"),
         (("other.onnx", "--backend", "openvino"), "other.onnx is no detector that this project"),
         (("size.onnx",), r"takes 'images', float32 \(any, 3, 16, 8\); its record says"),
@@ -158,6 +162,7 @@ def test_what_cannot_be_run_is_one_line(tmp_path, argv, message):
     write_tiny(tmp_path / "size.onnx", size_hw=(16, 8))
     write_tiny(tmp_path / "operator.onnx", operator="Frobnicate")
     (tmp_path / "text.onnx").write_text("this is no model")
+    (tmp_path / "m.xml").write_text("<net/>")
     name, *options = argv
     ended = run_script(
         *("eval_ssd.py", "--deploy", "--model-prefix", tmp_path / name, "--benchmark", *options)

@@ -101,7 +101,7 @@ def _check_dtype_of_onnxruntime(dtype: str, device: str, asked: str) -> None:
 
 def _file(path: str, endings: Sequence[str]) -> str:
     """The file that a path means, whose ending may be left out."""
-    if path.endswith(tuple(endings)):
+    if path.endswith(tuple(endings)) or (Path(path).is_file() and not path.endswith(".bin")):
         return path
     start = path.removesuffix(".bin")
     there = [start + ending for ending in endings if Path(start + ending).is_file()]
@@ -110,8 +110,10 @@ def _file(path: str, endings: Sequence[str]) -> str:
 
 def _is_file_of(ending: str) -> Callable[[str], bool]:
     def recognises(path: str) -> bool:
-        is_pair = Path(f"{path}-symbol.json").is_file()
-        return path.endswith(ending) or (not is_pair and Path(_file(path, (ending,))).is_file())
+        if path.endswith(ending) or Path(f"{path}-symbol.json").is_file():
+            return path.endswith(ending)
+        file = _file(path, (ending,))
+        return file.endswith(ending) and Path(file).is_file()
 
     return recognises
 
