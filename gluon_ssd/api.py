@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Detector", "Found", "FoundObject", "Limits", "Speed", "load"]
 
-_BATCH_SIZE = 8
+_BATCH_SIZE = 4
 _LIMITS = Limits()
 
 
@@ -44,17 +44,14 @@ class Detector:
     Args:
         model: what computes.
         classes: names of its classes, where its files lack them or have others.
-        at_once: threads that the model computes for at a time.
 
     Raises:
         OptionError: the names are of another number of classes.
     """
 
-    def __init__(
-        self, model: RuntimeModel, *, classes: Sequence[str] | None = None, at_once: int = 1
-    ) -> None:
+    def __init__(self, model: RuntimeModel, *, classes: Sequence[str] | None = None) -> None:
         self.classes: tuple[str, ...] = class_names(model.classes, classes, model.num_classes)
-        self._shared = SharedModel(model, at_once)
+        self._shared = SharedModel(model)
 
     def __repr__(self) -> str:
         height, width = self.input_size_hw
@@ -302,4 +299,4 @@ def load(
         streams=streams,
         input_size_hw=input_size_hw,
     )
-    return Detector(model, classes=classes, at_once=max(1, streams))
+    return Detector(model, classes=classes)
