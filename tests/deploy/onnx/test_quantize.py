@@ -69,6 +69,15 @@ def test_forms_hold_the_same_integers(hand):
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_the_newest_operators_are_quantised_too(tmp_path: Path, form: str):
+    detector = read_float_detector(tiny_file(tmp_path, opset=22))
+    path = tmp_path / "out.onnx"
+    assert quantize_onnx(detector, path, [smooth_images(2)], form=form).likeness > 0.99
+    versions = {entry.domain: entry.version for entry in onnx.load(str(path)).opset_import}
+    assert versions[""] == 22
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_integers_are_near_the_float_network(hand, form: str):
     detector, ranges = hand
     model = quantized_model(detector, ranges, list(detector.operators), form=form)
