@@ -116,19 +116,18 @@ for _above in _COMMANDS:
 
 # Files that belong to another unit than their folder; `*` is the folder of any family.
 UNIT_OF: dict[str, str] = {
-    "detection.decoder": "detection.mxnet",
-    "detection.multibox_loss": "detection.mxnet",
-    "detection.mean_image_loss": "detection.mxnet",
-    "detection.focal_loss": "detection.mxnet",
-    "deploy.detector_parts": "deploy.seam",
-    "deploy.engine": "deploy.seam",
-    "deploy.engine_teams": "deploy.seam",
-    "deploy.teams": "deploy.seam",
-    "deploy.onnx.names": "deploy.seam",
-    "deploy.agreement": "deploy.seam",
-    "deploy.ranges": "deploy.seam",
-    "deploy.raw_model": "deploy.seam",
-    "deploy.runtime_model": "deploy.seam",
+    **dict.fromkeys(
+        (f"detection.{of}" for of in ("decoder", "multibox_loss", "mean_image_loss", "focal_loss")),
+        "detection.mxnet",
+    ),
+    **dict.fromkeys(
+        (f"deploy.{of}" for of in ("detector_parts", "engine", "engine_teams", "teams", "ranges")),
+        "deploy.seam",
+    ),
+    **dict.fromkeys(
+        (f"deploy.{of}" for of in ("agreement", "raw_model", "runtime_model", "onnx.names")),
+        "deploy.seam",
+    ),
     "families.*.spec": "models.spec",
     # What specs of several families have in common.
     "models.*.spec": "models.spec",

@@ -145,6 +145,11 @@ def write_proven(
                 os.replace(written, path.with_name(written.name))
     except OSError as error:
         raise write_problem(path, error) from error
+    except EnvironmentProblem as error:
+        # It names the file on its way, which is gone by now.
+        if isinstance(error.__cause__, OSError):
+            raise write_problem(path, error.__cause__) from error
+        raise
     except SsdError as error:
         # What is wrong with the file in its hidden folder is said of the one that was asked for.
         message = str(error).replace(str(staged), str(path))

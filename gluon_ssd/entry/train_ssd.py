@@ -8,7 +8,7 @@ python train_ssd.py --network mobilenet0.25 --dataset custom --dataset-root DIR 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from gluon_ssd.options.declare import parse, spellings
 from gluon_ssd.options.modes import TRAINING
@@ -45,7 +45,7 @@ def train(argv: Sequence[str] | None) -> int:
         network = training.training_network(command, data.classes, contexts, team)
         parts = (command, data, network, contexts, team, precision, watchers)
         if command.modes.mode == TRAINING:
-            lines = [training.summary(training.run_training(*parts))]
+            lines: Iterable[str] = [training.summary(training.run_training(*parts))]
         else:
             lines = run_mode(*parts)
         for line in lines:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,6 +39,9 @@ _FAILURES = (
     failures.RuntimeException,
 )
 _ERRORS_ALONE = 3
+_NO_OPERATOR = re.compile(r"(?:No Op registered for|Fatal error:) ([\w.:]+)")
+_NEWER_OPSET = re.compile(r"Opset (\d+) is under development.* till opset (\d+)")
+_PLACES = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |Error: \w+\.cc:\d+ \w+ ")
 _DTYPES = {"tensor(float)": "float32"}
 
 
@@ -86,9 +90,13 @@ def _shape(lengths: Sequence[Any]) -> Shape:
 
 
 def _reason(error: Exception, path: str) -> str:
-    """The last part of ONNX Runtime's message, on one line."""
-    text = " ".join(str(error).split())
-    return text.rpartition(f"{path} failed:")[2].strip() or text
+    """What ONNX Runtime says is wrong, without the places in its own source, on one line."""
+    text = " ".join(str(error).split()).rpartition(f"{path} failed:")[2]
+    if found := _NO_OPERATOR.search(text):
+        return f"it has no operator {found[1]}"
+    if found := _NEWER_OPSET.search(text):
+        return f"it has operators up to version {found[2]}, and the file asks for {found[1]}"
+    return _PLACES.sub("", text).strip(" .")
 
 
 def _version(path: str) -> tuple[int, ...]:

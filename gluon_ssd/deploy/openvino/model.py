@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from queue import SimpleQueue
@@ -37,9 +38,12 @@ _FAILURES = (
     frontend.OpConversionFailure,
     frontend.OpValidationFailure,
 )
-_UNKNOWN = "No conversion rule found for operations"
 _LONGEST = 300
 _PLACES = ("Exception from ", "Check '", "FrontEnd API failed", "Summary:")
+_NO_OPERATOR = re.compile(
+    r"(?:No conversion rule found for operations:|doesn't contain the operation with type:) "
+    r"([\w.:]+)"
+)
 _OUTPUTS = sorted({name for names in FORMS.values() for name in names})
 _DTYPES = {"f32": "float32", "f16": "float16", "u8": "uint8"}
 
@@ -117,11 +121,11 @@ def _shape(port: Any) -> Shape:
 
 def _reason(error: Exception) -> str:
     """What OpenVINO says is wrong, without the places in its own source, on one short line."""
+    if found := _NO_OPERATOR.search(str(error)):
+        return f"it has no operator {found[1]}"
     lines = [line.strip(" -.!") for line in str(error).splitlines()]
-    unknown = [line for line in lines if line.startswith(_UNKNOWN)]
     said = [line for line in lines if line and not line.startswith(_PLACES)]
-    reason = "; ".join(unknown or said)
-    return textwrap.shorten(reason, _LONGEST, placeholder=" ...")
+    return textwrap.shorten("; ".join(said), _LONGEST, placeholder=" ...")
 
 
 def read_network(path: str) -> Any:
