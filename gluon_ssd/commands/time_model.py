@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -22,6 +23,8 @@ from gluon_ssd.system.load import LoadMeter
 from gluon_ssd.system.memory import peak_mib
 from gluon_ssd.system.progress import progress_bar
 
+_log = logging.getLogger(__name__)
+
 _MOST_BATCHES = 8  # of real images, kept in memory and taken in turn
 
 
@@ -29,7 +32,7 @@ def benchmark_lines(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
     """What to print, line by line as it becomes known.
 
     Random input in [-1, 1], or images of the data set, and five dry runs, as legacy does; then
-    latency, memory, threads and the split between the parts.
+    latency, memory, threads and the split between the parts. A busy machine is a warning.
 
     Raises:
         DataError: the data set cannot be used, or is of other classes than the model.
@@ -57,7 +60,7 @@ def benchmark_lines(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
     yield from _split_lines(model, inputs[0], min(iterations, 30))
     yield f"peak memory {peak_mib():.0f} MiB, {model.threads} compute threads"
     if notice := load.notice():
-        yield notice
+        _log.warning("%s", notice)
 
 
 def inference_lines(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
