@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gluon_ssd.api import Detector, load
+from gluon_ssd.commands.wiring.exported import note_size
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.images import IMAGE_SUFFIXES
 from gluon_ssd.errors import DataError
@@ -98,6 +99,7 @@ def predict_folder(command: PredictCommand) -> Iterator[str]:
         input_size_hw=command.input_size_hw,
         classes=names,
     )
+    note_size(command.model_prefix, detector, command.input_size_hw)
     if not detector.classes:
         _log.warning("the model does not carry class names; give them with --classes FILE")
     with open_parts(output, command.format, _facts(command, detector)) as parts:

@@ -20,6 +20,10 @@ from gluon_ssd.errors import DataError
 
 IMAGE_SUFFIXES: tuple[str, ...] = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
+MAX_PIXELS = 100_000_000
+"""Of one image. A file of some kilobytes may claim more, and would take all memory; cameras stay
+below it."""
+
 _JPEG_START = b"\xff\xd8"
 _JPEG_END = b"\xff\xd9"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
@@ -48,7 +52,8 @@ def read_image(path: str | os.PathLike[str], *, upright: bool = False) -> np.nda
         uint8 (H, W, 3), RGB; grey images and images with transparency are converted.
 
     Raises:
-        DataError: naming the file when it is missing, no image, or cut off.
+        DataError: naming the file when it is missing, no image, cut off, or has more than
+            MAX_PIXELS.
     """
     with _naming(path), open(path, "rb") as file:
         data = file.read()
@@ -60,7 +65,7 @@ def decode_image(
     name: str | os.PathLike[str],
     *,
     upright: bool = False,
-    max_pixels: int | None = None,
+    max_pixels: int = MAX_PIXELS,
     advice: str = OF_SETS,
 ) -> np.ndarray:
     """Decode an image that is in memory.
@@ -81,8 +86,7 @@ def decode_image(
     flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     with _naming(name, advice):
         size_hw = _measure(io.BytesIO(data))
-        if max_pixels is not None:
-            _refuse_large(size_hw or _size_of_other(data), max_pixels)
+        _refuse_large(size_hw or _size_of_other(data), max_pixels)
         try:
             image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
         except cv2.error as error:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from gluon_ssd.data.images import IMAGE_SUFFIXES, decode_image
+from gluon_ssd.data.images import IMAGE_SUFFIXES, MAX_PIXELS, decode_image
 from gluon_ssd.data.videos import VIDEO_SUFFIXES, read_frames
 from gluon_ssd.errors import DataError, OptionError, SsdError
 from gluon_ssd.inference.array_pictures import rgb_of_array
@@ -47,7 +47,7 @@ class Limits:
 
     max_bytes: int = 64 << 20
     max_seconds: float = 30.0
-    max_pixels: int = 100_000_000
+    max_pixels: int = MAX_PIXELS
 
 
 @dataclass(frozen=True)

@@ -120,3 +120,11 @@ def test_a_file_larger_than_pillow_takes_is_refused_too(tmp_path):
     header += (60_000).to_bytes(4, "little") * 2 + b"\x01\0\x18\0" + bytes(24)
     with pytest.raises(DataError, match="the image a.bmp: it is too large"):
         decode_image(header, "a.bmp", max_pixels=1000)
+
+
+def test_an_image_above_the_limit_is_refused_before_it_is_decoded(monkeypatch, tmp_path):
+    path = write_image(tmp_path / "a.png", (20, 30))
+    monkeypatch.setattr(cv2, "imdecode", None)
+    message = "a.png: it has 30 x 20 pixels, allowed are 599"
+    with pytest.raises(DataError, match=message):
+        decode_image(path.read_bytes(), path, max_pixels=599)

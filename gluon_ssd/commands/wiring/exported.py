@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Protocol
 
 from gluon_ssd.deploy.runtime import find_runtime, load_detector
-from gluon_ssd.deploy.runtime_model import DetectorFacts, RuntimeModel
+from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.options.shared import ModelOptions, RuntimeOptions
 
 _log = logging.getLogger(__name__)
@@ -57,7 +58,15 @@ def deployed_model(
     return model
 
 
-def note_size(prefix: str, model: DetectorFacts, asked_hw: tuple[int, int] | None) -> None:
+class HasSize(Protocol):
+    """A detector of any kind."""
+
+    @property
+    def input_size_hw(self) -> tuple[int, int]:
+        """Height and width of the images it takes, px."""
+
+
+def note_size(prefix: str, model: HasSize, asked_hw: tuple[int, int] | None) -> None:
     """Say that a size that was asked for is not used, where a model has another one."""
     if asked_hw is not None and model.input_size_hw != asked_hw:
         _log.warning(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,6 +39,9 @@ _FAILURES = (
     failures.RuntimeException,
 )
 _ERRORS_ALONE = 3
+_NO_OPERATOR = re.compile(r"(?:No Op registered for|Fatal error:) ([\w.:]+)")
+_NEWER_OPSET = re.compile(r"Opset (\d+) is under development.* till opset (\d+)")
+_PLACES = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |Error: \w+\.cc:\d+ \w+ ")
 _DTYPES = {"tensor(float)": "float32"}
 
 
@@ -85,9 +90,22 @@ def _shape(lengths: Sequence[Any]) -> Shape:
 
 
 def _reason(error: Exception, path: str) -> str:
-    """The last part of ONNX Runtime's message, on one line."""
-    text = " ".join(str(error).split())
-    return text.rpartition(f"{path} failed:")[2].strip() or text
+    """What ONNX Runtime says is wrong, without the places in its own source, on one line."""
+    text = " ".join(str(error).split()).rpartition(f"{path} failed:")[2]
+    if found := _NO_OPERATOR.search(text):
+        return f"it has no operator {found[1]}"
+    if found := _NEWER_OPSET.search(text):
+        return f"it has operators up to version {found[2]}, and the file asks for {found[1]}"
+    return _PLACES.sub("", text).strip(" .")
+
+
+def _version(path: str) -> tuple[int, ...]:
+    """What changes when a file is written anew; nothing of one that is not there."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def load_onnx(
@@ -113,10 +131,14 @@ def load_onnx(
         ModelError: the file cannot be used, or is no detector that this project wrote.
         WeightsError: its record is damaged.
     """
-    options: dict[str, Any] = {"fuse": fuse, "streams": streams}
-    whole = OnnxEngine(path, threads=threads, **options)
-    engine = follow_load(
-        whole, lambda count: OnnxEngine(path, threads=count, **options), is_fixed=threads > 0
-    )
+    whole = OnnxEngine(path, fuse=fuse, threads=threads, streams=streams)
+    version = _version(path)
+
+    def compile_for(count: int) -> OnnxEngine:
+        if _version(path) != version:
+            raise ModelError(f"{path} is not the file any more that was loaded")
+        return OnnxEngine(path, fuse=fuse, threads=count)
+
+    engine = follow_load(whole, compile_for, is_fixed=threads > 0)
     precision = "int8" if operators_of(path) & INTEGER_OPERATORS else "float32"
     return detector_of(path, engine, engine.record, precision=precision)

@@ -1,0 +1,85 @@
+"""Pictures that would cost too much: an image bomb, and an address that never answers."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from gluon_ssd import Limits, load
+from gluon_ssd.errors import DataError
+from tests.entry_builders import demo, evaluate, one_error, photos, run_script, train
+from tests.hosts import serving
+from tests.inference.test_pictures import png_of
+
+BOMB = png_of(50_000, 50_000)  # less than 2 KB, and 7.5 GB of pixels
+TOO_LARGE = "it has 50000 x 50000 pixels, allowed are 100000000"
+
+
+@pytest.fixture
+def bomb(tmp_path):
+    photos(tmp_path / "in", 2)
+    (tmp_path / "in" / "bomb.png").write_bytes(BOMB)
+    return tmp_path / "in" / "bomb.png"
+
+
+def test_an_image_bomb_from_python(prefix, bomb):
+    detector = load(prefix)
+    for given in (bomb, BOMB, [bomb]):
+        with pytest.raises(DataError, match=TOO_LARGE):
+            detector.predict(given)
+    told = []
+    found = detector.predict(bomb.parent, on_bad=lambda name, error: told.append((name, error)))
+    assert len(found) == 2
+    ((name, error),) = told
+    assert name == str(bomb) and TOO_LARGE in str(error) and "\n" not in str(error)
+
+
+def test_an_image_bomb_from_the_command_line(prefix, bomb, out):
+    ended = demo(bomb.parent, out / "demo", "--model-prefix", prefix)
+    assert one_error(ended).startswith("error: 1 of 3 files could not be used")
+    assert f"{bomb}: {TOO_LARGE}" in ended.err
+    assert sorted(path.name for path in (out / "demo").glob("*.jpg")) == ["i0.jpg", "i1.jpg"]
+    options = ("--model-prefix", prefix, "--images", bomb.parent, "--output", out / "table")
+    ended = run_script("scripts/predict_ssd.py", *options)
+    assert one_error(ended).startswith("error: 1 of 3 images cannot be used")
+    lines = (out / "table" / "part-000000.jsonl").read_text().splitlines()
+    errors = {row["file"]: row["error"] for row in map(json.loads, lines)}
+    assert [name for name, error in errors.items() if error] == ["bomb.png"]
+    assert TOO_LARGE in errors["bomb.png"]
+
+
+def test_an_image_bomb_in_a_data_set(data, weights, out):
+    image = next(data.glob("JPEGImages/val0.*"))
+    image.write_bytes(BOMB)
+    assert TOO_LARGE in one_error(evaluate(data, weights))
+    assert "image size mismatch 1x" in one_error(train(out, data, "--limit-steps", 3))
+
+
+def test_an_address_that_never_answers(prefix, tmp_path):
+    (photo,) = photos(tmp_path / "in", 1)
+    detector, limits = load(prefix), Limits(max_seconds=0.5)
+    with serving() as host:
+        host.files["/a.jpg"], host.always["/a.jpg"] = photo.read_bytes(), ("stall", 10)
+        start = time.monotonic()
+        message = "cannot fetch http://.*/a.jpg: it did not arrive within 0.5 seconds"
+        with pytest.raises(DataError, match=message):
+            detector.predict(f"{host.url}/a.jpg", limits=limits)
+        assert time.monotonic() - start < 10
+        told = []
+        found = detector.predict(
+            [f"{host.url}/a.jpg", photo],
+            limits=limits,
+            on_bad=lambda name, error: told.append((name, str(error))),
+        )
+    assert len(found) == 1 and found[0].source == str(photo)
+    assert told[0][0] == f"{host.url}/a.jpg" and len(told) == 1
+
+
+@pytest.mark.parametrize("script", ["scripts/demo_ssd.py", "scripts/predict_ssd.py"])
+def test_scripts_take_files_alone(prefix, tmp_path, script):
+    options = ("--model-prefix", prefix, "--images", "http://127.0.0.1:9/a.jpg")
+    message = one_error(run_script(script, *options, "--output", tmp_path / "out"))
+    assert "there is no f" in message and "http:" in message
+    assert not (tmp_path / "out").exists()
