@@ -36,7 +36,6 @@ def evaluate(argv: Sequence[str] | None) -> int:
     # Only now, so that --help and option errors need no NumPy.
     from gluon_ssd.system.log import console_log
 
-    join_guard()
     print(as_namespace(command), flush=True)
     with console_log():
         for line in _lines(command):
@@ -49,6 +48,7 @@ def _lines(command: EvalCommand) -> Iterator[str]:
     if command.deploy.auto_tuning:
         from gluon_ssd.commands.tune import tune
 
+        join_guard()  # MXNet is imported by now
         return tune(command, script_folder())
     if command.calibrates:
         from gluon_ssd.commands.calibrate import calibrate
