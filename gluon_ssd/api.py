@@ -16,14 +16,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gluon_ssd.deploy.runtime import load_detector
+from gluon_ssd.deploy.runtime import RUNTIMES, find_runtime, load_detector
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.errors import OptionError
 from gluon_ssd.inference.batches import Detecting, SharedModel
 from gluon_ssd.inference.found import Found, FoundObject, class_names
 from gluon_ssd.inference.pictures import Given, Limits, OnBad, Reader
 from gluon_ssd.inference.speed import Speed, measure_speed
-from gluon_ssd.system.threads import use_whole_cpu
+from gluon_ssd.system.threads import use_compute_threads, use_whole_cpu
 
 if TYPE_CHECKING:
     from gluon_ssd.data.dataset import ListedDataset
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Detector", "Found", "FoundObject", "Limits", "Speed", "load"]
 
-_BATCH_SIZE = 8
+_BATCH_SIZE = 4
 _LIMITS = Limits()
 
 
@@ -44,17 +44,14 @@ class Detector:
     Args:
         model: what computes.
         classes: names of its classes, where its files lack them or have others.
-        at_once: threads that the model computes for at a time.
 
     Raises:
         OptionError: the names are of another number of classes.
     """
 
-    def __init__(
-        self, model: RuntimeModel, *, classes: Sequence[str] | None = None, at_once: int = 1
-    ) -> None:
+    def __init__(self, model: RuntimeModel, *, classes: Sequence[str] | None = None) -> None:
         self.classes: tuple[str, ...] = class_names(model.classes, classes, model.num_classes)
-        self._shared = SharedModel(model, at_once)
+        self._shared = SharedModel(model)
 
     def __repr__(self) -> str:
         height, width = self.input_size_hw
@@ -224,7 +221,7 @@ class Detector:
         source = Source(self.name, self._shared.model.input_format, self.classes)
         return export_files(
             source,
-            os.fspath(path),
+            os.path.expanduser(os.fspath(path)),
             (picture.pixels for picture in Reader(color).pictures(pictures)),
             form=form,
             batch_size=batch_size,
@@ -275,8 +272,8 @@ def load(
     """Load a detector from its files.
 
     Args:
-        path: an .onnx file; an OpenVINO .xml with its .bin; or an exported MXNet pair, by what both
-            names start with.
+        path: an .onnx file; an OpenVINO .xml with its .bin; an exported MXNet pair, by what both
+            names start with; or a .params file of training with its .json. "~" is the home folder.
         backend: "mxnet", "onnxruntime" or "openvino"; without it the files decide.
         device: "cpu", or "gpu:" and a number.
         threads: that compute; 0 for one on each core.
@@ -290,13 +287,16 @@ def load(
         OptionError: an argument is wrong.
         EnvironmentProblem: the package of the runtime is not installed.
     """
-    use_whole_cpu()
+    path = os.path.expanduser(os.fspath(path))
+    if find_runtime(path, backend) is RUNTIMES["mxnet"]:
+        use_compute_threads(threads)
+        use_whole_cpu()
     model = load_detector(
-        os.fspath(path),
+        path,
         backend=backend,
         device=device,
         threads=threads,
         streams=streams,
         input_size_hw=input_size_hw,
     )
-    return Detector(model, classes=classes, at_once=max(1, streams))
+    return Detector(model, classes=classes)

@@ -1,44 +1,17 @@
 #!/usr/bin/env python3
 """Detect objects in images, folders and videos; write annotated pictures and JSON.
 
-python scripts/demo_ssd.py --model-prefix model/ssd --images photo.jpg,folder,film.mp4
-python scripts/demo_ssd.py --network ssd_512_mobilenet1.0_voc --pretrained FILE --images folder
-python scripts/demo_ssd.py --model-prefix model/ssd.xml --images film.mp4 --every 10 --thresh 0.3
+python scripts/demo_ssd.py --help
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_ssd.options.declare import parse, spellings  # noqa: E402
-from gluon_ssd.options.demo import DemoCommand  # noqa: E402
-from gluon_ssd.system.script import run_main  # noqa: E402
-from gluon_ssd.system.threads import use_compute_threads, use_whole_cpu  # noqa: E402
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the script; returns its exit code."""
-    return run_main(lambda: demo(argv), spellings(DemoCommand))
-
-
-def demo(argv: Sequence[str] | None) -> int:
-    """Options, model, pictures, summary."""
-    command = parse(DemoCommand, argv, prog="demo_ssd.py", description=__doc__ or "")
-    use_compute_threads(command.threads)
-    use_whole_cpu()
-    # Only now, so that --help and option errors need neither MXNet nor NumPy.
-    from gluon_ssd.commands.demo import detect_pictures
-    from gluon_ssd.system.log import console_log
-
-    with console_log():
-        for line in detect_pictures(command):
-            print(line, flush=True)
-    return 0
-
+from gluon_ssd.entry.demo_ssd import main  # noqa: E402
 
 if __name__ == "__main__":
     sys.exit(main())

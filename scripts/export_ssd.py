@@ -1,40 +1,17 @@
 #!/usr/bin/env python3
 """Write a trained network or an exported model for MXNet, ONNX or OpenVINO, and compare.
 
-python scripts/export_ssd.py --network mobilenet1.0 --data-shape 512 --pretrained FILE --output P
-python scripts/export_ssd.py --model-prefix P --format onnx --output F.onnx --check-images FOLDER
-python scripts/export_ssd.py --network mobilenet1.0 --format openvino --pretrained F --output F.xml
+python scripts/export_ssd.py --help
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_ssd.options.declare import parse, spellings  # noqa: E402
-from gluon_ssd.options.export import ExportCommand  # noqa: E402
-from gluon_ssd.system.script import run_main  # noqa: E402
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the script; returns its exit code."""
-    return run_main(lambda: export(argv), spellings(ExportCommand))
-
-
-def export(argv: Sequence[str] | None) -> int:
-    """Options, network, files, summary."""
-    command = parse(ExportCommand, argv, prog="export_ssd.py", description=__doc__ or "")
-    # Only now, so that --help and option errors need neither MXNet nor NumPy.
-    from gluon_ssd.commands.export import export_network
-    from gluon_ssd.system.log import console_log
-
-    with console_log():
-        print(export_network(command))
-    return 0
-
+from gluon_ssd.entry.export_ssd import main  # noqa: E402
 
 if __name__ == "__main__":
     sys.exit(main())

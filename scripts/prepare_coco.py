@@ -1,38 +1,17 @@
+#!/usr/bin/env python3
 """Fetch and unpack COCO 2017 for --dataset coco; run it again to go on where it stopped.
 
-python scripts/prepare_coco.py
-python scripts/prepare_coco.py --splits val2017 --dataset-root data
-python scripts/prepare_coco.py --mirror http://mirror.example/coco --parallel 1
+python scripts/prepare_coco.py --help
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_ssd.options.declare import parse, spellings  # noqa: E402
-from gluon_ssd.options.prepare import PrepareCocoOptions  # noqa: E402
-from gluon_ssd.system.script import run_main  # noqa: E402
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Have the data set. Returns the exit code: 2 if something is missing."""
-    return run_main(lambda: _run(argv), spellings(PrepareCocoOptions))
-
-
-def _run(argv: Sequence[str] | None) -> int:
-    options = parse(PrepareCocoOptions, argv, prog="prepare_coco.py", description=__doc__ or "")
-
-    from gluon_ssd.commands.prepare_published import prepare_coco
-    from gluon_ssd.system.log import console_log
-
-    with console_log():
-        print("\n".join(prepare_coco(options)))
-    return 0
-
+from gluon_ssd.entry.prepare_coco import main  # noqa: E402
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,40 +1,17 @@
+#!/usr/bin/env python3
 """Fetch and convert MLPerf's subset of Open Images v6; run it again to go on where it stopped.
 
-python scripts/prepare_openimages.py
-python scripts/prepare_openimages.py --splits validation --parallel 64
-python scripts/prepare_openimages.py --limit-images 100 --dataset-root data
+python scripts/prepare_openimages.py --help
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_ssd.options.declare import parse, spellings  # noqa: E402
-from gluon_ssd.options.prepare import PrepareOpenImagesOptions  # noqa: E402
-from gluon_ssd.system.script import run_main  # noqa: E402
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Have the data set. Returns the exit code: 2 if something is missing."""
-    return run_main(lambda: _run(argv), spellings(PrepareOpenImagesOptions))
-
-
-def _run(argv: Sequence[str] | None) -> int:
-    options = parse(
-        PrepareOpenImagesOptions, argv, prog="prepare_openimages.py", description=__doc__ or ""
-    )
-
-    from gluon_ssd.commands.prepare_openimages import prepare_openimages
-    from gluon_ssd.system.log import console_log
-
-    with console_log():
-        print("\n".join(prepare_openimages(options)))
-    return 0
-
+from gluon_ssd.entry.prepare_openimages import main  # noqa: E402
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,36 +1,17 @@
+#!/usr/bin/env python3
 """Draw the shapes data set: seven shapes to detect, in VOC layout, in about 15 seconds.
 
-python scripts/prepare_shapes.py
-python scripts/prepare_shapes.py --output data/shapes --num-train 300 --num-val 50
-python train_ssd.py --dataset shapes --dataset-root data --network mobilenet0.25
+python scripts/prepare_shapes.py --help
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_ssd.options.data_tools import PrepareShapesOptions  # noqa: E402
-from gluon_ssd.options.declare import parse, spellings  # noqa: E402
-from gluon_ssd.system.script import run_main  # noqa: E402
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Draw the set, or leave it if it is there. Returns the exit code."""
-    return run_main(lambda: _run(argv), spellings(PrepareShapesOptions))
-
-
-def _run(argv: Sequence[str] | None) -> int:
-    options = parse(PrepareShapesOptions, argv, prog="prepare_shapes.py", description=__doc__ or "")
-
-    from gluon_ssd.commands.prepare_data import prepare_shapes
-
-    print(f"shapes data set in {prepare_shapes(options)}")
-    return 0
-
+from gluon_ssd.entry.prepare_shapes import main  # noqa: E402
 
 if __name__ == "__main__":
     sys.exit(main())

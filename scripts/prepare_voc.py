@@ -1,38 +1,17 @@
+#!/usr/bin/env python3
 """Fetch and unpack PASCAL VOC for --dataset voc; run it again to go on where it stopped.
 
-python scripts/prepare_voc.py
-python scripts/prepare_voc.py --splits 2007_trainval+2007_test --keep-archives
-python scripts/prepare_voc.py --mirror http://mirror.example/voc --parallel 1
+python scripts/prepare_voc.py --help
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gluon_ssd.options.declare import parse, spellings  # noqa: E402
-from gluon_ssd.options.prepare import PrepareVocOptions  # noqa: E402
-from gluon_ssd.system.script import run_main  # noqa: E402
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Have the data set. Returns the exit code: 2 if something is missing."""
-    return run_main(lambda: _run(argv), spellings(PrepareVocOptions))
-
-
-def _run(argv: Sequence[str] | None) -> int:
-    options = parse(PrepareVocOptions, argv, prog="prepare_voc.py", description=__doc__ or "")
-
-    from gluon_ssd.commands.prepare_published import prepare_voc
-    from gluon_ssd.system.log import console_log
-
-    with console_log():
-        print("\n".join(prepare_voc(options)))
-    return 0
-
+from gluon_ssd.entry.prepare_voc import main  # noqa: E402
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -308,4 +308,8 @@ for part in "${parts[@]}"; do
     install_part "$part" "$(sum_of "$part")" ||
         stop "installing requirements/$part.lock failed (see above); check the network and the package index your pip or uv is set to, then run again"
 done
+# With this Python `import gluon_ssd` works in any folder.
+for packages in "$venv"/lib/python3.*/site-packages; do
+    printf '%s\n' "$PWD" >"$packages/gluon_ssd.pth"
+done
 say "ready: $venv/bin/python"

@@ -185,7 +185,7 @@ def demo(images: object, output: Path, *argv: object) -> Ended:
 
 def decodings_of_the_demo(monkeypatch) -> list[Decoding]:
     """The list that the demo's use of a network, from now on, adds its decoding to."""
-    from gluon_ssd.commands import demo as command
+    from gluon_ssd.commands.wiring import models as command
 
     used: list[Decoding] = []
     real = command.network_model

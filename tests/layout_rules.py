@@ -15,7 +15,7 @@ PACKAGE = "gluon_ssd"
 
 # --- who may import whom -------------------------------------------------------------------------
 # A unit is a folder or file below gluon_ssd; the longest name here that a file falls under counts.
-# "entry" is every script that is started. Each row may import the rows above it in this table.
+# "entry" is every command, and every script that is started. Each row may import the rows above it.
 
 _LOW = {"errors", "system", "detection"}
 _MODEL = {*_LOW, "detection.mxnet", "compat", "data.class_names", "models", "models.record"}
@@ -84,7 +84,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "commands.wiring": set(),
     "benchmarks.gluoncv": set(),
-    "benchmarks": {"benchmarks.gluoncv", "commands.wiring"},
+    "benchmarks.peer": {"errors", "system"},
+    "benchmarks.loadgen": {"benchmarks.peer", "commands.wiring"},
+    "benchmarks": {f"benchmarks.{of}" for of in ("gluoncv", "loadgen", "peer")}
+    | {"commands.wiring"},
     "commands": {"commands.wiring", "benchmarks"},
     "doctor": {"system"},
     "entry": {"errors", "system", "options", "commands", "commands.wiring", "benchmarks", "doctor"},
@@ -93,38 +96,35 @@ MAY_IMPORT: dict[str, set[str]] = {
 MAY_IMPORT["deploy"] |= {"deploy.seam", "deploy.onnx", "deploy.openvino"}
 MAY_IMPORT["developer"] = MAY_IMPORT["entry"]
 DEVELOPER_SCRIPTS = {"scripts/mutants.py"}
+# Those that change this project's files, which an installed package does not have.
+OWN_SCRIPTS = {*DEVELOPER_SCRIPTS, "scripts/update_readme.py"}
 # The published networks in PyTorch, which run in an environment without this package.
 MAY_IMPORT["torch"] = set()
 TORCH_SCRIPTS = ROOT / "scripts/torch_reference"
 
-_BELOW_COMMANDS = MAY_IMPORT.keys() - {
-    "",
-    "commands",
-    "benchmarks",
-    "benchmarks.gluoncv",
+_COMMANDS = [
     "commands.wiring",
-    "entry",
-    "developer",
-    "doctor",
-}
-for _above in ("commands.wiring", "benchmarks.gluoncv", "benchmarks", "commands"):
+    "benchmarks.gluoncv",
+    "benchmarks.loadgen",
+    "benchmarks",
+    "commands",
+]
+_OTHERS = {"", "benchmarks.peer", "entry", "developer", "doctor"}
+_BELOW_COMMANDS = MAY_IMPORT.keys() - _OTHERS - {*_COMMANDS}
+for _above in _COMMANDS:
     MAY_IMPORT[_above] |= _BELOW_COMMANDS
 
 # Files that belong to another unit than their folder; `*` is the folder of any family.
 UNIT_OF: dict[str, str] = {
-    "detection.decoder": "detection.mxnet",
-    "detection.multibox_loss": "detection.mxnet",
-    "detection.mean_image_loss": "detection.mxnet",
-    "detection.focal_loss": "detection.mxnet",
-    "deploy.detector_parts": "deploy.seam",
-    "deploy.engine": "deploy.seam",
-    "deploy.engine_teams": "deploy.seam",
-    "deploy.teams": "deploy.seam",
-    "deploy.onnx.names": "deploy.seam",
-    "deploy.agreement": "deploy.seam",
-    "deploy.ranges": "deploy.seam",
-    "deploy.raw_model": "deploy.seam",
-    "deploy.runtime_model": "deploy.seam",
+    **dict.fromkeys(
+        (f"detection.{of}" for of in ("decoder", "multibox_loss", "mean_image_loss", "focal_loss")),
+        "detection.mxnet",
+    ),
+    **{
+        f"deploy.{of}": "deploy.seam"
+        for of in "detector_parts engine engine_teams teams ranges agreement raw_model "
+        "runtime_model onnx.names".split()
+    },
     "families.*.spec": "models.spec",
     # What specs of several families have in common.
     "models.*.spec": "models.spec",
@@ -172,7 +172,8 @@ MAY_USE: dict[str, set[str]] = {
     "inference.tables": {"pyarrow"},
     # GluonCV is the other side of a benchmark.
     "benchmarks.gluoncv": {"numpy", "gluoncv"},
-    "benchmarks": {"numpy", "cv2", "matplotlib", "psutil", "mlperf_loadgen"},
+    "benchmarks.loadgen": {"numpy", "mlperf_loadgen"},
+    "benchmarks": {"numpy", "cv2", "matplotlib", "psutil"},
     "commands.wiring": {"numpy", "cv2"},
     "commands": {"numpy", "cv2"},
     "developer": {"tests"},
@@ -194,6 +195,17 @@ def entry_scripts() -> list[Path]:
     """Every Python file that a user starts."""
     files = [*ROOT.glob("*.py"), *(ROOT / "scripts").glob("**/*.py")]
     return sorted({*files} - {*torch_scripts()})
+
+
+def starters() -> list[Path]:
+    """The scripts that start a command of the package, and do nothing else."""
+    return [path for path in entry_scripts() if name_of(path) not in OWN_SCRIPTS]
+
+
+def entry_modules() -> list[Path]:
+    """The commands, in the package and among the scripts that are for this project alone."""
+    commands = [path for path in modules() if unit_of(path) == "entry" and path.stat().st_size]
+    return [*commands, *(ROOT / name for name in sorted(OWN_SCRIPTS))]
 
 
 def torch_scripts() -> list[Path]:

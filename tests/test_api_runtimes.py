@@ -71,6 +71,7 @@ def summary(results) -> list[tuple]:
     ("runtime", "streams"),
     [
         ("mxnet", 0),
+        ("mxnet", 2),
         pytest.param("onnxruntime", 0, marks=pytest.mark.onnx),
         pytest.param("onnxruntime", 2, marks=pytest.mark.onnx),
         pytest.param("openvino", 0, marks=pytest.mark.openvino),

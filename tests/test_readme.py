@@ -8,19 +8,7 @@ import shlex
 import pytest
 
 from gluon_ssd.options import declare as cli
-from gluon_ssd.options.benchmarks import (
-    AmpBenchmark,
-    DataBenchmark,
-    DecodeBenchmark,
-    DeployBenchmark,
-    EvalBenchmark,
-    LoaderBenchmark,
-    ModelBenchmark,
-    NetworkBound,
-    ScalingBenchmark,
-    TableBenchmark,
-    TorchBenchmark,
-)
+from gluon_ssd.options.benchmark_kinds import KINDS
 from gluon_ssd.options.convert_weights import ConvertCommand
 from gluon_ssd.options.data_tools import CheckOptions, PrepareShapesOptions
 from gluon_ssd.options.demo import DemoCommand
@@ -48,17 +36,7 @@ COMMANDS = {
     "scripts/prepare_voc.py": PrepareVocOptions,
     "scripts/prepare_coco.py": PrepareCocoOptions,
     "scripts/prepare_openimages.py": PrepareOpenImagesOptions,
-    "scripts/benchmark_ssd.py amp": AmpBenchmark,
-    "scripts/benchmark_ssd.py dali": LoaderBenchmark,
-    "scripts/benchmark_ssd.py data": DataBenchmark,
-    "scripts/benchmark_ssd.py network-bound": NetworkBound,
-    "scripts/benchmark_ssd.py scaling": ScalingBenchmark,
-    "scripts/benchmark_ssd.py decode": DecodeBenchmark,
-    "scripts/benchmark_ssd.py deploy": DeployBenchmark,
-    "scripts/benchmark_ssd.py table": TableBenchmark,
-    "scripts/benchmark_ssd.py eval": EvalBenchmark,
-    "scripts/benchmark_ssd.py model": ModelBenchmark,
-    "scripts/benchmark_ssd.py torch": TorchBenchmark,
+    **{f"scripts/benchmark_ssd.py {kind}": options for kind, options in KINDS.items()},
 }
 DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
 

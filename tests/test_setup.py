@@ -126,6 +126,12 @@ def test_the_first_run_installs(project: Project):
     assert re.fullmatch(r"base [0-9a-f]{64}\n", project.stamp.read_text())
 
 
+def test_the_package_is_importable_from_any_folder(project: Project, tmp_path: Path):
+    command = [project.root / ".venv/bin/python", "-c", "import gluon_ssd as g; print(g.__file__)"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == str(project.root / "gluon_ssd/__init__.py")
+
+
 def test_the_next_run_does_nothing_and_is_quick(project: Project):
     started = time.monotonic()
     run = project.setup()

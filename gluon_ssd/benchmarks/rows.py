@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from gluon_ssd.benchmarks.contended import CONTENDED_NOTE, contended_rows
 from gluon_ssd.benchmarks.data import data_rows
 from gluon_ssd.benchmarks.decoding import decode_rows
 from gluon_ssd.benchmarks.evaluation import evaluation_rows
 from gluon_ssd.benchmarks.loaders import loader_rows
 from gluon_ssd.benchmarks.model_costs import COSTS_NOTE, cost_rows
+from gluon_ssd.benchmarks.overlap import OVERLAP_NOTE, overlap_rows
 from gluon_ssd.benchmarks.precision import precision_rows
 from gluon_ssd.benchmarks.scaling import network_bound_rows, scaling_rows
 from gluon_ssd.benchmarks.torch_comparison import TORCH_NOTE, torch_rows
@@ -42,6 +44,7 @@ def deploy_rows(options: DeployBenchmark) -> list[Row]:
 
 ROWS: dict[str, Callable[[Any], Sequence[Row]]] = {
     "amp": precision_rows,
+    "contended": contended_rows,
     "dali": loader_rows,
     "data": data_rows,
     "decode": decode_rows,
@@ -49,9 +52,15 @@ ROWS: dict[str, Callable[[Any], Sequence[Row]]] = {
     "eval": evaluation_rows,
     "model": cost_rows,
     "network-bound": network_bound_rows,
+    "overlap": overlap_rows,
     "scaling": scaling_rows,
     "torch": torch_rows,
 }
 
-NOTES = {"model": COSTS_NOTE, "torch": TORCH_NOTE}
+NOTES = {
+    "contended": CONTENDED_NOTE,
+    "model": COSTS_NOTE,
+    "overlap": OVERLAP_NOTE,
+    "torch": TORCH_NOTE,
+}
 """How numbers were counted, where a table needs it; it stands above."""

@@ -27,7 +27,17 @@ def _for_onnxruntime(command: EvalCommand, folder: Path) -> Iterator[str]:
     return calibrate_onnx(command, folder)
 
 
-CALIBRATIONS: dict[str, Calibrate] = {"mxnet": _for_mxnet, "onnxruntime": _for_onnxruntime}
+def _for_openvino(command: EvalCommand, folder: Path) -> Iterator[str]:
+    from gluon_ssd.commands.calibration.openvino import calibrate_openvino
+
+    return calibrate_openvino(command, folder)
+
+
+CALIBRATIONS: dict[str, Calibrate] = {
+    "mxnet": _for_mxnet,
+    "onnxruntime": _for_onnxruntime,
+    "openvino": _for_openvino,
+}
 """Name of a runtime -> what quantises for it; the function imports its framework."""
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from gluon_ssd.commands.wiring.data import evaluation_set, model_loader
+from gluon_ssd.commands.wiring.data import evaluation_set, stream_loader
 from gluon_ssd.commands.wiring.exported import deployed_model, inference_device
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.decoding import Decoding
@@ -23,6 +24,7 @@ from gluon_ssd.options.shared import means_no_weights
 from gluon_ssd.options.suppression import asked_suppression
 from gluon_ssd.report.json_summary import JsonSummary
 from gluon_ssd.system.files import ensure_writable, write_json
+from gluon_ssd.system.threads import inference_threads, throughput_streams
 
 _log = logging.getLogger(__name__)
 
@@ -57,12 +59,13 @@ def _prefix(command: EvalCommand) -> str:
 def _float32_model(command: EvalCommand, device: str) -> RuntimeModel:
     input_size_hw = command.model.input_size_hw
     if prefix := _prefix(command):
+        asked_hw = input_size_hw if command.model.data_shape is not None else None
         return deployed_model(
             prefix,
-            input_size_hw,
+            asked_hw,
             fuse=not command.deploy.no_fuse,
             device=device,
-            runtime=command.runtime,
+            runtime=replace(command.runtime, streams=_streams(command)),
         )
     # Networks need MXNet, which exported models of other runtimes do without.
     from gluon_ssd.commands.wiring.models import (
@@ -80,10 +83,18 @@ def _float32_model(command: EvalCommand, device: str) -> RuntimeModel:
             spec, command.eval.pretrained, classes_file=command.data.classes, options=command.model
         )
     if command.deploy.quantized:
-        return int8_network_model(network, device=device)
-    return network_model(
+        return int8_network_model(network, device=device).with_streams(_streams(command))
+    model = network_model(
         network, decoding=command.decoding, input_size_hw=input_size_hw, device=device
     )
+    return model.with_streams(_streams(command))
+
+
+def _streams(command: EvalCommand) -> int:
+    """Batches beside one another: as asked for, or where speed is not measured, for throughput."""
+    if command.runtime.streams or command.measures_speed:
+        return command.runtime.streams
+    return throughput_streams(inference_threads(command.runtime.threads))
 
 
 def _note_fixed_nms(given: EvalOptions, name: str, model: RuntimeModel) -> None:
@@ -117,8 +128,14 @@ def evaluate(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
     save_prefix = command.eval.save_prefix + model_name(command)
     score = make_score(dataset, command.eval.metric, save_prefix=save_prefix)
     batch_size = command.batch_size(on_gpus=model.device != "cpu")
-    with model_loader(command.data, dataset, model, batch_size) as loader:
-        found = predict(model.run, loader.epoch(0), num_images=len(dataset), progress=True)
+    with stream_loader(command.data, dataset, model, batch_size) as loader:
+        found = predict(
+            model.run,
+            loader.epoch(0),
+            num_images=len(dataset),
+            progress=True,
+            streams=model.streams,
+        )
     outcome = score(found)
     yield f"Throughput is {found.images_per_second:f} img/sec."
     yield from (f"{key} {value}" for key, value in outcome.lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -18,8 +19,11 @@ from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.report.json_summary import JsonSummary
 from gluon_ssd.report.throughput import endless, time_inference
 from gluon_ssd.report.timing import DRY_RUNS, measure_latency
+from gluon_ssd.system.load import LoadMeter
 from gluon_ssd.system.memory import peak_mib
 from gluon_ssd.system.progress import progress_bar
+
+_log = logging.getLogger(__name__)
 
 _MOST_BATCHES = 8  # of real images, kept in memory and taken in turn
 
@@ -28,7 +32,7 @@ def benchmark_lines(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
     """What to print, line by line as it becomes known.
 
     Random input in [-1, 1], or images of the data set, and five dry runs, as legacy does; then
-    latency, memory, threads and the split between the parts.
+    latency, memory, threads and the split between the parts. A busy machine is a warning.
 
     Raises:
         DataError: the data set cannot be used, or is of other classes than the model.
@@ -40,7 +44,7 @@ def benchmark_lines(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
     inputs, batch = [model.place(each) for each in arrays], len(arrays[0])
     name = model_name(command)
     yield f"-----benchmarking on {name} -----"
-    total = DRY_RUNS + iterations
+    total, load = DRY_RUNS + iterations, LoadMeter()
     with progress_bar(total=total, unit="batch", description="benchmark") as bar:
 
         def run(argument: Any) -> Any:
@@ -55,6 +59,8 @@ def benchmark_lines(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
         yield _load_line(model, inputs)
     yield from _split_lines(model, inputs[0], min(iterations, 30))
     yield f"peak memory {peak_mib():.0f} MiB, {model.threads} compute threads"
+    if notice := load.notice():
+        _log.warning("%s", notice)
 
 
 def inference_lines(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:

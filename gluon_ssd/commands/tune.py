@@ -114,6 +114,16 @@ def _backend(config: TuningConfig, path: str) -> SearchBackend:
             f"{path}: [quantization] bf16 = true: {framework} has no operators in bfloat16; set it "
             "to false"
         )
+    asked = {
+        "[strategy] name": ((config.strategy.name,), found.strategies),
+        "[calibration] algorithms": (config.calibration.algorithm_list, found.algorithms),
+    }
+    for key, (words, known) in asked.items():
+        wrong = [word for word in words if known and word not in known]
+        if wrong:
+            raise OptionError(
+                f"{path}: {key} = {wrong[0]} is not known to {framework}; take {' or '.join(known)}"
+            )
     return found
 
 

@@ -32,21 +32,24 @@ class Agreement:
         num_detections: detections of the fp32 model in them.
         matched: share of these that the other finds too: same class, IoU of at least 0.5.
         largest_score_difference: among the matched ones.
-        likeness: correlation of the raw predictions, the smaller one of scores and offsets.
+        likeness: correlation of the raw predictions, the smaller one of scores and offsets; None
+            where a model does not give them.
     """
 
     num_images: int
     num_detections: int
     matched: float
     largest_score_difference: float
-    likeness: float
+    likeness: float | None
 
     def __str__(self) -> str:
-        return (
+        text = (
             f"{self.matched:.1%} of {self.num_detections} fp32 detections in {self.num_images} "
-            f"images found again, scores within {self.largest_score_difference:.3f}, predictions "
-            f"correlate by {self.likeness:.4f}"
+            f"images found again, scores within {self.largest_score_difference:.3f}"
         )
+        if self.likeness is None:
+            return text
+        return f"{text}, predictions correlate by {self.likeness:.4f}"
 
 
 def compare_detectors(
@@ -73,9 +76,11 @@ def compare_detectors(
     chosen = first_images(batches, _IMAGES)
     total, done, likeness = sum(map(len, chosen)), 0, Likeness()
     found, matched, given, difference = 0, 0, 0, 0.0
+    gives_predictions = reference.can_split and other.can_split
     for images in chosen:
-        for one, two in zip(reference.run_heads(images), other.run_heads(images), strict=True):
-            likeness.add(as_numpy(one), as_numpy(two))
+        if gives_predictions:
+            for one, two in zip(reference.run_heads(images), other.run_heads(images), strict=True):
+                likeness.add(as_numpy(one), as_numpy(two))
         rows = zip(_detections(reference, images), _detections(other, images), strict=True)
         for ours, theirs in rows:
             if not np.isfinite(ours).all():
@@ -94,7 +99,8 @@ def compare_detectors(
             progress("compare", done, total)
     _refuse_nonsense(likeness, found, given, name)
     share = matched / found if found else 1.0
-    return Agreement(total, found, share, float(difference), likeness.smallest)
+    smallest = likeness.smallest if gives_predictions else None
+    return Agreement(total, found, share, float(difference), smallest)
 
 
 class Likeness:

@@ -68,7 +68,7 @@ class Engine(ABC):
         ]
 
 
-@dataclass
+@dataclass(eq=False)
 class EngineModel(RawModel):
     """A detector in the raw form; see `RawModel`."""
 

@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 
 from gluon_ssd.deploy.detector_parts import DetectorParts
 from gluon_ssd.deploy.mxnet.files import Exported
-from gluon_ssd.deploy.mxnet.parts import detector_parts
+from gluon_ssd.deploy.mxnet.parts import check_float32, detector_parts
 from gluon_ssd.deploy.mxnet.plain import PlainDetector
 from gluon_ssd.deploy.proof import Candidate, Proof, prove
 from gluon_ssd.deploy.runtime import load_detector
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.arrays import as_numpy
-from gluon_ssd.errors import EnvironmentProblem, OptionError
+from gluon_ssd.errors import EnvironmentProblem, OptionError, SsdError
 from gluon_ssd.system.files import ensure_writable, write_problem
+from gluon_ssd.system.threads import inference_threads
 
 SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
 """Format -> how its file ends."""
@@ -80,7 +81,8 @@ class Target:
             from gluon_ssd.deploy.onnx.folded import folded_detector
 
             return folded_detector(str(path))
-        return load_detector(str(path))
+        # Its threads are told, since a model that follows the load reads its file again later.
+        return load_detector(str(path), threads=inference_threads(0))
 
 
 def write_proven(
@@ -118,8 +120,11 @@ def write_proven(
         )
     ensure_writable(path)
     _check_packages(target.format)
-    reference = PlainDetector(exported, exported.input_size_hw(input_size_hw))
+    size_hw = exported.input_size_hw(input_size_hw)
+    check_float32(exported, size_hw)
+    reference = PlainDetector(exported, size_hw)
     parts = detector_parts(exported, input_size_hw=input_size_hw, classes=classes)
+    staged = path
     try:
         with ExitStack() as stack:
             folder = stack.enter_context(
@@ -145,6 +150,10 @@ def write_proven(
         if isinstance(error.__cause__, OSError):
             raise write_problem(path, error.__cause__) from error
         raise
+    except SsdError as error:
+        # What is wrong with the file in its hidden folder is said of the one that was asked for.
+        message = str(error).replace(str(staged), str(path))
+        raise type(error)(message, settings=error.settings) from error
     return parts, proof
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ def _load_with_mxnet(prefix: str, *, threads: int, streams: int, **options: Any)
     from gluon_ssd.deploy.mxnet.model import deploy
     from gluon_ssd.deploy.mxnet.read import read_detector
 
-    return replace(deploy(read_detector(prefix), **options), num_streams=max(1, streams))
+    return deploy(read_detector(prefix), **options).with_streams(streams)
 
 
 def _load_with_onnxruntime(path: str, **options: Any) -> RuntimeModel:
@@ -101,7 +101,7 @@ def _check_dtype_of_onnxruntime(dtype: str, device: str, asked: str) -> None:
 
 def _file(path: str, endings: Sequence[str]) -> str:
     """The file that a path means, whose ending may be left out."""
-    if path.endswith(tuple(endings)):
+    if path.endswith(tuple(endings)) or (Path(path).is_file() and not path.endswith(".bin")):
         return path
     start = path.removesuffix(".bin")
     there = [start + ending for ending in endings if Path(start + ending).is_file()]
@@ -110,8 +110,10 @@ def _file(path: str, endings: Sequence[str]) -> str:
 
 def _is_file_of(ending: str) -> Callable[[str], bool]:
     def recognises(path: str) -> bool:
-        is_pair = Path(f"{path}-symbol.json").is_file()
-        return path.endswith(ending) or (not is_pair and Path(_file(path, (ending,))).is_file())
+        if path.endswith(ending) or Path(f"{path}-symbol.json").is_file():
+            return path.endswith(ending)
+        file = _file(path, (ending,))
+        return file.endswith(ending) and Path(file).is_file()
 
     return recognises
 

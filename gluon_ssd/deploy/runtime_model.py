@@ -116,6 +116,10 @@ class RuntimeModel(DetectorFacts, ABC):
         """Batches that are computed beside one another when as many threads call `run`."""
         return 1
 
+    def with_streams(self, streams: int) -> RuntimeModel:
+        """The same model for so many streams, or as it is where that asks for loading it anew."""
+        return self
+
     def place(self, images: NDArray[np.float32]) -> Any:
         """Copy images to the device once, for calls of `run` that leave out the copying."""
         return images

@@ -6,11 +6,15 @@ the cores: they cost memory and time that a quiet machine need not spend.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from gluon_ssd.errors import SsdError
 from gluon_ssd.system.load import best_team, load_watch
+
+_log = logging.getLogger(__name__)
 
 Compiled = TypeVar("Compiled")
 
@@ -49,7 +53,8 @@ class Teams(Generic[Compiled]):
     def threads(self) -> int:
         """Threads of the network that the next call uses."""
         wanted = best_team(self._sizes, load_watch().free_cores)
-        return wanted if wanted in self._ready or not self._aside else self._most
+        is_made = wanted in self._ready or (not self._aside and wanted not in self._wanted)
+        return wanted if is_made else self._most
 
     def now(self) -> Compiled:
         """The network for the next call."""
@@ -64,12 +69,16 @@ class Teams(Generic[Compiled]):
                 return
             self._wanted.add(threads)
         if self._aside:
-            threading.Thread(target=self._add, args=(threads,), daemon=True).start()
+            # Not a daemon: a process that ends while native code compiles in one would be aborted.
+            threading.Thread(target=self._add, args=(threads,)).start()
         else:
             self._add(threads)
 
     def _add(self, threads: int) -> None:
-        self._ready[threads] = self.compile_for(threads)
+        try:
+            self._ready[threads] = self.compile_for(threads)
+        except SsdError as error:  # such as a file that is gone: the network that is there goes on
+            _log.warning("no network for %d threads beside that for all: %s", threads, error)
 
 
 def team_sizes(threads: int) -> list[int]:

@@ -137,6 +137,7 @@ class RawDecoder:
     def _best(self, logits: Floats) -> Candidates:
         """The candidates of an image that enter suppression."""
         from gluon_ssd.detection.compiled_decoding import Level, best_of_levels_compiled
+        from gluon_ssd.detection.sigmoid_candidates import best_of_sigmoid
         from gluon_ssd.detection.softmax_candidates import best_of_softmax
 
         decoding = self._decoding
@@ -146,4 +147,6 @@ class RawDecoder:
             parts = np.split(logits, np.cumsum(decoding.level_anchors)[:-1])
             levels = [Level(part, False) for part in parts]
             return best_of_levels_compiled(levels, decoding, self._num_classes)
+        if decoding.topk_of == "image":
+            return best_of_sigmoid(logits, decoding)
         return plain_candidates(plain_scores(logits, decoding), decoding)

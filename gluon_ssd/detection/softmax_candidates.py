@@ -29,15 +29,14 @@ from gluon_ssd.detection.compiled_decoding import (
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.detection.machine_code import compile_loop
 from gluon_ssd.detection.plain_decoding import Candidates
+from gluon_ssd.detection.sigmoid_candidates import least_logit
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-_MARGIN = 1e-6
-"""More than sixteen roundings of a float32 score, relative to it."""
 _LOG_MARGIN = 1e-5
-"""The same of its logarithm, and for the rounding of means."""
+"""More than the roundings of a float32 score are in its logarithm, and those of a mean."""
 _FEW = 400
 """So many anchors get their softmax without another look."""
 
@@ -51,7 +50,7 @@ def best_of_softmax(logits: Floats, decoding: Decoding) -> Candidates:
     """
     kernels, num_anchors, thresh = _kernels(), len(logits), decoding.score_thresh
     rows = np.empty(num_anchors, np.int64)
-    rows = rows[: kernels.find_rows(logits, _least_logit(thresh), rows)]
+    rows = rows[: kernels.find_rows(logits, least_logit(thresh), rows)]
     if len(rows) > _FEW:
         count = decoding.nms_topk if decoding.topk_of == "image" else 0
         rows, thresh = _less_rows(logits, rows, count, thresh)
@@ -65,17 +64,6 @@ def best_of_softmax(logits: Floats, decoding: Decoding) -> Candidates:
     most = decoding.nms_topk if decoding.nms_topk > 0 else len(keys)
     score, rank = split_keys(np.sort(keys)[::-1][:most])
     return Candidates(score, rank // num_anchors, rank % num_anchors)
-
-
-def _least_logit(thresh: float) -> float:
-    """What a logit must exceed the background's by, for a score above the threshold."""
-    if thresh <= 0:
-        return -math.inf
-    if thresh >= 1:
-        return math.inf
-    odds = thresh * (1 - _MARGIN)
-    logit = math.log(odds / (1 - odds))
-    return logit - _MARGIN * (1 + abs(logit))
 
 
 def _less_rows(logits: Floats, rows: Integers, count: int, thresh: float) -> tuple[Integers, float]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any, Protocol
 
@@ -43,11 +45,13 @@ def predict(
     progress: bool = False,
     description: str = "evaluate",
     gather: Gather | None = None,
+    streams: int = 1,
 ) -> Detections:
     """Push all batches through `run` and collect the detections.
 
     A batch is pushed before the results of the one before are fetched, so that an asynchronous
-    network computes while the next images are being prepared.
+    network computes while the next images are being prepared. With several streams as many threads
+    run and decode batches beside one another, and beside what prepares the images.
 
     Args:
         run: images float32 (B, 3, H, W) -> ids (B, K, 1), scores (B, K, 1), bboxes (B, K, 4) as
@@ -59,6 +63,8 @@ def predict(
         description: text in front of the bar.
         gather: when several processes share the images, joins the rows (n, ...) of all of them;
             every process then returns the detections of the whole data set.
+        streams: threads that call `run`. With more than one, the arrays of `streams` + 1 batches
+            must stay as they are, the batch that is asked for counted.
 
     Returns:
         The detections ordered by image, within an image in the order of the network. Boxes are
@@ -73,7 +79,9 @@ def predict(
     if progress:
         bar = progress_bar(total=num_images, unit="img", description=description)
     with bar or nullcontext():
-        for indices, outputs in _one_ahead(run, map(collector.announce, batches)):
+        announced = map(collector.announce, batches)
+        ahead = _one_ahead(run, announced) if streams == 1 else _beside(run, announced, streams)
+        for indices, outputs in ahead:
             collector.add(indices, *[as_numpy(output) for output in outputs])
             if bar is not None:
                 bar.update(len(indices))
@@ -94,6 +102,31 @@ def _one_ahead(
         waiting = (indices, outputs)
     if waiting is not None:
         yield waiting
+
+
+def _beside(
+    run: Run, batches: Iterable[tuple[NDArray[Any], NDArray[Any]]], streams: int
+) -> Iterator[tuple[NDArray[Any], Any]]:
+    """(indices, outputs) of every batch in order, computed in as many threads as there are streams.
+
+    One batch more than that is waiting, so that a thread that is done finds the next one.
+    """
+
+    def compute(images: NDArray[Any]) -> list[NDArray[Any]]:
+        return [as_numpy(output) for output in run(images)]
+
+    pool = ThreadPoolExecutor(streams, "predict")
+    waiting: deque[tuple[NDArray[Any], Future[list[NDArray[Any]]]]] = deque()
+    try:
+        for indices, images in batches:
+            waiting.append((indices, pool.submit(compute, images)))
+            if len(waiting) > streams:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        for done, future in waiting:
+            yield done, future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 class _Collector:

@@ -36,13 +36,12 @@ class Outputs(NamedTuple):
 class SharedModel:
     """A model that any number of threads may call.
 
-    At most `at_once` of them are inside it; the others wait.
+    As many of them are inside it as it has streams; the others wait.
     """
 
-    def __init__(self, model: RuntimeModel, at_once: int = 1) -> None:
+    def __init__(self, model: RuntimeModel) -> None:
         self.model = model
-        self._at_once = at_once
-        self._places = threading.BoundedSemaphore(at_once)
+        self._places = threading.BoundedSemaphore(model.streams)
         self._pool: ThreadPoolExecutor | None = None
 
     def run(self, images: Any) -> Outputs:
@@ -62,7 +61,7 @@ class SharedModel:
         with self._places:
             if self._pool is None:
                 # Kept, since MXNet keeps a little of every thread that has called it.
-                self._pool = ThreadPoolExecutor(self._at_once, "detect")
+                self._pool = ThreadPoolExecutor(self.model.streams, "detect")
         return self._pool.submit(self.run, images).result
 
 

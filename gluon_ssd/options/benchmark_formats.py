@@ -44,10 +44,10 @@ class FormatsBenchmark:
         ",".join(FORM_WORDS), "forms to measure, with commas between: " + ", ".join(FORM_WORDS)
     )
     folder: str = option("formats", "folder for the files of every form; they stay there")
-    seconds: float = option(60.0, "seconds of taking turns for each network", minimum=0)
+    seconds: float = option(120.0, "seconds of taking turns for each network", minimum=0)
     calls: int = option(
-        4,
-        "timed calls of a form in a turn, whole and network alone, after one that is not",
+        8,
+        "timed calls of a form in a turn, whole and network alone, after 0.6 s that do not count",
         minimum=1,
     )
     batch_size: int = option(4, "images a batch where throughput is measured", minimum=1)

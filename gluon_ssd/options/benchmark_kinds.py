@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gluon_ssd.options.benchmark_formats import FormatsBenchmark
+from gluon_ssd.options.benchmark_load import ContendedBenchmark, OverlapBenchmark
 from gluon_ssd.options.benchmark_loadgen import LoadgenBenchmark
 from gluon_ssd.options.benchmarks import (
     AmpBenchmark,
@@ -22,6 +23,7 @@ from gluon_ssd.options.benchmarks import (
 
 KINDS: dict[str, Any] = {
     "amp": AmpBenchmark,
+    "contended": ContendedBenchmark,
     "dali": LoaderBenchmark,
     "data": DataBenchmark,
     "decode": DecodeBenchmark,
@@ -31,11 +33,13 @@ KINDS: dict[str, Any] = {
     "loadgen": LoadgenBenchmark,
     "model": ModelBenchmark,
     "network-bound": NetworkBound,
+    "overlap": OverlapBenchmark,
     "scaling": ScalingBenchmark,
     "table": TableBenchmark,
     "torch": TorchBenchmark,
 }
 
-ON_WHOLE_CPU = ("deploy", "eval", "formats", "loadgen", "model", "table", "torch")
-"""These time inference as eval_ssd.py does it, on every core, on both sides. The others keep
-MXNet's own number of threads, as training and GluonCV's scripts do."""
+ON_WHOLE_CPU = ("deploy", "eval", "formats", "loadgen", "model", "overlap", "table", "torch")
+"""These time inference on every core, on both sides, whatever else the machine does. The others
+keep MXNet's own number of threads, as training and GluonCV's scripts do; "contended" sets that of
+its processes."""

@@ -95,6 +95,11 @@ class ExportCommand:
                 if getattr(options, name) != getattr(ExportOptions, name):
                     flag = "--" + name.replace("_", "-")
                     raise OptionError(f"{flag} is for --format onnx; got {options.format}")
+        if options.check_images and options.format == "mxnet" and not options.model_prefix:
+            raise OptionError(
+                "--check-images is for other formats than MXNet and for --model-prefix; the files "
+                "of a network are compared on noise"
+            )
         if options.format == "mxnet" and options.batch_size:
             raise OptionError(
                 "--batch-size is for --format onnx and openvino; MXNet takes any batch"

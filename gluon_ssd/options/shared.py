@@ -83,12 +83,15 @@ class RuntimeOptions:
         choices=("auto", *BACKENDS),
     )
     threads: int = option(
-        0, "threads that compute; 0 is OMP_NUM_THREADS, or else one on each core", minimum=0
+        0,
+        "threads that compute; 0 is OMP_NUM_THREADS, or else one on each core that other programs "
+        "leave free",
+        minimum=0,
     )
     streams: int = option(
         0,
-        "batches that ONNX Runtime or OpenVINO computes beside one another, which share the "
-        "threads; 0 is one",
+        "batches that are computed beside one another, which share the threads; 0 is one, and one "
+        "for each thread where a data set is scored",
         minimum=0,
     )
 

@@ -11,6 +11,7 @@ import signal
 import sys
 import types
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import NoReturn
 
 from gluon_ssd.errors import Interrupted, SsdError
@@ -44,6 +45,13 @@ def _leave_closed_terminal() -> None:
             if error.errno == errno.EIO:
                 with open(os.devnull, "wb") as nowhere:
                     os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def script_folder() -> Path:
+    """The folder of train_ssd.py and eval_ssd.py; of an installed package, which has none, the
+    working folder."""
+    root = Path(__file__).resolve().parents[2]
+    return root if (root / "eval_ssd.py").is_file() else Path.cwd()
 
 
 def run_main(main: Callable[[], int], flags: Mapping[str, str] = {}) -> int:

@@ -30,6 +30,8 @@ _LAUNCHERS = ("HOROVOD_LOCAL_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRAN
 _WAIT_POLICY = "OMP_WAIT_POLICY"
 _SOFT_PAUSE = 1  # omp_pause_soft of OpenMP 5.0, section 3.2.44
 
+_MOST_STREAMS = 8
+
 CORES_VARIABLE = "GLUON_SSD_CORES"
 """What inference computes with: "free", the cores that other programs leave, or "all" of them."""
 
@@ -61,7 +63,9 @@ def set_thread_waiting(environment: Environment = os.environ) -> None:
         use_amx()  # a child process inherits the variable, and not the permission
 
 
-def use_whole_cpu(environment: Environment = os.environ, *, cores: str = "free") -> None:
+def use_whole_cpu(
+    environment: Environment = os.environ, *, threads: int = 0, cores: str = "free"
+) -> None:
     """Let inference use every core, and matrix instructions where the CPU has them.
 
     For scripts that run one network; processes of one launcher share the cores. Call it first:
@@ -70,10 +74,13 @@ def use_whole_cpu(environment: Environment = os.environ, *, cores: str = "free")
 
     Args:
         environment: of this process.
+        threads: that compute, where a user has asked for a number; 0 for one on each core.
         cores: what `CORES_VARIABLE` becomes where neither it nor a number of threads is set.
     """
     if "mxnet" in sys.modules:
         return
+    if threads:
+        environment["OMP_NUM_THREADS"] = str(threads)
     if "OMP_NUM_THREADS" not in environment:
         share = max(1, physical_cores() // _processes_beside(environment))
         environment["OMP_NUM_THREADS"] = str(share)
@@ -122,9 +129,9 @@ def use_compute_threads(count: int, environment: Environment = os.environ) -> No
     Raises:
         OptionError: MXNet is loaded already, with another number.
     """
-    if count <= 0 or ("mxnet" in sys.modules and count == compute_threads(environment)):
+    if count <= 0:
         return
-    if "mxnet" in sys.modules:
+    if "mxnet" in sys.modules and count != compute_threads(environment):
         raise OptionError(
             f"MXNet computes with {compute_threads(environment)} threads since it was loaded; it "
             f"cannot change to {count}: start with OMP_NUM_THREADS={count}",
@@ -138,6 +145,14 @@ def inference_threads(asked: int = 0, environment: Environment = os.environ) -> 
     """Threads of a runtime that takes their number: `asked`, OMP_NUM_THREADS, or one a core."""
     is_set = environment.get("OMP_NUM_THREADS", "").split(",")[0].isdigit()
     return asked or (compute_threads(environment) if is_set else physical_cores())
+
+
+def throughput_streams(threads: int) -> int:
+    """Streams for the most images a second: one thread each, which waits for no other.
+
+    Each keeps arrays of its own, so that there are few of them on a machine of many cores.
+    """
+    return max(1, min(threads, _MOST_STREAMS))
 
 
 def _processes_beside(environment: Environment) -> int:

@@ -99,3 +99,9 @@ def test_the_mode_runs_the_network_alone_on_the_data_set_over_and_over(tmp_path)
     assert done.startswith("Done benchmarking. Total images: 6\ttotal time: ")
     kinds = [json.loads(line)["type"] for line in summary.read_text().splitlines()]
     assert kinds == ["PARAMETER", "LOG"]
+
+
+def test_a_busy_machine_is_told(monkeypatch, caplog):
+    monkeypatch.setattr("gluon_ssd.system.load.LoadMeter.cores_of_others", lambda self: 1.34)
+    lines(FixedModel([EMPTY]), "--num-iterations", 1)
+    assert "this machine is busy: other programs used 1.3 of " in caplog.text

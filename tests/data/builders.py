@@ -23,6 +23,18 @@ def write_image(path: Path, size_hw: tuple[int, int] = (HEIGHT, WIDTH), seed: in
     return path
 
 
+def write_video(path: Path, count: int, size_hw: tuple[int, int]) -> Path:
+    """A video; frame n is red with the value 40 n + 20."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, size_hw[::-1])
+    assert writer.isOpened()
+    for number in range(count):
+        frame = np.zeros((*size_hw, 3), np.uint8)
+        frame[..., 2] = (40 * number + 20) % 256
+        writer.write(frame)
+    writer.release()
+    return path
+
+
 def voc_object(
     name: str, box: Sequence[float | str], *, difficult: str | None = "0", extra: str = ""
 ) -> str:

@@ -1,25 +1,17 @@
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 
 from gluon_ssd.data.videos import count_frames, read_frames
 from gluon_ssd.errors import DataError
+from tests.data.builders import write_video
 
 
 @pytest.fixture
 def film(tmp_path):
     """Five frames of 40 by 64 px; frame n is red with the value 40 n + 20."""
-    path = str(tmp_path / "film.avi")
-    writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 40))
-    assert writer.isOpened()
-    for number in range(5):
-        frame = np.zeros((40, 64, 3), np.uint8)
-        frame[..., 2] = 40 * number + 20
-        writer.write(frame)
-    writer.release()
-    return path
+    return str(write_video(tmp_path / "film.avi", 5, (40, 64)))
 
 
 @pytest.mark.parametrize(("every", "numbers"), [(1, [0, 1, 2, 3, 4]), (2, [0, 2, 4]), (9, [0])])

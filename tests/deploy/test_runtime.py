@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from gluon_ssd.deploy.agreement import compare_detectors
-from gluon_ssd.deploy.runtime import RUNTIMES, load_detector
+from gluon_ssd.deploy.runtime import RUNTIMES, find_runtime, load_detector
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import ModelError, OptionError
+from gluon_ssd.options.shared import BACKENDS
 from tests.conftest import ROOT
 from tests.data.builders import voc_object, voc_xml, write_voc
 from tests.entry_builders import one_error, run_script
@@ -140,6 +141,30 @@ def test_an_unknown_runtime_is_one_line(prefix):
         load_detector(str(prefix), backend="onnx")
 
 
+def test_files_of_other_runtimes_are_found_by_their_endings(tmp_path):
+    for name in ("a.onnx", "b.xml", "c-symbol.json", "c.onnx", "d.onnx", "d.xml"):
+        (tmp_path / name).touch()
+    wanted = {
+        "a.onnx": "onnxruntime",
+        "a": "onnxruntime",
+        "b.xml": "openvino",
+        "b": "openvino",
+        "b.bin": "openvino",
+        "c": "mxnet",  # a pair comes before other files of its name
+        "c.onnx": "onnxruntime",
+        "d": "openvino",
+        "none": "mxnet",
+        "none.onnx": "onnxruntime",
+    }
+    for name, runtime in wanted.items():
+        assert find_runtime(str(tmp_path / name)) is RUNTIMES[runtime], name
+    assert find_runtime(str(tmp_path / "a.onnx"), "openvino") is RUNTIMES["openvino"]
+
+
+def test_the_options_name_every_runtime():
+    assert set(RUNTIMES) - {"toy"} == set(BACKENDS)
+
+
 def test_a_runtime_without_gpus_refuses_them(prefix, data):
     message = one_error(evaluated(prefix, data, "--num-gpus", 1))
     assert "--num-gpus 1: the model runs on the CPU alone" in message
@@ -160,7 +185,8 @@ def test_the_table_needs_no_framework():
     code = (
         "import sys\n"
         "import gluon_ssd.deploy.runtime, gluon_ssd.deploy.agreement\n"
-        "print(sorted({'mxnet', 'gluoncv', 'cv2'} & set(sys.modules)))"
+        "frameworks = {'mxnet', 'gluoncv', 'cv2', 'onnx', 'onnxruntime', 'openvino', 'numba'}\n"
+        "print(sorted(frameworks & set(sys.modules)))"
     )
     ended = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True

@@ -1,4 +1,4 @@
-"""Decoding by class and by level in plain loops: what the fast forms are tested against."""
+"""Decoding by image, class and level in plain loops: what the fast forms are tested against."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def slow_detections(
     Args:
         scores: float32 (A, C), without a background.
         offsets, anchors: float32 (A, 4); anchors in centre form.
-        decoding: of classes or of levels.
+        decoding: of an image, of classes or of levels.
         input_size_hw: what boxes are clipped to, where `decoding` says so.
         shared_area: of (width, height) of the overlap of two boxes, negative where they lie apart;
             nothing is shared then, unless this says so.
@@ -50,8 +50,10 @@ def slow_detections(
 
 
 def groups(shape: tuple[int, ...], decoding: Decoding) -> list[list[tuple[int, int]]]:
-    """The pairs (anchor, class) of each class or level, equal scores in the order that wins."""
+    """The pairs (anchor, class) of each class or level, or of the image, in the order that wins."""
     num_anchors, num_classes = shape
+    if decoding.topk_of == "image":
+        return [[(anchor, label) for label in range(num_classes) for anchor in range(num_anchors)]]
     if decoding.topk_of == "class":
         anchors = list(range(num_anchors))[:: -1 if decoding.later_wins else 1]
         return [[(anchor, label) for anchor in anchors] for label in range(num_classes)]

@@ -19,6 +19,12 @@ def test_a_loop_runs_with_the_types_it_was_compiled_for():
     assert np.isinf(loop(np.ones(6, np.float32), 0))
 
 
+def test_a_loop_that_may_reorder_sums_gives_the_same_up_to_rounding():
+    values = np.random.default_rng(0).random(1000, np.float32)
+    loop = compile_loop("float32(float32[::1], float32)", _ratio_of_sums, reorders=True)
+    np.testing.assert_allclose(loop(values, 2), values.sum() / 2, rtol=1e-5)
+
+
 def test_without_a_place_to_keep_it_a_loop_is_compiled_all_the_same(monkeypatch):
     import numba
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -186,3 +188,69 @@ def test_progress_bar_goes_to_stderr(capsys, monkeypatch):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "validate" in captured.err and "2/2" in captured.err
+
+
+# ---- streams
+
+
+def numbered_batches(count, in_use):
+    """Batches of one image in arrays that are used again, `in_use` batches later."""
+    shared = [batch([0]) for _ in range(in_use)]
+    for number in range(count):
+        one = shared[number % in_use]
+        one.arrays["image"][:, 0, 0, 0] = number
+        one.indices[:] = number
+        yield one
+
+
+@pytest.mark.parametrize("streams", [2, 3])
+def test_streams_find_the_same_in_arrays_that_are_used_again(streams):
+    def slow_at_times(images):
+        time.sleep(0.003 * (images[0, 0, 0, 0] % 3))
+        return run(images)
+
+    found = predict(
+        slow_at_times, numbered_batches(20, streams + 1), num_images=20, streams=streams
+    )
+    assert found.image_index.tolist() == found.labels.tolist() == list(range(20))
+
+
+def test_streams_run_beside_one_another():
+    met = threading.Barrier(2, timeout=20)
+
+    def wait_for_the_other(images):
+        met.wait()
+        return run(images)
+
+    found = predict(wait_for_the_other, numbered_batches(6, 3), num_images=6, streams=2)
+    assert found.labels.tolist() == list(range(6))
+
+
+def test_an_error_in_a_stream_comes_out_and_ends_the_others():
+    def fail(images):
+        if images[0, 0, 0, 0] == 3:
+            raise DataError("number 3")
+        return run(images)
+
+    before = threading.active_count()
+    with pytest.raises(DataError, match="number 3"):
+        predict(fail, numbered_batches(30, 3), num_images=30, streams=2)
+    assert threading.active_count() == before
+
+
+def test_no_batch_is_read_when_too_many_are_waiting():
+    read, done = [], []
+
+    def count(batches):
+        for one in batches:
+            assert len(read) - len(done) <= 3
+            read.append(int(one.indices[0]))
+            yield one
+
+    def note(images):
+        outputs = run(images)
+        done.append(int(images[0, 0, 0, 0]))
+        return outputs
+
+    predict(note, count(numbered_batches(12, 3)), num_images=12, streams=2)
+    assert len(read) == 12

@@ -25,6 +25,7 @@ class Counting(RuntimeModel):
     num_classes: int = 1
     precision: str = "float32"
     threads: int = 1
+    streams: int = 1
     lengths: list[int] = field(default_factory=list)
     inside: int = 0
     most_inside: int = 0
@@ -127,10 +128,10 @@ def test_what_goes_wrong_in_the_model_reaches_the_caller():
             list(detecting(Broken()).results(grey(n) for n in range(count)))
 
 
-@pytest.mark.parametrize("at_once", [1, 2])
-def test_so_many_threads_are_inside_and_no_more(at_once):
-    model = Counting()
-    shared = SharedModel(model, at_once)
+@pytest.mark.parametrize("streams", [1, 2])
+def test_so_many_threads_are_inside_and_no_more(streams):
+    model = Counting(streams=streams)
+    shared = SharedModel(model)
     images = np.zeros((1, 3, 4, 4), np.float32)
     threads = [
         threading.Thread(target=lambda: [shared.run(images) for _ in range(20)]) for _ in range(4)
@@ -139,7 +140,7 @@ def test_so_many_threads_are_inside_and_no_more(at_once):
         thread.start()
     for thread in threads:
         thread.join()
-    assert model.most_inside <= at_once
+    assert model.most_inside <= streams
     assert len(model.lengths) == 80
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.inference.pictures import Limits, Reader
-from tests.data.builders import write_image
+from tests.data.builders import write_image, write_video
 from tests.hosts import serving
 
 SIZE_HW = (60, 80)
@@ -103,16 +103,8 @@ def test_files_of_other_colours_become_rgb(tmp_path, mode):
     assert picture.pixels.min() > 100
 
 
-def write_video(path: Path, count: int) -> Path:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 40))
-    for _ in range(count):
-        writer.write(np.zeros((40, 64, 3), np.uint8))
-    writer.release()
-    return path
-
-
 def test_a_video_gives_its_frames(tmp_path):
-    film = write_video(tmp_path / "film.avi", 5)
+    film = write_video(tmp_path / "film.avi", 5, (40, 64))
     write(tmp_path, "a.png")
     pictures = list(Reader(every=2).pictures(tmp_path))
     assert [(Path(p.source).name, p.frame) for p in pictures] == [

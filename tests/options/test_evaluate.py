@@ -89,3 +89,17 @@ def test_the_batch_grows_with_gpus_that_are_used(gpus, really, expected):
 def test_excluded_layers_are_the_words_of_their_option():
     options = command("--calibration", "--calib-exclude", "conv0, conv1,conv0")
     assert options.deploy.excluded_layers == ("conv0", "conv1")
+
+
+def test_another_runtime_than_mxnet_runs_exported_models():
+    with pytest.raises(OptionError, match="^--backend openvino runs exported models: write one"):
+        command("--backend", "openvino")
+    given = command(
+        *("--deploy", "--model-prefix", "m.onnx", "--backend", "openvino"),
+        *("--threads", "3", "--streams", "2"),
+    )
+    assert given.runtime.named_backend == "openvino"
+    assert (given.runtime.threads, given.runtime.streams) == (3, 2)
+    assert command("--backend", "openvino", "--calibration").runtime.backend == "openvino"
+    assert command("--backend", "mxnet").runtime.named_backend == "mxnet"
+    assert command().runtime.named_backend == ""

@@ -11,10 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from gluon_ssd.errors import OptionError
 from gluon_ssd.system import cpu, threads
 
 ROOT = Path(__file__).resolve().parents[2]
-_OURS = ("OMP_NUM_THREADS", "DNNL_MAX_CPU_ISA", "MXNET_CPU_PARALLEL_SIZE", "GOMP_SPINCOUNT")
+_OURS = (
+    "GLUON_SSD_CORES",
+    "OMP_NUM_THREADS",
+    "DNNL_MAX_CPU_ISA",
+    "MXNET_CPU_PARALLEL_SIZE",
+    "GOMP_SPINCOUNT",
+)
 
 
 def machine(folder, siblings, quota=None):
@@ -76,11 +83,12 @@ def test_processes_of_one_launcher_share_the_cores(monkeypatch, name):
     for size in ("1", "3", "20"):
         environment = {name: size}
         threads.use_whole_cpu(environment)
+        assert environment["GLUON_SSD_CORES"] == "free"
         found[size] = environment["OMP_NUM_THREADS"]
     assert found == {"1": "8", "3": "2", "20": "1"}
     kept = {name: "2", "OMP_NUM_THREADS": "5"}
     threads.use_whole_cpu(kept)
-    assert kept["OMP_NUM_THREADS"] == "5"
+    assert kept == {name: "2", "OMP_NUM_THREADS": "5"}  # so that it stays five
 
 
 def test_nothing_changes_once_mxnet_is_there(monkeypatch):
@@ -233,3 +241,69 @@ def test_only_this_process_is_asked_for_its_processors(monkeypatch: pytest.Monke
     asked = {0: {1, 2, 3, 4}}
     monkeypatch.setattr(os, "sched_getaffinity", asked.__getitem__)
     assert threads.compute_threads() == 2
+
+
+def test_a_number_that_a_user_asked_for_comes_before_the_environment(monkeypatch):
+    environment = {"OMP_NUM_THREADS": "2"}
+    monkeypatch.delitem(sys.modules, "mxnet", raising=False)
+    threads.use_whole_cpu(environment, threads=5)
+    assert environment["OMP_NUM_THREADS"] == "5"
+
+
+def test_threads_are_set_before_mxnet_is_loaded_and_not_after(monkeypatch):
+    environment = {"OMP_NUM_THREADS": "2"}
+    monkeypatch.delitem(sys.modules, "mxnet", raising=False)
+    threads.use_compute_threads(0, environment)
+    assert environment["OMP_NUM_THREADS"] == "2"
+    threads.use_compute_threads(3, environment)
+    assert environment["OMP_NUM_THREADS"] == "3"
+    monkeypatch.setitem(sys.modules, "mxnet", None)
+    threads.use_compute_threads(3, environment)
+    message = "computes with 3 threads since it was loaded; it cannot change to 1: start with OMP_"
+    with pytest.raises(OptionError, match=message):
+        threads.use_compute_threads(1, environment)
+
+
+def test_other_runtimes_take_the_threads_asked_for_or_those_of_the_machine(monkeypatch):
+    monkeypatch.setattr(threads, "physical_cores", lambda: 6)
+    assert threads.inference_threads(4, {"OMP_NUM_THREADS": "2"}) == 4
+    assert threads.inference_threads(0, {"OMP_NUM_THREADS": "2"}) == 2
+    assert threads.inference_threads(0, {}) == 6
+
+
+@pytest.mark.parametrize(
+    ("environment", "follows"),
+    [
+        ({}, True),
+        ({"OMP_NUM_THREADS": "2"}, False),
+        ({"OMP_NUM_THREADS": "2", "GLUON_SSD_CORES": "free"}, True),
+        ({"GLUON_SSD_CORES": "all"}, False),
+    ],
+    ids=["nothing is set", "a number", "a number that a program here has set", "all cores"],
+)
+def test_threads_that_a_user_has_set_do_not_follow_the_load(environment, follows):
+    assert threads.follows_load(environment) is follows
+
+
+def test_a_program_that_compares_speeds_uses_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "mxnet", raising=False)
+    environment: dict[str, str] = {}
+    threads.use_whole_cpu(environment, cores="all")
+    assert not threads.follows_load(environment)
+    monkeypatch.setattr(threads, "physical_cores", lambda: 2)
+    wished = {"GLUON_SSD_CORES": "all"}
+    threads.use_whole_cpu(wished)
+    assert wished == {"GLUON_SSD_CORES": "all", "OMP_NUM_THREADS": "2"}
+
+
+def test_a_number_that_is_asked_for_stays_even_where_it_is_the_usual_one() -> None:
+    environment = {"OMP_NUM_THREADS": "2", "GLUON_SSD_CORES": "free"}
+    threads.use_compute_threads(0, environment)
+    assert threads.follows_load(environment)
+    threads.use_compute_threads(2, environment)
+    assert not threads.follows_load(environment)
+
+
+@pytest.mark.parametrize(("count", "streams"), [(0, 1), (1, 1), (2, 2), (8, 8), (64, 8)])
+def test_streams_are_one_for_each_thread_within_reason(count: int, streams: int) -> None:
+    assert threads.throughput_streams(count) == streams

@@ -14,12 +14,14 @@ from gluon_ssd.benchmarks.formats.subjects import Subject
 from gluon_ssd.benchmarks.peer import Peer
 from gluon_ssd.errors import EnvironmentProblem, ModelError, OptionError, WeightsError
 from gluon_ssd.options.shared import DataOptions
+from gluon_ssd.system.load import LoadMeter
 from gluon_ssd.system.threads import physical_cores
 
 _LEAST_TURNS = 3
 _PEAK_CALLS = 3
 _MEMORY_CALLS = 5
 _SCORE_BATCH = 8
+_LOOK_S = 1.0
 Step = Callable[[str], None]
 
 
@@ -65,9 +67,11 @@ class Measurement:
 
     def run(self) -> None:
         """Start-up and memory, then latency, then throughput and scores."""
+        before = _load_of_others()
         self._measure_starts()
         self._measure_latency()
         self._measure_batches()
+        self._model.notice = before or _load_of_others()
 
     def _usable(self) -> dict[str, FormResult]:
         return {word: r for word, r in self._model.forms.items() if not r.problem}
@@ -171,6 +175,13 @@ def _noting(result: FormResult) -> Iterator[None]:
         yield
     except (EnvironmentProblem, ModelError, OptionError, WeightsError) as error:
         result.problem = str(error)
+
+
+def _load_of_others() -> str:
+    """A line about a machine that is busy while nothing is measured; empty for a quiet one."""
+    meter = LoadMeter()
+    time.sleep(_LOOK_S)
+    return meter.notice()
 
 
 def _peak_peer(stack: ExitStack) -> tuple[Peer, int] | None:

@@ -56,6 +56,8 @@ def remarks(model: ModelResult, max_drop: float, arguments: str) -> list[str]:
         for result in model.forms.values()
         if result.problem
     ]
+    if model.notice:
+        lines.append(model.notice)
     if model.int8_peak:
         lines.append(
             f"int8 peak of this CPU: {model.int8_peak / _GIGA:.0f} GOP/s, in large convolutions "

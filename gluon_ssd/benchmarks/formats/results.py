@@ -79,6 +79,7 @@ class ModelResult:
         side: of the input, px.
         operations: of its convolutions for one image.
         forms: word -> result, in the order of tables; forms that could not be measured too.
+        notice: that the machine was busy, if it was.
         peak: seconds of the int8 convolutions in each turn, and how many operations they are;
             None where OpenVINO is missing.
     """
@@ -89,6 +90,7 @@ class ModelResult:
     side: int
     operations: int
     forms: dict[str, FormResult]
+    notice: str = ""
     peak: tuple[list[float], int] | None = None
 
     @property
@@ -145,6 +147,7 @@ def as_json(model: ModelResult) -> dict[str, Any]:
         "weights": model.weights,
         "images": model.images,
         "operations": model.operations,
+        "notice": model.notice,
         "int8_peak_operations_per_s": model.int8_peak,
         "forms": {word: _form_json(model, result) for word, result in model.forms.items()},
     }

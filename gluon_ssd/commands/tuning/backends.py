@@ -25,9 +25,16 @@ def _onnx_of_pairs() -> SearchBackend:
     return QDQ
 
 
+def _openvino() -> SearchBackend:
+    from gluon_ssd.deploy.tuning.openvino_backend import OPENVINO
+
+    return OPENVINO
+
+
 BACKENDS: dict[str, Callable[[], SearchBackend]] = {
     "mxnet": _mxnet,
     "onnxrt_qlinear": _onnx_of_integers,
     "onnxrt_qdq": _onnx_of_pairs,
+    "openvino": _openvino,
 }
 """Every backend by the word of [model] framework; the function imports its framework."""

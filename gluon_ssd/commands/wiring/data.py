@@ -15,7 +15,7 @@ from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples, TrainSamples
 from gluon_ssd.data.sources.catalog import SOURCES, open_dataset
-from gluon_ssd.deploy.runtime_model import DetectorFacts
+from gluon_ssd.deploy.runtime_model import DetectorFacts, RuntimeModel
 from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.detection.matching import MakesTargets
 from gluon_ssd.errors import DataError, OptionError
@@ -221,8 +221,9 @@ def evaluation_loader(
     batch_size: int,
     input_format: InputFormat,
     share: Share = Share(),  # noqa: B008  (immutable)
+    in_use: int = 1,
 ) -> Loader:
-    """Every image once, in order, as the network takes it."""
+    """Every image once, in order, as the network takes it; `in_use` as of `Loader`."""
     return Loader(
         dataset,
         EvalSamples(input_format),
@@ -233,6 +234,7 @@ def evaluation_loader(
         last_batch="keep",
         timeout_s=options.worker_timeout,
         share=share,
+        in_use=in_use,
     )
 
 
@@ -242,4 +244,17 @@ def model_loader(
     """As `evaluation_loader`, with images as a detector takes them."""
     return evaluation_loader(
         options, dataset, batch_size=batch_size, input_format=model.input_format
+    )
+
+
+def stream_loader(
+    options: DataOptions, dataset: ListedDataset, model: RuntimeModel, batch_size: int
+) -> Loader:
+    """As `model_loader`, for `predict` with the model's streams, which share a batch."""
+    return evaluation_loader(
+        options,
+        dataset,
+        batch_size=-(-batch_size // model.streams),
+        input_format=model.input_format,
+        in_use=model.streams + 1 if model.streams > 1 else 1,
     )

@@ -55,6 +55,7 @@ class Loader(EpochByEpoch):
         timeout_s: a worker at one image for longer is an error.
         share: what this process gets; with "rollover" the `share.parts` of a batch come in a row.
         skip_bad: the next image stands in for one that cannot be used, which is else an error.
+        in_use: batches whose arrays stay as they are, the last one counted.
 
     Attributes:
         skips: how often that happened.
@@ -77,6 +78,7 @@ class Loader(EpochByEpoch):
         timeout_s: float = 120.0,
         share: Share = Share(),  # noqa: B008  (immutable)
         skip_bad: bool = False,
+        in_use: int = 1,
     ) -> None:
         super().__init__()
         if num_workers < 0:
@@ -92,7 +94,8 @@ class Loader(EpochByEpoch):
         self._job = Job(dataset, make_sample, seed, skip_bad)
         self.skips = SkipCount()
         rows = batch_size // share.pieces if last_batch == "rollover" else batch_size
-        self._layout = Layout(make_sample.spec, rows, _AHEAD + 1, num_workers)
+        self._in_use = in_use
+        self._layout = Layout(make_sample.spec, rows, _AHEAD + in_use, num_workers)
         self._timeout_s = timeout_s
         self._pool: WorkerPool | None = None
 
@@ -103,7 +106,8 @@ class Loader(EpochByEpoch):
     def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from `start_batch` on; only one epoch runs at a time.
 
-        The arrays are overwritten when the next batch is asked for: copy what must live longer.
+        The arrays are overwritten when a batch is asked for, `in_use` batches later: copy what must
+        live longer.
 
         Raises (while iterating):
             DataError: an image cannot be used, or a worker ended or hangs; naming the file.
@@ -120,11 +124,8 @@ class Loader(EpochByEpoch):
         return self._make_in_workers(plan, turn)
 
     def _make_here(self, plan: list[list[Place]], turn: int) -> Iterator[Batch]:
-        arrays = {
-            name: np.empty((self._layout.batch_size, *shape), dtype)
-            for name, (shape, dtype) in self._layout.spec.items()
-        }
-        for places in plan:
+        slots = itertools.cycle([self._empty_batch() for _ in range(self._in_use)])
+        for places, arrays in zip(plan, slots, strict=False):
             self._check_turn(turn)
             indices = _indices(places)
             for row, place in enumerate(places):
@@ -135,6 +136,12 @@ class Loader(EpochByEpoch):
                 self.skips.add(used.skipped)
             yield _batch(arrays, indices)
 
+    def _empty_batch(self) -> dict[str, np.ndarray]:
+        return {
+            name: np.empty((self._layout.batch_size, *shape), dtype)
+            for name, (shape, dtype) in self._layout.spec.items()
+        }
+
     def _make_in_workers(self, plan: list[list[Place]], turn: int) -> Iterator[Batch]:
         self._check_turn(turn)
         pool = self._idle_pool()
@@ -144,8 +151,9 @@ class Loader(EpochByEpoch):
         queue = iter(plan)
         for _ in plan:
             self._check_turn(turn)
-            # The slot of the batch that was in use is free again.
-            for places in itertools.islice(queue, self._layout.num_slots - len(waiting)):
+            # The slot of the batch that was in use longest is free again.
+            free = self._layout.num_slots - (self._in_use - 1) - len(waiting)
+            for places in itertools.islice(queue, free):
                 slot = next(slots)
                 ticket = pool.submit(slot, places)
                 waiting.append((slot, ticket, places))

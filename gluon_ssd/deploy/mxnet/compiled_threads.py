@@ -1,4 +1,4 @@
-"""A compiled graph of images for the threads that suit the load, or one stream after another."""
+"""A graph of images, compiled for threads that follow the load, or for several streams."""
 
 from __future__ import annotations
 

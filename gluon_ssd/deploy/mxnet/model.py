@@ -115,6 +115,11 @@ class DeployedModel(RuntimeModel):
         found = (scores.reshape(len(images), -1) > decoding.score_thresh).sum(axis=1)
         return np.minimum(found, decoding.nms_topk) if decoding.nms_topk > 0 else found
 
+    def with_streams(self, streams: int) -> DeployedModel:
+        """The same model for so many streams, one for each thread at most."""
+        most = compute_threads() if self._moves else 1
+        return replace(self, num_streams=max(1, min(streams, most)))
+
     @property
     def _moves(self) -> bool:
         """Whether the network may be computed in other threads than those of its context."""
@@ -190,7 +195,7 @@ def load_deployed(
 ) -> DeployedModel:
     """Make the files of a prefix ready to run; see `read_exported` and `deploy`."""
     model = deploy(read_exported(prefix), input_size_hw=input_size_hw, device=device, fuse=fuse)
-    return replace(model, num_streams=streams)
+    return model.with_streams(streams)
 
 
 def deploy(

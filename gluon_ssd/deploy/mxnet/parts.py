@@ -67,10 +67,10 @@ def detector_parts(
     if any(node.name not in params for node, _ in stored):
         raise ModelError(f"the anchors of {exported.name} depend on the images")
     anchors = [np.ascontiguousarray(params[node.name][0], np.float32) for node, _ in stored]
-    names = _names(graph)
+    names = names_of(graph)
     return DetectorParts(
         name=exported.name,
-        operations=tuple(_operations(graph, params, size_hw, names)),
+        operations=tuple(operations_of(graph, params, size_hw, names)),
         arrays={n: np.asarray(params[n], np.float32) for n in graph.variables() if n != INPUT},
         image=INPUT,
         scores=names[_key(logits)],
@@ -193,8 +193,11 @@ def _key(output: Output) -> tuple[int, int]:
     return id(output[0]), output[1]
 
 
-def _names(graph: Graph) -> dict[tuple[int, int], str]:
-    """A name of its own for every output that is read; symbols may use one twice."""
+def names_of(graph: Graph) -> dict[tuple[int, int], str]:
+    """(id of the node, number of its output) -> a name of its own, for every output that is read.
+
+    Symbols may use one name twice.
+    """
     nodes = graph.nodes()
     taken = {node.name for node in nodes if node.op == VARIABLE}
     own = {id(node): node.name for node in nodes if node.op == VARIABLE}
@@ -210,9 +213,17 @@ def _names(graph: Graph) -> dict[tuple[int, int], str]:
     return {_key(output): output_name(own[id(output[0])], output[1]) for output in used}
 
 
-def _operations(
+def operations_of(
     graph: Graph, params: Params, size_hw: tuple[int, int], names: dict[tuple[int, int], str]
 ) -> list[Operation]:
+    """The operators of a graph, inputs before users.
+
+    Args:
+        graph: of images float32 (B, 3, H, W) and arrays.
+        params: the arrays.
+        size_hw: height and width of the images, px.
+        names: of `names_of`.
+    """
     nodes = [node for node in graph.nodes() if node.op != VARIABLE]
     outputs = [(node, i) for node in nodes for i in range(_count_outputs(node, names))]
     one, two = (

@@ -58,6 +58,8 @@ def _messages(content: mmap.mmap, place: tuple[int, int], wanted: int) -> Iterat
             at += length
         else:
             raise ValueError(f"a field of kind {kind}")
+    if at != end:
+        raise ValueError("a field that ends behind its message")
 
 
 def _varint(content: mmap.mmap, at: int) -> tuple[int, int]:

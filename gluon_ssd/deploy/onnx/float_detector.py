@@ -64,25 +64,13 @@ class FloatDetector(DetectorFacts):
     @cached_property
     def operators(self) -> Mapping[str, onnx.NodeProto]:
         """What can be quantised by name, in the order in which it runs: convolutions, and sums,
-        pools and the like between them."""
-        behind, before = self._behind_convolutions(), self._before_convolutions()
-        return {
-            node.name: node
-            for node in self.model.graph.node
-            if node.op_type == CONVOLUTION
-            or (node.op_type in _BETWEEN and node.name in behind and node.name in before)
-        }
+        pools and the like that stand between them alone."""
+        return {n: node for n, node in self._roles.items() if node.op_type not in FOLLOWS}
 
     @cached_property
     def followers(self) -> Mapping[str, onnx.NodeProto]:
         """Names of `FOLLOWS` that alone read an operator of `operators`, in order."""
-        users = self._users()
-        outputs = {node.output[0] for node in self.operators.values()}
-        return {
-            node.name: node
-            for node in self.model.graph.node
-            if node.op_type in FOLLOWS and node.input[0] in outputs and users[node.input[0]] == 1
-        }
+        return {n: node for n, node in self._roles.items() if node.op_type in FOLLOWS}
 
     @property
     def tensors(self) -> tuple[str, ...]:
@@ -123,21 +111,30 @@ class FloatDetector(DetectorFacts):
                 names |= set(node.output)
         return names
 
+    @cached_property
+    def _roles(self) -> Mapping[str, onnx.NodeProto]:
+        """Operators and followers."""
+        users, before = self._users(), self._before_convolutions()
+        made: set[str] = set()
+        found = {}
+        for node in self.model.graph.node:
+            inputs = self.inputs_of(node)
+            takes_made = bool(inputs) and all(name in made for name in inputs)
+            if (
+                node.op_type == CONVOLUTION
+                or (node.op_type in _BETWEEN and takes_made and node.name in before)
+                or (node.op_type in FOLLOWS and takes_made and users[inputs[0]] == 1)
+            ):
+                found[node.name] = node
+                made |= set(node.output)
+        return found
+
     def _users(self) -> Mapping[str, int]:
         counts: dict[str, int] = {output.name: 1 for output in self.model.graph.output}
         for node in self.model.graph.node:
             for name in node.input:
                 counts[name] = counts.get(name, 0) + 1
         return counts
-
-    def _behind_convolutions(self) -> set[str]:
-        tensors: set[str] = set()
-        found = set()
-        for node in self.model.graph.node:
-            if node.op_type == CONVOLUTION or any(name in tensors for name in node.input):
-                tensors |= set(node.output)
-                found.add(node.name)
-        return found
 
     def _before_convolutions(self) -> set[str]:
         tensors: set[str] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -98,6 +99,15 @@ def _reason(error: Exception, path: str) -> str:
     return _PLACES.sub("", text).strip(" .")
 
 
+def _version(path: str) -> tuple[int, ...]:
+    """What changes when a file is written anew; nothing of one that is not there."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def load_onnx(
     path: str,
     *,
@@ -121,10 +131,14 @@ def load_onnx(
         ModelError: the file cannot be used, or is no detector that this project wrote.
         WeightsError: its record is damaged.
     """
-    options: dict[str, Any] = {"fuse": fuse, "streams": streams}
-    whole = OnnxEngine(path, threads=threads, **options)
-    engine = follow_load(
-        whole, lambda count: OnnxEngine(path, threads=count, **options), is_fixed=threads > 0
-    )
+    whole = OnnxEngine(path, fuse=fuse, threads=threads, streams=streams)
+    version = _version(path)
+
+    def compile_for(count: int) -> OnnxEngine:
+        if _version(path) != version:
+            raise ModelError(f"{path} is not the file any more that was loaded")
+        return OnnxEngine(path, fuse=fuse, threads=count)
+
+    engine = follow_load(whole, compile_for, is_fixed=threads > 0)
     precision = "int8" if operators_of(path) & INTEGER_OPERATORS else "float32"
     return detector_of(path, engine, engine.record, precision=precision)

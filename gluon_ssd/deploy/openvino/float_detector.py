@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import openvino
 from openvino._offline_transformations import apply_moc_transformations
 
-from gluon_ssd.deploy.onnx.names import IMAGE, OFFSETS, RECORD_KEY, SCORES
+from gluon_ssd.deploy.engine import EngineModel, detector_of
+from gluon_ssd.deploy.openvino.model import (
+    OpenvinoEngine,
+    is_quantised,
+    read_network,
+)
 from gluon_ssd.deploy.runtime_model import DetectorFacts
-from gluon_ssd.errors import ModelError
+from gluon_ssd.errors import ModelError, OptionError
 from gluon_ssd.models.record import ModelRecord
+from gluon_ssd.system.wording import some_of
 
 _WITH_WEIGHTS = ("Convolution", "GroupConvolution", "ConvolutionBackpropData", "MatMul")
 """Types of the operators that int8 makes fast."""
 _NO_WORK = ("Constant", "Parameter", "Result")
-_QUANTISED = ("FakeQuantize", "FakeConvert")
 _WITHOUT_BIAS = "/WithoutBiases"
 """ONNX's reader calls a convolution so whose bias it adds by an operator of its own."""
 
@@ -66,6 +70,23 @@ class FloatDetector(DetectorFacts):
         """Name of each layer with weights -> name of the operator that computes it."""
         return {name.removesuffix(_WITHOUT_BIAS): name for name in self.weighted}
 
+    def operators_named(self, layers: Sequence[str]) -> tuple[str, ...]:
+        """The operators of some layers, which may be called by the names of either.
+
+        Raises:
+            OptionError: there is no such layer.
+        """
+        known = self.layer_names()
+        known |= {operator: operator for operator in self.weighted}
+        for name in layers:
+            if name not in known:
+                raise OptionError(
+                    f"{self.path} has no layer {name!r}; layers are "
+                    f"{some_of(self.layer_names(), most=12)}",
+                    settings=("calib_exclude",),
+                )
+        return tuple(known[name] for name in layers)
+
     def operators_by_type(self) -> Mapping[str, tuple[str, ...]]:
         """Type of an operator -> names of those in front of the decoding; types sorted."""
         found: dict[str, list[str]] = {}
@@ -94,42 +115,28 @@ def read_float_detector(path: str) -> FloatDetector:
     """Read a raw detector in float32 from an IR (.xml) or an ONNX file.
 
     Raises:
-        ModelError: there is no such file, it is no raw detector of this project, it is quantised
-            already, or it takes batches of one size that is not 1.
+        ModelError: the file cannot be used, is no raw detector of this project, is quantised
+            already, or takes batches of one size that is not 1.
+        WeightsError: its record is damaged.
     """
-    if not Path(path).is_file():
-        raise ModelError(f"there is no file {path}; check the name of the model")
-    try:
-        network = openvino.Core().read_model(path)
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise ModelError(f"OpenVINO cannot read {path}: {reason}") from error
-    record = ModelRecord.from_json(_record_text(network, path), path)
-    names = {name for output in network.outputs for name in output.names}
-    if not {SCORES, OFFSETS} <= names or IMAGE not in network.inputs[0].names:
+    network = read_network(path)
+    if is_quantised(network):
+        raise ModelError(f"{path} is quantised already; give the float32 model it was made from")
+    engine = OpenvinoEngine(network, path)
+    model = detector_of(path, engine, engine.record, precision="float32")
+    if not isinstance(model, EngineModel):
         raise ModelError(
             f"{path} is not in the raw form, so that its decoding would be quantised too; export "
             "it with --form raw"
         )
-    if any(each.get_type_name() in _QUANTISED for each in network.get_ops()):
-        raise ModelError(f"{path} is quantised already; give the float32 model it was made from")
-    batch = network.inputs[0].partial_shape[0]
-    if batch.is_static and batch.get_length() != 1:
+    batch = engine.input[2][0]
+    if batch not in (None, 1):
         raise ModelError(
-            f"{path} takes {batch.get_length()} images a call and is calibrated with single ones; "
-            "export it with --batch-size 0"
+            f"{path} takes {batch} images a call and is calibrated with single ones; export it "
+            "with --batch-size 0"
         )
     apply_moc_transformations(network, cf=True)
-    return FloatDetector(path, network, record, record.input_size_hw, len(record.classes))
-
-
-def _record_text(network: Any, path: str) -> str:
-    for place in ([RECORD_KEY], ["framework", RECORD_KEY]):
-        if network.has_rt_info(place):
-            return str(network.get_rt_info(place).astype(str))
-    raise ModelError(
-        f"{path} carries no record of a detector; export it with scripts/export_ssd.py"
-    )
+    return FloatDetector(path, network, model.record, model.input_size_hw, model.num_classes)
 
 
 def _name(operator: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Sequence
 from queue import SimpleQueue
 from typing import Any
@@ -37,13 +38,14 @@ _FAILURES = (
     frontend.OpConversionFailure,
     frontend.OpValidationFailure,
 )
+_LONGEST = 300
 _PLACES = ("Exception from ", "Check '", "FrontEnd API failed", "Summary:")
 _NO_OPERATOR = re.compile(
     r"(?:No conversion rule found for operations:|doesn't contain the operation with type:) "
     r"([\w.:]+)"
 )
 _OUTPUTS = sorted({name for names in FORMS.values() for name in names})
-_DTYPES = {"f32": "float32", "u8": "uint8"}
+_DTYPES = {"f32": "float32", "f16": "float16", "u8": "uint8"}
 
 
 class OpenvinoEngine(Engine):
@@ -118,11 +120,12 @@ def _shape(port: Any) -> Shape:
 
 
 def _reason(error: Exception) -> str:
-    """What OpenVINO says is wrong, without the places in its own source, on one line."""
+    """What OpenVINO says is wrong, without the places in its own source, on one short line."""
     if found := _NO_OPERATOR.search(str(error)):
         return f"it has no operator {found[1]}"
     lines = [line.strip(" -.!") for line in str(error).splitlines()]
-    return "; ".join(line for line in lines if line and not line.startswith(_PLACES))
+    said = [line for line in lines if line and not line.startswith(_PLACES)]
+    return textwrap.shorten("; ".join(said), _LONGEST, placeholder=" ...")
 
 
 def read_network(path: str) -> Any:

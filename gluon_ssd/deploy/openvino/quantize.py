@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,18 +19,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gluon_ssd.deploy.agreement import Agreement, compare_detectors
-from gluon_ssd.deploy.onnx.names import ANCHORS, IMAGE, OFFSETS, RECORD_KEY, SCORES
+from gluon_ssd.deploy.engine import Engine, detector_of
+from gluon_ssd.deploy.onnx.names import OFFSETS, RECORD_KEY, SCORES
 from gluon_ssd.deploy.openvino.export import save_ir
 from gluon_ssd.deploy.openvino.float_detector import FloatDetector
-from gluon_ssd.deploy.openvino.model import load_openvino
+from gluon_ssd.deploy.openvino.model import OpenvinoEngine, load_openvino
 from gluon_ssd.deploy.openvino.nncf_library import quiet_nncf
-from gluon_ssd.deploy.raw_model import RawModel
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.errors import ModelError, OptionError
-from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.system.files import ensure_directory, write_problem
 
 Floats = NDArray[np.float32]
+
+_RAW = (SCORES, OFFSETS)
+_PROBED = 64
+"""Images whose raw outputs are compared to rank layers; each layer is run on all of them."""
+_TINY = 1e-30
 Check = Callable[[], None]
 """Called before every calibration image; may raise to end the work."""
 
@@ -69,6 +73,22 @@ class AccuracyLimit:
     most_layers: int = 100
 
 
+def check_calibration(mode: str, dtype: str) -> None:
+    """Raise OptionError for what NNCF does not do: a way of calibrating, or an integer type."""
+    if mode != "naive":
+        raise OptionError(
+            f"for OpenVINO ranges come from the extremes of each image, which is the mode naive; "
+            f"got {mode!r}",
+            settings=("calib_mode",),
+        )
+    if dtype != "auto":
+        raise OptionError(
+            f"for OpenVINO the integer type is auto: uint8 where values are not negative, int8 "
+            f"elsewhere; got {dtype!r}",
+            settings=("quantized_dtype",),
+        )
+
+
 def quantize(
     detector: FloatDetector,
     batches: Sequence[Floats],
@@ -93,7 +113,7 @@ def quantize(
         EnvironmentProblem: NNCF is missing.
     """
     _check(detector, batches, recipe)
-    with quiet_nncf(recipe.log) as nncf, _errors_of(detector):
+    with quiet_nncf(recipe.log) as nncf, _errors_of(nncf, detector):
         found = nncf.quantize(
             detector.network, _data(nncf, batches, check), **_settings(nncf, detector, recipe)
         )
@@ -111,15 +131,14 @@ def quantize_within_limit(
 ) -> Any:
     """Quantise, then give layers back to float32 until the accuracy is within a limit.
 
-    It is NNCF's quantisation with accuracy control: layers are ranked by how much closer the raw
-    outputs for the calibration images come to float32's when that layer alone goes back, and given
-    back in this order, the worst first.
+    It is NNCF's quantisation with accuracy control: layers are ranked by how close the raw outputs
+    come to float32's when that layer alone goes back, and given back in this order.
 
     Args:
         detector, batches, recipe, check: as of `quantize`.
         score: accuracy of a model, a fraction; called for the float32 model, for the quantised one,
             and after each layer that is given back.
-        limit: what may be lost. Where it cannot be kept, the last attempt is returned.
+        limit: what may be lost. Where it cannot be kept, what NNCF ended with is returned.
 
     Returns:
         As of `quantize`; `layers_in_float` tells what was given back.
@@ -128,33 +147,69 @@ def quantize_within_limit(
         What `quantize` raises, and `score`.
     """
     _check(detector, batches, recipe)
+    probe = _Probe(detector, batches)
 
-    def validate(compiled: Any, images: Any) -> tuple[float, list[list[Floats]]]:
+    def validate(compiled: Any, numbers: Iterable[int]) -> tuple[float, list[float]]:
         check()
-        outputs = [list(compiled(image).to_dict().values()) for image in images]
-        # NNCF asks first what kind of answer it gets, with a single image.
-        is_question = len(outputs) < len(data_of_images)
-        return 0.0 if is_question else score(_Compiled(detector, compiled)), outputs
+        engine = _Compiled(probe.fp32, compiled)
+        found = probe.likeness(engine, numbers)
+        # All images ask for the accuracy, fewer of them for the rank of a layer.
+        if len(found) < len(probe):
+            return float(np.mean(found)), found
+        model = detector_of(detector.path, engine, engine.record, precision="int8")
+        return score(model), found
 
-    with quiet_nncf(recipe.log) as nncf, _errors_of(detector):
-        data = _data(nncf, batches, check)
-        data_of_images = _single_images(batches)
+    with quiet_nncf(recipe.log) as nncf, _errors_of(nncf, detector):
         settings = _settings(nncf, detector, recipe)
         settings["advanced_quantization_parameters"] = settings.pop("advanced_parameters")
         kind = nncf.DropType.RELATIVE if limit.is_relative else nncf.DropType.ABSOLUTE
         found = nncf.quantize_with_accuracy_control(
             detector.network,
-            data,
-            data,
+            _data(nncf, batches, check),
+            nncf.Dataset(range(len(probe))),
             validate,
             max_drop=limit.loss,
             drop_type=kind,
             advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(
-                max_num_iterations=limit.most_layers, num_ranking_workers=1
+                max_num_iterations=limit.most_layers,
+                ranking_subset_size=len(probe) - 1,
+                num_ranking_workers=1,
             ),
             **settings,
         )
     return _with_record(found, detector)
+
+
+class _Probe:
+    """A few images, and what float32 predicts for them.
+
+    NNCF would compare raw outputs too when it is given them, but version 3.4 then takes the layer
+    first after whose return the most error remains.
+    """
+
+    def __init__(self, detector: FloatDetector, batches: Sequence[Floats]) -> None:
+        images = _single_images(batches)[:_PROBED]
+        # Two at least: that is how the two questions of NNCF are told apart.
+        self._images = images * 2 if len(images) == 1 else images
+        self.fp32 = OpenvinoEngine(detector.network, detector.path)
+        self._expected = [self.fp32.compute(image, _RAW) for image in self._images]
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def likeness(self, engine: Engine, numbers: Iterable[int]) -> list[float]:
+        """For each of some images, how like float32's the outputs are: 0 for equal ones."""
+        return [
+            -_relative_error(engine.compute(self._images[number], _RAW), self._expected[number])
+            for number in numbers
+        ]
+
+
+def _relative_error(found: Sequence[Floats], expected: Sequence[Floats]) -> float:
+    """Mean over some arrays of the squared error, as a share of the squared values."""
+    pairs = zip(found, expected, strict=True)
+    shares = [np.sum((one - two) ** 2) / max(np.sum(two**2), _TINY) for one, two in pairs]
+    return float(np.mean(shares))
 
 
 def layers_in_float(network: Any, detector: FloatDetector) -> tuple[str, ...]:
@@ -223,34 +278,17 @@ def move_ir(source: str | Path, target: str | Path) -> None:
     os.replace(graph, target)
 
 
-class _Compiled(RawModel):
-    """A network that NNCF compiled, as a model that can be scored."""
+class _Compiled(Engine):
+    """A network that NNCF compiled."""
 
-    def __init__(self, detector: FloatDetector, compiled: Any) -> None:
-        self.name, self.precision = detector.path, "int8"
-        self.record: ModelRecord = detector.record
-        self.input_size_hw, self.num_classes = detector.input_size_hw, detector.num_classes
-        self.anchors = _anchors(detector.network)
+    def __init__(self, fp32: OpenvinoEngine, compiled: Any) -> None:
+        self.threads, self.streams = int(compiled.get_property("INFERENCE_NUM_THREADS")), 1
+        self.input, self.shapes, self.record = fp32.input, fp32.shapes, fp32.record
         self._compiled = compiled
 
-    @property
-    def threads(self) -> int:
-        return int(self._compiled.get_property("INFERENCE_NUM_THREADS"))
-
-    def raw_outputs(self, images: Floats) -> tuple[Floats, Floats]:
-        found = self._compiled({IMAGE: images})
-        return found[SCORES], found[OFFSETS]
-
-
-def _anchors(network: Any) -> Floats | None:
-    """The table that an output passes on; None where there is none."""
-    for output in network.outputs:
-        if ANCHORS in output.names:
-            node = output.get_node()
-            while node.get_type_name() != "Constant":
-                node = node.input_value(0).get_node()
-            return np.array(node.data, np.float32)
-    return None
+    def compute(self, images: Floats, names: Sequence[str]) -> list[NDArray[Any]]:
+        found = self._compiled(images)
+        return [found[name].copy() for name in names]
 
 
 def _check(detector: FloatDetector, batches: Sequence[Floats], recipe: Recipe) -> None:
@@ -298,11 +336,12 @@ def _settings(nncf: Any, detector: FloatDetector, recipe: Recipe) -> dict[str, A
 
 
 @contextmanager
-def _errors_of(detector: FloatDetector) -> Any:
+def _errors_of(nncf: Any, detector: FloatDetector) -> Iterator[None]:
     """What NNCF and OpenVINO complain about, as one line; errors of the caller pass."""
+    own = nncf.ValidationError, nncf.InternalError, nncf.UnsupportedModelError
     try:
         yield
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, *own) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         raise ModelError(f"NNCF cannot quantise {detector.path}: {reason}") from error
 
@@ -310,3 +349,9 @@ def _errors_of(detector: FloatDetector) -> Any:
 def _with_record(network: Any, detector: FloatDetector) -> Any:
     network.set_rt_info(json.dumps(detector.record.to_object()), [RECORD_KEY])
     return network
+
+
+def weight_bytes(network: Any) -> int:
+    """Bytes of all constants of a network, as the file holds them."""
+    constants = [each for each in network.get_ops() if each.get_type_name() == "Constant"]
+    return sum(each.get_byte_size() for each in constants)

@@ -92,7 +92,9 @@ class OnnxQuantiser:
     def inspect_tensor(
         self, model: Any, loader: Any, op_list: Sequence[str], *args: Any, **kwargs: Any
     ) -> dict[str, Any]:
-        """What operators give in a model, for the strategy mse."""
+        """What operators give in a model, for the strategy mse, which may ask for none."""
+        if not op_list:
+            return {"activation": [{}]}
         choice = choice_of(model.recipe) if model.recipe else None
         values = self._outputs(op_list, _INSPECTED, choice)
         found = zip(op_list, values, strict=True)

@@ -35,3 +35,5 @@ class SearchBackend:
     bytes_per_image: Callable[[Any], int]  # detector -> memory that one image takes
     open: Callable[..., AbstractContextManager[Backend]]  # as `mxnet_backend`
     has_bfloat16: bool = True  # whether operators may run in bfloat16
+    strategies: tuple[str, ...] = ()  # names it knows; none where it knows all
+    algorithms: tuple[str, ...] = ()  # ways to find ranges that it knows; none as above

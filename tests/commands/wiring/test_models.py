@@ -7,8 +7,8 @@ import tempfile
 import numpy as np
 import pytest
 
+from gluon_ssd.commands.wiring.exported import deployed_model
 from gluon_ssd.commands.wiring.models import (
-    deployed_model,
     export_network_as,
     network_model,
     trained_network,

@@ -48,6 +48,23 @@ def assert_same(ours, theirs):
             assert array.tobytes() == other_arrays[name].tobytes()
 
 
+# ---- arrays that are used again
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("in_use", [1, 3])
+def test_batches_in_use_keep_their_arrays(workers, in_use):
+    settings = {"shuffle": False, "last_batch": "keep", "num_workers": workers}
+    with number_loader(26, in_use=in_use, **settings) as loader:
+        for _ in range(2):
+            kept = []
+            for batch in loader.epoch(0):
+                kept = [*kept, batch][-in_use:]
+                for each in kept:
+                    np.testing.assert_array_equal(each.arrays["number"], each.indices)
+            assert len(kept) == in_use
+
+
 # ---- which samples
 
 

@@ -1,0 +1,34 @@
+"""Detect objects in images, folders and videos; write annotated pictures and JSON.
+
+python scripts/demo_ssd.py --model-prefix model/ssd --images photo.jpg,folder,film.mp4
+python scripts/demo_ssd.py --network ssd_512_mobilenet1.0_voc --pretrained FILE --images folder
+python scripts/demo_ssd.py --model-prefix model/ssd.xml --images film.mp4 --every 10 --thresh 0.3
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gluon_ssd.options.declare import parse, spellings
+from gluon_ssd.options.demo import DemoCommand
+from gluon_ssd.system.script import run_main
+from gluon_ssd.system.threads import use_whole_cpu
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script; returns its exit code."""
+    return run_main(lambda: demo(argv), spellings(DemoCommand))
+
+
+def demo(argv: Sequence[str] | None) -> int:
+    """Options, model, pictures, summary."""
+    command = parse(DemoCommand, argv, prog="demo_ssd.py", description=__doc__ or "")
+    use_whole_cpu(threads=command.threads)
+    # Only now, so that --help and option errors need neither MXNet nor NumPy.
+    from gluon_ssd.commands.demo import detect_pictures
+    from gluon_ssd.system.log import console_log
+
+    with console_log():
+        for line in detect_pictures(command):
+            print(line, flush=True)
+    return 0
