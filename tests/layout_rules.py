@@ -92,11 +92,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "doctor": {"system"},
     "entry": {"errors", "system", "options", "commands", "commands.wiring", "benchmarks", "doctor"},
 }
-# Scripts for those who change the project; only they may use its tests.
+# For those who change the project; only they may use its tests.
 MAY_IMPORT["deploy"] |= {"deploy.seam", "deploy.onnx", "deploy.openvino"}
 MAY_IMPORT["developer"] = MAY_IMPORT["entry"]
 DEVELOPER_SCRIPTS = {"scripts/mutants.py"}
-# Those that change this project's files, which an installed package does not have.
 OWN_SCRIPTS = {*DEVELOPER_SCRIPTS, "scripts/update_readme.py"}
 # The published networks in PyTorch, which run in an environment without this package.
 MAY_IMPORT["torch"] = set()
@@ -145,8 +144,7 @@ MUST_NOT_IMPORT = {
 
 # Packages outside the standard library. MXNet comes through compat alone.
 MAY_USE: dict[str, set[str]] = {
-    # requests keeps a connection open for many files and knows proxies; MXNet brings it anyway.
-    # urllib3 is below requests, and raises its own errors where an answer is read by hand.
+    # requests keeps connections open and knows proxies; urllib3 below it raises errors of its own.
     "system": {"tqdm", "requests", "urllib3"},
     "compat": {"numpy", "mxnet"},
     "detection": {"numpy", "numba"},
@@ -203,7 +201,7 @@ def starters() -> list[Path]:
 
 
 def entry_modules() -> list[Path]:
-    """The commands, in the package and among the scripts that are for this project alone."""
+    """The commands: of the package, and of the scripts that are for this project alone."""
     commands = [path for path in modules() if unit_of(path) == "entry" and path.stat().st_size]
     return [*commands, *(ROOT / name for name in sorted(OWN_SCRIPTS))]
 

@@ -136,7 +136,7 @@ def test_exported_model_keeps_its_own_name_and_goes_beside_the_script(data, pref
 
 def drawn(data: Path, *argv: object) -> list[str]:
     """Names of the images that a command would calibrate with."""
-    from gluon_ssd.commands.calibrate import calibration_set
+    from gluon_ssd.commands.calibration.images import calibration_set
 
     words = [*SMALL, "--dataset-root", data, "--calibration", *argv]
     command = parse(EvalCommand, [str(word) for word in words], prog="", description="")

@@ -56,6 +56,8 @@ TESTED_BY = {
     "benchmarks/gluoncv/network.py": "test_benchmark_entry.py",
     "benchmarks/formats/command.py": "test_formats_entry.py",
     "benchmarks/table.py": "test_benchmark_entry.py",
+    "commands/calibration/mxnet.py": "test_calibration_entry.py",
+    "commands/calibration/onnx.py": "test_onnx_int8_entry.py",
     "commands/tune.py": "test_tuning_entry.py",
     "commands/tuning/data.py": "test_tuning_entry.py",
     "commands/tuning/narrator.py": "test_tuning_entry.py",
@@ -344,7 +346,7 @@ def test_lines_of_code_are_counted_without_what_is_said_about_them():
         ("commands.demo", "deploy.mxnet.model", True),
         ("report.draw", "deploy.mxnet.model", True),
         ("commands.demo", "deploy.runtime", False),
-        ("commands.calibrate", "deploy.mxnet.model", False),
+        ("commands.calibration.mxnet", "deploy.mxnet.model", False),
     ],
 )
 def test_a_wrong_detail_is_caught(importer: str, imported: str, is_wrong: bool):

@@ -21,6 +21,7 @@ class Model:
 
     rows: np.ndarray
     predictions: np.ndarray
+    can_split = True
 
     def run(self, images):
         rows = mx.nd.array(np.repeat(self.rows[None], len(images), axis=0))
@@ -50,6 +51,15 @@ def test_score_difference_is_the_largest_one():
     found = compared(model([0, 1], [0.8, 0.3]))
     assert found.matched == 1
     assert found.largest_score_difference == pytest.approx(0.2)
+
+
+def test_a_model_that_gives_no_predictions_is_compared_by_detections_alone():
+    class Whole(Model):
+        can_split = False
+
+    found = compared(Whole(REFERENCE.rows, REFERENCE.predictions))
+    assert (found.matched, found.likeness) == (1, None)
+    assert str(found).endswith("scores within 0.000")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gluon_ssd.commands.calibrate import calibration_set
+from gluon_ssd.commands.calibration.images import calibration_set
 from gluon_ssd.errors import DataError
 from gluon_ssd.options.declare import parse
 from gluon_ssd.options.evaluate import EvalCommand
