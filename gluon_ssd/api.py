@@ -176,13 +176,15 @@ class Detector:
                 edge_px=model.edge_px,
             )
         check_classes(dataset, names, model.num_classes)
+        model = model.with_streams()
         return evaluate(
-            self._shared.push,
+            SharedModel(model).push,
             model.input_format,
             dataset,
             metric=metric,
             batch_size=batch_size,
             num_workers=num_workers,
+            streams=model.streams,
         )
 
     def export(

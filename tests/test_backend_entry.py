@@ -94,7 +94,7 @@ def test_a_benchmark_prints_the_same_lines(files, data, name):
         files[name], data, "--benchmark", "--benchmark-data", "--num-iterations", 2, "--streams", 2
     )
     assert ended.code == 0, ended.err
-    lines = ended.out.splitlines()[1:]
+    lines = [line for line in ended.out.splitlines()[1:] if "machine is busy" not in line]
     assert len(lines) == len(BENCHMARK), ended.out
     for line, pattern in zip(lines, BENCHMARK, strict=True):
         assert re.fullmatch(pattern, line)
@@ -146,8 +146,11 @@ def test_other_runtimes_start_without_mxnet(tmp_path):
         (("other.onnx",), "other.onnx is no detector that this project wrote"),
         (("other.onnx", "--backend", "openvino"), "other.onnx is no detector that this project"),
         (("size.onnx",), r"takes 'images', float32 \(any, 3, 16, 8\); its record says"),
-        (("operator.onnx",), "operator.onnx: .*No Op registered for Frobnicate"),
-        (("operator.onnx", "--backend", "openvino"), "rule found for operations: Frobnicate"),
+        (("operator.onnx",), "operator.onnx: it has no operator Frobnicate"),
+        (
+            ("operator.onnx", "--backend", "openvino"),
+            "operator.onnx: it has no operator Frobnicate",
+        ),
         (("m.onnx", "--dtype", "bfloat16"), "--dtype bfloat16: ONNX Runtime computes in float32"),
         (("m.onnx", "--dtype", "float16", "--backend", "openvino"), "--dtype float16: OpenVINO "),
         (("m.onnx", "--num-gpus", "1"), "--num-gpus 1: the model runs on the CPU alone"),

@@ -205,7 +205,8 @@ def test_benchmark_needs_no_weights(word, tmp_path):
     ended = evaluate("unused", word, *options)
     assert ended.code == 0, ended.err
     assert "Inference speed on ssd_300_mobilenet0.25_custom, with batchsize 1 is" in ended.out
-    assert ended.err.splitlines() == [
+    said = [line for line in ended.err.splitlines() if "this machine is busy" not in line]
+    assert said == [
         "ssd_300_mobilenet0.25_custom has random weights and 20 classes: only its speed is measured"
     ]
 

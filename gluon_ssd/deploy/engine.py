@@ -49,6 +49,10 @@ class Engine(ABC):
         """The same graph compiled for another type; None where that cannot be."""
         return None
 
+    def with_streams(self, streams: int = 0) -> Engine:
+        """The same graph compiled for so many streams, as of `RuntimeModel.with_streams`."""
+        return self
+
     def outputs(self, images: Any, names: Sequence[str]) -> list[Array]:
         """Outputs of any number of images, in the order of their names; the caller's own arrays."""
         images = np.ascontiguousarray(images, np.float32)
@@ -118,6 +122,10 @@ class EngineModel(RawModel):
         scores, offsets, self._anchors = self.engine.outputs(images, (SCORES, OFFSETS, ANCHORS))
         return scores, offsets
 
+    def with_streams(self, streams: int = 0) -> EngineModel:
+        """The same model compiled for so many streams."""
+        return replace(self, engine=self.engine.with_streams(streams))
+
     def in_precision(self, dtype: str) -> EngineModel:
         """The same model compiled for another type."""
         return replace(self, engine=_other_engine(self, dtype), precision=dtype)
@@ -171,6 +179,10 @@ class WholeModel(RuntimeModel):
         height, width = self.input_size_hw
         bboxes = bboxes * np.array([width, height] * 2, np.float32)
         return np.column_stack([labels - 1, scores, bboxes]).astype(np.float32)
+
+    def with_streams(self, streams: int = 0) -> WholeModel:
+        """The same model compiled for so many streams."""
+        return replace(self, engine=self.engine.with_streams(streams))
 
     def in_precision(self, dtype: str) -> WholeModel:
         """The same model compiled for another type."""

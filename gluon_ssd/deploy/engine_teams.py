@@ -34,6 +34,10 @@ class FollowingEngine(Engine):
         """See `Engine`."""
         return self._teams.now().compute(images, names)
 
+    def with_streams(self, streams: int = 0) -> Engine:
+        """See `Engine`; streams do not wait for one another, so that they keep their threads."""
+        return self._teams.whole.with_streams(streams) if streams != 1 else self
+
     def in_precision(self, dtype: str) -> Engine | None:
         """See `Engine`; it follows the load too."""
         whole = self._teams.whole.in_precision(dtype)

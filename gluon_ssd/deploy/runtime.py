@@ -50,7 +50,7 @@ def _load_with_mxnet(prefix: str, *, threads: int, streams: int, **options: Any)
     from gluon_ssd.deploy.mxnet.model import deploy
     from gluon_ssd.deploy.mxnet.read import read_detector
 
-    return deploy(read_detector(prefix), **options).with_streams(streams)
+    return deploy(read_detector(prefix), **options).with_streams(max(1, streams))
 
 
 def _load_with_onnxruntime(path: str, **options: Any) -> RuntimeModel:

@@ -116,8 +116,11 @@ class RuntimeModel(DetectorFacts, ABC):
         """Batches that are computed beside one another when as many threads call `run`."""
         return 1
 
-    def with_streams(self, streams: int) -> RuntimeModel:
-        """The same model for so many streams, or as it is where that asks for loading it anew."""
+    def with_streams(self, streams: int = 0) -> RuntimeModel:
+        """The same model for so many streams, or as it is where the runtime cannot.
+
+        Without a number, for the most images a second: one stream for each thread.
+        """
         return self
 
     def place(self, images: NDArray[np.float32]) -> Any:

@@ -23,6 +23,7 @@ def evaluate(
     metric: str,
     batch_size: int,
     num_workers: int,
+    streams: int = 1,
 ) -> Evaluation:
     """The score of a detector on every image of a data set, each exactly once.
 
@@ -33,6 +34,7 @@ def evaluate(
         metric: "auto" for the data set's own, or a key of `METRICS`.
         batch_size: images that are computed at a time.
         num_workers: processes that read images; 0 for none.
+        streams: threads that call `run`.
 
     Raises:
         DataError: an image cannot be used.
@@ -49,5 +51,7 @@ def evaluate(
         seed=0,
         num_workers=num_workers,
         last_batch="keep",
+        in_use=streams + 1 if streams > 1 else 1,
     ) as loader:
-        return score(predict(run, loader.epoch(0), num_images=len(dataset)))
+        found = predict(run, loader.epoch(0), num_images=len(dataset), streams=streams)
+        return score(found)

@@ -14,6 +14,7 @@ from gluon_ssd.errors import OptionError
 from gluon_ssd.inference.batches import SharedModel
 from gluon_ssd.inference.pictures import Pixels
 from gluon_ssd.report.timing import LatencyStatistics, measure_latency
+from gluon_ssd.system.load import LoadMeter
 from gluon_ssd.system.memory import peak_mib
 
 _PICTURE_HW = (480, 640)
@@ -33,6 +34,7 @@ class Speed:
         threads: that computed.
         precision: what the network computed in.
         peak_mib: most memory the process has held, MiB.
+        busy: a line about other programs that used the cores meanwhile; empty without such.
     """
 
     batch_size: int
@@ -44,6 +46,7 @@ class Speed:
     threads: int
     precision: str
     peak_mib: float
+    busy: str = ""
 
     def __str__(self) -> str:
         lines = [
@@ -56,7 +59,7 @@ class Speed:
             f"{self.images_per_second:.1f} pictures a second in {self.precision} on "
             f"{self.threads} threads, peak memory {self.peak_mib:.0f} MiB"
         )
-        return "\n".join(lines)
+        return "\n".join([*lines, self.busy] if self.busy else lines)
 
 
 def measure_speed(
@@ -87,6 +90,7 @@ def measure_speed(
         np.stack([ready[(start + i) % len(ready)] for i in range(batch_size)])
         for start in range(0, len(ready), batch_size)
     ]
+    load = LoadMeter()
     whole = measure_latency(shared.run, inputs, iterations=iterations)
     network, decode = _parts(model, inputs[0], iterations)
     return Speed(
@@ -99,6 +103,7 @@ def measure_speed(
         threads=model.threads,
         precision=model.precision,
         peak_mib=peak_mib(),
+        busy=load.notice(),
     )
 
 

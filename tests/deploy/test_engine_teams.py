@@ -41,7 +41,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 class AtOnce:
-    def __init__(self, target, args, daemon):
+    def __init__(self, target, args):
         self.start = lambda: target(*args)
 
 

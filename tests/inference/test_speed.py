@@ -14,6 +14,20 @@ def model(tmp_path):
     return toy_model(tmp_path)
 
 
+@pytest.fixture(autouse=True)
+def notice(monkeypatch):
+    """What is said of other programs: nothing, or as a test sets it."""
+    said = {"": ""}
+    monkeypatch.setattr("gluon_ssd.inference.speed.LoadMeter.notice", lambda self: said[""])
+    return said
+
+
+def test_a_busy_machine_is_told(model, notice):
+    notice[""] = "this machine is busy"
+    speed = measure_speed(SharedModel(model), [], batch_size=1, iterations=1)
+    assert str(speed).splitlines()[-1] == speed.busy == "this machine is busy"
+
+
 def test_every_part_that_can_be_timed_is(model):
     speed = measure_speed(SharedModel(model), [bright(0)], batch_size=2, iterations=4)
     assert (speed.batch_size, speed.whole.count, speed.prepare.count) == (2, 4, 4)

@@ -25,7 +25,7 @@ from gluon_ssd.deploy.mxnet.prepare import prepare
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.errors import ModelError
 from gluon_ssd.models.record import ModelRecord
-from gluon_ssd.system.threads import compute_threads
+from gluon_ssd.system.threads import compute_threads, throughput_streams
 
 
 @dataclass(frozen=True)
@@ -115,10 +115,10 @@ class DeployedModel(RuntimeModel):
         found = (scores.reshape(len(images), -1) > decoding.score_thresh).sum(axis=1)
         return np.minimum(found, decoding.nms_topk) if decoding.nms_topk > 0 else found
 
-    def with_streams(self, streams: int) -> DeployedModel:
+    def with_streams(self, streams: int = 0) -> DeployedModel:
         """The same model for so many streams, one for each thread at most."""
         most = compute_threads() if self._moves else 1
-        return replace(self, num_streams=max(1, min(streams, most)))
+        return replace(self, num_streams=min(streams or throughput_streams(most), most))
 
     @property
     def _moves(self) -> bool:

@@ -25,7 +25,7 @@ from gluon_ssd.deploy.engine_teams import follow_load
 from gluon_ssd.deploy.onnx.file_operators import INTEGER_OPERATORS, operators_of
 from gluon_ssd.deploy.onnx.names import RECORD_KEY
 from gluon_ssd.errors import ModelError
-from gluon_ssd.system.threads import inference_threads
+from gluon_ssd.system.threads import inference_threads, throughput_streams
 
 Array = NDArray[Any]
 
@@ -58,6 +58,7 @@ class OnnxEngine(Engine):
     def __init__(self, path: str, *, fuse: bool = True, threads: int = 0, streams: int = 0) -> None:
         self.streams = max(1, streams)
         self.threads = inference_threads(threads)
+        self._path, self._fuse, self._version = path, fuse, _version(path)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS_ALONE
         # The threads that call `run` compute too, each with its share of the others.
@@ -83,6 +84,21 @@ class OnnxEngine(Engine):
     def compute(self, images: Array, names: Sequence[str]) -> list[Array]:
         """See `Engine`."""
         return list(self._session.run(list(names), {self.input[0]: images}))
+
+    def anew(self, *, threads: int, streams: int = 1) -> OnnxEngine:
+        """The same file for other threads or streams.
+
+        Raises:
+            ModelError: it was written anew since this engine read it, or is gone.
+        """
+        if _version(self._path) != self._version:
+            raise ModelError(f"{self._path} is not the file any more that was loaded")
+        return OnnxEngine(self._path, fuse=self._fuse, threads=threads, streams=streams)
+
+    def with_streams(self, streams: int = 0) -> OnnxEngine:
+        """See `Engine`."""
+        streams = streams or throughput_streams(self.threads)
+        return self if streams == self.streams else self.anew(threads=self.threads, streams=streams)
 
 
 def _shape(lengths: Sequence[Any]) -> Shape:
@@ -132,13 +148,6 @@ def load_onnx(
         WeightsError: its record is damaged.
     """
     whole = OnnxEngine(path, fuse=fuse, threads=threads, streams=streams)
-    version = _version(path)
-
-    def compile_for(count: int) -> OnnxEngine:
-        if _version(path) != version:
-            raise ModelError(f"{path} is not the file any more that was loaded")
-        return OnnxEngine(path, fuse=fuse, threads=count)
-
-    engine = follow_load(whole, compile_for, is_fixed=threads > 0)
+    engine = follow_load(whole, lambda count: whole.anew(threads=count), is_fixed=threads > 0)
     precision = "int8" if operators_of(path) & INTEGER_OPERATORS else "float32"
     return detector_of(path, engine, engine.record, precision=precision)

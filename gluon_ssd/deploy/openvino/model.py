@@ -25,7 +25,7 @@ from gluon_ssd.deploy.engine import (
 from gluon_ssd.deploy.engine_teams import follow_load
 from gluon_ssd.deploy.onnx.names import FORMS, IMAGE, RECORD_KEY
 from gluon_ssd.errors import ModelError
-from gluon_ssd.system.threads import inference_threads
+from gluon_ssd.system.threads import inference_threads, throughput_streams
 
 Array = NDArray[Any]
 
@@ -70,7 +70,7 @@ class OpenvinoEngine(Engine):
         threads: int = 0,
         streams: int = 0,
     ) -> None:
-        self.network, self._name = network, name
+        self.network, self._name, self._precision = network, name, precision
         self.record = require_record(name, record_text(network))
         self.threads, self.streams = inference_threads(threads), max(1, streams)
         settings = {
@@ -100,6 +100,19 @@ class OpenvinoEngine(Engine):
             return [request.get_tensor(self._ports[name]).data.copy() for name in names]
         finally:
             self._idle.put(request)
+
+    def with_streams(self, streams: int = 0) -> OpenvinoEngine:
+        """See `Engine`."""
+        streams = streams or throughput_streams(self.threads)
+        if streams == self.streams:
+            return self
+        return OpenvinoEngine(
+            self.network,
+            self._name,
+            precision=self._precision,
+            threads=self.threads,
+            streams=streams,
+        )
 
     def in_precision(self, dtype: str) -> OpenvinoEngine | None:
         """See `Engine`."""

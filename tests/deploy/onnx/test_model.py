@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -74,7 +77,7 @@ def test_files_that_it_cannot_use_are_one_line(tmp_path, capfd):
         "empty": "empty.onnx is empty; export it anew",
         "folder": "cannot read .*folder.onnx: Is a directory",
         "none": "cannot read .*none.onnx: No such file or directory",
-        "operator": "ONNX Runtime cannot use .*operator.onnx: .*No Op registered for Frobnicate",
+        "operator": "ONNX Runtime cannot use .*operator.onnx: it has no operator Frobnicate",
     }
     for name, message in messages.items():
         with pytest.raises(ModelError, match=message) as caught:
@@ -98,3 +101,45 @@ def test_a_missing_package_names_the_command_that_installs_it(tmp_path, monkeypa
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(EnvironmentProblem, match="bash scripts/setup.sh --extras onnx$"):
         load_detector(str(write_tiny(tmp_path / "m.onnx")))
+
+
+def test_streams_are_compiled_and_give_the_same(tmp_path):
+    model = load_detector(str(write_tiny(tmp_path / "m.onnx")), threads=4)
+    for streams in (0, 2):
+        other = model.with_streams(streams)
+        assert (other.streams, other.threads) == (streams or 4, 4)
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(other.run, [tiny_images()] * 16))
+        for outputs in found:
+            for one, same in zip(outputs, model.run(tiny_images()), strict=True):
+                np.testing.assert_allclose(one, same, atol=1e-6)
+
+
+def test_a_file_that_was_written_anew_is_not_the_one_that_was_loaded(tmp_path):
+    path = write_tiny(tmp_path / "m.onnx")
+    model = load_detector(str(path), threads=2)
+    write_tiny(path, batch=1)
+    with pytest.raises(ModelError, match=r"m\.onnx is not the file any more that was loaded"):
+        model.with_streams()
+    path.unlink()
+    with pytest.raises(ModelError, match="is not the file any more"):
+        model.with_streams()
+    assert len(model.run(tiny_images())) == 3
+
+
+def test_threads_follow_the_load_of_the_machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("GLUON_SSD_CORES", "free")
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    watch = SimpleNamespace(free_cores=2.0)
+    monkeypatch.setattr("gluon_ssd.deploy.teams.load_watch", lambda: watch)
+    model = load_detector(str(write_tiny(tmp_path / "m.onnx")))
+    before = model.run(tiny_images())
+    assert model.threads == 2
+    watch.free_cores = 0.4
+    deadline = time.monotonic() + 60
+    while model.threads != 1:
+        model.run(tiny_images())
+        assert time.monotonic() < deadline
+    for one, same in zip(model.run(tiny_images()), before, strict=True):
+        np.testing.assert_allclose(one, same, atol=1e-6)
+    assert load_detector(str(tmp_path / "m.onnx"), threads=2).threads == 2
