@@ -140,7 +140,7 @@ for number in range(5000):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_memory_is_flat_over_five_thousand_calls(small_files, runtime, tmp_path):
