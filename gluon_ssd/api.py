@@ -55,8 +55,9 @@ class Detector:
 
     def __repr__(self) -> str:
         height, width = self.input_size_hw
+        count = len(self.classes) or self._shared.model.num_classes or "unknown"
         return (
-            f"<Detector {self.name}: {len(self.classes)} classes, input {height} x {width}, "
+            f"<Detector {self.name}: {count} classes, input {height} x {width}, "
             f"{self.precision}, {self.threads} threads>"
         )
 
@@ -289,6 +290,11 @@ def load(
         OptionError: an argument is wrong.
         EnvironmentProblem: the package of the runtime is not installed.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise OptionError(f"path must be the path of a detector's files; got {path!r}")
+    for name, number in (("threads", threads), ("streams", streams)):
+        if number < 0:
+            raise OptionError(f"{name} must be 0 or more; got {number}")
     path = os.path.expanduser(os.fspath(path))
     if find_runtime(path, backend) is RUNTIMES["mxnet"]:
         use_compute_threads(threads)
@@ -301,4 +307,10 @@ def load(
         streams=streams,
         input_size_hw=input_size_hw,
     )
+    if input_size_hw is not None and tuple(input_size_hw) != model.input_size_hw:
+        height, width = model.input_size_hw
+        raise OptionError(
+            f"{path} was made for images of {height} x {width} px; input_size_hw cannot make them "
+            f"{' x '.join(map(str, input_size_hw))}: leave it out"
+        )
     return Detector(model, classes=classes)

@@ -4,8 +4,8 @@
 #   bash scripts/run_tuning.sh --input_model=M.onnx --config=config_ssd.ini --output_model=OUT.onnx
 #   bash scripts/run_tuning.sh --input_model=M.onnx --config=ssd.yaml --output_model=OUT.onnx \
 #       --data_path=FOLDER --dataset coco
-# FILE is the ini of eval_ssd.py --auto_tuning, with [model] framework = onnxrt_qlinear or
-# onnxrt_qdq, or an ssd.yaml of that zoo. --data_path is --dataset-root; every other option is one of
+# FILE is the ini of eval_ssd.py --auto_tuning, where [model] framework may be onnxrt_qlinear or
+# onnxrt_qdq (auto is the second), or an ssd.yaml of that zoo. --data_path is --dataset-root; every other option is one of
 # eval_ssd.py.
 set -euo pipefail
 
@@ -17,6 +17,10 @@ fail() {
 input_model='' config='' output_model='' others=()
 while (($#)); do
     case $1 in
+        -h | --help)
+            sed -n '2,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+            exit 0
+            ;;
         --input_model=*) input_model=${1#*=} ;;
         --config=*) config=${1#*=} ;;
         --output_model=*) output_model=${1#*=} ;;

@@ -121,6 +121,24 @@ def test_a_detector_says_what_it_is(detector, tmp_path):
     assert repr(detector) == start
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"threads": -1}, "^threads must be 0 or more; got -1$"),
+        ({"streams": -2}, "^streams must be 0 or more; got -2$"),
+        (
+            {"input_size_hw": (9, 9)},
+            "was made for images of .*; input_size_hw cannot make .* 9 x 9",
+        ),
+    ],
+)
+def test_load_refuses_what_it_cannot_give(detector, tmp_path, options, message):
+    with pytest.raises(OptionError, match=message):
+        load(tmp_path / "toy", **options)
+    with pytest.raises(OptionError, match="path must be the path of a detector's files; got None"):
+        load(None)
+
+
 def test_names_may_be_given(detector, tmp_path):
     named = load(tmp_path / "toy", classes=["r", "g", "b"])
     assert named.predict(bright(1), color="rgb")[0].names == ["g"]

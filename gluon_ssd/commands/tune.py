@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from gluon_ssd.errors import EnvironmentProblem, Interrupted, OptionError, SsdEr
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.inference.metrics import Score, make_score
 from gluon_ssd.options.evaluate import EvalCommand
-from gluon_ssd.options.tuning import TuningConfig
+from gluon_ssd.options.tuning import ModelSection, TuningConfig
 from gluon_ssd.options.zoo_tuning import load_tuning
 from gluon_ssd.report.timing import compare, finish
 from gluon_ssd.system.files import ensure_writable, sha1_of
@@ -55,7 +56,9 @@ def tune(command: EvalCommand, script_folder: Path) -> Iterator[str]:
     """
     path = command.deploy.auto_tuning_config
     loaded = load_tuning(path)
-    config = loaded.config
+    model_file = (command.deploy.model_prefix or "") if command.deploy.deploy else ""
+    framework = loaded.config.model.framework_of(model_file)
+    config = replace(loaded.config, model=ModelSection(framework))
     yield from (f"{path}: not used: {line}" for line in loaded.unused)
     found = _backend(config, path)
     found.require()

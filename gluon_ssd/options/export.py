@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,13 @@ class ExportCommand:
 
     def _check_format(self) -> None:
         options = self.export
+        others = {ending: name for name, ending in ENDINGS.items() if ending}
+        meant = others.get(os.path.splitext(options.output)[1], options.format)
+        if meant != options.format:
+            raise OptionError(
+                f"--output {options.output} is the name of a file for --format {meant}; got "
+                f"--format {options.format}"
+            )
         if options.format != "onnx":
             for name in _OF_ONNX:
                 if getattr(options, name) != getattr(ExportOptions, name):

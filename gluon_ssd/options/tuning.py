@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from gluon_ssd.deploy.int8_modes import MIN_ENTROPY_IMAGES
@@ -9,7 +10,7 @@ from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import assemble, flags_of, option, read_config
 from gluon_ssd.options.shared import words
 
-FRAMEWORKS = ("mxnet", "onnxrt_qlinear", "onnxrt_qdq", "openvino")
+FRAMEWORKS = ("auto", "mxnet", "onnxrt_qlinear", "onnxrt_qdq", "openvino")
 STRATEGIES = ("basic", "mse", "mse_v2", "bayesian", "exhaustive")
 ALGORITHMS = ("minmax", "kl")
 
@@ -30,7 +31,17 @@ _REFUSED = {
 class ModelSection:
     """What quantises the model, and what runs it."""
 
-    framework: str = option("mxnet", "what the int8 model is made for", choices=FRAMEWORKS)
+    framework: str = option(
+        "auto",
+        "what the int8 model is made for; auto goes by the model's file",
+        choices=FRAMEWORKS,
+    )
+
+    def framework_of(self, path: str) -> str:
+        """The framework for the model of a path; a pair of MXNet has no ending."""
+        if self.framework != "auto":
+            return self.framework
+        return {".onnx": "onnxrt_qdq", ".xml": "openvino"}.get(os.path.splitext(path)[1], "mxnet")
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,16 @@ def test_an_output_and_a_known_network_are_needed():
         ExportCommand(ModelOptions(data_shape=301), ExportOptions(output="m"))
 
 
+@pytest.mark.parametrize(
+    ("output", "format", "meant"), [("m.onnx", "mxnet", "onnx"), ("m.xml", "onnx", "openvino")]
+)
+def test_a_file_name_of_another_format_is_refused(output, format, meant):
+    with pytest.raises(OptionError, match=f"{output} is the name of a file for --format {meant}"):
+        ExportCommand(
+            ModelOptions("mobilenet1.0", 512), ExportOptions(output=output, format=format)
+        )
+
+
 def test_an_exported_model_needs_no_network():
     ExportCommand(ModelOptions(data_shape=301), ExportOptions(output="m", model_prefix="p"))
 

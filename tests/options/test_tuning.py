@@ -9,7 +9,7 @@ import pytest
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import flags_of
-from gluon_ssd.options.tuning import STRATEGIES, TuningConfig, load_tuning_config
+from gluon_ssd.options.tuning import STRATEGIES, ModelSection, TuningConfig, load_tuning_config
 
 SHIPPED = Path(__file__).parents[2] / "config_ssd.ini"
 
@@ -19,6 +19,15 @@ def test_shipped_file_has_every_key_and_no_other() -> None:
     reader.read(SHIPPED)
     keys = {(section, key) for section in reader.sections() for key in reader[section]}
     assert keys == {(flag.group, flag.name) for flag in flags_of(TuningConfig)}
+
+
+@pytest.mark.parametrize(
+    ("path", "framework"),
+    [("m.onnx", "onnxrt_qdq"), ("m.xml", "openvino"), ("folder.v2/m", "mxnet"), ("", "mxnet")],
+)
+def test_the_framework_goes_by_the_file_unless_it_is_named(path: str, framework: str) -> None:
+    assert ModelSection().framework_of(path) == framework
+    assert ModelSection("openvino").framework_of(path) == "openvino"
 
 
 def test_shipped_file_holds_the_defaults() -> None:

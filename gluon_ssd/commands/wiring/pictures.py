@@ -41,7 +41,7 @@ def list_sources(text: str) -> list[Path]:
                 )
             sources += inside
         elif not path.exists():
-            raise DataError(f"there is no file or folder {path}; check --images")
+            raise DataError(f"there is no file or folder {path}; check the name")
         elif not _is_known(path):
             raise DataError(
                 f"{path} is neither an image nor a video by its ending; allowed are "

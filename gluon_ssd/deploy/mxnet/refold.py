@@ -39,7 +39,7 @@ def write_folded(
 
     Args:
         exported: the detector; it is not changed. Its record goes with it; without one, a record is
-            made where the decoding is one that MXNet has here and `classes` are given.
+            made of what the graph and the arguments tell.
         prefix: of the two files.
         batches, input_size_hw, classes: as of `write_proven`.
 
@@ -52,9 +52,7 @@ def write_folded(
     size_hw = exported.input_size_hw(input_size_hw)
     check_float32(exported, size_hw)
     reference = PlainDetector(exported, size_hw)
-    record = exported.record
-    if record is None and classes and reference.ends.anchors is not None:
-        record = record_of(exported, reference.ends, size_hw, classes)
+    record = exported.record or record_of(exported, reference.ends, size_hw, classes)
     graph = exported.graph.copy()
     params = prepare(graph, exported.params, {INPUT: (1, 3, *size_hw)}, for_export=True)
     try:

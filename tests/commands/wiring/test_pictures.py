@@ -37,7 +37,7 @@ def test_home_folder_may_be_short(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{}/none.jpg", "there is no file or folder .*none.jpg; check --images"),
+        ("{}/none.jpg", "there is no file or folder .*none.jpg; check the name"),
         ("{}/notes.txt", "notes.txt is neither an image nor a video by its ending; allowed are "),
         ("{}/empty", "the folder .*empty holds no picture; looked for .jpg"),
         (" , ", "--images names no file; give images, folders or videos"),
