@@ -13,6 +13,7 @@ import openvino
 from gluon_ssd.deploy.detector_parts import DetectorParts
 from gluon_ssd.deploy.onnx.convert import raw_model
 from gluon_ssd.deploy.onnx.names import RECORD_KEY
+from gluon_ssd.deploy.openvino.core import CORE
 from gluon_ssd.errors import EnvironmentProblem, OptionError
 from gluon_ssd.system.files import atomic_path, ensure_writable, write_problem
 
@@ -34,7 +35,7 @@ def write_openvino(parts: DetectorParts, path: str | Path, *, batch: int | None 
         EnvironmentProblem: the files cannot be written.
     """
     ensure_writable(path)
-    model = openvino.Core().read_model(raw_model(parts, batch=batch).SerializeToString())
+    model = CORE.read_model(raw_model(parts, batch=batch).SerializeToString())
     model.set_rt_info(json.dumps(parts.record.to_object()), [RECORD_KEY])
     save_ir(model, path)
     return model

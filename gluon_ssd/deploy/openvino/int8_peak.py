@@ -9,6 +9,8 @@ import numpy as np
 import openvino
 from openvino import opset13 as op
 
+from gluon_ssd.deploy.openvino.core import CORE
+
 _CHANNELS, _SIDE, _KERNEL, _LAYERS = 256, 64, 3, 4
 _LARGEST = 2.55  # value that an unsigned byte of 255 stands for
 _LEVELS = 256
@@ -40,7 +42,7 @@ def int8_convolutions(threads: int) -> tuple[Callable[[], object], int]:
         values = _as_bytes(op.relu(found))
     model = openvino.Model([op.result(values)], [image], "int8_convolutions")
     settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
-    request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
+    request = CORE.compile_model(model, "CPU", settings).create_infer_request()
     pixels = rng.uniform(0, _LARGEST, (1, _CHANNELS, _SIDE, _SIDE)).astype(np.float32)
     request.set_input_tensor(openvino.Tensor(pixels))
     products = _LAYERS * _CHANNELS**2 * _KERNEL**2 * _SIDE**2

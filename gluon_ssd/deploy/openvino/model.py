@@ -24,6 +24,7 @@ from gluon_ssd.deploy.engine import (
 )
 from gluon_ssd.deploy.engine_teams import follow_load
 from gluon_ssd.deploy.onnx.names import FORMS, IMAGE, RECORD_KEY
+from gluon_ssd.deploy.openvino.core import CORE
 from gluon_ssd.errors import ModelError
 from gluon_ssd.system.threads import inference_threads, throughput_streams
 
@@ -80,7 +81,7 @@ class OpenvinoEngine(Engine):
             "NUM_STREAMS": self.streams,
         }
         try:
-            self._compiled = openvino.Core().compile_model(network, "CPU", settings)
+            self._compiled = CORE.compile_model(network, "CPU", settings)
         except _FAILURES as error:
             raise ModelError(f"OpenVINO cannot compile {name}: {_reason(error)}") from error
         port = only_input(name, self._compiled.inputs)
