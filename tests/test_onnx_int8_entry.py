@@ -148,8 +148,14 @@ def test_search_from_the_file_of_the_zoo_names_what_is_not_used(
 @pytest.mark.parametrize(
     ("ini", "message"),
     [
-        ("", "MXNet quantises exported pairs of its own; got "),
-        ("[model]\nframework = onnxrt\n", "[model] framework must be one of mxnet, onnxrt_qlinear"),
+        (
+            "[model]\nframework = mxnet\n",
+            "MXNet quantises exported pairs of its own; got ",
+        ),
+        (
+            "[model]\nframework = onnxrt\n",
+            "[model] framework must be one of auto, mxnet, onnxrt_qlinear",
+        ),
         (
             "[model]\nframework = onnxrt_qdq\n[quantization]\nbf16 = true\n",
             "[quantization] bf16 = true: onnxrt_qdq has no operators in bfloat16",
