@@ -86,6 +86,7 @@ def _dataset(options: TableBenchmark) -> ListedDataset:
     )
     of_voc = DetectorFacts()
     of_voc.record = ModelRecord("any", VOC_CLASSES, (300, 300))
+    of_voc.num_classes = len(VOC_CLASSES)
     return evaluation_set(given, of_voc)
 
 
