@@ -41,6 +41,9 @@ def fetch_bytes(url: str, *, max_bytes: int, max_seconds: float) -> bytes:
     return bytes(job.content)
 
 
+_BEHIND_S = 0.5
+
+
 class _Job:
     """One request; `run` fills `content`, or `problem`."""
 
@@ -69,7 +72,8 @@ class _Job:
             self.is_done.set()
 
     def _fetch(self) -> None:
-        left_s = max(0.001, self._until - time.monotonic())
+        # A little more than the caller waits, so that it is the caller who says what happened.
+        left_s = max(0.001, self._until - time.monotonic()) + _BEHIND_S
         # As it is: what a server compresses could become as large as it likes here.
         headers = {"Accept-Encoding": "identity"}
         with requests.get(self._url, headers=headers, stream=True, timeout=left_s) as answer:
