@@ -6,7 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,14 +73,13 @@ class Engine(ABC):
 
 
 @dataclass(eq=False)
-class EngineModel(RawModel):
-    """A detector in the raw form; see `RawModel`."""
+class OfEngine(RuntimeModel):
+    """What a detector has from its engine and record, whatever its form."""
 
     name: str
     engine: Engine
     record: ModelRecord
     precision: str
-    _anchors: Floats | None = field(default=None, repr=False)
 
     @property
     def input_size_hw(self) -> tuple[int, int]:  # type: ignore[override]
@@ -101,6 +100,28 @@ class EngineModel(RawModel):
     def streams(self) -> int:
         """Batches that are computed beside one another."""
         return self.engine.streams
+
+    def with_streams(self, streams: int = 0) -> Self:
+        """The same model compiled for so many streams."""
+        return replace(self, engine=self.engine.with_streams(streams))
+
+    def in_precision(self, dtype: str) -> Self:
+        """The same model compiled for another type."""
+        if self.precision == "int8":
+            raise ModelError(
+                f"{self.name} computes in int8 already; run it in float32", settings=("dtype",)
+            )
+        engine = self.engine.in_precision(dtype)
+        if engine is None:
+            raise ModelError(f"{self.name} cannot run in {dtype}", settings=("dtype",))
+        return replace(self, engine=engine, precision=dtype)
+
+
+@dataclass(eq=False)
+class EngineModel(OfEngine, RawModel):
+    """A detector in the raw form; see `RawModel`."""
+
+    _anchors: Floats | None = field(default=None, repr=False)
 
     @property
     def anchors(self) -> Floats | None:  # type: ignore[override]
@@ -122,48 +143,16 @@ class EngineModel(RawModel):
         scores, offsets, self._anchors = self.engine.outputs(images, (SCORES, OFFSETS, ANCHORS))
         return scores, offsets
 
-    def with_streams(self, streams: int = 0) -> EngineModel:
-        """The same model compiled for so many streams."""
-        return replace(self, engine=self.engine.with_streams(streams))
 
-    def in_precision(self, dtype: str) -> EngineModel:
-        """The same model compiled for another type."""
-        return replace(self, engine=_other_engine(self, dtype), precision=dtype)
-
-
-@dataclass(frozen=True)
-class WholeModel(RuntimeModel):
+@dataclass(eq=False)
+class WholeModel(OfEngine):
     """A detector with decoding and suppression inside its graph.
 
     Attributes:
         form: "zoo" or "detections", of `names.FORMS`.
     """
 
-    name: str
-    engine: Engine
-    record: ModelRecord
-    precision: str
     form: str
-
-    @property
-    def input_size_hw(self) -> tuple[int, int]:  # type: ignore[override]
-        """Height and width of the images it takes, px."""
-        return self.record.input_size_hw
-
-    @property
-    def num_classes(self) -> int:  # type: ignore[override]
-        """Foreground classes."""
-        return len(self.record.classes)
-
-    @property
-    def threads(self) -> int:
-        """Threads that compute."""
-        return self.engine.threads
-
-    @property
-    def streams(self) -> int:
-        """Batches that are computed beside one another."""
-        return self.engine.streams
 
     def run(self, images: Any) -> tuple[Any, Any, Any]:
         """Detect objects; see `RuntimeModel`."""
@@ -180,14 +169,6 @@ class WholeModel(RuntimeModel):
         bboxes = bboxes * np.array([width, height] * 2, np.float32)
         return np.column_stack([labels - 1, scores, bboxes]).astype(np.float32)
 
-    def with_streams(self, streams: int = 0) -> WholeModel:
-        """The same model compiled for so many streams."""
-        return replace(self, engine=self.engine.with_streams(streams))
-
-    def in_precision(self, dtype: str) -> WholeModel:
-        """The same model compiled for another type."""
-        return replace(self, engine=_other_engine(self, dtype), precision=dtype)
-
 
 def _joined(images: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
     """Rows of several images, as many for each; unused ones are -1."""
@@ -196,17 +177,6 @@ def _joined(images: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
     for place, own in zip(rows, images, strict=True):
         place[: len(own)] = own
     return rows[..., :1], rows[..., 1:2], rows[..., 2:]
-
-
-def _other_engine(model: EngineModel | WholeModel, dtype: str) -> Engine:
-    if model.precision == "int8":
-        raise ModelError(
-            f"{model.name} computes in int8 already; run it in float32", settings=("dtype",)
-        )
-    engine = model.engine.in_precision(dtype)
-    if engine is None:
-        raise ModelError(f"{model.name} cannot run in {dtype}", settings=("dtype",))
-    return engine
 
 
 def require_record(path: str, text: str | None) -> str:
