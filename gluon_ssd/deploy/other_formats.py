@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import tempfile
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -124,37 +124,40 @@ def write_proven(
     check_float32(exported, size_hw)
     reference = PlainDetector(exported, size_hw)
     parts = detector_parts(exported, input_size_hw=input_size_hw, classes=classes)
+    with _replacing(path) as staged, tempfile.TemporaryDirectory() as scratch:
+        target.write(parts, staged)
+        model = raw = target.load(staged)
+        if not model.can_split:
+            # Its raw outputs do not come out: they are those of the same network in raw form.
+            as_raw = replace(target, form="raw")
+            as_raw.write(parts, Path(scratch) / path.name)
+            raw = as_raw.load(Path(scratch) / path.name)
+        proof = prove(reference, _candidate(raw, model), batches, name=str(path))
+    return parts, proof
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A file in a hidden folder; all files of that folder take their places at the end.
+
+    Where the block raises, nothing is written. Messages that name the hidden file name the one
+    that was asked for.
+    """
     staged = path
     try:
-        with ExitStack() as stack:
-            folder = stack.enter_context(
-                tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.")
-            )
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
             staged = Path(folder) / path.name
-            target.write(parts, staged)
-            model = raw = target.load(staged)
-            if not model.can_split:
-                # Its raw outputs do not come out: they are those of the same network in raw form.
-                scratch = Path(stack.enter_context(tempfile.TemporaryDirectory())) / path.name
-                as_raw = replace(target, form="raw")
-                as_raw.write(parts, scratch)
-                raw = as_raw.load(scratch)
-            proof = prove(reference, _candidate(raw, model), batches, name=str(path))
+            yield staged
             # The file that is looked for comes last.
-            for written in sorted(Path(folder).iterdir(), key=lambda each: each.suffix == suffix):
+            for written in sorted(Path(folder).iterdir(), key=lambda each: each.name == path.name):
                 os.replace(written, path.with_name(written.name))
     except OSError as error:
         raise write_problem(path, error) from error
-    except EnvironmentProblem as error:
-        # It names the file on its way, which is gone by now.
-        if isinstance(error.__cause__, OSError):
-            raise write_problem(path, error.__cause__) from error
-        raise
     except SsdError as error:
-        # What is wrong with the file in its hidden folder is said of the one that was asked for.
-        message = str(error).replace(str(staged), str(path))
-        raise type(error)(message, settings=error.settings) from error
-    return parts, proof
+        if isinstance(error, EnvironmentProblem) and isinstance(error.__cause__, OSError):
+            raise write_problem(path, error.__cause__) from error
+        error.args = (str(error).replace(str(staged), str(path)), *error.args[1:])
+        raise
 
 
 def _check_packages(format: str) -> None:

@@ -19,13 +19,17 @@ from gluon_ssd.deploy.mxnet.compiled import CompiledGraph, on_device
 from gluon_ssd.deploy.mxnet.files import INPUT
 from gluon_ssd.deploy.mxnet.graph import Graph, Params, parse_graph, to_symbol
 from gluon_ssd.deploy.tuning.backend import Check
-from gluon_ssd.deploy.tuning.neural_compressor import choice_of, library_configuration
+from gluon_ssd.deploy.tuning.neural_compressor import (
+    FLOAT,
+    by_sensitivity,
+    choice_of,
+    library_configuration,
+)
 from gluon_ssd.deploy.tuning.trial import Choice, SearchSettings
 from gluon_ssd.system.threads import end_own_team
 
 _ENTRY = "quantize_output"
 """The library's type for a value that is only rounded where it enters int8 operators."""
-_FLOAT = {"dtype": "fp32", "quant_mode": "fp32"}
 
 
 class CalibrationLoader:
@@ -125,7 +129,7 @@ class Quantiser:
         for settings in recipe["op"].values():
             # bfloat16 is put in afterwards; the library's way needs MXNet 2.
             if settings["activation"]["dtype"] == "bf16":
-                settings["activation"] = dict(_FLOAT)
+                settings["activation"] = dict(FLOAT)
         try:
             return self._adaptor.quantize(recipe, self.model, self.loader)
         finally:
@@ -154,7 +158,7 @@ class Quantiser:
         fallback: bool = True,
         requantize_cfgs: Any = None,
     ) -> list[tuple[str, str]]:
-        """Operators by how close to fp32 the predictions come when that one changes over.
+        """Operators as `by_sensitivity` ranks them; asked for by mse_v2.
 
         Args:
             model, loader, recipe: the fp32 model, calibration images and the present choice.
@@ -165,21 +169,15 @@ class Quantiser:
         """
         batches = [batch for _, (batch, _) in zip(range(confidence_batches), loader, strict=False)]
         expected = _outputs(model.model, batches)
-        errors = {}
-        for operator, settings in recipe["op"].items():
-            is_int8 = settings["activation"]["dtype"] == "int8"
-            if operator[1] == _ENTRY or is_int8 != fallback:
-                continue
-            changed = copy.deepcopy(recipe)
-            changed["op"][operator] = (
-                {"activation": dict(_FLOAT)} if fallback else requantize_cfgs[operator]
-            )
-            found = _outputs(self._quantize(changed).model, batches)
-            errors[operator] = sum(
-                float(((one - other) ** 2).mean() / (other**2).mean())
-                for one, other in zip(found, expected, strict=True)
-            )
-        return sorted(errors, key=lambda operator: errors[operator])
+        # What is only rounded where it enters int8 operators is no operator of its own.
+        own = {key: value for key, value in recipe["op"].items() if key[1] != _ENTRY}
+
+        def outputs(changed: Mapping[str, Any]) -> list[np.ndarray]:
+            whole = {**changed, "op": {**recipe["op"], **changed["op"]}}
+            return _outputs(self._quantize(whole).model, batches)
+
+        back = None if fallback else requantize_cfgs
+        return by_sensitivity({**recipe, "op": own}, outputs, expected, back)
 
 
 def _outputs(model: Any, batches: list[Any]) -> list[np.ndarray]:

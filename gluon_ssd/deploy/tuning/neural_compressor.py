@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import sys
@@ -24,6 +25,8 @@ _GO_ON = 1
 as used here, so that any other number means to go on."""
 _WORTHLESS = 1e9
 """Cost of a model that could not be run."""
+FLOAT = {"dtype": "fp32", "quant_mode": "fp32"}
+"""The library's settings of a value that stays in float32."""
 LOG = "library.log"
 """Name of the file, in the workspace of a search, for what the library says."""
 
@@ -103,6 +106,39 @@ def choice_of(recipe: Mapping[str, Any]) -> Choice:
         is_int8 = activation["dtype"] == "int8"
         nodes[name] = activation["algorithm"] if is_int8 else activation["dtype"]
     return Choice(int(recipe["calib_sampling_size"]), nodes)
+
+
+def by_sensitivity(
+    recipe: Mapping[str, Any],
+    outputs: Callable[[Mapping[str, Any]], list[np.ndarray]],
+    expected: list[np.ndarray],
+    back_to_int8: Mapping[tuple[str, str], Any] | None = None,
+) -> list[tuple[str, str]]:
+    """Operators by how close to fp32 the predictions come when that one changes over.
+
+    Without such a ranking the strategy mse_v2 silently becomes basic.
+
+    Args:
+        recipe: the present choice.
+        outputs: recipe -> predictions of its model for some images.
+        expected: those of the fp32 model.
+        back_to_int8: how operators in float32 are quantised, which are ranked then; None ranks
+            operators in int8, which go to float32.
+    """
+    errors = {}
+    for operator, settings in recipe["op"].items():
+        is_int8 = settings["activation"]["dtype"] == "int8"
+        if is_int8 == (back_to_int8 is not None):
+            continue
+        changed = copy.deepcopy(recipe)
+        changed["op"][operator] = (
+            {"activation": dict(FLOAT)} if back_to_int8 is None else back_to_int8[operator]
+        )
+        errors[operator] = sum(
+            float(((one - other) ** 2).mean() / (other**2).mean())
+            for one, other in zip(outputs(changed), expected, strict=True)
+        )
+    return sorted(errors, key=lambda operator: errors[operator])
 
 
 def run_strategy(quantiser: StrategyPart, try_out: TryOut, workspace: Path) -> None:

@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +19,13 @@ import numpy as np
 from gluon_ssd.deploy.onnx.candidates import Candidates, weight_bytes, write_model
 from gluon_ssd.deploy.onnx.float_detector import FloatDetector, read_float_detector
 from gluon_ssd.deploy.onnx.quantize import require_quantizer
-from gluon_ssd.deploy.runtime import load_detector
-from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.deploy.tuning.backend import (
     Backend,
-    BuiltModel,
     Check,
     OperatorNames,
-    TrialFailed,
     TryOut,
 )
-from gluon_ssd.deploy.tuning.footprint import measure_footprint
+from gluon_ssd.deploy.tuning.file_backend import FileBackend
 from gluon_ssd.deploy.tuning.neural_compressor import (
     LOG,
     library_log,
@@ -39,8 +34,7 @@ from gluon_ssd.deploy.tuning.neural_compressor import (
 )
 from gluon_ssd.deploy.tuning.onnx_quantiser import OnnxQuantiser
 from gluon_ssd.deploy.tuning.search_backend import Measures, SearchBackend
-from gluon_ssd.deploy.tuning.trial import Choice, Measurement, SearchSettings
-from gluon_ssd.errors import ModelError
+from gluon_ssd.deploy.tuning.trial import Choice, SearchSettings
 from gluon_ssd.system.files import ensure_directory, sha1_of, write_problem
 
 _ENDING = ".onnx"
@@ -89,27 +83,21 @@ def onnx_backend(
             quantiser = OnnxQuantiser(candidates, images, settings)
             candidate = f"{folder}/candidate{_ENDING}"
             yield _Backend(
-                detector, str(target), candidate, candidates, quantiser, measures, workspace
+                detector, str(target), candidate, measures, candidates, quantiser, workspace
             )
     except OSError as error:
         raise write_problem(target, error) from error
 
 
 @dataclass
-class _Backend:
+class _Backend(FileBackend):
     """What `onnx_backend` opens; the methods are those of `Backend`."""
 
-    detector: FloatDetector
-    target: str
-    candidate: str
+    runtime = "onnxruntime"
+
     candidates: Candidates
     quantiser: OnnxQuantiser
-    measures: Measures
     workspace: Path
-
-    @property
-    def name(self) -> str:
-        return self.detector.path
 
     @property
     def operators(self) -> tuple[str, ...]:
@@ -119,54 +107,21 @@ class _Backend:
         self.quantiser.loader.check = check
         run_strategy(self.quantiser, try_out, self.workspace)
 
-    def build(self, choice: Choice | None) -> BuiltModel:
-        if choice is None:
-            return _Model(self, self.name, weight_bytes(self.detector.model))
-        try:
-            model = self.candidates.model(choice.nodes, choice.calibration_images)
-        except ModelError as error:
-            raise TrialFailed(str(error)) from error
+    @property
+    def fp32_bytes(self) -> int:
+        return weight_bytes(self.detector.model)
+
+    def write(self, choice: Choice) -> int:
+        model = self.candidates.model(choice.nodes, choice.calibration_images)
         write_model(model, self.candidate)
-        return _Model(self, self.candidate, weight_bytes(model))
+        return weight_bytes(model)
 
     def kept(self) -> str | None:
         return sha1_of(self.target) if Path(self.target).is_file() else None
 
-    @cached_property
-    def reference(self) -> RuntimeModel:
-        """The fp32 model that others are timed beside."""
-        return load_detector(self.name, backend=_RUNTIME)
-
-
-@dataclass
-class _Model:
-    """The file of a model; a `BuiltModel`."""
-
-    backend: _Backend
-    path: str
-    num_bytes: int
-
-    def measure(self, *, footprint: bool) -> Measurement:
-        backend, fp32, model = self.backend, self.backend.reference, self.backend.reference
-        try:
-            if self.path != backend.name:
-                model = load_detector(self.path, backend=_RUNTIME)
-            accuracy = backend.measures.score(model)
-        except ModelError as error:
-            raise TrialFailed(str(error)) from error
-        fp32_ms, own_ms = backend.measures.clock(fp32, model)
-        memory = measure_footprint(self.path, model.input_size_hw) if footprint else None
-        return Measurement(
-            accuracy=accuracy,
-            latency_ms=fp32_ms if model is fp32 else own_ms,
-            fp32_ms=fp32_ms,
-            weights_mib=self.num_bytes / 2**20,
-            footprint_mib=memory,
-        )
-
-    def keep(self) -> str:
-        os.replace(self.path, self.backend.target)
-        return sha1_of(self.backend.target)
+    def keep(self, path: str) -> str:
+        os.replace(path, self.target)
+        return sha1_of(self.target)
 
 
 def _require() -> None:

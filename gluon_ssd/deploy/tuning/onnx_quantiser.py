@@ -16,10 +16,13 @@ import numpy as np
 
 from gluon_ssd.deploy.onnx.candidates import Candidates
 from gluon_ssd.deploy.tuning.backend import Check
-from gluon_ssd.deploy.tuning.neural_compressor import choice_of, library_configuration
+from gluon_ssd.deploy.tuning.neural_compressor import (
+    by_sensitivity,
+    choice_of,
+    library_configuration,
+)
 from gluon_ssd.deploy.tuning.trial import Choice, SearchSettings
 
-_FLOAT = {"dtype": "fp32", "quant_mode": "fp32"}
 _INT8: Mapping[str, Any] = {
     "dtype": ["int8"],
     "quant_mode": "static",
@@ -114,7 +117,7 @@ class OnnxQuantiser:
         fallback: bool = True,
         requantize_cfgs: Any = None,
     ) -> list[tuple[str, str]]:
-        """Operators by how close to fp32 the predictions come when that one changes over.
+        """Operators as `by_sensitivity` ranks them; asked for by mse_v2.
 
         Args:
             model, loader, output_names: not used.
@@ -126,20 +129,11 @@ class OnnxQuantiser:
         count = confidence_batches * self.loader.batch_size
         last = self._candidates.last_operators
         expected = self._outputs(last, count, None)
-        errors = {}
-        for operator, settings in recipe["op"].items():
-            if (settings["activation"]["dtype"] == "int8") != fallback:
-                continue
-            changed = copy.deepcopy(recipe)
-            changed["op"][operator] = (
-                {"activation": dict(_FLOAT)} if fallback else requantize_cfgs[operator]
-            )
-            found = self._outputs(last, count, choice_of(changed))
-            errors[operator] = sum(
-                float(((one - other) ** 2).mean() / (other**2).mean())
-                for one, other in zip(found, expected, strict=True)
-            )
-        return sorted(errors, key=lambda operator: errors[operator])
+
+        def outputs(changed: Mapping[str, Any]) -> list[np.ndarray]:
+            return self._outputs(last, count, choice_of(changed))
+
+        return by_sensitivity(recipe, outputs, expected, None if fallback else requantize_cfgs)
 
     def _outputs(self, names: Sequence[str], count: int, choice: Choice | None) -> list[np.ndarray]:
         images = self.loader.images[:count]

@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,20 +31,15 @@ from gluon_ssd.deploy.openvino.quantize import (
     quantize_within_limit,
     weight_bytes,
 )
-from gluon_ssd.deploy.runtime import load_detector
-from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.deploy.tuning.backend import (
     Backend,
-    BuiltModel,
     Check,
     OperatorNames,
-    TrialFailed,
     TryOut,
 )
-from gluon_ssd.deploy.tuning.footprint import measure_footprint
+from gluon_ssd.deploy.tuning.file_backend import FileBackend
 from gluon_ssd.deploy.tuning.search_backend import Measures, SearchBackend
-from gluon_ssd.deploy.tuning.trial import Choice, Measurement, SearchSettings
-from gluon_ssd.errors import ModelError
+from gluon_ssd.deploy.tuning.trial import Choice, SearchSettings
 from gluon_ssd.system.files import ensure_directory, sha1_of, write_problem
 
 _ENDING = ".xml"
@@ -104,27 +98,21 @@ def openvino_backend(
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.stem}.") as folder:
             candidate = f"{folder}/candidate{_ENDING}"
             recipe = Recipe(settings.fp32_nodes, settings.per_channel, workspace / LOG)
-            yield _Backend(detector, str(target), candidate, images, settings, recipe, measures)
+            yield _Backend(detector, str(target), candidate, measures, images, settings, recipe)
     except OSError as error:
         raise write_problem(target, error) from error
 
 
 @dataclass
-class _Backend:
+class _Backend(FileBackend):
     """What `openvino_backend` opens; the methods are those of `Backend`."""
 
-    detector: FloatDetector
-    target: str
-    candidate: str
+    runtime = "openvino"
+
     images: np.ndarray
     settings: SearchSettings
     recipe: Recipe
-    measures: Measures
     check: Check = field(default=lambda: None)
-
-    @property
-    def name(self) -> str:
-        return self.detector.path
 
     @property
     def operators(self) -> tuple[str, ...]:
@@ -147,15 +135,14 @@ class _Backend:
         fixed = self.settings.fp32_nodes
         return {name: "fp32" if name in fixed else _ALGORITHM for name in self.operators}
 
-    def build(self, choice: Choice | None) -> BuiltModel:
-        if choice is None:
-            return _Model(self, self.name, weight_bytes(self.detector.network))
-        try:
-            network = self._network(choice)
-        except ModelError as error:
-            raise TrialFailed(str(error)) from error
+    @property
+    def fp32_bytes(self) -> int:
+        return weight_bytes(self.detector.network)
+
+    def write(self, choice: Choice) -> int:
+        network = self._network(choice)
         save_ir(network, self.candidate)
-        return _Model(self, self.candidate, weight_bytes(network))
+        return weight_bytes(network)
 
     def _network(self, choice: Choice) -> Any:
         batches = [self.images[: choice.calibration_images]]
@@ -175,41 +162,9 @@ class _Backend:
         graph, weights = ir_files(self.target)
         return sha1_of(weights) if graph.is_file() and weights.is_file() else None
 
-    @cached_property
-    def reference(self) -> RuntimeModel:
-        """The fp32 model that others are timed beside."""
-        return load_detector(self.name, backend=_RUNTIME)
-
-
-@dataclass
-class _Model:
-    """The two files of a model; a `BuiltModel`."""
-
-    backend: _Backend
-    path: str
-    num_bytes: int
-
-    def measure(self, *, footprint: bool) -> Measurement:
-        backend, fp32, model = self.backend, self.backend.reference, self.backend.reference
-        try:
-            if self.path != backend.name:
-                model = load_detector(self.path, backend=_RUNTIME)
-            accuracy = backend.measures.score(model)
-        except ModelError as error:
-            raise TrialFailed(str(error)) from error
-        fp32_ms, own_ms = backend.measures.clock(fp32, model)
-        memory = measure_footprint(self.path, model.input_size_hw) if footprint else None
-        return Measurement(
-            accuracy=accuracy,
-            latency_ms=fp32_ms if model is fp32 else own_ms,
-            fp32_ms=fp32_ms,
-            weights_mib=self.num_bytes / 2**20,
-            footprint_mib=memory,
-        )
-
-    def keep(self) -> str:
-        move_ir(self.path, self.backend.target)
-        return sha1_of(ir_files(self.backend.target)[1])
+    def keep(self, path: str) -> str:
+        move_ir(path, self.target)
+        return sha1_of(ir_files(self.target)[1])
 
 
 def _prepare(path: str, input_size_hw: tuple[int, int] | None) -> FloatDetector:

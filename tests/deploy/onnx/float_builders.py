@@ -55,6 +55,9 @@ def hand_model(*, opset: int = 18, record: bool = True, batch: int | str = "batc
         "box_shape": np.array([0, -1, 4], np.int64),
         "shift": np.float32(0.1),
         "anchor_table": np.tile(np.float32([4, 4, 4, 4]), (64, 1)),
+        "zero": np.array([0], np.int64),
+        "count": np.array([64], np.int64),
+        "one": np.array([1], np.int64),
     }
     node = helper.make_node
     nodes = [
@@ -74,11 +77,6 @@ def hand_model(*, opset: int = 18, record: bool = True, batch: int | str = "batc
         node("Add", ["offsets_", "shift"], ["offsets"], "offsets"),
         node("Identity", ["anchor_table"], ["anchors"], "anchors"),
     ]
-    arrays |= {
-        "zero": np.array([0], np.int64),
-        "count": np.array([64], np.int64),
-        "one": np.array([1], np.int64),
-    }
     info = helper.make_tensor_value_info
     graph = helper.make_graph(
         nodes,

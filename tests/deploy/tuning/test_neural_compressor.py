@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import sys
@@ -9,9 +10,11 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gluon_ssd.deploy.tuning.neural_compressor import (
+    by_sensitivity,
     library_configuration,
     library_log,
     require_library,
@@ -25,6 +28,27 @@ def test_without_the_extra_the_command_that_brings_it_is_named(monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "neural_compressor.strategy", None)
     with pytest.raises(EnvironmentProblem, match=r"needs Intel .*setup\.sh --extras tune$"):
         require_library()
+
+
+@pytest.mark.parametrize(("dtype", "expected"), [("int8", ["b", "a"]), ("fp32", ["c", "d"])])
+def test_operators_are_ranked_by_the_error_that_is_left(dtype, expected):
+    types = {"a": "int8", "b": "int8", "c": "fp32", "d": "fp32"}
+    weights = {"a": 1.0, "b": 3.0, "c": 1.0, "d": 3.0}  # what int8 adds to the prediction 1
+    recipe = {"op": {(name, "Conv"): {"activation": {"dtype": t}} for name, t in types.items()}}
+    before = copy.deepcopy(recipe)
+
+    def outputs(changed):
+        found = {
+            name
+            for (name, _), each in changed["op"].items()
+            if each["activation"]["dtype"] == "int8"
+        }
+        return [np.array([1 + sum(weights[name] for name in found)])]
+
+    back = {(name, "Conv"): {"activation": {"dtype": "int8"}} for name in types}
+    ranked = by_sensitivity(recipe, outputs, [np.ones(1)], back if dtype == "fp32" else None)
+    assert [name for name, _ in ranked] == expected
+    assert recipe == before
 
 
 @pytest.mark.tune
