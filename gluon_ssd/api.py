@@ -103,7 +103,7 @@ class Detector:
             color: "rgb" or "bgr", the order of the channels of arrays; needed for these alone.
             threshold: smallest score of a result, in [0, 1].
             batch_size: pictures that are computed at a time.
-            every: of videos and cameras every that manieth frame.
+            every: of videos and cameras, take one frame in so many.
             limits: what a picture may cost.
             on_bad: called with name and error for what cannot be used, which is then left out.
 

@@ -75,7 +75,7 @@ class Reader:
 
     Attributes:
         color: "rgb" or "bgr", the order of the channels of arrays; empty where there are none.
-        every: of videos and cameras every that manieth frame.
+        every: of videos and cameras, take one frame in so many.
         limits: what one picture may cost.
         on_bad: told of what cannot be used, which is then left out; None raises.
     """

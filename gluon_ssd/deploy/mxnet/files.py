@@ -74,7 +74,8 @@ class Exported:
         found = self.record.input_size_hw if self.record else otherwise
         if found is None:
             raise ModelError(
-                f"{self.name} does not carry its input size; give it", settings=("data_shape",)
+                f"{self.name} does not carry its input size; give its height and width in px",
+                settings=("data_shape",),
             )
         return found
 
@@ -99,6 +100,11 @@ def read_exported(prefix: str) -> Exported:
     """
     prefix = plain_prefix(prefix)
     symbol_file, params_file = exported_files(prefix)
+    if prefix.endswith((".onnx", ".xml")) and Path(prefix).is_file():
+        raise ModelError(
+            f"{prefix} is a file for ONNX Runtime or OpenVINO; MXNet needs the pair that it was "
+            "made from"
+        )
     for path, kind in ((symbol_file, ModelError), (params_file, WeightsError)):
         if not path.is_file():
             raise kind(

@@ -20,7 +20,7 @@ from gluon_ssd.deploy.mxnet.files import (
     write_exported,
 )
 from gluon_ssd.deploy.mxnet.graph import format_graph
-from gluon_ssd.errors import EnvironmentProblem, WeightsError
+from gluon_ssd.errors import EnvironmentProblem, ModelError, WeightsError
 from gluon_ssd.models.first_weights import quiet_symbol_blocks
 from gluon_ssd.models.record import ModelRecord
 from tests.deploy.conftest import CLASSES, INPUT_HW, random_images
@@ -74,6 +74,13 @@ def test_damaged_record_is_one_line_that_names_the_file(prefix, entry, message):
     path.write_text(json.dumps(symbol))
     with pytest.raises(WeightsError, match=f"^{path}{message}"):
         read_exported(prefix)
+
+
+@pytest.mark.parametrize("name", ["m.onnx", "m.xml"])
+def test_a_file_for_another_runtime_is_told(tmp_path, name):
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(ModelError, match=f"{name} is a file for ONNX Runtime or OpenVINO; MXNet"):
+        read_exported(str(tmp_path / name))
 
 
 def test_files_take_their_names_together(prefix, tmp_path):

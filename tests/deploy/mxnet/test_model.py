@@ -112,7 +112,9 @@ def test_size_that_the_symbol_cannot_take_is_one_line_and_prints_nothing(zoo_pre
 
 
 def test_size_that_nobody_tells_is_refused(zoo_prefix):
-    with pytest.raises(ModelError, match="does not carry its input size; give it"):
+    with pytest.raises(
+        ModelError, match="does not carry its input size; give its height and width"
+    ):
         load_deployed(zoo_prefix)
 
 

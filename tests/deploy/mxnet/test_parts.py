@@ -78,7 +78,9 @@ def test_weights_that_are_not_finite_are_refused():
 
 
 def test_a_size_is_needed_where_there_is_no_record(zoo_prefix):
-    with pytest.raises(ModelError, match="does not carry its input size; give it$"):
+    with pytest.raises(
+        ModelError, match="does not carry its input size; give its height and width in px$"
+    ):
         detector_parts(read_exported(zoo_prefix))
 
 
