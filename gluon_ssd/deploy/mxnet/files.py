@@ -7,6 +7,7 @@ MXNet's own loader passes over it.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import tempfile
@@ -38,6 +39,9 @@ RECORD_ATTRIBUTE = "gluon_ssd_model"
 """Name of the graph's attribute that holds the record as JSON."""
 _QUANTISED_OPS = ("_contrib_quantize", "_contrib_dequantize", "_contrib_requantize", "quantized_")
 _ONEDNN_OPS = "_sg_mkldnn"
+_ZOO_NAME = re.compile(r"ssd_(\d+)_")  # names of the zoo begin with the size they were made for
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,16 @@ class Exported:
         return any(node.op.startswith(_ONEDNN_OPS) for node in self.graph.nodes())
 
     def input_size_hw(self, otherwise: tuple[int, int] | None) -> tuple[int, int]:
-        """The input size of the record, or else the other one. Raises ModelError without both."""
+        """The input size of the record, or else the other one, or the one in the zoo's name.
+
+        Raises:
+            ModelError: none of them says it.
+        """
         found = self.record.input_size_hw if self.record else otherwise
+        if found is None and (named := _ZOO_NAME.match(Path(self.name).name)):
+            side = int(named[1])
+            found = side, side
+            _log.warning("%s does not carry its input size; its name says %d px", self.name, side)
         if found is None:
             raise ModelError(
                 f"{self.name} does not carry its input size; give its height and width in px",

@@ -13,13 +13,14 @@ import pytest
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.files import (
     RECORD_ATTRIBUTE,
+    Exported,
     check_finite,
     exported_files,
     read_exported,
     replaced_files,
     write_exported,
 )
-from gluon_ssd.deploy.mxnet.graph import format_graph
+from gluon_ssd.deploy.mxnet.graph import Graph, format_graph
 from gluon_ssd.errors import EnvironmentProblem, ModelError, WeightsError
 from gluon_ssd.models.first_weights import quiet_symbol_blocks
 from gluon_ssd.models.record import ModelRecord
@@ -74,6 +75,22 @@ def test_damaged_record_is_one_line_that_names_the_file(prefix, entry, message):
     path.write_text(json.dumps(symbol))
     with pytest.raises(WeightsError, match=f"^{path}{message}"):
         read_exported(prefix)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "size_hw"),
+    [
+        ("models/ssd_300_mobilenet0.75_voc", None, (300, 300)),
+        ("ssd_512_vgg16_atrous_custom-0012", None, (512, 512)),
+        ("ssd_300_mobilenet0.75_voc", (64, 96), (64, 96)),
+    ],
+)
+def test_a_name_of_the_zoo_says_the_size_where_nothing_else_does(name, asked, size_hw, caplog):
+    exported = Exported(name, Graph([]), {}, None)
+    assert exported.input_size_hw(asked) == size_hw
+    assert ("its name says" in caplog.text) == (asked is None)
+    with pytest.raises(ModelError, match="model does not carry its input size; give its height"):
+        Exported("my_ssd_300_model", Graph([]), {}, None).input_size_hw(None)
 
 
 @pytest.mark.parametrize("name", ["m.onnx", "m.xml"])
