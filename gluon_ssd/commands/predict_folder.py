@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gluon_ssd.api import Detector, load
-from gluon_ssd.commands.wiring.exported import note_size
+from gluon_ssd.api import Detector
+from gluon_ssd.commands.wiring.exported import deployed_model
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.images import IMAGE_SUFFIXES
 from gluon_ssd.errors import DataError
@@ -90,16 +90,10 @@ def predict_folder(command: PredictCommand) -> Iterator[str]:
     output = Path(command.output).expanduser()
     listing = list_images(command.images, without=output)
     names = read_classes_file(command.classes) if command.classes else None
-    detector = load(
-        command.model_prefix,
-        backend=command.named_backend,
-        device=command.device,
-        threads=command.threads,
-        streams=command.streams,
-        input_size_hw=command.input_size_hw,
-        classes=names,
+    model = deployed_model(
+        command.model_prefix, command.input_size_hw, device=command.device, runtime=command
     )
-    note_size(command.model_prefix, detector, command.input_size_hw)
+    detector = Detector(model, classes=names)
     if not detector.classes:
         _log.warning("the model does not carry class names; give them with --classes FILE")
     with open_parts(output, command.format, _facts(command, detector)) as parts:

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def predict(argv: Sequence[str] | None) -> int:
     """Options, model, images, table."""
     command = parse(PredictCommand, argv, prog="predict_ssd.py", description=__doc__ or "")
-    use_whole_cpu()
+    use_whole_cpu(threads=command.threads)
     # Only now, so that --help and option errors need no NumPy.
     from gluon_ssd.commands.predict_folder import predict_folder
     from gluon_ssd.system.log import console_log

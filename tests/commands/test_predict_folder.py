@@ -209,7 +209,7 @@ def test_parquet_holds_the_same(predict, tmp_path):
 
 def test_a_missing_package_is_told_before_the_model_is_loaded(predict, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
-    monkeypatch.setattr(module, "load", None)
+    monkeypatch.setattr(module, "deployed_model", None)
     with pytest.raises(EnvironmentProblem, match="--extras ray"):
         predict(format="parquet")
 

@@ -44,6 +44,9 @@ def require_nncf() -> None:
 def quiet_nncf(log: Path | None = None) -> Iterator[Any]:
     """Yield the module; its messages go into a file, or nowhere, and it draws no progress bars.
 
+    It compiles with the `Core` of this process, where it would make one for every network: see
+    there what happens when two of them go.
+
     Raises:
         EnvironmentProblem: the extra is missing, or the file cannot be written.
     """
@@ -59,7 +62,23 @@ def quiet_nncf(log: Path | None = None) -> Iterator[Any]:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.handlers, console.quiet = [handler], True
     try:
-        yield nncf
+        with _one_core():
+            yield nncf
     finally:
         logger.handlers, console.quiet = handlers, was_quiet
         handler.close()
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """Within the block OpenVINO makes no new `Core`: who asks for one gets that of this process."""
+    import openvino
+
+    from gluon_ssd.deploy.openvino.core import CORE
+
+    before = openvino.Core, openvino.compile_model
+    openvino.Core, openvino.compile_model = (lambda: CORE), CORE.compile_model
+    try:
+        yield
+    finally:
+        openvino.Core, openvino.compile_model = before

@@ -103,10 +103,11 @@ def test_every_picture_of_a_batch_counts_for_itself(by_onnx):
 @pytest.mark.openvino
 @pytest.mark.parametrize("rule", ["auto", "pil", "linear"])
 def test_openvino_gives_the_same_in_float32(by_onnx, rule):
-    openvino = pytest.importorskip("openvino")
-    network = openvino.Core().read_model(graph_of(rule))
+    from gluon_ssd.deploy.openvino.core import CORE
+
+    network = CORE.read_model(graph_of(rule))
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
-    compiled = openvino.Core().compile_model(network, "CPU", settings)
+    compiled = CORE.compile_model(network, "CPU", settings)
     for size_hw in SIZES.values():
         image = picture(size_hw)
         found = compiled({"images": image[np.newaxis]})[0][0]

@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.onnx, pytest.mark.openvino]
 pytest.importorskip("onnx")
 openvino = pytest.importorskip("openvino")
 
+from gluon_ssd.deploy.openvino.core import CORE  # noqa: E402
 from gluon_ssd.deploy.openvino.export import save_ir, write_openvino  # noqa: E402
 
 
@@ -28,11 +29,11 @@ def test_the_files_compute_what_mxnet_computes_and_say_what_they_are(parts, tmp_
     path = tmp_path / "new" / "m.xml"
     write_openvino(parts, path)
     assert sorted(os.listdir(path.parent)) == ["m.bin", "m.xml"]
-    network = openvino.Core().read_model(path)
+    network = CORE.read_model(path)
     record = json.loads(network.get_rt_info(["gluon_ssd_model"]).astype(str))
     assert record["classes"] == ["a", "b", "c"]
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
-    found = openvino.Core().compile_model(network, "CPU", settings)({"images": toy_images()})
+    found = CORE.compile_model(network, "CPU", settings)({"images": toy_images()})
     expected = toy_reference().raw_outputs(toy_images())
     for name, wanted in zip(("scores", "offsets"), expected, strict=True):
         np.testing.assert_allclose(found[name], wanted, atol=1e-5)
