@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from gluon_ssd.errors import DataError, EnvironmentProblem
+from gluon_ssd.system.json_text import parse_json
+from gluon_ssd.system.regular_file import read_regular
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
@@ -183,14 +185,7 @@ def read_lines(path: str | os.PathLike[str], what: str, advice: str = "") -> lis
 def read_json(path: str | os.PathLike[str]) -> Any:
     """Parse a JSON file. Raises DataError naming the file, and the line where it breaks."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"cannot read {os.fspath(path)}: {reason}") from error
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{os.fspath(path)} is not valid JSON: {error.msg} at line {error.lineno}; "
-            "the file is damaged or cut off, write it anew"
-        ) from error
+        text = read_regular(path)
+    except OSError as error:
+        raise DataError(f"cannot read {os.fspath(path)}: {error.strerror or error}") from error
+    return parse_json(text, os.fspath(path))
