@@ -1,4 +1,4 @@
-"""Parse JSON that a stranger may have written: whatever it holds, the answer is a value or one line.
+"""Parse JSON of unknown origin: whatever it holds, the answer is a value or one line.
 
 The parser of the standard library leaves out three things. Brackets that are nested too deep end in
 RecursionError, integers of thousands of digits in ValueError or in numbers that no float holds, and
