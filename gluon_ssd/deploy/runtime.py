@@ -47,8 +47,9 @@ class Runtime:
 
 def _load_with_mxnet(prefix: str, *, threads: int, streams: int, **options: Any) -> RuntimeModel:
     use_compute_threads(threads)
-    from gluon_ssd.deploy.mxnet.model import deploy
-    from gluon_ssd.deploy.mxnet.read import read_detector
+    with _package("MXNet"):
+        from gluon_ssd.deploy.mxnet.model import deploy
+        from gluon_ssd.deploy.mxnet.read import read_detector
 
     return deploy(read_detector(prefix), **options).with_streams(max(1, streams))
 
@@ -68,14 +69,14 @@ def _load_with_openvino(path: str, **options: Any) -> RuntimeModel:
 
 
 @contextmanager
-def _package(name: str, extra: str) -> Iterator[None]:
+def _package(name: str, extra: str = "") -> Iterator[None]:
     """Turn a package that cannot be imported into one line that says how to install it."""
     try:
         yield
     except ImportError as error:
         raise EnvironmentProblem(
             f"{name} cannot be loaded here ({error}); install it with: "
-            f"bash scripts/setup.sh --extras {extra}"
+            f"bash scripts/setup.sh{extra and f' --extras {extra}'}"
         ) from error
 
 

@@ -194,3 +194,16 @@ def test_the_table_needs_no_framework():
         [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
     )
     assert ended.stdout.strip() == "[]"
+
+
+def test_mxnet_that_cannot_be_imported_names_the_command_that_installs_it(tmp_path):
+    code = (
+        "import sys; sys.modules['mxnet'] = None\n"
+        "from gluon_ssd.deploy.runtime import load_detector\n"
+        "from gluon_ssd.errors import EnvironmentProblem\n"
+        "try:\n    load_detector('nothing-here')\n"
+        "except EnvironmentProblem as error:\n    print(error)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert ended.stdout.startswith("MXNet cannot be loaded here"), ended.stderr
+    assert ended.stdout.endswith("install it with: bash scripts/setup.sh\n")
