@@ -13,6 +13,7 @@ from typing import Any
 
 from gluon_ssd.report.tables import markdown_table
 from gluon_ssd.system.files import ensure_directory, write_json
+from gluon_ssd.system.run_lock import locked
 
 
 def _table(options: Any) -> str:
@@ -47,7 +48,18 @@ def run_benchmark(kind: str, options: Any) -> str:
     Args:
         kind: a key of TEXTS or of `rows.ROWS`.
         options: those of that kind.
+
+    Raises:
+        OptionError: another process is writing that file.
     """
+    # The processes of "scaling" run this together, and the leading one alone writes.
+    if not getattr(options, "output", "") or kind == "scaling":
+        return _run(kind, options)
+    with locked(Path(options.output).expanduser(), settings=("output",)):
+        return _run(kind, options)
+
+
+def _run(kind: str, options: Any) -> str:
     if kind in TEXTS:
         return TEXTS[kind](options)
     from gluon_ssd.benchmarks.rows import NOTES, ROWS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +32,7 @@ from gluon_ssd.families.build import build_network
 from gluon_ssd.families.catalog import SPECS, spec_of
 from gluon_ssd.models.first_weights import initialize
 from gluon_ssd.models.weights import load_parameters
+from gluon_ssd.system.scratch import scratch_folder
 
 _SIZE_IN_FILE_NAME = re.compile(r"ssd_(\d+)_")
 """How users tell the size of a network that the catalog does not know and whose file is bare."""
@@ -137,9 +137,9 @@ def forms_of(
     Returns:
         form, of `FORMS` -> callable of a batch, an MXNet array; and our int8 form as a model.
     """
-    with tempfile.TemporaryDirectory(prefix="gluon_ssd-") as folder:
+    with scratch_folder() as folder:
         step("fp32 forms")
-        plain, original = source.write(folder)
+        plain, original = source.write(str(folder))
         step("int8 forms")
         float32, int8 = our_forms(plain, source.input_format.size_hw, images)
         runs = {"ours f32": float32.run, "ours s8": int8.run}

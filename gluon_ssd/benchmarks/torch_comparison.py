@@ -7,7 +7,6 @@ a training step, from images and targets to updated weights.
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -30,6 +29,7 @@ from gluon_ssd.options.benchmarks import TRAINED_BY_TORCH, TorchBenchmark
 from gluon_ssd.report.tables import Row
 from gluon_ssd.report.timing import measure_latency
 from gluon_ssd.system.cpu import cpu_flags, cpu_name, has_bfloat16
+from gluon_ssd.system.scratch import scratch_folder
 from gluon_ssd.system.threads import compute_threads
 from gluon_ssd.training.precision.amp import MixedPrecision, PaddedFloat32, Precision
 
@@ -65,7 +65,7 @@ def torch_rows(options: TorchBenchmark) -> list[Row]:
     threads = compute_threads()
     rows: list[Row] = []
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gluon_ssd-")))
+        folder = Path(stack.enter_context(scratch_folder()))
         peer = stack.enter_context(TorchPeer(torch_command(options.python), threads))
         for spec, word in options.subjects:
             _log.info("measuring %s ...", spec.name)

@@ -32,6 +32,7 @@ from gluon_ssd.models.weights import save_arrays, save_parameters
 from gluon_ssd.options.convert_weights import ConvertCommand
 from gluon_ssd.options.shared import ModelOptions
 from gluon_ssd.system.files import atomic_write, ensure_writable
+from gluon_ssd.system.run_lock import locked
 from gluon_ssd.system.wording import some_of
 
 _USUAL_DATASET = "coco"
@@ -46,6 +47,11 @@ def convert_weights(command: ConvertCommand) -> str:
         EnvironmentProblem: the output cannot be written.
     """
     ensure_writable(command.output)
+    with locked(command.output, settings=("output",)):
+        return _convert(command)
+
+
+def _convert(command: ConvertCommand) -> str:
     arrays = read_params(command.input)
     backbone = _backbone(command, arrays)
     if backbone:

@@ -18,6 +18,7 @@ from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.options.export import ExportCommand
 from gluon_ssd.options.suppression import with_suppression
+from gluon_ssd.system.run_lock import locked
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +31,13 @@ def export_network(command: ExportCommand) -> str:
         ModelError: the model has no such form, or the file computes something else than MXNet.
         DataError: the images to compare on cannot be read.
         EnvironmentProblem: the files cannot be written, or the package of the format is missing.
+        OptionError: another process is writing them.
     """
+    with locked(command.output, settings=("output",)):
+        return _export(command)
+
+
+def _export(command: ExportCommand) -> str:
     options = command.export
     if options.format == "mxnet" and not options.model_prefix:
         return _export_as_symbol(command)

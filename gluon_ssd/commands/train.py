@@ -6,7 +6,7 @@ import itertools
 import logging
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 from gluon_ssd.commands.wiring.dali import dali_loader
 from gluon_ssd.commands.wiring.data import TrainingData, evaluation_loader, training_loader
 from gluon_ssd.commands.wiring.devices import devices
+from gluon_ssd.commands.wiring.limited import LimitedBatches
 from gluon_ssd.commands.wiring.models import wants_zoo_weights
 from gluon_ssd.commands.wiring.published_weights import zoo_weights
 from gluon_ssd.commands.wiring.watchers import Watchers
@@ -40,12 +41,12 @@ from gluon_ssd.options.shared import means_no_weights
 from gluon_ssd.options.train import TrainCommand
 from gluon_ssd.report.curves import draw_curves
 from gluon_ssd.system.log import console_log
+from gluon_ssd.system.run_lock import locked
 from gluon_ssd.system.signals import StopRequest, listening
 from gluon_ssd.training.checkpoint import is_checkpoint
 from gluon_ssd.training.fit import Outcome, fit
 from gluon_ssd.training.learning_rate import Schedule
-from gluon_ssd.training.loop import Batch
-from gluon_ssd.training.plan import Batches, Hooks, Plan
+from gluon_ssd.training.plan import Hooks, Plan
 from gluon_ssd.training.precision.amp import Precision, fastest_precision
 from gluon_ssd.training.team.horovod import HorovodTeam
 from gluon_ssd.training.team.team import Team
@@ -76,6 +77,17 @@ def start_team(command: TrainCommand) -> Team:
             f"their number {team.size}; choose a multiple of {team.size}"
         )
     return team
+
+
+@contextmanager
+def outputs_locked(command: TrainCommand, team: Team) -> Iterator[None]:
+    """Keep other runs from the files of this one; the leading process holds the lock.
+
+    Raises OptionError, naming the process that writes them.
+    """
+    writes = team.rank == 0 and command.modes.mode == TRAINING
+    with locked(command.prefix, settings=("save_prefix",)) if writes else nullcontext():
+        yield
 
 
 @contextmanager
@@ -237,7 +249,9 @@ def run_training(
     val_loader = validation_loader(command, data, network, team)
     parts = team.size * command.optimizer.accumulate
     with train_loader, val_loader, listening() as stop:
-        batches = _Limited(train_loader, command.optimizer.epochs, command.train.limit_steps, parts)
+        batches = LimitedBatches(
+            train_loader, command.optimizer.epochs, command.train.limit_steps, parts
+        )
         hooks = Hooks(
             save_weights=lambda path: save_parameters(network, path),
             image_names=lambda indices: [data.train.image_path(int(i)) for i in indices],
@@ -264,35 +278,6 @@ def run_training(
             _log.warning("training set: %s", train_loader.skips.summary())
         watchers.note_end(outcome.reached_target or not command.train.target_map)
         return outcome
-
-
-class _Limited:
-    """Training batches that end after a number of steps of so many parts; 0 does not limit them.
-
-    Attributes:
-        is_cut: whether that leaves the last epoch incomplete.
-    """
-
-    def __init__(self, loader: Batches, epochs: int, limit_steps: int, parts: int) -> None:
-        self._loader, self._parts = loader, parts
-        self._counts = [loader.num_batches(epoch) for epoch in range(epochs)]
-        if limit_steps:
-            ends = np.minimum(np.cumsum(self._counts), limit_steps)
-            self._counts = [int(count) for count in np.diff(ends, prepend=0) if count]
-        last = len(self._counts) - 1
-        self.is_cut = self._counts[last] < loader.num_batches(last)
-
-    @property
-    def epochs(self) -> int:
-        return len(self._counts)
-
-    def num_batches(self, epoch: int) -> int:
-        return self._counts[epoch]
-
-    def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
-        batches = self._loader.epoch(epoch, start_batch)
-        count = (self._counts[epoch] - start_batch) * self._parts
-        yield from itertools.islice(batches, count)
 
 
 def evaluator(

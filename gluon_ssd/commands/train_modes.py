@@ -98,7 +98,7 @@ def _time_training(
         network, Devices(contexts), family_of(network).loss, plan, team, precision
     )
     with training_batches(command, data, network, contexts, team) as loader:
-        clock = EpochClock([loader.num_batches(epoch) for epoch in range(epochs)])
+        clock = EpochClock(loader.batches_before, epochs)
         with closing(endless(loader.epoch)) as batches:
             watch = Stopwatch(modes.benchmark_warmup)
             take_timed_steps(

@@ -22,7 +22,7 @@ from gluon_ssd.commands.wiring.float_models import float_model
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.deploy.tuning.backend import Backend
-from gluon_ssd.deploy.tuning.history import History
+from gluon_ssd.deploy.tuning.history import JOURNAL, History
 from gluon_ssd.deploy.tuning.search import search
 from gluon_ssd.deploy.tuning.search_backend import Measures, SearchBackend
 from gluon_ssd.deploy.tuning.trial import SearchSettings
@@ -34,8 +34,10 @@ from gluon_ssd.options.tuning import ModelSection, TuningConfig
 from gluon_ssd.options.zoo_tuning import load_tuning
 from gluon_ssd.report.timing import compare, finish
 from gluon_ssd.system.files import ensure_writable, sha1_of
+from gluon_ssd.system.run_lock import locked
 from gluon_ssd.system.signals import StopRequest, listening
 
+_TARGET = ("tuned_output", "calib_output")
 _SUFFIX = "-quantized-tuned"
 _FOLDER = "model"
 _CLOCK_S = 10.0
@@ -66,7 +68,11 @@ def tune(command: EvalCommand, script_folder: Path) -> Iterator[str]:
     in_workspace = f"{path}: [strategy] workspace", OptionError, EnvironmentProblem
     with _naming(*in_workspace):
         ensure_writable(workspace / found.log)
-    with float_model(command, found.reads, found.prepare) as prepared:
+    with (
+        locked(workspace / JOURNAL),
+        float_model(command, found.reads, found.prepare) as prepared,
+        locked(_target(command, prepared.prefix, script_folder, found), settings=_TARGET),
+    ):
         target = _target(command, prepared.prefix, script_folder, found)
         for file in found.files(target):
             ensure_writable(file)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.arrays import as_numpy
 from gluon_ssd.errors import EnvironmentProblem, OptionError, SsdError
 from gluon_ssd.system.files import ensure_writable, write_problem
+from gluon_ssd.system.scratch import scratch_folder
 from gluon_ssd.system.threads import inference_threads
 
 SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
@@ -124,7 +124,7 @@ def write_proven(
     check_float32(exported, size_hw)
     reference = PlainDetector(exported, size_hw)
     parts = detector_parts(exported, input_size_hw=input_size_hw, classes=classes)
-    with _replacing(path) as staged, tempfile.TemporaryDirectory() as scratch:
+    with _replacing(path) as staged, scratch_folder() as scratch:
         target.write(parts, staged)
         model = raw = target.load(staged)
         if not model.can_split:
@@ -145,7 +145,7 @@ def _replacing(path: Path) -> Iterator[Path]:
     """
     staged = path
     try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        with scratch_folder(path) as folder:
             staged = Path(folder) / path.name
             yield staged
             # The file that is looked for comes last.

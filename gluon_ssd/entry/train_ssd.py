@@ -35,7 +35,11 @@ def train(argv: Sequence[str] | None) -> int:
 
     training.check_dali(command)
     team = training.start_team(command)
-    with training.messages_of_leader(team), open_watchers(command, team) as watchers:
+    with (
+        training.messages_of_leader(team),
+        training.outputs_locked(command, team),
+        open_watchers(command, team) as watchers,
+    ):
         if team.rank == 0:
             training.check_named_files(command)
         contexts = training.training_contexts(command, team)

@@ -7,7 +7,9 @@ import hashlib
 import json
 import math
 import os
+import re
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,8 +27,12 @@ _ADVICE = {
     errno.EROFS: "that file system is read-only; choose another folder",
     errno.ENOTDIR: "a part of that path is a file, not a folder; choose another folder",
     errno.EISDIR: "that path is a folder; choose a file name",
+    errno.EFBIG: "the file would be larger than a limit allows (ulimit -f, or that of the file "
+    "system); raise it or choose another folder",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
 }
+
+_UNFINISHED = re.compile(r"\.(.*)\.(\d+)\.part(?:\..*)?", re.DOTALL)
 
 
 def write_problem(path: str | os.PathLike[str], error: OSError) -> EnvironmentProblem:
@@ -85,7 +91,10 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(path)
     # The suffix stays last, since some writers choose the format by it.
-    temporary = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
+    # No two threads that live, of whichever process, have the same number; the main one's is that
+    # of its process.
+    writer = threading.get_native_id()
+    temporary = target.with_name(f".{target.stem}.{writer}.part{target.suffix}")
     try:
         yield temporary
         with open(temporary, "rb") as written:
@@ -106,6 +115,31 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb") -> Iterator[IO[
     encoding = None if "b" in mode else "utf-8"
     with atomic_path(path) as temporary, open(temporary, mode, encoding=encoding) as file:
         yield file
+
+
+def remove_unfinished(folder: Path, start: str) -> None:
+    """Remove what processes left of `atomic_path` that were killed while writing.
+
+    Args:
+        folder: where; one that cannot be read or written is left as it is.
+        start: of the names of the files that they were going to be.
+    """
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            found = _UNFINISHED.fullmatch(name)
+            if found and found[1].startswith(start) and not _lives(int(found[2])):
+                with suppress(OSError):
+                    (folder / name).unlink()
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True  # of another user
+    return True
 
 
 class LineFile:

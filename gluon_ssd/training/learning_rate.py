@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gluon_ssd.errors import OptionError
@@ -83,41 +82,45 @@ def learning_rate(
 
 
 class EpochClock:
-    """Translates between epochs and steps, given the number of batches of every epoch.
+    """Translates between epochs and steps; as fast for any number of epochs.
 
     Args:
-        batches_per_epoch: entry e holds the number of batches of epoch e; epochs may differ by
-            one, since a rolled-over remainder joins the next epoch.
+        batches_before: the number of batches of all epochs before an epoch, from 0 to `epochs`.
+            Epochs may differ by one, since a rolled-over remainder joins the next epoch.
+        epochs: of the whole run.
     """
 
-    def __init__(self, batches_per_epoch: Sequence[int]) -> None:
-        self.batches_per_epoch = tuple(batches_per_epoch)
-        self.first_steps = tuple(itertools.accumulate(batches_per_epoch, initial=0))
+    def __init__(self, batches_before: Callable[[int], int], epochs: int) -> None:
+        self._batches_before = batches_before
+        self.epochs = epochs
 
     @property
     def total_steps(self) -> int:
         """Steps of the whole run."""
-        return self.first_steps[-1]
+        return self._batches_before(self.epochs)
+
+    def num_batches(self, epoch: int) -> int:
+        """Steps of one epoch."""
+        return self._batches_before(epoch + 1) - self._batches_before(epoch)
 
     def step(self, epoch: int, batch: int = 0) -> int:
         """Step of a batch, counted over the whole run."""
-        return self.first_steps[epoch] + batch
+        return self._batches_before(epoch) + batch
 
     def step_at(self, epochs: float) -> int:
         """First step at or after a possibly fractional number of epochs; the end caps it."""
         whole = int(epochs)
-        if whole >= len(self.batches_per_epoch):
+        if whole >= self.epochs:
             return self.total_steps
-        return self.step(whole) + math.ceil((epochs - whole) * self.batches_per_epoch[whole])
+        return self.step(whole) + math.ceil((epochs - whole) * self.num_batches(whole))
 
     def rate(self, schedule: Schedule, step: int) -> float:
         """Learning rate of a step under a schedule."""
-        last = len(self.batches_per_epoch)
         return learning_rate(
             step,
             schedule,
             # A drop planned beyond the last epoch never comes.
-            decay_steps=[self.step_at(e) for e in schedule.decay_epochs if e < last],
+            decay_steps=[self.step_at(e) for e in schedule.decay_epochs if e < self.epochs],
             warmup_steps=max(schedule.warmup_steps, self.step_at(schedule.warmup_epochs)),
             total_steps=self.total_steps,
         )

@@ -22,6 +22,9 @@ class Batches(Protocol):
     def num_batches(self, epoch: int) -> int:
         """Batches of an epoch, which may differ by one between epochs."""
 
+    def batches_before(self, epoch: int) -> int:
+        """Batches of all epochs before this one, which costs the same for any epoch."""
+
     def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from `start_batch` on."""
 
@@ -165,7 +168,7 @@ class Job:
     @cached_property
     def clock(self) -> EpochClock:
         """The steps of the whole run."""
-        return EpochClock([self.batches.num_batches(e) for e in range(self.plan.epochs)])
+        return EpochClock(self.batches.batches_before, self.plan.epochs)
 
     @property
     def leads(self) -> bool:

@@ -57,7 +57,7 @@ class Run:
     def _train(self, epoch: int) -> None:
         # From (seed, epoch) alone, so that MXNet's own generator needs no saving.
         mx.random.seed(random.Random(f"{self.plan.seed} {epoch}").getrandbits(31))
-        expected = self.clock.batches_per_epoch[epoch]
+        expected = self.clock.num_batches(epoch)
         if self.state.batch < expected:
             self.state.meter.restart()
             train_one_epoch(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import logging
 import math
 import os
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from logging.handlers import MemoryHandler
 from pathlib import Path
 
-from gluon_ssd.system.files import atomic_write, ensure_directory, write_problem
+from gluon_ssd.system.files import atomic_write, ensure_directory, remove_unfinished, write_problem
 from gluon_ssd.system.log import PACKAGE_LOGGER
 
 
@@ -36,10 +35,12 @@ class RunFiles:
         self.curves = Path(f"{self.prefix}_curves.png")
 
     def remove_leftovers(self) -> None:
-        """Remove the temporary files of a run with this prefix that was killed while writing."""
+        """Remove the temporary files of a run with this prefix that was killed while writing.
+
+        Those of a process that lives stay: another run may have a longer prefix.
+        """
         prefix = Path(self.prefix)
-        for leftover in prefix.parent.glob(f".{glob.escape(prefix.name)}_*.part*"):
-            leftover.unlink(missing_ok=True)
+        remove_unfinished(prefix.parent, f"{prefix.name}_")
 
     def periodic_weights(self, epoch: int, shown_score: float) -> Path:
         """Weights of one epoch, named by epoch and score as the log shows it."""

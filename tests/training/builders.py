@@ -78,6 +78,9 @@ class SyntheticBatches:
     def num_batches(self, epoch):
         return self.counts[epoch % len(self.counts)]
 
+    def batches_before(self, epoch):
+        return sum(map(self.num_batches, range(epoch)))
+
     def make(self, epoch, number):
         rng = np.random.default_rng((epoch, number))
         image = rng.normal(size=(self.batch_size, 3, 16, 16)).astype("float32")

@@ -80,6 +80,9 @@ class Pieces:
     def num_batches(self, epoch):
         return self.counts[epoch]
 
+    def batches_before(self, epoch):
+        return sum(self.counts[:epoch])
+
     def epoch(self, epoch, start_batch=0):
         for number in range(start_batch, self.counts[epoch]):
             arrays = global_arrays(100 * epoch + number)

@@ -9,6 +9,11 @@ from gluon_ssd.errors import OptionError
 from gluon_ssd.training.learning_rate import EpochClock, Schedule, learning_rate
 
 
+def clock_of(counts):
+    """The clock of a run whose epochs have so many batches."""
+    return EpochClock(lambda epoch: sum(counts[:epoch]), len(counts))
+
+
 @pytest.mark.parametrize(
     ("step", "expected"), [(0, 0.001), (9, 0.001), (10, 0.0001), (19, 0.0001), (20, 1e-05)]
 )
@@ -34,21 +39,21 @@ def test_cosine_falls_from_base_to_zero_after_warmup(step, expected):
 
 
 def test_clock_counts_uneven_epochs():
-    clock = EpochClock([3, 4, 3])
+    clock = clock_of([3, 4, 3])
     assert clock.total_steps == 10
     assert [clock.step(0), clock.step(1, 2), clock.step(3)] == [0, 5, 10]
     assert [clock.step_at(e) for e in (0, 1, 1.5, 2, 7)] == [0, 3, 5, 7, 10]
 
 
 def test_clock_drops_the_rate_at_the_start_of_the_epoch():
-    clock = EpochClock([3, 4, 3])
+    clock = clock_of([3, 4, 3])
     schedule = Schedule(1.0, decay=0.5, decay_epochs=(1, 2, 160), warmup_epochs=1)
     rates = [clock.rate(schedule, step) for step in range(11)]
     assert rates == pytest.approx([1 / 3, 2 / 3, 1] + [0.5] * 4 + [0.25] * 4)
 
 
 def test_longer_warmup_counts():
-    clock = EpochClock([3, 3])
+    clock = clock_of([3, 3])
     assert clock.rate(Schedule(1.0, warmup_epochs=1, warmup_steps=5), 0) == pytest.approx(1 / 5)
 
 
@@ -71,7 +76,7 @@ def test_impossible_schedules_are_refused(values, message):
 
 
 def test_a_schedule_of_a_base_alone_is_constant_and_drops_by_a_tenth() -> None:
-    clock = EpochClock([2, 2])
+    clock = clock_of([2, 2])
     assert [clock.rate(Schedule(0.5), step) for step in range(4)] == [0.5] * 4
     assert clock.rate(Schedule(0.5, decay_epochs=(1,)), 2) == pytest.approx(0.05)
     assert learning_rate(0, Schedule(0.5)) == learning_rate(99, Schedule(0.5)) == 0.5
@@ -80,7 +85,7 @@ def test_a_schedule_of_a_base_alone_is_constant_and_drops_by_a_tenth() -> None:
 
 def test_several_drops_multiply() -> None:
     schedule = Schedule(1.0, decay=0.5, decay_epochs=(0.5, 1, 1.5))
-    clock = EpochClock([2, 2])
+    clock = clock_of([2, 2])
     assert [clock.rate(schedule, step) for step in range(4)] == [1, 0.5, 0.25, 0.125]
 
 
@@ -94,7 +99,7 @@ def test_cosine_without_warmup_by_hand(step: int, expected: float) -> None:
 
 
 def test_cosine_of_the_clock_ends_with_the_run() -> None:
-    clock = EpochClock([3, 6])
+    clock = clock_of([3, 6])
     schedule = Schedule(2.0, kind="cosine", warmup_epochs=1, warmup_factor=0.25)
     rates = [clock.rate(schedule, step) for step in (0, 2, 3, 5, 6, 9)]
     assert rates == pytest.approx([1, 2, 2, 1.5, 1, 0], abs=1e-12)
@@ -113,16 +118,16 @@ def test_cosine_of_a_run_that_is_all_warmup_stays_at_the_base() -> None:
     [(0, 0), (0.1, 1), (0.5, 2), (1, 3), (1.25, 4), (1.3, 5), (2, 7), (2.9, 10), (3, 10)],
 )
 def test_step_at_rounds_up_within_the_epoch(epochs: float, step: int) -> None:
-    assert EpochClock([3, 4, 3]).step_at(epochs) == step
+    assert clock_of([3, 4, 3]).step_at(epochs) == step
 
 
 def test_a_drop_at_the_end_of_the_run_never_comes() -> None:
-    clock = EpochClock([2, 2])
+    clock = clock_of([2, 2])
     assert clock.rate(Schedule(1.0, decay_epochs=(2,)), 4) == 1.0
 
 
 def test_a_clock_of_no_epochs_stands_at_zero() -> None:
-    clock = EpochClock([])
+    clock = clock_of([])
     assert (clock.total_steps, clock.step_at(0), clock.step_at(5)) == (0, 0, 0)
 
 
@@ -135,7 +140,7 @@ def golden(key):
 def test_adams_published_warmup_is_followed_at_every_step():
     """RetinaNet: six steps of warm-up from a thousandth of 0.01."""
     schedule = Schedule(0.01, warmup_steps=6, warmup_factor=1e-3, starts_at_factor=True)
-    clock = EpochClock([12])
+    clock = clock_of([12])
     assert [clock.rate(schedule, step) for step in range(12)] == pytest.approx(golden("adam.lr"))
 
 
@@ -145,7 +150,7 @@ def test_adams_published_warmup_is_followed_at_every_step():
 def test_nvidias_rates_but_for_the_end_of_warmup(key, decay_epoch):
     """Published, the rate stays at 2/3 of its base after three steps of warm-up."""
     schedule = Schedule(0.1, warmup_steps=3, decay_epochs=(decay_epoch,), starts_at_factor=True)
-    clock = EpochClock([3] * 4)
+    clock = clock_of([3] * 4)
     rates = [clock.rate(schedule, step) for step in range(12)]
     published = golden(key)
     assert rates[:3] == pytest.approx(published[:3])
@@ -159,9 +164,17 @@ def test_mlperfs_warmup_with_its_factor_but_for_its_end(doublings):
     schedule = Schedule(
         1.0, warmup_steps=4, warmup_factor=1 - 2.0**-doublings, starts_at_factor=True
     )
-    clock = EpochClock([12])
+    clock = clock_of([12])
     rates = [clock.rate(schedule, int(step)) for _, step, _ in rows]
     published = [rate for _, _, rate in rows]
     assert rates[:4] == pytest.approx(published[:4])
     assert rates[4:] == [1.0, 1.0]
     assert published[4:] == [published[3]] * 2
+
+
+def test_a_clock_of_two_thousand_million_epochs_answers_at_once() -> None:
+    clock = EpochClock(lambda epoch: 5 * epoch // 2, 2_000_000_000)
+    schedule = Schedule(1.0, decay_epochs=(10, 1_999_999_999), warmup_epochs=1)
+    assert clock.total_steps == 5_000_000_000
+    assert clock.rate(schedule, clock.step(1_999_999_998)) == pytest.approx(0.1)
+    assert clock.rate(schedule, 4_999_999_999) == pytest.approx(0.01)

@@ -22,8 +22,10 @@ def test_folder_of_the_prefix_is_made_and_names_are_the_legacy_ones(tmp_path):
 
 def test_sweep_removes_what_a_killed_run_left_half_written(tmp_path):
     files = RunFiles(tmp_path / "ssd")
-    kept = {".other_checkpoint.42.part.npz", "ssd_best.params", "ssd_part.txt"}
-    gone = {".ssd_checkpoint.42.part.npz", ".ssd_best.42.part.params", ".ssd_best.42.part.json"}
+    kept = {".other_checkpoint.99999999.part.npz", "ssd_best.params", "ssd_part.txt"}
+    kept |= {f".ssd_longer_checkpoint.{os.getppid()}.part.npz"}  # of another run, which lives
+    gone = {f".ssd_{name}" for name in ("checkpoint.99999999.part.npz", "best.99999999.part.json")}
+    gone |= {f".ssd_0010_0.5000.{9**30}.part.params"}
     for name in kept | gone:
         (tmp_path / name).touch()
     files.remove_leftovers()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -35,6 +34,7 @@ from gluon_ssd.system.files import (
     write_json,
 )
 from gluon_ssd.system.progress import progress_bar
+from gluon_ssd.system.scratch import scratch_folder
 from gluon_ssd.system.threads import instruction_set, physical_cores
 
 _log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ def _measured(subject: Subject, options: FormatsBenchmark, folder: Path) -> Mode
     total = 3 * len(words) + options.starts * len(words) + len(words) + 2
     with (
         progress_bar(total=total, unit="step", description=subject.name, every_s=10.0) as bar,
-        tempfile.TemporaryDirectory(prefix="gluon_ssd-") as temporary,
+        scratch_folder() as temporary,
     ):
 
         def step(what: str) -> None:

@@ -29,6 +29,7 @@ from gluon_ssd.deploy.mxnet.int8.quantize_graph import check_layers
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.report.layer_report import REPORT_SUFFIXES, layer_table, write_layer_report
 from gluon_ssd.system.files import ensure_writable
+from gluon_ssd.system.run_lock import locked
 
 _COMPARED_IMAGES = 32  # all that is needed of them where no range is measured
 
@@ -45,8 +46,11 @@ def calibrate_mxnet(command: EvalCommand, folder: Path) -> Iterator[str]:
     """
     options = command.deploy
     check_pair(options.calib_mode, options.quantized_dtype)
-    with float_model(command, (), prepare_detector) as prepared:
-        target = str(folder / f"{Path(prepared.prefix).name}-quantized-{options.calib_mode}")
+    with (
+        float_model(command, (), prepare_detector) as prepared,
+        locked(_target(command, folder, prepared.prefix), settings=("calib_output",)),
+    ):
+        target = _target(command, folder, prepared.prefix)
         check_layers(prepared.network, options.excluded_layers)
         report = [Path(f"{target}-layers{end}") for end in REPORT_SUFFIXES if options.layer_report]
         for path in [*exported_files(target), *report]:
@@ -61,6 +65,11 @@ def calibrate_mxnet(command: EvalCommand, folder: Path) -> Iterator[str]:
         f"run it with: python eval_ssd.py --deploy --model-prefix {target} "
         f"--data-shape {prepared.input_size_hw[0]}"
     )
+
+
+def _target(command: EvalCommand, folder: Path, source: str) -> str:
+    """Prefix of the result."""
+    return str(folder / f"{Path(source).name}-quantized-{command.deploy.calib_mode}")
 
 
 def _quantize(

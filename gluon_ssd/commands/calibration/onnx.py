@@ -23,6 +23,7 @@ from gluon_ssd.deploy.onnx.quantize import (
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.system.files import ensure_writable
+from gluon_ssd.system.run_lock import locked
 
 
 def calibrate_onnx(command: EvalCommand, folder: Path) -> Iterator[str]:
@@ -39,9 +40,11 @@ def calibrate_onnx(command: EvalCommand, folder: Path) -> Iterator[str]:
     require_quantizer()
     if options.layer_report:
         raise OptionError("--layer-report is for models of MXNet alone; leave it out")
-    with float_model(command, (".onnx",), _read) as detector:
-        name = f"{Path(detector.prefix).name}-quantized-{options.calib_mode}-{options.int8_form}"
-        target = folder / f"{name}.onnx"
+    with (
+        float_model(command, (".onnx",), _read) as detector,
+        locked(_target(command, folder, detector.prefix), settings=("calib_output",)),
+    ):
+        target = _target(command, folder, detector.prefix)
         check_operators(detector, options.excluded_layers)
         ensure_writable(target)
         dataset = calibration_set(command, detector)
@@ -64,6 +67,13 @@ def calibrate_onnx(command: EvalCommand, folder: Path) -> Iterator[str]:
     yield f"Saving quantized model at {folder}"
     yield f"{target.name}: {agreement}"
     yield f"run it with: python eval_ssd.py --deploy --model-prefix {target}"
+
+
+def _target(command: EvalCommand, folder: Path, source: str) -> Path:
+    """The file of the result."""
+    options = command.deploy
+    name = f"{Path(source).name}-quantized-{options.calib_mode}-{options.int8_form}"
+    return folder / f"{name}.onnx"
 
 
 def _read(path: str, input_size_hw: tuple[int, int] | None) -> FloatDetector:

@@ -25,6 +25,7 @@ from gluon_ssd.deploy.openvino.quantize import (
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.system.files import ensure_writable
+from gluon_ssd.system.run_lock import locked
 
 
 def calibrate_openvino(command: EvalCommand, folder: Path) -> Iterator[str]:
@@ -42,8 +43,11 @@ def calibrate_openvino(command: EvalCommand, folder: Path) -> Iterator[str]:
     if options.layer_report:
         raise OptionError("--layer-report is for models of MXNet alone; leave it out")
     require_nncf()
-    with float_model(command, (".xml", ".onnx"), _read) as detector:
-        target = folder / f"{Path(detector.prefix).name}-quantized-{options.calib_mode}.xml"
+    with (
+        float_model(command, (".xml", ".onnx"), _read) as detector,
+        locked(_target(command, folder, detector.prefix), settings=("calib_output",)),
+    ):
+        target = _target(command, folder, detector.prefix)
         recipe = Recipe(in_float=detector.operators_named(options.excluded_layers))
         for path in ir_files(target):
             ensure_writable(path)
@@ -70,6 +74,11 @@ class _Counter:
     def __call__(self) -> None:
         self._done = min(self._done + 1, self._total)
         self._show("calibrate", self._done, self._total)
+
+
+def _target(command: EvalCommand, folder: Path, source: str) -> Path:
+    """The graph's file of the result."""
+    return folder / f"{Path(source).name}-quantized-{command.deploy.calib_mode}.xml"
 
 
 def _read(path: str, input_size_hw: tuple[int, int] | None) -> FloatDetector:

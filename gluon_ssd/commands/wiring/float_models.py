@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from gluon_ssd.deploy.mxnet.parts import detector_parts
 from gluon_ssd.deploy.runtime_model import DetectorFacts
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.evaluate import EvalCommand
+from gluon_ssd.system.scratch import scratch_folder
 
 Facts = TypeVar("Facts", bound=DetectorFacts)
 
@@ -45,9 +45,9 @@ def float_model(
     asked = command.model.input_size_hw
     prefix = command.deploy.model_prefix or ""
     file = _file_of(prefix, reads) if command.deploy.deploy else ""
-    with tempfile.TemporaryDirectory(prefix="gluon_ssd-") as folder:
+    with scratch_folder() as folder:
         if not file:
-            file = _exported(command, folder, reads)
+            file = _exported(command, str(folder), reads)
         model = prepare(file, asked)
         model.check_input(prefix or file)
         note_size(prefix, model, asked if command.deploy.deploy else None)

@@ -74,6 +74,10 @@ class DaliLoader(EpochByEpoch):
         """Number of batches of an epoch (from 0), each with all its parts."""
         return self._preparer.plan.num_batches(epoch)
 
+    def batches_before(self, epoch: int) -> int:
+        """Number of batches of all epochs before one."""
+        return self._preparer.plan.batches_before(epoch)
+
     def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from `start_batch` on; only one epoch runs at a time.
 

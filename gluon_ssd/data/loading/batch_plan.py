@@ -105,9 +105,13 @@ class BatchPlan:
 
     def num_batches(self, epoch: int) -> int:
         """Number of batches of one epoch; with "rollover" it can differ by one between epochs."""
+        return self.batches_before(epoch + 1) - self.batches_before(epoch)
+
+    def batches_before(self, epoch: int) -> int:
+        """Number of batches of all epochs before one."""
         if self._rollover:
-            return self._first_batch(epoch + 1) - self._first_batch(epoch)
-        return -(-len(self._own) // self._batch_size)
+            return epoch * self._num_images // self._batch_size
+        return epoch * -(-len(self._own) // self._batch_size)
 
     @property
     def _own(self) -> range:
@@ -119,14 +123,11 @@ class BatchPlan:
         if self._rollover:
             size = self._batch_size // self.share.pieces
             piece = part * self.share.world + self.share.rank
-            start = (self._first_batch(epoch) + number) * self._batch_size + piece * size
+            start = (self.batches_before(epoch) + number) * self._batch_size + piece * size
             return [self._place(position) for position in range(start, start + size)]
         start = number * self._batch_size
         own = self._own[start : start + self._batch_size]
         return [self._place(epoch * self._num_images + rank) for rank in own]
-
-    def _first_batch(self, epoch: int) -> int:
-        return epoch * self._num_images // self._batch_size
 
     def _place(self, position: int) -> Place:
         epoch, rank = divmod(position, self._num_images)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from gluon_ssd.data.sources.shapes_drawing import CLASSES, DrawnObject, draw_ima
 from gluon_ssd.data.sources.voc import VocDataset, parse_splits
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.system.files import ensure_directory, read_json, write_problem
+from gluon_ssd.system.scratch import scratch_folder
 
 MIN_IMAGE_SIZE = 64  # the largest object, half a side, must exceed the smallest, 24 pixels
 
@@ -121,15 +121,14 @@ def _is_made(target: Path, settings: dict[str, Any]) -> bool:
 def _new_folder(target: Path) -> Iterator[Path]:
     """A temporary folder that becomes `target` when the block ends well, and goes otherwise."""
     ensure_directory(target.parent)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        temporary.mkdir()
-        yield temporary
-        os.replace(temporary, target)
+        with scratch_folder(target) as folder:
+            temporary = folder / target.name
+            temporary.mkdir()
+            yield temporary
+            os.replace(temporary, target)
     except OSError as error:
         raise write_problem(target, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _write_item(folder: Path, stem: str, size: int, rng: np.random.Generator) -> None:

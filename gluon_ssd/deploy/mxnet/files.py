@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from gluon_ssd.errors import ModelError, WeightsError
 from gluon_ssd.models.params_file import as_numpy, read_params
 from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.system.files import atomic_write, ensure_directory, write_problem
+from gluon_ssd.system.scratch import scratch_folder
 from gluon_ssd.system.wording import some_of
 
 INPUT = "data"
@@ -200,7 +200,7 @@ def replaced_files(prefix: str) -> Iterator[str]:
     target = Path(prefix)
     ensure_directory(target.parent)
     try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
+        with scratch_folder(target) as folder:
             staged = str(Path(folder) / target.name)
             yield staged
             move_exported(staged, prefix)

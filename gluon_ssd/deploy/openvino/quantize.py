@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from gluon_ssd.deploy.openvino.nncf_library import quiet_nncf
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.errors import ModelError, OptionError
 from gluon_ssd.system.files import ensure_directory, write_problem
+from gluon_ssd.system.scratch import scratch_folder
 
 Floats = NDArray[np.float32]
 
@@ -249,7 +249,7 @@ def write_quantized(
     target = Path(path)
     ensure_directory(target.parent)
     try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.stem}.") as folder:
+        with scratch_folder(target) as folder:
             staged = Path(folder) / target.name
             save_ir(network, staged)
             agreement = compare_detectors(

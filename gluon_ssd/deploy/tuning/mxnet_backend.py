@@ -6,7 +6,6 @@ read back, and run on every image.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -54,6 +53,7 @@ from gluon_ssd.deploy.tuning.search_backend import Measures, SearchBackend
 from gluon_ssd.deploy.tuning.trial import Choice, Measurement, SearchSettings
 from gluon_ssd.errors import ModelError
 from gluon_ssd.system.files import ensure_directory, sha1_of, write_problem
+from gluon_ssd.system.scratch import scratch_folder
 
 
 def operator_names(prepared: Prepared) -> OperatorNames:
@@ -90,7 +90,7 @@ def mxnet_backend(
     try:
         with (
             library_log(workspace / LOG),
-            tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder,
+            scratch_folder(target) as folder,
         ):
             quantiser = Quantiser(prepared.network, prepared.params, images, settings)
             candidate = f"{folder}/candidate"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -36,6 +35,7 @@ from gluon_ssd.deploy.tuning.onnx_quantiser import OnnxQuantiser
 from gluon_ssd.deploy.tuning.search_backend import Measures, SearchBackend
 from gluon_ssd.deploy.tuning.trial import Choice, SearchSettings
 from gluon_ssd.system.files import ensure_directory, sha1_of, write_problem
+from gluon_ssd.system.scratch import scratch_folder
 
 _ENDING = ".onnx"
 _RUNTIME = "onnxruntime"
@@ -77,7 +77,7 @@ def onnx_backend(
     try:
         with (
             library_log(workspace / LOG),
-            tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.stem}.") as folder,
+            scratch_folder(target) as folder,
         ):
             candidates = Candidates(detector, images, form=form, per_channel=settings.per_channel)
             quantiser = OnnxQuantiser(candidates, images, settings)

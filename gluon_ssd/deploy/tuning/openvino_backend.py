@@ -9,7 +9,6 @@ measured on is the very pair of files that is kept when it is the best.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -41,6 +40,7 @@ from gluon_ssd.deploy.tuning.file_backend import FileBackend
 from gluon_ssd.deploy.tuning.search_backend import Measures, SearchBackend
 from gluon_ssd.deploy.tuning.trial import Choice, SearchSettings
 from gluon_ssd.system.files import ensure_directory, sha1_of, write_problem
+from gluon_ssd.system.scratch import scratch_folder
 
 _ENDING = ".xml"
 _RUNTIME = "openvino"
@@ -95,7 +95,7 @@ def openvino_backend(
     target = Path(f"{prefix_out}{_ENDING}")
     ensure_directory(target.parent)
     try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.stem}.") as folder:
+        with scratch_folder(target) as folder:
             candidate = f"{folder}/candidate{_ENDING}"
             recipe = Recipe(settings.fp32_nodes, settings.per_channel, workspace / LOG)
             yield _Backend(detector, str(target), candidate, measures, images, settings, recipe)

@@ -6,11 +6,10 @@ and readers of Parquet pass over it for its underscore.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.inference.tables.json_lines import read_json_lines, write_json_lines
 from gluon_ssd.inference.tables.parquet import check_pyarrow, read_parquet, write_parquet
 from gluon_ssd.inference.tables.rows import Row
-from gluon_ssd.system.files import ensure_directory, read_json, write_json
+from gluon_ssd.system.files import ensure_directory, read_json, remove_unfinished, write_json
+from gluon_ssd.system.run_lock import locked
 
 RUN_FILE = "_run.json"
 
@@ -133,10 +133,8 @@ def open_parts(
         EnvironmentProblem: the folder cannot be written.
     """
     path = ensure_directory(Path(folder).expanduser())
-    with _alone_in(path):
-        for unfinished in path.glob(".*.part*"):  # of a process that was killed
-            with suppress(OSError):
-                unfinished.unlink()
+    with locked(path / RUN_FILE, settings=("output",)):
+        remove_unfinished(path, "part-")
         _compare(path / RUN_FILE, {"format": format, **facts})
         yield PartFolder(path, format)
 
@@ -162,22 +160,3 @@ def _compare(file: Path, facts: dict[str, Any]) -> None:
                 f"has {value}; choose another folder, or remove that one",
                 settings=("output",),
             )
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Keep other processes out of a folder for the block; the end of a process lifts it too."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OptionError(
-                f"another process writes into {folder}; wait for it, or choose another folder",
-                settings=("output",),
-            ) from None
-        except OSError:
-            pass  # some network file systems have no locks
-        yield
-    finally:
-        os.close(handle)
