@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from gluon_ssd.errors import DataError
-from gluon_ssd.system.files import read_lines
+from gluon_ssd.system.text_file import read_lines
 
 
 def read_classes_file(path: str | os.PathLike[str]) -> tuple[str, ...]:

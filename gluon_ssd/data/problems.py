@@ -39,6 +39,8 @@ REASONS: dict[str, Reason] = {
     "image size mismatch": Reason("image", True, "image left out"),
     "broken annotation": Reason("image", True, "training refuses to start"),
     "duplicate image": Reason("image", True, "kept once"),
+    "hidden file": Reason("image", False, "left out, its name begins with a dot"),
+    "number behind a name": Reason("image", False, "read as most files that are there say"),
     "same picture again": Reason("image", True, "kept"),
 }
 """Only reasons with is_bad count towards the share at which training stops."""

@@ -207,15 +207,6 @@ def sha1_of(path: str | os.PathLike[str]) -> str:
     return digest.hexdigest()
 
 
-def read_lines(path: str | os.PathLike[str], what: str, advice: str = "") -> list[str]:
-    """Lines of a text file in UTF-8. Raises DataError naming the file as `what` it should be."""
-    try:
-        return Path(path).expanduser().read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise DataError(f"cannot read the {what} {os.fspath(path)}: {reason}{advice}") from error
-
-
 def read_json(path: str | os.PathLike[str]) -> Any:
     """Parse a JSON file. Raises DataError naming the file, and the line where it breaks."""
     try:

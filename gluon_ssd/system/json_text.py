@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 from gluon_ssd.errors import DataError, SsdError
+from gluon_ssd.system.text_file import decode_text
 
 _MOST_DIGITS = 40  # of an integer; a 128-bit identifier has 39
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -27,7 +28,7 @@ def parse_json(
     """Parse one JSON value.
 
     Args:
-        text: the value; bytes are UTF-8, a byte order mark in front is passed over.
+        text: the value; bytes are UTF-8, or what their byte order mark says.
         source: the file it comes from, for messages.
         error: raised where it cannot be used.
         advice: what to do about it.
@@ -41,7 +42,7 @@ def parse_json(
     """
     try:
         if isinstance(text, bytes):
-            text = text.decode("utf-8-sig")
+            text = decode_text(text, source, error=error, advice=advice)
         value = json.loads(text.removeprefix("\ufeff"), parse_int=_integer)
         if _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode("utf-8")
@@ -49,8 +50,6 @@ def parse_json(
         raise error(
             f"{source} is not valid JSON: {problem.msg} at line {problem.lineno}; {advice}"
         ) from problem
-    except UnicodeDecodeError as problem:
-        raise error(f"{source} is not UTF-8 text (byte {problem.start}); {advice}") from problem
     except UnicodeEncodeError as problem:
         raise error(f"{source} holds half a character (an escape \\ud8..); {advice}") from problem
     except RecursionError as problem:

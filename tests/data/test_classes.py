@@ -33,7 +33,7 @@ def test_classes_file_keeps_line_order_and_skips_blanks(tmp_path):
     [
         (b"cat\ndog\ncat\n", r"classes\.txt line 3: class 'cat' stands on line 1 already"),
         (b"\n \n", r"classes\.txt names no class"),
-        (b"\xff\xfe\xfa", r"classes\.txt: it is not UTF-8 text"),
+        (b"caf\xe9\n", r"classes\.txt: it is not UTF-8 text \(line 1\); save it as UTF-8; give"),
     ],
     ids=["twice", "empty", "binary"],
 )

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from gluon_ssd.data.prepare.archives import Missing, fetch_archives
 from gluon_ssd.data.prepare.published import VOC_ARCHIVES, VOC_HOST
-from gluon_ssd.data.sources.voc import find_voc_folder, parse_splits, read_image_set
+from gluon_ssd.data.sources.voc import find_voc_folder, parse_splits
+from gluon_ssd.data.sources.voc_list import VocFiles, read_image_set
 from gluon_ssd.errors import DataError
 from gluon_ssd.system.download import Fetcher
 
@@ -71,7 +72,8 @@ def missing_of_voc(root: Path, split: str) -> list[Missing]:
 def _ids(root: Path, split: str) -> tuple[Path, list[str]]:
     pair = parse_splits(split)[0]
     folder = find_voc_folder(root, pair)
-    ids = read_image_set(folder / "ImageSets" / "Main" / f"{pair[1]}.txt")
+    list_file = folder / "ImageSets" / "Main" / f"{pair[1]}.txt"
+    ids, _ = read_image_set(list_file, VocFiles(folder).has)
     if not ids:
         raise DataError(f"the list of split {split} in {folder} is empty")
     return folder, ids

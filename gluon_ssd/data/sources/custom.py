@@ -8,13 +8,8 @@ from pathlib import Path
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.dataset import ListedDataset, Selection
 from gluon_ssd.data.sources.coco import COCO_RULES, CocoDataset, annotation_candidates, one_split
-from gluon_ssd.data.sources.voc import (
-    VocDataset,
-    class_names,
-    find_voc_folder,
-    parse_splits,
-    voc_folders,
-)
+from gluon_ssd.data.sources.voc import VocDataset, find_voc_folder, parse_splits, voc_folders
+from gluon_ssd.data.sources.voc_class_names import class_names
 from gluon_ssd.errors import DataError
 
 # The first that exists is used when no split is named.
@@ -51,7 +46,7 @@ def _open_voc(base: Path, selection: Selection) -> ListedDataset:
     classes, tolerant = selection.classes, selection.tolerant
     if not classes:
         folders = dict.fromkeys(find_voc_folder(base, pair) for pair in pairs)
-        classes = class_names(folders, tolerant=tolerant)
+        classes = class_names(folders)
     return VocDataset(base, splits=pairs, classes=classes, name="custom", tolerant=tolerant)
 
 

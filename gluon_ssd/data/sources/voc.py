@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from gluon_ssd.data.class_names import VOC_CLASSES
@@ -19,14 +19,11 @@ from gluon_ssd.data.dataset import (
     class_index,
     clean_objects,
 )
-from gluon_ssd.data.images import IMAGE_SUFFIXES, size_of_file
+from gluon_ssd.data.images import size_of_file
 from gluon_ssd.data.problems import Problem, log_lost_labels
+from gluon_ssd.data.sources.voc_list import Entry, VocFiles, read_image_set
 from gluon_ssd.data.sources.voc_xml import read_annotation
 from gluon_ssd.errors import DataError, OptionError
-from gluon_ssd.system.files import read_lines
-
-# An image set may carry -1, 0 or 1 behind the id: the per-class lists of VOC do.
-_LIST_LINE = re.compile(r"(?P<id>.*?)(?:\s+-?[01])?\s*")
 
 Split = tuple[str, str]
 
@@ -137,15 +134,14 @@ class VocDataset(ListedDataset):
         tolerant: bool = False,
     ) -> None:
         listings, problems = _list_images(root, splits)
-        has_unique_stems = len({stem for _, stem in listings}) == len(listings)
-        files = {folder: _image_files(folder) for folder in {folder for folder, _ in listings}}
+        has_unique_stems = len({entry.stem for _, entry in listings}) == len(listings)
         labels_by_name = class_index(classes)
         items = []
-        for folder, stem in listings:
-            path = folder / "JPEGImages" / files[folder].get(stem, f"{stem}.jpg")
-            annotation, found = _annotate(folder, path, labels_by_name, tolerant)
-            image_id = stem if has_unique_stems else f"{folder.name}/{stem}"
-            items.append(ListedItem(str(path), image_id, annotation, tuple(found)))
+        for files, entry in listings:
+            path = files.image(entry)
+            annotation, found = _annotate(files.annotation(entry), path, labels_by_name, tolerant)
+            image_id = entry.stem if has_unique_stems else f"{files.folder.name}/{entry.stem}"
+            items.append(ListedItem(path, image_id, annotation, tuple(found)))
         super().__init__(items, name=name, classes=classes, metric="voc07", problems=problems)
         log_lost_labels(self.problems, name)
 
@@ -162,51 +158,30 @@ def open_voc(selection: Selection) -> VocDataset:
 
 def _list_images(
     root: str | os.PathLike[str], splits: Sequence[Split]
-) -> tuple[list[tuple[Path, str]], list[Problem]]:
-    """(VOC folder, stem) of every image that the splits name, each once."""
-    listed: dict[tuple[Path, str], None] = {}
+) -> tuple[list[tuple[VocFiles, Entry]], list[Problem]]:
+    """Every image that the splits name, each once."""
+    files_of: dict[Path, VocFiles] = {}
+    listed: dict[tuple[Path, str], tuple[VocFiles, Entry]] = {}
     problems = []
     for split in splits:
         folder = find_voc_folder(root, split)
+        files = files_of.setdefault(folder, VocFiles(folder))
         list_file = folder / "ImageSets" / "Main" / f"{split[1]}.txt"
-        stems = read_image_set(list_file)
-        if not stems:
+        names, found = read_image_set(list_file, files.has)
+        problems += found
+        if not names:
             raise DataError(f"{list_file} names no image; write one image id a line")
-        for stem in stems:
-            if (folder, stem) in listed:
-                problems.append(Problem("duplicate image", str(list_file), f"id {stem!r} again"))
-            listed[folder, stem] = None
-    return list(listed), problems
-
-
-def read_image_set(path: Path) -> list[str]:
-    """Image ids of an ImageSets/Main file, in its order. Raises DataError naming the file."""
-    lines = read_lines(path, "image list")
-    ids = []
-    for match in (_LIST_LINE.fullmatch(line.strip()) for line in lines if line.strip()):
-        if match:
-            stem, suffix = os.path.splitext(match["id"])
-            ids.append(stem if suffix.lower() in IMAGE_SUFFIXES else match["id"])
-    return ids
-
-
-def _image_files(folder: Path) -> dict[str, str]:
-    """Stem to file name in JPEGImages; the earlier suffix in IMAGE_SUFFIXES wins."""
-    images = folder / "JPEGImages"
-    if not images.is_dir():
-        raise DataError(f"there is no folder {images}; VOC layout keeps its images there")
-    ranked = []
-    for name in os.listdir(images):
-        stem, suffix = os.path.splitext(name)
-        if suffix.lower() in IMAGE_SUFFIXES:
-            ranked.append((IMAGE_SUFFIXES.index(suffix.lower()), stem, name))
-    return {stem: name for _, stem, name in sorted(ranked, reverse=True)}
+        for entry in map(files.entry, names):
+            if (folder, entry.stem) in listed:
+                again = Problem("duplicate image", str(list_file), f"id {entry.stem!r} again")
+                problems.append(again)
+            listed.setdefault((folder, entry.stem), (files, entry))
+    return list(listed.values()), problems
 
 
 def _annotate(
-    folder: Path, image_path: Path, labels_by_name: dict[str, int], tolerant: bool
+    path: str, image_path: str, labels_by_name: dict[str, int], tolerant: bool
 ) -> tuple[Annotation, list[Problem]]:
-    path = str(folder / "Annotations" / f"{image_path.stem}.xml")
     problems = []
     try:
         size_hw, objects = read_annotation(path)
@@ -223,27 +198,3 @@ def _annotate(
         file=path,
     )
     return annotation, problems + found
-
-
-def class_names(folders: Iterable[Path], *, tolerant: bool = False) -> tuple[str, ...]:
-    """Sorted names of all objects in all annotation files of VOC folders, whatever the split.
-
-    Every split of a data set thus gets the same label order.
-
-    Raises:
-        DataError: no object anywhere, or a broken file (skipped when `tolerant`).
-    """
-    places = [folder / "Annotations" for folder in folders]
-    names: set[str] = set()
-    for path in (path for place in places for path in sorted(place.glob("*.xml"))):
-        try:
-            _, objects = read_annotation(str(path))
-        except DataError:
-            if not tolerant:
-                raise
-            continue
-        names.update(item.name for item in objects)
-    if not names:
-        where = ", ".join(map(str, places))
-        raise DataError(f"no object in any annotation file of {where}; label some images first")
-    return tuple(sorted(names))
