@@ -91,12 +91,12 @@ def exported_source(prefix: str) -> Source:
         ModelError, WeightsError: it cannot be used, is int8, or its size is unknown.
     """
     exported = read_exported(prefix)
-    prefix, saved = exported.name, exported.record
+    saved = exported.record
     if saved is not None and saved.classes != VOC_CLASSES:
         raise ModelError(f"{prefix} has other classes than VOC; the table scores on VOC alone")
     input_format = input_format_of(exported)
     return Source(
-        Path(prefix).name,
+        Path(exported.name).name,
         "exported model",
         input_format,
         True,

@@ -14,6 +14,7 @@ from gluon_ssd.api import Detector
 from gluon_ssd.commands.wiring.exported import deployed_model
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.images import IMAGE_SUFFIXES
+from gluon_ssd.deploy.mxnet.pair import files_to_read
 from gluon_ssd.errors import DataError
 from gluon_ssd.inference.tables.part_folder import FORMATS, PartFolder, open_parts
 from gluon_ssd.inference.tables.rows import Row, detect_rows
@@ -114,9 +115,11 @@ def _facts(command: PredictCommand, detector: Detector) -> dict[str, Any]:
 
 def _digests(prefix: str) -> Iterator[str]:
     """Name and start of the SHA-256 of each file of a detector."""
+    prefix = os.path.expanduser(prefix)
     start = prefix.removesuffix(".xml").removesuffix(".bin")
-    endings = ("", ".onnx", ".xml", ".bin", "-symbol.json", "-0000.params")
-    for path in (Path(start + ending).expanduser() for ending in endings):
+    endings = ("", ".onnx", ".xml", ".bin")
+    files = [*(Path(start + ending) for ending in endings), *files_to_read(prefix)]
+    for path in dict.fromkeys(files):
         if path.is_file():
             with open(path, "rb") as file:
                 yield f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from gluon_ssd.data.class_names import published_classes
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.models.interface import Network
-from gluon_ssd.models.params_file import as_numpy
 from gluon_ssd.models.record import ModelRecord, sidecar_path
 from gluon_ssd.system.wording import some_of
 
@@ -113,8 +112,7 @@ def adapt_heads(
         if array is not None and array.shape[0] % (len(classes) + background) == 0:
             rows = num_shapes * (len(network.classes) + background)
             first = network.first_value(name, (rows, *array.shape[1:]), seed)
-            values = as_numpy(array)
-            adapted[name] = _move_classes(values, first, classes, network.classes, background)
+            adapted[name] = _move_classes(array, first, classes, network.classes, background)
     return adapted, change
 
 

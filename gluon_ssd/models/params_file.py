@@ -10,16 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
+from gluon_ssd.models.array_file import read_array_file
 from gluon_ssd.models.torch_file.state_dict import is_torch_file, read_state_dict
 from gluon_ssd.system.files import is_zip
+from gluon_ssd.system.regular_file import open_regular
 from gluon_ssd.system.wording import some_of
 
 _PICKLE = b"\x80"  # how every pickle since protocol 2 starts, and no parameter file
+_MARKS = ("arg:", "aux:")  # before the names in an exported file
 
 
-def read_params(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_params(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     """Load a file of named arrays; what it is shows in its first bytes, not in its name.
 
     Args:
@@ -27,53 +29,63 @@ def read_params(path: str | os.PathLike[str]) -> dict[str, Any]:
             taken off), by the older `save_params`, or by `torch.save` (see `read_state_dict`).
 
     Returns:
-        Name to array on the CPU, in the file's order; at least one. NumPy arrays of a torch file,
-        else MXNet arrays.
+        Name to array, in the file's order; at least one. See `read_array_file` for the types.
 
     Raises:
         WeightsError: missing, unreadable, cut off, no parameter file, a checkpoint, or empty.
     """
     file = os.fspath(path)
-    if not Path(file).is_file():
+    if not Path(file).exists() or Path(file).is_dir():
         what = "is a folder" if Path(file).is_dir() else "does not exist"
         raise WeightsError(f"the parameter file {file} {what}; give the path of a .params file")
     try:
-        if is_torch_file(file):
-            return read_state_dict(file)
-        if _is_pickle(file):
-            raise WeightsError(
-                f"{file} is a pickle, which is not read, since reading one can run code; give a "
-                ".params file, or a .pt or .pth file that torch.save has written"
-            )
-        if is_zip(file):  # as the .npz of a checkpoint is
-            best = f"{file.removesuffix('.npz').removesuffix('_checkpoint')}_best.params"
-            raise WeightsError(
-                f"{file} is a checkpoint, which only a training run resumes from; give the weights "
-                f"of that run here, such as {best}"
-            )
-        arrays = mx.nd.load(file)
+        return _read(file)
     except OSError as error:
         raise WeightsError(f"cannot read {file}: {error.strerror}") from error
-    except (mx.base.MXNetError, UnicodeDecodeError) as error:
+
+
+def _read(file: str) -> dict[str, NDArray[Any]]:
+    with open_regular(file) as opened:
+        is_pickle = opened.read(1) == _PICKLE
+    if is_torch_file(file):
+        return read_state_dict(file)
+    if is_pickle:
         raise WeightsError(
-            f"{file} is no MXNet parameter file, or it is damaged or cut off; copy or fetch it anew"
-        ) from error
-    if not isinstance(arrays, dict) or not arrays:
-        raise WeightsError(
-            f"{file} holds no named arrays, it holds {len(arrays)} arrays without names; give a "
-            ".params file of a network"
+            f"{file} is a pickle, which is not read, since reading one can run code; give a "
+            ".params file, or a .pt or .pth file that torch.save has written"
         )
-    return {name.removeprefix("arg:").removeprefix("aux:"): a for name, a in arrays.items()}
+    if is_zip(file):  # as the .npz of a checkpoint is
+        best = f"{file.removesuffix('.npz').removesuffix('_checkpoint')}_best.params"
+        raise WeightsError(
+            f"{file} is a checkpoint, which only a training run resumes from; give the weights "
+            f"of that run here, such as {best}"
+        )
+    arrays = read_array_file(file)
+    plain = {_unmarked(name): array for name, array in arrays.items()}
+    if len(plain) < len(arrays):
+        twice = [name for name in arrays if _unmarked(name) != name and name[4:] in arrays]
+        shown = some_of(twice) or "one with arg: and with aux:"
+        raise WeightsError(
+            f"{file} holds several arrays of one name ({shown}); export the model anew"
+        )
+    return plain
 
 
-def _is_pickle(file: str) -> bool:
-    with open(file, "rb") as opened:
-        return opened.read(1) == _PICKLE
+def _unmarked(name: str) -> str:
+    return name[4:] if name.startswith(_MARKS) else name
 
 
-def as_numpy(array: Any) -> NDArray[Any]:
-    """An MXNet or NumPy array as a NumPy one."""
-    return array if isinstance(array, np.ndarray) else array.asnumpy()
+def check_finite(arrays: Mapping[str, NDArray[Any]], advice: str, where: str = "") -> None:
+    """Raise WeightsError, with the place in front and the advice behind, unless all are finite."""
+    broken = [name for name, array in arrays.items() if not _is_finite(array)]
+    if broken:
+        raise WeightsError(
+            f"{where}{len(broken)} weights are not finite, the first is {broken[0]}; {advice}"
+        )
+
+
+def _is_finite(array: NDArray[Any]) -> bool:
+    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
 
 
 def mismatch(

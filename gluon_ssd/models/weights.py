@@ -16,7 +16,7 @@ from gluon_ssd.errors import EnvironmentProblem, WeightsError
 from gluon_ssd.models.class_heads import ClassChange, adapt_heads, classes_in_file
 from gluon_ssd.models.first_weights import assign, complete_shapes, is_constant, parameters_of
 from gluon_ssd.models.interface import Network
-from gluon_ssd.models.params_file import as_numpy, mismatch, read_params
+from gluon_ssd.models.params_file import mismatch, read_params
 from gluon_ssd.models.record import read_sidecar, write_sidecar
 from gluon_ssd.system.files import atomic_path
 
@@ -73,7 +73,7 @@ def _note_anchors(
     """Warn when a file brings other anchors: its boxes only make sense with them."""
     parameters = parameters_of(network)
     pairs = [(parameters[n].value, arrays[n]) for n in network.anchor_constants() if n in arrays]
-    if not all(np.allclose(own.asnumpy(), as_numpy(new), rtol=1e-5) for own, new in pairs):
+    if not all(np.allclose(own.asnumpy(), new, rtol=1e-5) for own, new in pairs):
         _LOG.warning(
             "%s was trained with other anchors than this network has; the file's are used",
             os.fspath(path),

@@ -7,7 +7,7 @@ import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
-from gluon_ssd.models.params_file import as_numpy, mismatch, read_params
+from gluon_ssd.models.params_file import check_finite, mismatch, read_params
 from gluon_ssd.models.torch_file.writer import write_state_dict
 from tests.models.torch_file.builders import GOLDEN
 
@@ -18,7 +18,7 @@ def test_names_of_exported_arrays_lose_their_marks(tmp_path: Path):
     mx.nd.save(str(path), arrays)
     found = read_params(path)
     assert list(found) == ["w", "mean", "b.bias"]
-    assert [array.asnumpy().tolist() for array in found.values()] == [[1, 2], [3], [1]]
+    assert [array.tolist() for array in found.values()] == [[1, 2], [3], [1]]
 
 
 def test_a_checkpoint_is_told_apart_by_its_content(tmp_path: Path):
@@ -51,9 +51,11 @@ def test_a_pickle_is_not_read(tmp_path: Path):
         read_params(tmp_path / "a.pkl")
 
 
-def test_either_kind_of_array_is_numpy():
-    array = np.zeros(2)
-    assert as_numpy(array) is array and as_numpy(mx.nd.ones(2)).tolist() == [1, 1]
+def test_weights_that_are_not_finite_are_named():
+    arrays = {"a": np.ones(2), "b": np.array([1, np.nan]), "c": np.array([np.inf])}
+    with pytest.raises(WeightsError, match="^m: 2 weights are not finite, the first is b; go on$"):
+        check_finite(arrays, "go on", "m: ")
+    check_finite({"a": np.ones(2), "count": np.array([3]), "none": np.zeros(0)}, "go on")
 
 
 @pytest.mark.parametrize(

@@ -101,9 +101,9 @@ def exported_subject(prefix: str) -> Subject:
         name=Path(exported.name).name,
         weights="exported model",
         has_weights=True,
-        prefix=exported.name,
+        prefix=prefix,
         parts=detector_parts(exported, input_size_hw=size_hw, classes=_classes(exported, size_hw)),
-        original=None if exported.record else {"prefix": exported.name},
+        original=None if exported.record else {"prefix": prefix},
     )
 
 

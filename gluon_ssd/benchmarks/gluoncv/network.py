@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.deploy.mxnet.files import plain_prefix
+from gluon_ssd.deploy.mxnet.files import INPUT, read_exported
+from gluon_ssd.deploy.mxnet.graph import to_symbol
 from gluon_ssd.detection.decoding import Decoding
-from gluon_ssd.models.first_weights import quiet_symbol_blocks
+from gluon_ssd.models.first_weights import assign, quiet_symbol_blocks
 
 
 def is_in_zoo(name: str) -> bool:
@@ -47,11 +48,13 @@ def original_exported(prefix: str) -> Any:
     Returns:
         As of `original_network`; suppression is part of the graph.
     """
-    prefix = plain_prefix(prefix)
+    exported = read_exported(prefix)
     with quiet_symbol_blocks():
-        network = mx.gluon.SymbolBlock.imports(
-            f"{prefix}-symbol.json", ["data"], f"{prefix}-0000.params"
-        )
+        network = mx.gluon.SymbolBlock(to_symbol(exported.graph), mx.sym.var(INPUT))
+    # As SymbolBlock.imports does, but of what was read and checked here.
+    for name, parameter in network.collect_params().items():
+        parameter.shape = exported.params[name].shape
+        assign(parameter, exported.params[name])
     network.hybridize(static_alloc=True, static_shape=True)
     return network
 

@@ -16,7 +16,6 @@ from gluon_ssd.commands.calibration.images import (
 from gluon_ssd.commands.wiring.float_models import float_model
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.deploy.agreement import Agreement
-from gluon_ssd.deploy.mxnet.files import exported_files
 from gluon_ssd.deploy.mxnet.int8.child import quantize_in_child
 from gluon_ssd.deploy.mxnet.int8.layer_errors import NUM_IMAGES as LAYER_IMAGES
 from gluon_ssd.deploy.mxnet.int8.quantize import (
@@ -26,6 +25,7 @@ from gluon_ssd.deploy.mxnet.int8.quantize import (
     prepare_detector,
 )
 from gluon_ssd.deploy.mxnet.int8.quantize_graph import check_layers
+from gluon_ssd.deploy.mxnet.pair import exported_files
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.report.layer_report import REPORT_SUFFIXES, layer_table, write_layer_report
 from gluon_ssd.system.files import ensure_writable

@@ -15,7 +15,6 @@ from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.files import (
     INPUT,
     Exported,
-    check_finite,
     last_line,
     replaced_files,
     write_exported,
@@ -25,6 +24,7 @@ from gluon_ssd.deploy.mxnet.model import load_deployed
 from gluon_ssd.deploy.mxnet.prepare import prepare
 from gluon_ssd.errors import EnvironmentProblem, WeightsError
 from gluon_ssd.models.detector import Detector
+from gluon_ssd.models.params_file import check_finite
 from gluon_ssd.models.record import ModelRecord
 
 _RELATIVE_TOLERANCE = 1e-4

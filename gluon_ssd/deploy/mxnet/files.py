@@ -27,8 +27,17 @@ from gluon_ssd.deploy.mxnet.graph import (
     to_symbol,
 )
 from gluon_ssd.deploy.mxnet.halves import split_at_predictions
+from gluon_ssd.deploy.mxnet.pair import (
+    DIGEST_ATTRIBUTE,
+    check_digest,
+    digest_of,
+    exported_files,
+    files_to_read,
+    plain_prefix,
+    take_digest,
+)
 from gluon_ssd.errors import ModelError, WeightsError
-from gluon_ssd.models.params_file import as_numpy, read_params
+from gluon_ssd.models.params_file import check_finite, read_params
 from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.system.files import atomic_write, ensure_directory, write_problem
 from gluon_ssd.system.scratch import scratch_folder
@@ -92,26 +101,16 @@ class Exported:
         return found
 
 
-def plain_prefix(text: str) -> str:
-    """The prefix of an exported model, also when one of its two files is named instead."""
-    return re.sub(r"(-symbol\.json|-\d{4}\.params)$", "", text)
-
-
-def exported_files(prefix: str) -> tuple[Path, Path]:
-    """The two files of a prefix: symbol and parameters."""
-    return Path(f"{prefix}-symbol.json"), Path(f"{prefix}-0000.params")
-
-
 def read_exported(prefix: str) -> Exported:
-    """Read and check both files of a prefix; the name of either file is taken as well.
+    """Read and check both files of a prefix, or of the name of one of them; see `files_to_read`.
 
     Raises:
         ModelError: the symbol is missing, no symbol, or has another input than "data".
-        WeightsError: the parameter file is missing, damaged, or lacks arrays of the symbol; or the
-            record in the symbol is damaged.
+        WeightsError: the parameter file is missing, damaged, of another export, not finite, or
+            lacks arrays of the symbol; or the record in the symbol is damaged.
     """
+    symbol_file, params_file = files_to_read(prefix)
     prefix = plain_prefix(prefix)
-    symbol_file, params_file = exported_files(prefix)
     if prefix.endswith((".onnx", ".xml")) and Path(prefix).is_file():
         raise ModelError(
             f"{prefix} is a file for ONNX Runtime or OpenVINO; MXNet needs the pair that it was "
@@ -128,7 +127,7 @@ def read_exported(prefix: str) -> Exported:
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"cannot read {symbol_file}: {error}; export the model anew") from error
     graph = parse_graph(text, str(symbol_file))
-    record = _record(graph, str(symbol_file))
+    record, digest = _record(graph, str(symbol_file)), take_digest(graph.extra.get("attrs", {}))
     try:
         to_symbol(graph)
     except mx.MXNetError as error:
@@ -136,7 +135,7 @@ def read_exported(prefix: str) -> Exported:
             f"MXNet {mx.__version__} cannot load {symbol_file}: {last_line(error)}; export it anew"
         ) from error
     try:
-        params = {name: as_numpy(array) for name, array in read_params(params_file).items()}
+        params = read_params(params_file)
     except WeightsError as error:
         raise WeightsError(f"cannot read parameters from {params_file}: {error}") from error
     variables = graph.variables()
@@ -150,7 +149,9 @@ def read_exported(prefix: str) -> Exported:
             f"{params_file} does not fit {symbol_file}: {len(missing)} of {len(variables) - 1} "
             f"arrays are missing ({some_of(missing, most=5)}); the two files must be of one export"
         )
+    check_digest(digest, params, symbol_file, params_file)
     used = {name: params[name] for name in variables if name != INPUT}
+    check_finite(used, "take the weights of an earlier epoch", f"{params_file}: ")
     return Exported(prefix, graph, used, record)
 
 
@@ -167,9 +168,12 @@ def write_exported(model: Exported, prefix: str) -> None:
     """Write symbol and parameters, one after the other, into a folder that is not in use yet."""
     symbol_file, params_file = exported_files(prefix)
     extra = dict(model.graph.extra)
+    extra["attrs"] = {
+        **extra.get("attrs", {}),
+        DIGEST_ATTRIBUTE: ["str", digest_of(model.params)],
+    }
     if model.record is not None:
-        record = ["str", json.dumps(model.record.to_object())]
-        extra["attrs"] = {**extra.get("attrs", {}), RECORD_ATTRIBUTE: record}
+        extra["attrs"][RECORD_ATTRIBUTE] = ["str", json.dumps(model.record.to_object())]
     with atomic_write(symbol_file, "w") as file:
         file.write(format_graph(Graph(model.graph.heads, extra)))
     statistics = set(to_symbol(model.graph).list_auxiliary_states())
@@ -183,7 +187,11 @@ def write_exported(model: Exported, prefix: str) -> None:
 
 
 def move_exported(prefix: str, target: str) -> None:
-    """Let the two files of a prefix take the place of those of another one."""
+    """Let the two files of a prefix take the place of those of another one.
+
+    The symbol comes first: where this is cut short, its digest tells that the parameters are not
+    its own, even where the earlier symbol had none.
+    """
     for source, end in zip(exported_files(prefix), exported_files(target), strict=True):
         os.replace(source, end)
 
@@ -206,15 +214,6 @@ def replaced_files(prefix: str) -> Iterator[str]:
             move_exported(staged, prefix)
     except OSError as error:
         raise write_problem(target, error) from error
-
-
-def check_finite(params: Params, advice: str, where: str = "") -> None:
-    """Raise WeightsError, with the place in front and the advice behind, unless all are finite."""
-    broken = [name for name, value in params.items() if not np.isfinite(value).all()]
-    if broken:
-        raise WeightsError(
-            f"{where}{len(broken)} weights are not finite, the first is {broken[0]}; {advice}"
-        )
 
 
 def check_shapes(exported: Exported, input_size_hw: tuple[int, int]) -> None:

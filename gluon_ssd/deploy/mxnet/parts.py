@@ -11,7 +11,7 @@ import numpy as np
 
 from gluon_ssd.deploy.detector_parts import DetectorParts, Operation, output_name
 from gluon_ssd.deploy.mxnet.compiled_decoding import ENDING_INPUTS, Ending, match_ending
-from gluon_ssd.deploy.mxnet.files import INPUT, Exported, check_finite, check_shapes
+from gluon_ssd.deploy.mxnet.files import INPUT, Exported, check_shapes
 from gluon_ssd.deploy.mxnet.graph import VARIABLE, Graph, Node, Output, Params, output_shapes
 from gluon_ssd.deploy.mxnet.output_pattern import (
     Unrecognised,
@@ -25,6 +25,7 @@ from gluon_ssd.deploy.mxnet.passes.select_scores_early import select_scores_earl
 from gluon_ssd.deploy.mxnet.prepare import REPLACE_DECODER, prepare
 from gluon_ssd.detection.decoding import SCORE_ACTIVATIONS, Decoding
 from gluon_ssd.errors import ModelError
+from gluon_ssd.models.params_file import check_finite
 from gluon_ssd.models.record import ModelRecord
 
 

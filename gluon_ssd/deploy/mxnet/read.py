@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gluon_ssd.deploy.mxnet.files import Exported, exported_files, plain_prefix, read_exported
+from gluon_ssd.deploy.mxnet.files import Exported, read_exported
+from gluon_ssd.deploy.mxnet.pair import exported_files, plain_prefix
 
 
 def read_detector(path: str) -> Exported:

@@ -15,15 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.deploy.mxnet.files import (
-    exported_files,
-    last_line,
-    move_exported,
-    write_exported,
-)
+from gluon_ssd.deploy.mxnet.files import last_line, move_exported, write_exported
 from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, join_halves, prepare_detector
 from gluon_ssd.deploy.mxnet.int8.quantize_graph import layer_names, with_onednn
 from gluon_ssd.deploy.mxnet.model import deploy
+from gluon_ssd.deploy.mxnet.pair import exported_files
 from gluon_ssd.deploy.runtime import load_detector
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.deploy.tuning.backend import (
@@ -112,7 +108,7 @@ class _Backend:
 
     @property
     def name(self) -> str:
-        return self.prepared.prefix
+        return self.prepared.path
 
     @property
     def operators(self) -> tuple[str, ...]:

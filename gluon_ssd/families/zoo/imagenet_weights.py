@@ -14,7 +14,7 @@ from gluon_ssd.detection.normalization import IMAGENET_STD
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.zoo.network import SsdNetwork, classification_network
 from gluon_ssd.models.first_weights import assign, complete_shapes, parameters_of
-from gluon_ssd.models.params_file import as_numpy, mismatch, read_params
+from gluon_ssd.models.params_file import mismatch, read_params
 from gluon_ssd.system.wording import some_of
 
 # Children of the resnet34_v1b classifier and where the extractor keeps them.
@@ -116,5 +116,5 @@ def _from_vgg(network: SsdNetwork, arrays: Mapping[str, Any]) -> tuple[str, dict
     if first is not None and first.shape[1:] == (3, 3, 3):
         # The extractor multiplies its input by std * 255 again, for weights of another origin.
         scale = np.asarray(IMAGENET_STD, np.float32).reshape(1, 3, 1, 1) * 255
-        taken["features.stages.0.0.weight"] = as_numpy(first) / scale
+        taken["features.stages.0.0.weight"] = first / scale
     return start, taken

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.models.backbones.resnet import BLOCKS, ResNet, resnet_spec
 from gluon_ssd.models.first_weights import assign, parameters_of
-from gluon_ssd.models.params_file import as_numpy, mismatch, read_params
+from gluon_ssd.models.params_file import mismatch, read_params
 from gluon_ssd.system.wording import some_of
 
 FILES = {
@@ -62,7 +62,7 @@ def _renamed(name: str, words: Mapping[str, str]) -> str:
 def our_arrays(arrays: Mapping[str, Any]) -> dict[str, NDArray[np.float32]]:
     """Arrays of torchvision by our names, float32; names that are ours stay."""
     return {
-        our_name(name): as_numpy(array).astype(np.float32, copy=False)
+        our_name(name): np.asarray(array).astype(np.float32, copy=False)
         for name, array in arrays.items()
         if not name.endswith(_COUNTER)
     }

@@ -14,13 +14,12 @@ from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.files import (
     RECORD_ATTRIBUTE,
     Exported,
-    check_finite,
-    exported_files,
     read_exported,
     replaced_files,
     write_exported,
 )
 from gluon_ssd.deploy.mxnet.graph import Graph, format_graph
+from gluon_ssd.deploy.mxnet.pair import exported_files
 from gluon_ssd.errors import EnvironmentProblem, ModelError, WeightsError
 from gluon_ssd.models.first_weights import quiet_symbol_blocks
 from gluon_ssd.models.record import ModelRecord
@@ -118,10 +117,3 @@ def test_files_stay_as_they_were_after_an_error(prefix, tmp_path, error, raised)
         raise error
     assert [path.read_bytes() for path in exported_files(prefix)] == before
     assert sorted(os.listdir(tmp_path)) == ["m-0000.params", "m-symbol.json"]
-
-
-def test_weights_that_are_not_finite_are_named():
-    arrays = {"a": np.ones(2), "b": np.array([1, np.nan]), "c": np.array([np.inf])}
-    with pytest.raises(WeightsError, match="^m: 2 weights are not finite, the first is b; go on$"):
-        check_finite(arrays, "go on", "m: ")
-    check_finite({"a": np.ones(2)}, "go on")

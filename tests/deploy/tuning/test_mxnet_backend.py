@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from gluon_ssd.deploy.mxnet.files import exported_files, read_exported
+from gluon_ssd.deploy.mxnet.files import read_exported
 from gluon_ssd.deploy.mxnet.int8.quantize import prepare_detector
 from gluon_ssd.deploy.mxnet.int8.quantize_graph import layer_names, with_onednn
 from gluon_ssd.deploy.mxnet.model import load_deployed
+from gluon_ssd.deploy.mxnet.pair import exported_files
 from gluon_ssd.deploy.tuning.history import JOURNAL
 from gluon_ssd.deploy.tuning.mxnet_backend import operator_names
 from gluon_ssd.deploy.tuning.trial import BASELINE

@@ -17,7 +17,6 @@ from gluon_ssd.deploy.int8_modes import DTYPES, MIN_ENTROPY_IMAGES, MODES
 from gluon_ssd.deploy.mxnet.files import (
     INPUT,
     Exported,
-    check_finite,
     check_shapes,
     read_exported,
     replaced_files,
@@ -45,12 +44,14 @@ class Prepared(DetectorFacts):
     """An fp32 detector in two halves, batch norm and constants folded; see `DetectorFacts`.
 
     Attributes:
-        prefix: the files it came from.
+        prefix: of the files it came from, for messages and names.
+        path: what they were read by, which may name one of several parameter files.
         network, decoding, names: as of `Halves`.
         params: the arrays of both.
     """
 
     prefix: str
+    path: str
     network: Graph
     decoding: Graph
     names: tuple[str, ...]
@@ -77,7 +78,7 @@ def prepare_detector(prefix: str, input_size_hw: tuple[int, int] | None = None) 
             oneDNN, does not show where its network ends, no size is known, an array has the wrong
             shape, or a weight is not finite.
     """
-    exported = read_exported(prefix)
+    path, exported = prefix, read_exported(prefix)
     prefix, graph, record = exported.name, exported.graph, exported.record
     if exported.is_quantised:
         raise ModelError(f"{prefix} is quantised already; give the fp32 model it was made from")
@@ -88,7 +89,6 @@ def prepare_detector(prefix: str, input_size_hw: tuple[int, int] | None = None) 
         )
     input_size_hw = exported.input_size_hw(input_size_hw)
     check_shapes(exported, input_size_hw)
-    check_finite(exported.params, "quantise an earlier checkpoint", f"{prefix}: ")
     shapes = {INPUT: (1, 3, *input_size_hw)}
     num_classes = len(record.classes) if record else count_classes(graph, exported.params, shapes)
     params = prepare(graph, exported.params, shapes)
@@ -100,7 +100,7 @@ def prepare_detector(prefix: str, input_size_hw: tuple[int, int] | None = None) 
         )
     network, decoding, names = halves.network, halves.decoding, halves.names
     facts = input_size_hw, record, num_classes
-    return Prepared(prefix, network, decoding, names, params, *facts)
+    return Prepared(prefix, path, network, decoding, names, params, *facts)
 
 
 def check_pair(mode: str, dtype: str) -> None:

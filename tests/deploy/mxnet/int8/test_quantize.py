@@ -11,7 +11,7 @@ import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.agreement import Agreement
-from gluon_ssd.deploy.mxnet.files import exported_files, read_exported
+from gluon_ssd.deploy.mxnet.files import read_exported
 from gluon_ssd.deploy.mxnet.int8.quantize import (
     MIN_ENTROPY_IMAGES,
     check_pair,
@@ -20,6 +20,7 @@ from gluon_ssd.deploy.mxnet.int8.quantize import (
 )
 from gluon_ssd.deploy.mxnet.int8.quantize_graph import layer_names, with_onednn
 from gluon_ssd.deploy.mxnet.model import load_deployed
+from gluon_ssd.deploy.mxnet.pair import exported_files
 from gluon_ssd.errors import EnvironmentProblem, ModelError, OptionError, WeightsError
 from tests.deploy.conftest import CLASSES, INPUT_HW, random_images
 
