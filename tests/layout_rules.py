@@ -149,7 +149,7 @@ MAY_USE: dict[str, set[str]] = {
     "compat": {"numpy", "mxnet"},
     "detection": {"numpy", "numba"},
     "detection.mxnet": {"numpy"},
-    "data": {"numpy", "cv2", "PIL", "tqdm"},
+    "data": {"numpy", "cv2", "PIL", "simplejpeg", "tqdm"},
     "data.dali": {"numpy", "nvidia"},
     "models.record": {"numpy"},
     "models": {"numpy"},

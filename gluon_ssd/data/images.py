@@ -1,8 +1,9 @@
 """Read image files, and their sizes without decoding. A cut-off file is an error, not grey pixels.
 
-OpenCV decodes what is left of a truncated JPEG without an error, so the end marker is searched
-here. EXIF rotation is applied only on request: annotations of the published sets are in stored
-coordinates, and the legacy reader ignores the tag as well.
+A picture is measured by its header before anything decodes it, so that it takes no more memory than
+is allowed. What libjpeg warns of is told as a note with the file's name (`image_notes`). EXIF
+rotation is applied only on request: annotations of the published sets are in stored coordinates,
+and the legacy reader ignores the tag as well.
 """
 
 from __future__ import annotations
@@ -13,51 +14,61 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-import cv2
 import numpy as np
 
+from gluon_ssd.data.decoders import check_png, decode_gif, decode_jpeg, decode_other
+from gluon_ssd.data.image_headers import FileProblem, Header, read_header
+from gluon_ssd.data.image_notes import DAMAGED, DARK, Note, tell
 from gluon_ssd.errors import DataError
+from gluon_ssd.system.regular_file import open_regular
 
-IMAGE_SUFFIXES: tuple[str, ...] = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+IMAGE_SUFFIXES: tuple[str, ...] = (
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".bmp",
+    ".webp",
+    ".tif",
+    ".tiff",
+    ".gif",
+)
 
-MAX_PIXELS = 100_000_000
-"""Of one image. A file of some kilobytes may claim more, and would take all memory; cameras stay
-below it."""
-
-_JPEG_START = b"\xff\xd8"
-_JPEG_END = b"\xff\xd9"
-_PNG_START = b"\x89PNG\r\n\x1a\n"
-# Start-of-frame markers 0xC0-0xCF, less DHT (C4), JPG (C8) and DAC (CC).
-_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_START_OF_SCAN = 0xDA
-_TAIL_BYTES = 65536  # the end marker sits in the last bytes, unless a camera appended a preview
+MAX_PIXELS = 300_000_000
+"""Of one image, unless told otherwise. A file of some kilobytes may claim more, and would take all
+memory; cameras stay below it."""
 
 OF_SETS = "replace the file or take it out of the data set"
 """What to do about a bad image of a data set."""
 
+# What else a file may hold: EXIF, previews, a film of some seconds behind the photo.
+_OTHER_BYTES = 256 << 20
+_BYTES_A_PIXEL = 16
+# Below an eighth of the range, the upper bits of 16 are not in use.
+_DARK_BELOW = 32
 
-class _Damaged(Exception):
-    """The file breaks the rules of its format; the text says how."""
 
-
-def read_image(path: str | os.PathLike[str], *, upright: bool = False) -> np.ndarray:
+def read_image(
+    path: str | os.PathLike[str], *, upright: bool = False, max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
     """Decode an image file.
 
     Args:
-        path: the file.
+        path: the file; a GIF's first frame is taken.
         upright: turn a photo as its EXIF tag says. Data sets must not: their boxes lie in the
             picture as stored.
+        max_pixels: refuse larger ones by their headers, before memory is taken for their pixels.
 
     Returns:
-        uint8 (H, W, 3), RGB; grey images and images with transparency are converted.
+        uint8 (H, W, 3), RGB; grey images and images with transparency are converted, and 16 bits
+        a channel are cut to the upper 8.
 
     Raises:
-        DataError: naming the file when it is missing, no image, cut off, or has more than
-            MAX_PIXELS.
+        DataError: naming the file when it is missing, no regular file, no image, cut off, or too
+            large.
     """
-    with _naming(path), open(path, "rb") as file:
-        data = file.read()
-    return decode_image(data, os.fspath(path), upright=upright)
+    with _naming(path), open_regular(path) as file:
+        header, data = _whole(file, max_pixels)
+    return _decode(header, data, os.fspath(path), upright, max_pixels, OF_SETS)
 
 
 def decode_image(
@@ -73,95 +84,122 @@ def decode_image(
     Args:
         data: the content of an image file.
         name: where it is from, for messages.
-        upright: turn a photo as its EXIF tag says.
-        max_pixels: refuse larger ones by their headers, before memory is taken for their pixels.
+        upright, max_pixels: as of `read_image`.
         advice: what to do about a bad one, for messages.
 
     Returns:
-        uint8 (H, W, 3), RGB; grey images and images with transparency are converted.
+        uint8 (H, W, 3), RGB, as of `read_image`.
 
     Raises:
         DataError: naming the image when it is none, cut off, or too large.
     """
-    flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     with _naming(name, advice):
-        size_hw = _measure(io.BytesIO(data))
-        _refuse_large(size_hw or _size_of_other(data), max_pixels)
-        try:
-            image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
-        except cv2.error as error:
-            raise _Damaged(f"OpenCV: {error.err}") from error
-        if image is None:
-            raise _Damaged("it cannot be decoded")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        header = read_header(io.BytesIO(data))
+        _refuse_large(header, max_pixels)
+    return _decode(header, data, os.fspath(name), upright, max_pixels, advice)
 
 
-def read_encoded(path: str | os.PathLike[str]) -> tuple[np.ndarray, tuple[int, int]]:
+def read_encoded(
+    path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS
+) -> tuple[np.ndarray, tuple[int, int]]:
     """Read an image file without decoding it, and check that it is not cut off.
 
     Returns:
         uint8 (number of bytes,), and the height and width in pixels.
 
     Raises:
-        DataError: naming the file when it is missing, no image, or cut off. JPEG and PNG are
-            judged by their headers and end markers, other formats by decoding them.
+        DataError: naming the file when it is missing, no image, cut off, or too large. JPEG and PNG
+            are judged by their headers, sums and end markers, other formats by decoding them.
     """
-    data, size_hw = _read_measured(path)
-    return np.frombuffer(data, dtype=np.uint8), size_hw or measure_image(path)
+    with _naming(path), open_regular(path) as file:
+        header, data = _whole(file, max_pixels)
+        if header.kind == "PNG":
+            check_png(data)
+    if header.kind not in _HAVE_END:
+        _decode(header, data, os.fspath(path), False, max_pixels, OF_SETS)
+    return np.frombuffer(data, dtype=np.uint8), header.size_hw
 
 
-def image_size(path: str | os.PathLike[str]) -> tuple[int, int] | None:
-    """Read (height, width) in pixels from a JPEG or PNG header, without decoding.
-
-    Returns:
-        None for other formats, whose size is known after decoding only.
+def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Read (height, width) in pixels from a header, without decoding.
 
     Raises:
-        DataError: naming the file when it is missing, empty, or cut off.
+        DataError: naming the file when it is missing, no image, or cut off, as far as that shows.
     """
-    with _naming(path), open(path, "rb") as file:
-        return _measure(file)
+    with _naming(path), open_regular(path) as file:
+        return read_header(file).size_hw
 
 
-def measure_image(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """As image_size, but an image of another format is decoded for its size."""
-    height, width = image_size(path) or read_image(path).shape[:2]
-    return height, width
+def measure_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """As image_size, for an image that is to be decoded later: it must not be too large.
+
+    A format without an end marker is decoded to see that it is whole.
+    """
+    with _naming(path), open_regular(path) as file:
+        header = read_header(file)
+        _refuse_large(header, max_pixels)
+    if header.kind not in _HAVE_END:
+        read_image(path, max_pixels=max_pixels)
+    return header.size_hw
 
 
 def size_of_file(path: str | os.PathLike[str]) -> tuple[int, int] | None:
-    """As image_size, but None for an unusable file too; for annotations without a size."""
+    """As image_size, but None for an unusable file; for annotations without a size."""
     try:
         return image_size(path)
     except DataError:
         return None
 
 
-def _read_measured(path: str | os.PathLike[str]) -> tuple[bytes, tuple[int, int] | None]:
-    """The bytes of an image file that is whole, and its size as from image_size."""
-    with _naming(path), open(path, "rb") as file:
-        data = file.read()
-        return data, _measure(io.BytesIO(data))
+_HAVE_END = ("JPEG", "PNG")
 
 
-def _refuse_large(size_hw: tuple[int, int], max_pixels: int) -> None:
-    height, width = size_hw
-    if height * width > max_pixels:
-        raise _Damaged(f"it has {width} x {height} pixels, allowed are {max_pixels}")
+def _whole(file: BinaryIO, max_pixels: int) -> tuple[Header, bytes]:
+    """Header and content of a file whose picture, and which itself, is not too large."""
+    header = read_header(file)
+    _refuse_large(header, max_pixels)
+    most = _OTHER_BYTES + _BYTES_A_PIXEL * header.pixels
+    size = file.seek(0, os.SEEK_END)
+    if size > most:
+        height, width = header.size_hw
+        raise FileProblem(f"it has {size} bytes, allowed are {most} for {width} x {height} pixels")
+    file.seek(0)
+    return header, file.read()
 
 
-def _size_of_other(data: bytes) -> tuple[int, int]:
-    """(height, width) of an image that is neither JPEG nor PNG, by its header."""
-    from PIL import Image
+def _decode(
+    header: Header, data: bytes, name: str, upright: bool, max_pixels: int, advice: str
+) -> np.ndarray:
+    """The pixels; what is odd about them is told."""
+    with _naming(name, advice):
+        if header.kind == "JPEG":
+            image, warning = decode_jpeg(data)
+            if upright and b"Exif\0\0" in data[: 1 << 17]:
+                image = decode_other(data, upright=True)
+            if warning:
+                tell(Note(DAMAGED, f"the image {name} is damaged ({warning}); {advice}"))
+        elif header.kind == "GIF":
+            image = decode_gif(data, max_pixels)
+        else:
+            if header.kind == "PNG":
+                check_png(data)
+            image = decode_other(data, upright=upright)
+            if header.bits > 8 and (brightest := int(image.max())) < _DARK_BELOW:
+                tell(Note(DARK, _too_dark(name, header.bits, brightest)))
+    return image
 
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            width, height = image.size
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _Damaged(f"it is too large ({error})") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise _Damaged("it cannot be decoded") from error
-    return height, width
+
+def _too_dark(name: str, bits: int, brightest: int) -> str:
+    return (
+        f"the image {name} has {bits} bits a channel and hardly uses the upper ones: its brightest "
+        f"pixel is {brightest} of 255; scale its values to the whole range"
+    )
+
+
+def _refuse_large(header: Header, max_pixels: int) -> None:
+    if header.pixels > max_pixels:
+        height, width = header.size_hw
+        raise FileProblem(f"it has {width} x {height} pixels, allowed are {max_pixels}")
 
 
 @contextmanager
@@ -174,69 +212,7 @@ def _naming(path: str | os.PathLike[str], advice: str = OF_SETS) -> Iterator[Non
             f"cannot read the image {os.fspath(path)}: {error.strerror or error}; "
             "put the file there or take it out of the data set"
         ) from error
-    except _Damaged as problem:
+    except FileProblem as problem:
         raise DataError(
             f"cannot use the image {os.fspath(path)}: {problem}; {advice}"
         ) from problem.__cause__
-
-
-def _measure(file: BinaryIO) -> tuple[int, int] | None:
-    """(height, width) of a whole JPEG or PNG, None for other formats; _Damaged if cut off."""
-    start = file.read(8)
-    if not start:
-        raise _Damaged("the file is empty")
-    if start[:2] == _JPEG_START:
-        return _measure_jpeg(file)
-    if start == _PNG_START:
-        return _measure_png(file)
-    return None
-
-
-def _measure_jpeg(file: BinaryIO) -> tuple[int, int] | None:
-    size = None
-    file.seek(2)
-    while (marker := _next_marker(file)) != _START_OF_SCAN:
-        length = int.from_bytes(_exactly(file, 2), "big")
-        if marker in _FRAME_MARKERS and length >= 7:
-            frame = _exactly(file, 5)  # sample precision, height (2), width (2)
-            size = (int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big"))
-            length -= 5
-        file.seek(length - 2, os.SEEK_CUR)
-    if not _has_jpeg_end(file, scan_start=file.tell()):
-        raise _Damaged("the JPEG is cut off (no end marker)")
-    return size
-
-
-def _next_marker(file: BinaryIO) -> int:
-    if _exactly(file, 1) != b"\xff":
-        raise _Damaged("the JPEG header is damaged")
-    byte = b"\xff"
-    while byte == b"\xff":  # any number of fill bytes may stand before a marker
-        byte = _exactly(file, 1)
-    return byte[0]
-
-
-def _exactly(file: BinaryIO, count: int) -> bytes:
-    data = file.read(count)
-    if len(data) < count:
-        raise _Damaged("the file is cut off inside its header")
-    return data
-
-
-def _has_jpeg_end(file: BinaryIO, scan_start: int) -> bool:
-    # Searched only behind the start of the picture: an EXIF preview has an end marker of its own.
-    file_end = file.seek(0, os.SEEK_END)
-    for tail in (_TAIL_BYTES, file_end):
-        file.seek(max(scan_start, file_end - tail))
-        if _JPEG_END in file.read():
-            return True
-    return False
-
-
-def _measure_png(file: BinaryIO) -> tuple[int, int]:
-    header = _exactly(file, 16)  # chunk length, "IHDR", width, height
-    file_end = file.seek(0, os.SEEK_END)
-    file.seek(max(24, file_end - _TAIL_BYTES))
-    if b"IEND" not in file.read():
-        raise _Damaged("the PNG is cut off (no end chunk)")
-    return int.from_bytes(header[12:16], "big"), int.from_bytes(header[8:12], "big")

@@ -2,41 +2,64 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Iterator
 
 import cv2
 import numpy as np
 
+from gluon_ssd.data.images import MAX_PIXELS
 from gluon_ssd.errors import DataError
+from gluon_ssd.system.regular_file import open_regular
+
+_log = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 
+# These carry an index that holds the number of frames; others a duration, from which it is guessed.
+_COUNTED = (".mp4", ".avi", ".mov", ".m4v")
+# Playlists name other files and addresses, which FFmpeg would open.
+_PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"[playlist]")
+
 
 def read_frames(
-    source: str | int, *, every: int = 1, timeout_s: float | None = None
+    source: str | int,
+    *,
+    every: int = 1,
+    timeout_s: float | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Every `every`-th frame of a video, as it is to be shown.
+
+    A file that ends before the number of frames in its header is a warning with both numbers.
 
     Args:
         source: a video file, the address of a network camera, or the number of a camera.
         every: 1 for all frames.
         timeout_s: how long a network camera may stay silent, seconds.
+        max_pixels: of a frame; a larger one is refused by the header.
 
     Yields:
         The frame's number, from 0, and its pixels, uint8 (H, W, 3), RGB. A camera ends when it
         gives no frame any more.
 
     Raises:
-        DataError: naming the source when not a single frame can be read.
+        DataError: naming the source when not a single frame can be read, the file is no regular
+            one, or its frames are too large.
     """
+    if is_file := _is_file(source):
+        _check_file(str(source))
     limits = []
     if timeout_s is not None:
         milliseconds = int(1000 * timeout_s)
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds]
         limits += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds]
-    video = cv2.VideoCapture(source, cv2.CAP_FFMPEG if limits else cv2.CAP_ANY, limits)
+    video = cv2.VideoCapture(_opened_as(source), cv2.CAP_FFMPEG if limits else cv2.CAP_ANY, limits)
     number = -1
     try:
+        _refuse_large(video, source, max_pixels)
+        expected = _frames(video) if is_file else 0
         while (read := video.read())[0]:
             number += 1
             if number % every == 0:
@@ -45,15 +68,74 @@ def read_frames(
         video.release()
     if number < 0:
         raise DataError(_no_frame(source))
+    if is_file and _ends_early(str(source), number + 1, expected):
+        _log.warning(
+            "the video %s ends after %d of %d frames; it is cut off or damaged",
+            source,
+            number + 1,
+            expected,
+        )
 
 
 def count_frames(path: str) -> int:
     """Frames of a video file by its header; 0 or less where that does not say it."""
-    video = cv2.VideoCapture(path)
     try:
-        return int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+        _check_file(path)
+    except DataError:
+        return 0
+    video = cv2.VideoCapture(_opened_as(path))
+    try:
+        return _frames(video)
     finally:
         video.release()
+
+
+def _is_file(source: str | int) -> bool:
+    return isinstance(source, str) and "://" not in source
+
+
+def _opened_as(source: str | int) -> str | int:
+    # A name such as "concat:a" would mean something else to FFmpeg; an absolute path does not.
+    return os.path.abspath(source) if isinstance(source, str) and _is_file(source) else source
+
+
+def _frames(video: cv2.VideoCapture) -> int:
+    count = video.get(cv2.CAP_PROP_FRAME_COUNT)
+    return int(count) if abs(count) < 1e15 else 0
+
+
+def _check_file(path: str) -> None:
+    """Raise DataError for what is no regular file, is empty, or is a list of other films."""
+    try:
+        with open_regular(path) as file:
+            start = file.read(64)
+    except OSError as error:
+        raise DataError(
+            f"cannot read the video {path}: {error.strerror or error}; replace it or leave it out"
+        ) from error
+    if not start:
+        raise DataError(f"cannot use the video {path}: the file is empty; replace it")
+    if start.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_PLAYLISTS):
+        raise DataError(
+            f"cannot use the video {path}: it is a list of other files; give the films themselves"
+        )
+
+
+def _refuse_large(video: cv2.VideoCapture, source: str | int, max_pixels: int) -> None:
+    width = video.get(cv2.CAP_PROP_FRAME_WIDTH)
+    height = video.get(cv2.CAP_PROP_FRAME_HEIGHT)
+    if width * height > max_pixels:
+        raise DataError(
+            f"cannot use the video {source}: its frames have {width:.0f} x {height:.0f} pixels, "
+            f"allowed are {max_pixels}",
+            settings=("max_pixels",),
+        )
+
+
+def _ends_early(path: str, count: int, expected: int) -> bool:
+    """Whether frames are missing, by more than a guess of their number may be off."""
+    is_exact = path.lower().endswith(_COUNTED)
+    return expected - count > (0 if is_exact else max(2, expected // 50))
 
 
 def _no_frame(source: str | int) -> str:

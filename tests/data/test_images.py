@@ -1,11 +1,25 @@
 from __future__ import annotations
 
+import os
+from collections import Counter
+
 import cv2
 import numpy as np
 import pytest
 
-from gluon_ssd.data.images import decode_image, image_size, read_image, size_of_file
+from gluon_ssd.data import decoders
+from gluon_ssd.data.image_notes import DAMAGED, DARK, collected_notes
+from gluon_ssd.data.images import (
+    MAX_PIXELS,
+    decode_image,
+    image_size,
+    measure_image,
+    read_encoded,
+    read_image,
+    size_of_file,
+)
 from gluon_ssd.errors import DataError
+from tests.data import odd_pictures as odd
 from tests.data.builders import write_image
 
 READERS = pytest.mark.parametrize("read", [read_image, image_size])
@@ -34,10 +48,10 @@ def test_progressive_jpeg_is_whole(tmp_path):
     assert image_size(path) == (40, 30)
 
 
-def test_other_formats_have_no_header_size(tmp_path):
-    path = write_image(tmp_path / "a.bmp")
-    assert image_size(path) is None
-    assert read_image(path).shape == (60, 80, 3)
+@pytest.mark.parametrize("suffix", ["bmp", "webp", "tif"])
+def test_other_formats_have_a_header_size_too(tmp_path, suffix):
+    path = write_image(tmp_path / f"a.{suffix}")
+    assert image_size(path) == measure_image(path) == read_image(path).shape[:2] == (60, 80)
 
 
 @pytest.mark.parametrize("channels", [1, 4])
@@ -115,16 +129,143 @@ def test_content_in_memory_is_the_file(tmp_path, suffix):
         decode_image(path.read_bytes(), "a picture", max_pixels=4799, advice="buy a new one")
 
 
-def test_a_file_larger_than_pillow_takes_is_refused_too(tmp_path):
-    header = b"BM" + bytes(8) + (54).to_bytes(4, "little") + (40).to_bytes(4, "little")
-    header += (60_000).to_bytes(4, "little") * 2 + b"\x01\0\x18\0" + bytes(24)
-    with pytest.raises(DataError, match="the image a.bmp: it is too large"):
-        decode_image(header, "a.bmp", max_pixels=1000)
-
-
 def test_an_image_above_the_limit_is_refused_before_it_is_decoded(monkeypatch, tmp_path):
     path = write_image(tmp_path / "a.png", (20, 30))
     monkeypatch.setattr(cv2, "imdecode", None)
     message = "a.png: it has 30 x 20 pixels, allowed are 599"
     with pytest.raises(DataError, match=message):
         decode_image(path.read_bytes(), path, max_pixels=599)
+
+
+BOMBS = {
+    "a.png": odd.png(32_000, 32_000, bytes(32_001 * 32)),
+    "a.jpg": odd.jpeg_of(65_500, 65_500),
+    "a.bmp": odd.bmp_of(60_000, -60_000),
+    "a.webp": odd.webp_of(16_000_000, 16_000),
+    "a.gif": odd.gif_of(65_000, 65_000),
+    "a.tif": odd.tiff_of({256: 100_000, 257: 100_000}),
+    "b.tif": odd.tiff_of({256: 2**31, 257: 2**31}, big=True),
+    "c.tif": odd.tiff_of({256: 10, 257: 10, 322: 60_000, 323: 60_000}),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize("read", [read_image, read_encoded, measure_image])
+def test_a_bomb_is_refused_before_any_decoder_sees_it(monkeypatch, tmp_path, name, read):
+    monkeypatch.setattr(cv2, "imdecode", None)
+    monkeypatch.setattr(decoders, "simplejpeg", None)
+    (tmp_path / name).write_bytes(BOMBS[name])
+    assert len(BOMBS[name]) < 200_000
+    with pytest.raises(
+        DataError, match=rf"{name}: it has \d+ x \d+ pixels, allowed are {MAX_PIXELS}"
+    ):
+        read(tmp_path / name)
+
+
+def test_a_picture_above_the_limit_of_opencv_is_one_line(tmp_path):
+    (tmp_path / "a.png").write_bytes(odd.png(2**21, 10, bytes(30)))
+    with pytest.raises(DataError, match=r"a\.png: .*"):
+        read_image(tmp_path / "a.png", max_pixels=2**32)
+
+
+def test_a_small_png_of_endless_data_is_refused(tmp_path):
+    (tmp_path / "a.png").write_bytes(odd.png(64, 64, bytes(300_000_000)))
+    with pytest.raises(DataError, match="bytes of data for 64 x 64 pixels"):
+        read_image(tmp_path / "a.png")
+
+
+def test_a_file_that_is_larger_than_its_picture_can_be_is_refused(tmp_path):
+    path = write_image(tmp_path / "a.bmp")
+    with open(path, "r+b") as file:
+        file.truncate(300 << 20)  # with a hole, so that it takes no room
+    with pytest.raises(
+        DataError, match="it has 314572800 bytes, allowed are .* for 80 x 60 pixels"
+    ):
+        read_image(path)
+
+
+@pytest.mark.parametrize("read", [read_image, image_size, measure_image, read_encoded])
+def test_pipes_and_devices_are_refused_at_once(tmp_path, read):
+    os.mkfifo(tmp_path / "a.jpg")
+    (tmp_path / "b.jpg").symlink_to(tmp_path / "a.jpg")
+    (tmp_path / "c.jpg").symlink_to("/dev/zero")
+    for name, what in (("a.jpg", "a pipe"), ("b.jpg", "a pipe"), ("c.jpg", "a device")):
+        with pytest.raises(DataError, match=f"cannot read the image .*{name}: it is {what}, not"):
+            read(tmp_path / name)
+
+
+def test_damage_inside_a_jpeg_is_told_with_its_name(tmp_path, capfd):
+    (tmp_path / "a.jpg").write_bytes(odd.damaged_jpeg())
+    with collected_notes() as notes:
+        image = read_image(tmp_path / "a.jpg")
+    assert image.shape == (120, 160, 3)
+    (note,) = notes
+    assert note.reason == DAMAGED
+    assert f"the image {tmp_path}/a.jpg is damaged (Corrupt JPEG data" in note.message
+    assert capfd.readouterr().err == ""
+
+
+def test_what_libjpeg_warns_of_is_told_and_nothing_else(capfd):
+    rng = np.random.default_rng(0)
+    sound = odd.encoded(".jpg", odd.scene((200, 300)))
+    start = sound.index(b"\xff\xda") + 20
+    told = Counter()
+    for _ in range(300):
+        content = bytearray(sound)
+        at = int(rng.integers(start, len(sound) - 10))
+        content[at : at + 8] = rng.bytes(8)
+        with collected_notes() as notes:
+            decode_image(bytes(content), "a.jpg")
+        assert capfd.readouterr().err == ""
+        assert cv2.imdecode(np.frombuffer(bytes(content), np.uint8), 1) is not None
+        # What OpenCV prints of it names no file.
+        told[bool(notes), "Corrupt JPEG data" in capfd.readouterr().err] += 1
+    assert set(told) == {(True, True), (False, False)}
+    assert told[True, True] > 100
+
+
+def test_damage_inside_a_png_is_an_error_with_its_name(tmp_path, capfd):
+    (tmp_path / "a.png").write_bytes(odd.damaged_png())
+    for read in (read_image, read_encoded):
+        with pytest.raises(DataError, match=r"a\.png: the PNG is damaged: a wrong sum"):
+            read(tmp_path / "a.png")
+    assert capfd.readouterr().err == ""
+
+
+def test_16_bits_of_which_few_are_used_are_told(tmp_path):
+    for bits, expected in ((12, [DARK]), (16, [])):
+        (tmp_path / "a.png").write_bytes(odd.dark_png(bits))
+        with collected_notes() as notes:
+            image = read_image(tmp_path / "a.png")
+        assert [note.reason for note in notes] == expected
+        assert image.max() == 2**bits - 1 >> 8
+    with collected_notes() as notes:
+        decode_image(odd.encoded(".png", np.zeros((5, 5, 3), np.uint8)), "a black one of 8 bits")
+    assert notes == []
+
+
+def test_a_gif_is_read(tmp_path):
+    (tmp_path / "a.gif").write_bytes(odd.gif((20, 30), frames=2))
+    assert measure_image(tmp_path / "a.gif") == (20, 30)
+    assert read_image(tmp_path / "a.gif")[0, 0].tolist() == [20, 0, 0]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".webp", ".tif", ".gif"])
+def test_mutated_files_are_pictures_or_one_line(suffix):
+    rng = np.random.default_rng(2)
+    sound = odd.gif() if suffix == ".gif" else odd.encoded(suffix)
+    outcomes = Counter()
+    for _ in range(300):
+        content = bytearray(sound)
+        for place in rng.integers(0, len(content), rng.integers(1, 4)):
+            content[place] = rng.integers(256)
+        if rng.random() < 0.2:
+            del content[int(rng.integers(1, len(content))) :]
+        with collected_notes():
+            try:
+                image = decode_image(bytes(content), "a", max_pixels=10**6)
+                outcomes[image.ndim == 3 and image.dtype == np.uint8] += 1
+            except DataError as error:
+                assert "\n" not in str(error)
+                outcomes["error"] += 1
+    assert outcomes[False] == 0 and outcomes["error"] > 10

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
+from gluon_ssd.data import videos
 from gluon_ssd.data.videos import count_frames, read_frames
 from gluon_ssd.errors import DataError
 from tests.data.builders import write_video
@@ -39,3 +42,86 @@ def test_a_camera_that_is_not_there_is_named():
 def test_a_network_camera_that_is_not_there_is_named():
     with pytest.raises(DataError, match="^the camera rtsp://127.0.0.1:9/x gives no picture"):
         list(read_frames("rtsp://127.0.0.1:9/x", timeout_s=2))
+
+
+def cut(film, share):
+    with open(film, "r+b") as file:
+        file.truncate(int(share * file.seek(0, os.SEEK_END)))
+
+
+def test_a_film_that_ends_early_says_how_many_frames_of_how_many(tmp_path, caplog):
+    film = str(write_video(tmp_path / "film.avi", 40, (40, 64)))
+    cut(film, 0.5)
+    frames = list(read_frames(film))
+    assert 0 < len(frames) < 40
+    assert caplog.messages == [
+        f"the video {film} ends after {len(frames)} of 40 frames; it is cut off or damaged"
+    ]
+
+
+def test_a_whole_film_and_one_that_is_left_early_say_nothing(film, caplog):
+    assert len(list(read_frames(film))) == 5
+    next(read_frames(film))
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("count", [5, 3])
+def test_a_guessed_number_of_frames_may_be_off(film, caplog, monkeypatch, count):
+    monkeypatch.setattr(videos, "_COUNTED", ())
+    monkeypatch.setattr(videos, "_frames", lambda video: count + 2)
+    assert len(list(read_frames(film))) == 5
+    assert caplog.messages == []
+
+
+def test_frames_that_are_too_large_are_refused_by_the_header(film):
+    with pytest.raises(DataError, match="film.avi: its frames have 64 x 40 pixels, allowed are 9"):
+        list(read_frames(film, max_pixels=9))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "cannot use the video .*a.mp4: the file is empty"),
+        (b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", "a.mp4: it is a list of other files"),
+        (b"ffconcat version 1.0\nfile /etc/passwd\n", "a.mp4: it is a list of other files"),
+    ],
+)
+def test_what_is_no_film_is_refused(tmp_path, content, message):
+    (tmp_path / "a.mp4").write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        list(read_frames(str(tmp_path / "a.mp4")))
+    assert count_frames(str(tmp_path / "a.mp4")) == 0
+
+
+def test_pipes_and_devices_are_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "a.mp4")
+    (tmp_path / "b.mp4").symlink_to("/dev/zero")
+    for name, what in (("a.mp4", "a pipe"), ("b.mp4", "a device")):
+        with pytest.raises(DataError, match=f"cannot read the video .*{name}: it is {what}, not"):
+            list(read_frames(str(tmp_path / name)))
+        assert count_frames(str(tmp_path / name)) == 0
+
+
+def test_a_name_that_means_more_to_ffmpeg_is_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_video(tmp_path / "film.avi", 2, (40, 64))
+    (tmp_path / "film.avi").rename("concat:film.avi|film.avi")
+    assert len(list(read_frames("concat:film.avi|film.avi"))) == 2
+
+
+def test_mutated_films_are_frames_or_one_line(tmp_path, film, caplog):
+    with open(film, "rb") as file:
+        sound = file.read()
+    rng = np.random.default_rng(0)
+    path = tmp_path / "a.avi"
+    frames = []
+    for _ in range(60):
+        content = bytearray(sound)
+        for place in rng.integers(0, len(content), 4):
+            content[place] = rng.integers(256)
+        path.write_bytes(content)
+        try:
+            frames.append(len(list(read_frames(str(path), max_pixels=10**6))))
+        except DataError as error:
+            assert "\n" not in str(error)
+    assert 10 < len(frames) and max(frames) == 5

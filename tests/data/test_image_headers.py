@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import io
+import struct
+
+import cv2
+import numpy as np
+import pytest
+
+from gluon_ssd.data.image_headers import FileProblem, read_header
+from tests.data import odd_pictures as odd
+
+
+def header(content: bytes):
+    return read_header(io.BytesIO(content))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".webp", ".tif"])
+@pytest.mark.parametrize("size_hw", [(1, 1), (37, 51), (300, 7)])
+def test_every_format_tells_its_size(suffix, size_hw):
+    content = odd.encoded(suffix, odd.scene(size_hw))
+    assert header(content).size_hw == size_hw
+    assert cv2.imdecode(np.frombuffer(content, np.uint8), 1).shape[:2] == size_hw
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (odd.gif((20, 30)), "GIF"),
+        (odd.webp_of(30, 20), "WebP"),
+        (
+            cv2.imencode(".webp", odd.scene((20, 30)), [cv2.IMWRITE_WEBP_QUALITY, 101])[
+                1
+            ].tobytes(),
+            "WebP",
+        ),
+        (odd.tiff_of({256: 30, 257: 20}), "TIFF"),
+        (odd.tiff_of({256: 30, 257: 20}, order=">"), "TIFF"),
+        (odd.tiff_of({256: 30, 257: 20}, big=True), "TIFF"),
+        (odd.tiff_of({256: 30, 257: 20}, order=">", big=True), "TIFF"),
+        (odd.bmp_of(30, -20), "BMP"),
+        (b"BM" + bytes(12) + struct.pack("<IHHHH", 12, 30, 20, 1, 24), "BMP"),
+    ],
+)
+def test_other_headers(content, kind):
+    found = header(content)
+    assert (found.kind, found.size_hw) == (kind, (20, 30))
+
+
+@pytest.mark.parametrize(
+    ("content", "bits"),
+    [
+        (odd.dark_png(), 16),
+        (odd.encoded(".png"), 8),
+        (odd.encoded(".tif", odd.scene().astype(np.uint16)), 16),
+        (odd.encoded(".tif"), 8),
+        (odd.encoded(".tif", odd.scene()[..., 0].astype(np.uint16)), 16),
+    ],
+)
+def test_bits_of_a_channel(content, bits):
+    assert header(content).bits == bits
+
+
+def test_tiles_larger_than_the_picture_count():
+    tags = {256: 30, 257: 20, 322: 100_000, 323: 100_000}
+    assert header(odd.tiff_of(tags)).pixels == 10**10
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the file is empty"),
+        (b"<html>", "it cannot be decoded: it is no JPEG, PNG, BMP, WebP, TIFF or GIF"),
+        (b"RIFF____WAVEfmt ", "it is no JPEG"),
+        (b"P6 2 2 255 " + bytes(12), "it is no JPEG"),
+        (odd.PNG_START + b"\0\0\0\rIHDR\0\0", "cut off inside its header"),
+        (odd.PNG_START + b"\0\0\0\rIDAT" + bytes(40), "the PNG header is damaged"),
+        (b"BM" + bytes(10), "cut off inside its header"),
+        (b"GIF89a\1", "cut off inside its header"),
+        (odd.webp_of(3, 3)[:28], "cut off inside its header"),
+        (odd.webp_of(3, 3).replace(b"VP8X", b"VP8Y"), "the WebP header is damaged"),
+        (b"II*\0\xff\xff\xff\x7f", "cut off inside its header"),
+        (b"II*\0\x08\0\0\0\xff\xff", "its TIFF header has 65535 tags, allowed are 4096"),
+        (b"MM\0+" + bytes(4) + b"\xff" * 8, "cut off inside its header"),
+        (odd.tiff_of({256: 5}), "its TIFF header says 5 x 0 pixels"),
+        (odd.gif_of(0, 5), "its GIF header says 0 x 5 pixels"),
+        (odd.png(0, 0, b""), "its PNG header says 0 x 0 pixels"),
+        (b"\xff\xd8" + b"\xff\xe1\0\2" * 20_000, "the JPEG header has more than 10000 parts"),
+        (b"\xff\xd8" + b"\xff" * 20_000, "the JPEG header is damaged"),
+        (b"\xff\xd8\xff\xe1\0\0" + bytes(20), "the JPEG header is damaged"),
+    ],
+)
+def test_what_is_wrong_is_said(content, message):
+    with pytest.raises(FileProblem, match=message):
+        header(content)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".webp", ".tif", ".gif"])
+def test_mutated_headers_are_answers_or_problems(suffix):
+    rng = np.random.default_rng(1)
+    sound = odd.gif() if suffix == ".gif" else odd.encoded(suffix)
+    answers = 0
+    for _ in range(300):
+        content = bytearray(sound[: rng.integers(1, len(sound) + 1)])
+        for place in rng.integers(0, min(len(content), 60), 3):
+            content[place] = rng.integers(256)
+        try:
+            answers += min(header(bytes(content)).size_hw) > 0
+        except FileProblem as problem:
+            assert "\n" not in str(problem)
+    assert answers < 300
