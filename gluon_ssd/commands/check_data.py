@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from pathlib import Path
 
 from gluon_ssd.data.check import Report, check_dataset
 from gluon_ssd.data.classes import read_classes_file
@@ -16,13 +17,15 @@ from gluon_ssd.system.progress import progress_bar
 def check_reports(options: CheckOptions) -> Iterator[Report]:
     """Check the named splits, or the usual training and then validation ones.
 
-    Images without boxes are looked at too. Broken VOC annotations are counted, not raised.
+    Images without boxes are looked at too. Broken annotations are counted, not raised.
 
     Raises:
         DataError: a split is not there, or a COCO file cannot be read at all.
     """
     classes = read_classes_file(options.classes) if options.classes else None
-    for is_training in (True,) if options.splits else (True, False):
+    # A file is one set, whatever it is used for.
+    is_one = bool(options.splits) or Path(options.dataset_root).expanduser().is_file()
+    for is_training in (True,) if is_one else (True, False):
         selection = Selection(
             options.dataset_root,
             train=is_training,
@@ -30,6 +33,7 @@ def check_reports(options: CheckOptions) -> Iterator[Report]:
             classes=classes,
             keep_empty=True,
             tolerant=True,
+            by_wish=classes is not None,
         )
         dataset = open_dataset(options.dataset, selection)
         bar = functools.partial(

@@ -228,7 +228,7 @@ def validation_loader(
     """What loads validation images, for this process."""
     return evaluation_loader(
         command.data,
-        data.val,
+        data.validation,
         batch_size=command.train.eval_batch_size or command.optimizer.batch_size // team.size,
         input_format=network.input_format(command.model.input_size_hw),
         share=Share(team.rank, team.size, command.optimizer.accumulate),
@@ -246,16 +246,18 @@ def run_training(
 ) -> Outcome:
     """Train to the last epoch; writes every file of the run."""
     train_loader = training_batches(command, data, network, contexts, team)
-    val_loader = validation_loader(command, data, network, team)
+    val_loader = None if data.val is None else validation_loader(command, data, network, team)
     parts = team.size * command.optimizer.accumulate
-    with train_loader, val_loader, listening() as stop:
+    with train_loader, val_loader or nullcontext(), listening() as stop:
         batches = LimitedBatches(
             train_loader, command.optimizer.epochs, command.train.limit_steps, parts
         )
         hooks = Hooks(
             save_weights=lambda path: save_parameters(network, path),
             image_names=lambda indices: [data.train.image_path(int(i)) for i in indices],
-            evaluate=evaluator(command, data, network, contexts[0], val_loader, team, stop),
+            evaluate=None
+            if val_loader is None
+            else evaluator(command, data, network, contexts[0], val_loader, team, stop),
             load_weights=lambda path: load_parameters(network, path, contexts),
             draw_curves=draw_curves,
             watchers=watchers.hooks(),
@@ -294,7 +296,7 @@ def evaluator(
     detector.hybridize(static_alloc=True, static_shape=True)
     detector.decoder.initialize(ctx=context)
     prefix = command.prefix if team.rank == 0 else None
-    score = make_score(data.val, command.train.metric, save_prefix=prefix)
+    score = make_score(data.validation, command.train.metric, save_prefix=prefix)
 
     def run(images: Any) -> Any:
         # A copy, so that the loader may reuse its memory.
@@ -310,7 +312,7 @@ def evaluator(
         found = predict(
             run,
             batches,
-            num_images=len(data.val),
+            num_images=len(data.validation),
             progress=team.rank == 0,
             description="validate",
             gather=gather if team.size > 1 else None,

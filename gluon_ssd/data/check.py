@@ -21,6 +21,7 @@ from gluon_ssd.data.images import measure_image, read_image
 from gluon_ssd.data.problems import LABELS_LOST, REASONS, SEE_ALL, Problem
 from gluon_ssd.errors import DataError
 from gluon_ssd.system.files import sha1_of
+from gluon_ssd.system.wording import one_line
 
 _EXAMPLES = 3  # files named for each reason in the short report
 _ERROR_REASONS = 3  # reasons named in the one-line error
@@ -79,11 +80,11 @@ class Report:
         if examples is None:
             yield head
             for problem in found:
-                yield f"    {problem.file}: {problem.detail}"
+                yield f"    {one_line(problem.file)}: {one_line(problem.detail)}"
             return
         files = list(dict.fromkeys(problem.file for problem in found))
         more = ", ..." if len(files) > examples else ""
-        yield f"{head}: {', '.join(files[:examples])}{more}"
+        yield f"{head}: {one_line(', '.join(files[:examples]))}{more}"
 
     def stop_above(self, share: float) -> None:
         """Raise DataError naming the main reasons, if more than `share` is bad."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import itertools
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -41,8 +42,10 @@ class Annotation:
     | difficult | (M,) | bool | trained on, ignored by the VOC metric |
     | crowd | (M,) | bool | one box around a group (COCO) |
     | size_hw | 2 ints or None | | (height, width) as the annotation file declares it |
+    | coco | (M, 5) or None | float64 | x, y, w, h, area for the COCO metric; None: from boxes_px |
 
-    M is 0 for a background image.
+    M is 0 for a background image. `coco` is what a COCO file says of the same objects, since its
+    numbers are no corners and finer than float32.
     """
 
     boxes_px: np.ndarray
@@ -50,6 +53,7 @@ class Annotation:
     difficult: np.ndarray
     crowd: np.ndarray
     size_hw: tuple[int, int] | None
+    coco: np.ndarray | None = None
 
 
 @runtime_checkable
@@ -88,8 +92,10 @@ class Selection:
         classes: label order; None takes the data set's own.
         keep_empty: keep COCO training images without boxes, which legacy leaves out.
         use_crowd: train on COCO crowd boxes, as legacy does.
-        tolerant: count broken VOC annotations instead of raising; for checking only.
+        tolerant: count broken annotations instead of raising; for checking only.
         edge_px: what a COCO box's width has above x_max - x_min, 1 or 0; see `CocoFile`.
+        by_wish: the classes were chosen among those of the data set, so that labels of others are
+            left out as asked, and no fault of the data.
     """
 
     root: str | os.PathLike[str]
@@ -100,30 +106,40 @@ class Selection:
     use_crowd: bool = True
     tolerant: bool = False
     edge_px: int = 1
+    by_wish: bool = False
+
+    @property
+    def other_labels(self) -> str:
+        """The reason under which labels of other classes are counted."""
+        return "other class" if self.by_wish else "unknown class"
 
 
 class CocoFile(NamedTuple):
-    """Where the COCO metric finds its truth.
+    """How the COCO file of a data set counts, for results in its terms.
 
     category_ids: of each class; -1 if it has none. edge_px: 1 where boxes end with their last
     pixel, x_max = x + w - 1; 0 where x_max = x + w.
     """
 
-    path: str
     category_ids: tuple[int, ...]
     edge_px: int = 1
 
 
 Box = tuple[float, float, float, float]
+CocoBox = tuple[float, float, float, float, float]
 
 
 class RawObject(NamedTuple):
-    """One object as the file has it, its box already in the project's corner convention."""
+    """One object as the file has it, its box already in the project's corner convention.
+
+    `coco` is x, y, w, h and area of an object of a COCO file.
+    """
 
     name: str
     box: Box
     difficult: bool = False
     crowd: bool = False
+    coco: CocoBox | None = None
 
 
 class ListedItem(NamedTuple):
@@ -144,7 +160,7 @@ class ListedDataset:
         classes: label order.
         metric: what scores it, "voc07" or "coco".
         problems: finds that belong to none of the items.
-        coco_file: the COCO annotation file that the set was read from; None if it was from others.
+        coco_file: how the COCO file counts that the set was read from; None if it was from others.
     """
 
     def __init__(
@@ -177,6 +193,8 @@ class ListedDataset:
             )
             for name, empty in _EMPTY.items()
         }
+        own = [annotation.coco for annotation in annotations if annotation.coco is not None]
+        self._coco = np.concatenate(own) if own and len(own) == len(annotations) else None
         self._sizes_hw = tuple(annotation.size_hw for annotation in annotations)
 
     def __len__(self) -> int:
@@ -200,7 +218,8 @@ class ListedDataset:
         index = range(len(self))[index]
         rows = slice(self._starts[index], self._starts[index + 1])
         arrays = {name: array[rows].copy() for name, array in self._rows.items()}
-        return Annotation(**arrays, size_hw=self._sizes_hw[index])
+        coco = None if self._coco is None else self._coco[rows].copy()
+        return Annotation(**arrays, size_hw=self._sizes_hw[index], coco=coco)
 
     def subset(self, indices: Iterable[int]) -> ListedDataset:
         """The same kind of data set with the images at `indices` only, in that order.
@@ -228,7 +247,8 @@ def class_index(classes: Sequence[str]) -> dict[str, int]:
     The legacy reader lower-cases every name; here an exact match wins.
     """
     folded = [name.lower() for name in classes]
-    loose = {name: label for label, name in enumerate(folded) if folded.count(name) == 1}
+    counts = Counter(folded)
+    loose = {name: label for label, name in enumerate(folded) if counts[name] == 1}
     return {**loose, **{name: label for label, name in enumerate(classes)}}
 
 
@@ -239,6 +259,7 @@ def clean_objects(
     size_hw: tuple[int, int] | None,
     edge: int,
     file: str,
+    others: str = "unknown class",
 ) -> tuple[Annotation, list[Problem]]:
     """Turn the objects of one image into arrays, and name everything that had to be changed.
 
@@ -249,6 +270,7 @@ def clean_objects(
         edge: a box may reach to size - edge (VOC 0, COCO 1, as in the legacy readers; Open Images
             0).
         file: the annotation file, for the problems.
+        others: the reason for labels of other classes, as `Selection.other_labels`.
 
     Returns:
         The annotation, boxes clipped to the image, and the problems in object order. Objects in
@@ -261,7 +283,7 @@ def clean_objects(
     for number, item in enumerate(objects, start=1):
         label = labels_by_name.get(item.name, labels_by_name.get(item.name.lower()))
         box = _clip(item.box, size_hw, edge)
-        reason, lost = _judge(item, label, box)
+        reason, lost = (others, True) if label is None else _judge(item, box)
         detail = f"object {number}: {item.name!r}"
         place = f"{detail} at ({', '.join(f'{value:g}' for value in item.box)})"
         if item.name not in labels_by_name and label is not None:
@@ -271,6 +293,8 @@ def clean_objects(
         if reason:
             problems.append(Problem(reason, file, place))
         if not lost and label is not None:
+            if reason == "box partly outside the image":
+                item = item._replace(coco=_coco_of(item, box, edge))
             kept.append(item._replace(box=box))
             labels.append(label)
             seen.add((item.name, item.box))
@@ -280,14 +304,29 @@ def clean_objects(
         difficult=np.array([item.difficult for item in kept], dtype=np.bool_),
         crowd=np.array([item.crowd for item in kept], dtype=np.bool_),
         size_hw=size_hw,
+        coco=_coco_rows(kept),
     )
     return annotation, problems
 
 
-def _judge(item: RawObject, label: int | None, clipped: Box) -> tuple[str | None, bool]:
+def _coco_rows(kept: Sequence[RawObject]) -> np.ndarray | None:
+    rows = [item.coco for item in kept]
+    if None in rows:
+        return None
+    return np.array(rows, dtype=np.float64).reshape(-1, 5)
+
+
+def _coco_of(item: RawObject, clipped: Box, edge: int) -> CocoBox | None:
+    """What the COCO metric gets of a box that had to be cut: the cut one."""
+    if item.coco is None:
+        return None
+    x_min, y_min, x_max, y_max = clipped
+    width, height = x_max - x_min + edge, y_max - y_min + edge
+    return (x_min, y_min, width, height, min(item.coco[4], width * height))
+
+
+def _judge(item: RawObject, clipped: Box) -> tuple[str | None, bool]:
     """The reason why a label is bad, if any, and whether it is lost by it."""
-    if label is None:
-        return "unknown class", True
     if item.box[2] <= item.box[0] or item.box[3] <= item.box[1]:
         return "degenerate box", True
     if clipped[2] <= clipped[0] or clipped[3] <= clipped[1]:

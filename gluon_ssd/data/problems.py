@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from gluon_ssd.system.wording import one_line
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +37,7 @@ REASONS: dict[str, Reason] = {
     "letter case": Reason("label", False, "class matched"),
     "marked as ignore": Reason("label", False, "label left out"),
     "crowd": Reason("label", False, "label left out, as asked"),
+    "other class": Reason("label", False, "label left out, as asked"),
     "missing image": Reason("image", True, "image left out"),
     "unreadable image": Reason("image", True, "image left out"),
     "image size mismatch": Reason("image", True, "image left out"),
@@ -52,6 +56,10 @@ LABELS_LOST = frozenset(
 )
 
 
+AS_ASKED = frozenset(name for name, reason in REASONS.items() if "as asked" in reason.outcome)
+"""What is left out by wish: counted, and not told one by one."""
+
+
 class Problem(NamedTuple):
     """One find. reason: a key of REASONS; file: the file at fault; detail: object and values."""
 
@@ -61,11 +69,19 @@ class Problem(NamedTuple):
 
 
 def log_lost_labels(problems: Iterable[Problem], name: str) -> None:
-    """Warn of every label that does not reach the network, by file; the first 20 one by one."""
+    """Warn of every label that does not reach the network, by file; the first 20 one by one.
+
+    Those that are left out as asked are counted in one line a reason.
+    """
     lost = [problem for problem in problems if problem.reason in LABELS_LOST]
+    asked = Counter(problem.reason for problem in lost if problem.reason in AS_ASKED)
+    for reason, count in asked.items():
+        _log.info("%s: %s, %d labels left out as asked", name, reason, count)
+    lost = [problem for problem in lost if problem.reason not in AS_ASKED]
     for problem in lost[:_LOGGED_LINES]:
         outcome = REASONS[problem.reason].outcome
-        _log.warning("%s: %s, %s (%s)", problem.file, problem.reason, problem.detail, outcome)
+        file, detail = one_line(problem.file), one_line(problem.detail)
+        _log.warning("%s: %s, %s (%s)", file, problem.reason, detail, outcome)
     if len(lost) > _LOGGED_LINES:
         _log.warning(
             "%s: %d more labels left out; %s names them all",

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gluon_ssd.errors import DataError, EnvironmentProblem
+from gluon_ssd.errors import EnvironmentProblem
 from gluon_ssd.evaluation.detections import Detections, GroundTruth, check_labels
 from gluon_ssd.evaluation.result import Evaluation
 from gluon_ssd.system.files import atomic_write, ensure_directory
@@ -38,9 +38,10 @@ class CocoTruth:
     """Ground truth that pycocotools understands.
 
     Attributes:
-        api: a `pycocotools.coco.COCO` object.
-        image_ids: COCO id of image 0, 1, 2, ... of the data set.
-        category_ids: COCO id of class 0, 1, 2, ...
+        api: a `pycocotools.coco.COCO` object that numbers everything by itself: images from 0,
+            categories and annotations from 1.
+        image_ids: what result files call image 0, 1, 2, ... of the data set.
+        category_ids: what they call class 0, 1, 2, ...
         edge_px: what the width of a detection has above x_max - x_min: 1 where corners are
             inclusive, as in the legacy metric, 0 where they are not.
     """
@@ -51,52 +52,34 @@ class CocoTruth:
     edge_px: int = 1
 
 
-def coco_truth_from_file(
-    annotation_file: str | os.PathLike[str],
-    image_ids: Sequence[int | str],
-    category_ids: Sequence[int],
+def coco_truth(
+    truth: GroundTruth,
+    sizes_hw: NDArray[Any],
+    classes: Sequence[str],
     *,
+    image_ids: Sequence[int | str] = (),
+    category_ids: Sequence[int] = (),
     edge_px: int = 1,
 ) -> CocoTruth:
-    """Read ground truth from a COCO annotation file; the arguments are fields of `CocoTruth`.
+    """Build COCO ground truth in memory from the cleaned objects of a data set.
 
-    Raises:
-        DataError: the file cannot be read, is not COCO JSON, or lacks one of the images.
-    """
-    coco, _ = _pycocotools()
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            api = coco(os.fspath(annotation_file))
-    except (OSError, ValueError, KeyError, TypeError, AssertionError) as error:
-        raise DataError(
-            f"cannot read COCO annotations from {os.fspath(annotation_file)}: {error!r}; "
-            "expected a JSON object with images, annotations and categories"
-        ) from error
-    missing = [image_id for image_id in image_ids if image_id not in api.imgs]
-    if missing:
-        raise DataError(
-            f"{os.fspath(annotation_file)} has no image with id {missing[0]} "
-            f"({len(missing)} of {len(image_ids)} are missing); it belongs to another data set"
-        )
-    return CocoTruth(api, list(image_ids), list(category_ids), edge_px)
+    The ids of a file are not used, since files number annotations from 0, anew in every image, or
+    not at all, and pycocotools takes them as they come.
 
-
-def coco_truth_from_arrays(
-    truth: GroundTruth, sizes_hw: NDArray[Any], classes: Sequence[str]
-) -> CocoTruth:
-    """Build COCO ground truth in memory for a data set that has no COCO file.
-
-    Corners are inclusive, as everywhere here: width = x_max - x_min + 1; the area is that of the
-    box. Crowd boxes are regions to ignore, and so are difficult ones, which COCO does not have.
+    Boxes and areas are those of `truth.coco`. Without it the corners are inclusive, as everywhere
+    here, width = x_max - x_min + 1, and the area is that of the box. Crowd boxes are regions to
+    ignore, and so are difficult ones, which COCO does not have.
 
     Args:
         truth: annotated boxes in original pixels.
         sizes_hw: int (I, 2), original sizes of all images, with or without boxes.
-        classes: foreground names; category ids start at 1.
+        classes: foreground names.
+        image_ids, category_ids, edge_px: fields of `CocoTruth`; empty takes the numbers of `api`.
     """
     coco, _ = _pycocotools()
     api = coco()
-    bboxes = _to_xywh(truth.boxes_px, edge_px=1)
+    rows = truth.coco if truth.coco is not None else _with_area(_to_xywh(truth.boxes_px, edge_px=1))
+    ignored = truth.crowd | truth.difficult
     api.dataset = {
         "images": [
             {"id": number, "height": int(height), "width": int(width)}
@@ -108,16 +91,21 @@ def coco_truth_from_arrays(
                 "id": row + 1,
                 "image_id": int(truth.image_index[row]),
                 "category_id": int(truth.labels[row]) + 1,
-                "bbox": bboxes[row].tolist(),
-                "area": float(bboxes[row, 2] * bboxes[row, 3]),
-                "iscrowd": int(truth.crowd[row] or truth.difficult[row]),
+                "bbox": rows[row, :4].tolist(),
+                "area": float(rows[row, 4]),
+                "iscrowd": int(ignored[row]),
             }
             for row in range(len(truth.labels))
         ],
     }
     with contextlib.redirect_stdout(io.StringIO()):
         api.createIndex()
-    return CocoTruth(api, list(range(len(sizes_hw))), list(range(1, len(classes) + 1)))
+    numbers = range(len(sizes_hw)), range(1, len(classes) + 1)
+    return CocoTruth(api, image_ids or numbers[0], category_ids or numbers[1], edge_px)
+
+
+def _with_area(bboxes: NDArray[Any]) -> NDArray[Any]:
+    return np.column_stack([bboxes, bboxes[:, 2] * bboxes[:, 3]])
 
 
 def evaluate_coco(
@@ -133,8 +121,8 @@ def evaluate_coco(
     Args:
         detections: what the network found; boxes in original pixels are used and detections under
             `SCORE_FLOOR` left out. None at all gives 0.
-        truth: from `coco_truth_from_file` or `coco_truth_from_arrays`.
-        classes: foreground names, in the order of `truth.category_ids`.
+        truth: from `coco_truth`.
+        classes: foreground names, those of `truth`.
         save_prefix: dump the detections as COCO JSON to ``<save_prefix>_eval_<time>.json``.
         keep_json: keep that file; otherwise it is removed when the process ends.
 
@@ -147,17 +135,12 @@ def evaluate_coco(
         EnvironmentProblem: pycocotools is missing, or a JSON file to keep cannot be written.
     """
     check_labels(detections, len(classes))
-    results = coco_results(detections, truth)
     if save_prefix is not None:
-        _dump(results, save_prefix, keep=keep_json)
-    evaluator, summary = _run_pycocotools(truth, results)
+        _dump(coco_results(detections, truth), save_prefix, keep=keep_json)
+    evaluator, summary = _run_pycocotools(truth, _numbered_results(detections, truth))
     # (IoU thresholds, recalls, classes, areas, detections) -> (IoU thresholds, recalls, classes)
     precision = evaluator.eval["precision"][:, :, :, _ALL_AREAS, _HUNDRED_DETECTIONS]
-    columns = {category: number for number, category in enumerate(evaluator.params.catIds)}
-    class_scores = {
-        name: _mean_known(precision[:, :, columns[category]])
-        for name, category in zip(classes, truth.category_ids, strict=True)
-    }
+    class_scores = {name: _mean_known(precision[:, :, label]) for label, name in enumerate(classes)}
     score = _mean_known(precision)
     scores = {**class_scores, MEAN_NAME: score}
     lines = [(name, f"{100 * value:.1f}") for name, value in scores.items()]
@@ -166,14 +149,22 @@ def evaluate_coco(
 
 def coco_results(detections: Detections, truth: CocoTruth) -> list[dict[str, Any]]:
     """Detections as the list of objects that COCO's result files hold, without weak ones."""
-    strong = detections.scores >= SCORE_FLOOR
+    images, categories = truth.image_ids, truth.category_ids
     return [
         {
-            "image_id": truth.image_ids[image],
-            "category_id": truth.category_ids[label],
-            "bbox": bbox,
-            "score": score,
+            **row,
+            "image_id": images[row["image_id"]],
+            "category_id": categories[row["category_id"] - 1],
         }
+        for row in _numbered_results(detections, truth)
+    ]
+
+
+def _numbered_results(detections: Detections, truth: CocoTruth) -> list[dict[str, Any]]:
+    """The same with the numbers of `truth.api`."""
+    strong = detections.scores >= SCORE_FLOOR
+    return [
+        {"image_id": image, "category_id": label + 1, "bbox": bbox, "score": score}
         for image, label, bbox, score in zip(
             detections.image_index[strong].tolist(),
             detections.labels[strong].tolist(),
@@ -217,8 +208,6 @@ def _run_pycocotools(truth: CocoTruth, results: list[dict[str, Any]]) -> tuple[A
             found.dataset = {**truth.api.dataset, "annotations": []}
             found.createIndex()
         evaluator = coco_eval(truth.api, found, "bbox")
-        evaluator.params.imgIds = list(truth.image_ids)
-        evaluator.params.catIds = list(truth.category_ids)
         evaluator.evaluate()
         evaluator.accumulate()
         output.seek(0)

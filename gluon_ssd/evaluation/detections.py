@@ -31,6 +31,10 @@ class AnnotationLike(Protocol):
     def crowd(self) -> NDArray[Any]:
         """bool (M,)."""
 
+    @property
+    def coco(self) -> NDArray[Any] | None:
+        """float64 (M, 5): x, y, w, h and area of a COCO file, or None."""
+
 
 @dataclass(frozen=True)
 class Detections:
@@ -81,6 +85,9 @@ class GroundTruth:
     | boxes_px    | (M, 4) | float32 | corners in pixels of the original image       |
     | difficult   | (M,)   | bool    | marked difficult: neither asked for nor wrong |
     | crowd       | (M,)   | bool    | one box around a group of objects             |
+    | coco        | (M, 5) | float64 | x, y, w, h and area as a COCO file has them   |
+
+    `coco` is None for a data set of another kind.
     """
 
     image_index: NDArray[Any]
@@ -88,6 +95,7 @@ class GroundTruth:
     boxes_px: NDArray[Any]
     difficult: NDArray[Any]
     crowd: NDArray[Any]
+    coco: NDArray[Any] | None = None
 
 
 def collect_ground_truth(annotations: Iterable[AnnotationLike]) -> GroundTruth:
@@ -99,12 +107,14 @@ def collect_ground_truth(annotations: Iterable[AnnotationLike]) -> GroundTruth:
         parts = [np.asarray(getattr(item, name)) for item in items if len(item.labels)]
         return np.concatenate(parts).astype(dtype) if parts else np.zeros(empty, dtype)
 
+    has_coco = bool(items) and all(item.coco is not None for item in items)
     return GroundTruth(
         image_index=np.repeat(np.arange(len(items)), counts),
         labels=joined("labels", np.int64, (0,)),
         boxes_px=joined("boxes_px", np.float32, (0, 4)),
         difficult=joined("difficult", np.bool_, (0,)),
         crowd=joined("crowd", np.bool_, (0,)),
+        coco=joined("coco", np.float64, (0, 5)) if has_coco else None,
     )
 
 

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from gluon_ssd.data.dataset import ListedDataset
-from gluon_ssd.evaluation.coco_map import (
-    coco_truth_from_arrays,
-    coco_truth_from_file,
-    evaluate_coco,
-)
+from gluon_ssd.evaluation.coco_map import coco_truth, evaluate_coco
 from gluon_ssd.evaluation.detections import Detections, GroundTruth, collect_ground_truth
 from gluon_ssd.evaluation.result import Evaluation
 from gluon_ssd.evaluation.voc_map import evaluate_voc
@@ -39,15 +35,18 @@ def _voc(dataset: ListedDataset, save_prefix: str | None, *, year: Literal[2007,
 
 
 def _coco(dataset: ListedDataset, save_prefix: str | None) -> Score:
-    if (file := dataset.coco_file) is not None:
-        ids = [dataset.image_id(i) for i in range(len(dataset))]
-        known = coco_truth_from_file(file.path, ids, file.category_ids, edge_px=file.edge_px)
-        return lambda found: evaluate_coco(found, known, dataset.classes, save_prefix=save_prefix)
-    truth = _truth(dataset)
+    truth, file = _truth(dataset), dataset.coco_file
+    numbers: dict[str, Any] = {}
+    if file is not None:
+        numbers = {
+            "image_ids": [dataset.image_id(i) for i in range(len(dataset))],
+            "category_ids": file.category_ids,
+            "edge_px": file.edge_px,
+        }
 
     def score(found: Detections) -> Evaluation:
         # An annotation need not say the size of its image; the detections always do.
-        known = coco_truth_from_arrays(truth, found.sizes_hw, dataset.classes)
+        known = coco_truth(truth, found.sizes_hw, dataset.classes, **numbers)
         return evaluate_coco(found, known, dataset.classes, save_prefix=save_prefix)
 
     return score

@@ -28,12 +28,20 @@ if TYPE_CHECKING:
     from gluon_ssd.models.spec import Spec
 
 
+NO_SPLIT = "none"
+"""The word of --val-splits that trains without validation."""
+
+
 @dataclass(frozen=True)
 class TrainDataOptions(DataOptions):
     """data set"""
 
     dataset_root: str = legacy("~/.mxnet/datasets/", "folder that holds the data set")
-    val_splits: str = option("", "splits to validate on; empty takes the data set's usual ones")
+    val_splits: str = option(
+        "",
+        "splits to validate on; empty takes the data set's usual ones, none trains without "
+        "validation",
+    )
     max_bad_share: float = option(
         0.02,
         "largest share of unusable labels or images with which training starts",
@@ -79,6 +87,11 @@ class TrainDataOptions(DataOptions):
         "ssd300_* takes 1 and retinanet_* 40, as published",
         minimum=1,
     )
+
+    @property
+    def validates(self) -> bool:
+        """Whether there is a validation set."""
+        return self.val_splits.lower() != NO_SPLIT
 
 
 @dataclass(frozen=True)

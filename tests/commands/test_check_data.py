@@ -27,4 +27,5 @@ def test_check_looks_at_coco_images_without_boxes_and_takes_classes(tmp_path):
         classes=str(tmp_path / "classes.txt"),
     )
     (report,) = check_reports(options)
-    assert (report.num_images, report.counts) == (2, {"unknown class": 1})
+    assert (report.num_images, report.counts) == (2, {"other class": 1})
+    assert report.share_bad == 0  # they are left out by wish

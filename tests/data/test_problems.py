@@ -6,12 +6,13 @@ import logging
 
 import pytest
 
-from gluon_ssd.data.problems import LABELS_LOST, REASONS, Problem, log_lost_labels
+from gluon_ssd.data.problems import AS_ASKED, LABELS_LOST, REASONS, Problem, log_lost_labels
 
 
 def test_labels_are_lost_where_the_outcome_says_so():
     lost = {"unknown class", "degenerate box", "box beyond the image", "marked as ignore", "crowd"}
-    assert LABELS_LOST == lost | {"label of an unlisted image", "broken row"}
+    assert LABELS_LOST == lost | {"label of an unlisted image", "broken row", "other class"}
+    assert AS_ASKED == {"crowd", "other class"}
 
 
 @pytest.mark.parametrize("name", REASONS)
@@ -38,12 +39,22 @@ def test_a_lost_label_is_told_with_file_and_outcome(caplog):
 
 @pytest.mark.parametrize(("count", "rest"), [(0, None), (20, None), (21, 1), (25, 5)])
 def test_only_twenty_are_told_one_by_one(caplog, count, rest):
-    problems = [Problem("crowd", f"{n}.json", "box") for n in range(count)]
+    problems = [Problem("unknown class", f"{n}.json", "box") for n in range(count)]
     told = logged(caplog, problems)
-    assert (
-        told[:20] == [f"{n}.json: crowd, box (label left out, as asked)" for n in range(count)][:20]
-    )
+    assert told[:20] == [f"{n}.json: unknown class, box (label dropped)" for n in range(count)][:20]
     end = (
         f"tiny: {rest} more labels left out; python scripts/check_dataset.py --list names them all"
     )
     assert told[20:] == ([end] if rest else [])
+
+
+def test_what_is_left_out_by_wish_is_counted_and_no_warning(caplog):
+    problems = [Problem("other class", f"{n}.json", "box") for n in range(25)]
+    assert logged(caplog, problems) == ["tiny: other class, 25 labels left out as asked"]
+    assert caplog.records[0].levelno == logging.INFO
+    assert not any(REASONS[name].is_bad for name in AS_ASKED)
+
+
+def test_names_of_files_stay_on_one_line(caplog):
+    told = logged(caplog, [Problem("unknown class", "a\nb.json", "object 1: '\u2028'")])
+    assert told == ["a\\nb.json: unknown class, object 1: '\\u2028' (label dropped)"]

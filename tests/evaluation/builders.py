@@ -17,15 +17,17 @@ class Boxes:
     labels: np.ndarray
     difficult: np.ndarray
     crowd: np.ndarray
+    coco: np.ndarray | None = None
 
 
-def annotation(boxes, labels, difficult=None, crowd=None):
+def annotation(boxes, labels, difficult=None, crowd=None, coco=None):
     none = np.zeros(len(labels), bool)
     return Boxes(
         np.asarray(boxes, np.float32).reshape(-1, 4),
         np.asarray(labels, np.int32),
         none if difficult is None else np.asarray(difficult, bool),
         none if crowd is None else np.asarray(crowd, bool),
+        None if coco is None else np.asarray(coco, np.float64).reshape(-1, 5),
     )
 
 

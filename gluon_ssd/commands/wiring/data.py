@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,9 +22,9 @@ from gluon_ssd.detection.matching import MakesTargets
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.inference.dataset import check_classes, has_labels, no_image, open_for_scoring
 from gluon_ssd.options.shared import DataOptions
-from gluon_ssd.options.train import TrainCommand, TrainDataOptions
+from gluon_ssd.options.train import NO_SPLIT, TrainCommand, TrainDataOptions
 from gluon_ssd.system.progress import progress_bar
-from gluon_ssd.system.wording import some_of
+from gluon_ssd.system.wording import one_line, some_of
 
 _log = logging.getLogger(__name__)
 
@@ -32,15 +33,25 @@ _QUIET_S = 1.0  # a check that takes no longer shows no bar
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The two data sets of a training run, checked; both share one class order."""
+    """The two data sets of a training run, checked; both share one class order.
+
+    `val` is None where training goes without validation.
+    """
 
     train: ListedDataset
-    val: ListedDataset
+    val: ListedDataset | None
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the foreground classes, in label order."""
         return self.train.classes
+
+    @property
+    def validation(self) -> ListedDataset:
+        """The validation set. Raises OptionError where there is none."""
+        if self.val is None:
+            raise OptionError("there is no validation set to score", settings=("val_splits",))
+        return self.val
 
 
 def training_data(command: TrainCommand) -> TrainingData:
@@ -51,21 +62,22 @@ def training_data(command: TrainCommand) -> TrainingData:
             image is and --on-bad-image says error.
     """
     options = command.data
+    classes = _named_classes(options)
     wanted = Selection(
         _root(options),
         train=True,
         splits=options.splits,
-        classes=_named_classes(options),
+        classes=classes,
         keep_empty=options.keep_empty,
         use_crowd=not options.no_crowd,
         edge_px=command.network.edge_px,
+        by_wish=classes is not None,
     )
     train = _open(options, wanted)
     # The training classes decide, so that labels mean the same in both sets.
     wanted = replace(wanted, train=False, splits=options.val_splits, classes=train.classes)
-    val = _open(options, wanted)
+    val = _open_to_validate(options, wanted) if options.validates else None
     train = _checked(train, options, "training")
-    val = _checked(val, options, "validation")
     if options.on_bad_image and not options.keep_empty:
         train = _without_empty(train, options.on_bad_image)
     if not has_labels(train):
@@ -73,9 +85,43 @@ def training_data(command: TrainCommand) -> TrainingData:
             f"no image of the training set has an object of the classes {some_of(train.classes)}; "
             "label some, or name other --splits"
         )
-    if not has_labels(val):
-        _log.warning("no image of the validation set has an object: its mAP will be nan")
+    if classes is not None:
+        _note_unlabelled(train)
+    if val is not None:
+        val = _checked(val, options, "validation")
+        if not has_labels(val):
+            _log.warning("no image of the validation set has an object: its mAP will be nan")
     return TrainingData(train, val)
+
+
+def _open_to_validate(options: TrainDataOptions, wanted: Selection) -> ListedDataset:
+    """The validation set; what is said of its splits names the option that it has for them."""
+    if os.path.isfile(wanted.root) and not wanted.splits:
+        raise DataError(
+            f"{wanted.root} is the training set, and there is none to validate on: name the folder "
+            f"that holds the annotation files of both, or train without validation with {NO_SPLIT}",
+            settings=("dataset_root", "val_splits"),
+        )
+    try:
+        return _open(options, wanted)
+    except (DataError, OptionError) as error:
+        if "splits" not in error.settings:
+            raise
+        settings = ["val_splits" if name == "splits" else name for name in error.settings]
+        raise type(error)(
+            f"no validation set: {error}; {NO_SPLIT} trains without one", settings=settings
+        ) from error
+
+
+def _note_unlabelled(dataset: ListedDataset) -> None:
+    """Warn of classes that were asked for and that no object has: often a name is misspelt."""
+    seen = {int(each) for i in range(len(dataset)) for each in dataset.annotation(i).labels}
+    bare = [name for label, name in enumerate(dataset.classes) if label not in seen]
+    if bare:
+        _log.warning(
+            "training set: no object of the classes %s, which --classes names",
+            some_of(bare, most=8),
+        )
 
 
 def evaluation_set(
@@ -172,7 +218,9 @@ def _without_empty(dataset: ListedDataset, on_bad_image: str) -> ListedDataset:
             "them, keep them as background with --keep-empty, or use --on-bad-image skip"
         )
     _log.warning(
-        "training set: %d images without boxes skipped, the first is %s", len(empty), first
+        "training set: %d images without boxes skipped, the first is %s",
+        len(empty),
+        one_line(first),
     )
     return dataset.without(empty)
 

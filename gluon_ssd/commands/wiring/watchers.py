@@ -55,7 +55,7 @@ class Watchers:
                 warmup_epochs=warmup,
                 warmup_factor=optimizer.warmup_factor,
                 train_samples=len(data.train),
-                eval_samples=len(data.val),
+                eval_samples=0 if data.val is None else len(data.val),
                 tensors=list(named_parameters(network)),
                 platform=cpu_name(),
             )

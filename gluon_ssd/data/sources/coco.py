@@ -6,49 +6,58 @@ data sets in this format may count otherwise: see `Rules`.
 Category ids may have gaps, as COCO's own do, and may start anywhere: a label is the position of the
 category's name in the classes, whatever its id. An object of an id that no category has is an
 unknown class, counted and left out; an id that two categories have is an error.
+
+The metric is computed from the objects that are kept here, with the numbers of the file: x, y, w, h
+and area. The file is not read again.
 """
 
 from __future__ import annotations
 
-import math
 import os
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gluon_ssd.data.class_names import COCO_CLASSES
 from gluon_ssd.data.dataset import (
     CocoFile,
     ListedDataset,
     ListedItem,
-    RawObject,
     Selection,
     class_index,
     clean_objects,
 )
 from gluon_ssd.data.images import size_of_file
-from gluon_ssd.data.problems import Problem, log_lost_labels
+from gluon_ssd.data.problems import log_lost_labels
+from gluon_ssd.data.sources.coco_categories import own_classes
+from gluon_ssd.data.sources.coco_json import Category, CocoJson, ImageEntry
 from gluon_ssd.data.sources.voc import base_folders
 from gluon_ssd.errors import DataError, OptionError
-from gluon_ssd.system.files import read_json
+from gluon_ssd.system.wording import shown, some_of
 
 _PROBED_IMAGES = 20  # enough to tell the image folder from an empty one
-_NOUNS: dict[type, str] = {int: "a whole number", str: "a text", list: "a list"}
 NO_ID = -1
 
 
 class Rules(NamedTuple):
-    """What differs between data sets in this format.
+    """What differs between data sets in this format, and between uses of one.
 
     name: kind of data set.
     edge_px: 1 where x_max is the last pixel of a box, x + w - 1; 0 where it is x + w.
     check_categories: gets category id to name, by rising id, and the file; raises DataError.
+    tolerant: count broken annotations instead of raising; for checking only.
+    other_labels: the reason under which labels of other classes are counted.
     """
 
     name: str = "coco"
     edge_px: int = 1
     check_categories: Callable[[dict[int, str], Path], None] = lambda categories, path: None
+    tolerant: bool = False
+    other_labels: str = "unknown class"
+
+    def for_selection(self, selection: Selection) -> Rules:
+        """The same rules for a use of the data set."""
+        return self._replace(tolerant=selection.tolerant, other_labels=selection.other_labels)
 
 
 COCO_RULES = Rules()
@@ -70,7 +79,8 @@ class CocoDataset(ListedDataset):
     and logged; objects marked "ignore" too.
 
     Raises:
-        DataError: file or images not found, broken JSON, a missing field, no class in common.
+        DataError: file or images not found, broken JSON, a missing field, a picture outside the
+            data set, no class in common.
     """
 
     def __init__(
@@ -85,29 +95,33 @@ class CocoDataset(ListedDataset):
         rules: Rules = COCO_RULES,
     ) -> None:
         path = Path(annotation_file or _find_annotation_file(root, split)).expanduser()
-        reader = _Reader(path, use_crowd, rules.edge_px)
-        categories = reader.categories()
-        rules.check_categories(categories, path)
-        names = tuple(classes or categories.values())
+        content = CocoJson(
+            path, use_crowd=use_crowd, edge_px=rules.edge_px, tolerant=rules.tolerant
+        )
+        categories = content.categories()
+        rules.check_categories({number: each.name for number, each in categories.items()}, path)
+        names = tuple(classes or own_classes(categories, content.labelled_categories(), path))
         labels_by_name = class_index(names)
         category_ids = _ids_of_classes(names, categories, path)
-        entries = reader.images()
+        entries = content.images()
         folder = _find_image_folder(root, split, path, entries)
-        objects = reader.objects({entry["id"] for entry in entries}, categories)
+        locate = _Locator(root, path, folder)
+        objects = content.objects({entry.image_id for entry in entries}, categories)
         items = []
         for entry in entries:
-            image_path = os.path.join(folder, entry["file_name"])
+            image_path = locate(entry)
             annotation, found = clean_objects(
-                objects.get(entry["id"], ()),
+                objects.get(entry.image_id, ()),
                 labels_by_name=labels_by_name,
-                size_hw=_declared_size(entry) or size_of_file(image_path),
+                size_hw=entry.size_hw or size_of_file(image_path),
                 edge=rules.edge_px,
-                file=f"{path} image {entry['id']} ({entry['file_name']})",
+                file=f"{path} image {entry.image_id} ({entry.file_name})",
+                others=rules.other_labels,
             )
             if len(annotation.labels) or not skip_empty:
-                items.append(ListedItem(image_path, entry["id"], annotation, tuple(found)))
+                items.append(ListedItem(image_path, entry.image_id, annotation, tuple(found)))
             else:
-                reader.problems += found
+                content.problems += found
         if not items:
             raise DataError(f"{path} has no image with a box of the classes asked for")
         super().__init__(
@@ -115,8 +129,8 @@ class CocoDataset(ListedDataset):
             name=rules.name,
             classes=names,
             metric="coco",
-            problems=reader.problems,
-            coco_file=CocoFile(str(path), category_ids, rules.edge_px),
+            problems=content.problems,
+            coco_file=CocoFile(category_ids, rules.edge_px),
         )
         log_lost_labels(self.problems, self.name)
 
@@ -129,7 +143,7 @@ def open_coco(selection: Selection) -> CocoDataset:
         classes=selection.classes,
         skip_empty=selection.train and not selection.keep_empty,
         use_crowd=selection.use_crowd or not selection.train,
-        rules=COCO_RULES._replace(edge_px=selection.edge_px),
+        rules=COCO_RULES.for_selection(selection)._replace(edge_px=selection.edge_px),
     )
 
 
@@ -160,8 +174,19 @@ def listed_images(root: str | os.PathLike[str], split: str) -> tuple[str, list[s
         DataError: no annotations of the split, broken ones, or no folder with such images.
     """
     path = _find_annotation_file(root, split)
-    entries = _Reader(path, True, COCO_RULES.edge_px).images()
-    return _find_image_folder(root, split, path, entries), [e["file_name"] for e in entries]
+    entries = CocoJson(path).images()
+    return _find_image_folder(root, split, path, entries), [each.file_name for each in entries]
+
+
+def present_splits(root: str | os.PathLike[str]) -> list[str]:
+    """The splits that have an annotation file where `annotation_candidates` looks."""
+    names = set()
+    for base in base_folders(root, "coco"):
+        for file in base.glob("annotations/*.json"):
+            names.add(file.stem.removeprefix("instances_"))
+        names |= {file.stem for file in base.glob("*.json")}
+        names |= {file.parent.name for file in base.glob("*/_annotations.coco.json")}
+    return sorted(names)
 
 
 def _find_annotation_file(root: str | os.PathLike[str], split: str) -> Path:
@@ -171,16 +196,24 @@ def _find_annotation_file(root: str | os.PathLike[str], split: str) -> Path:
     raise DataError(
         f"no COCO annotations of split {split!r} under {os.fspath(root)}; looked for "
         f"{', '.join(map(str, candidates))}; give the folder that holds annotations/, or name "
-        "another split",
+        f"another split{_among(root)}",
         settings=("dataset_root", "splits"),
     )
 
 
+def _among(root: str | os.PathLike[str]) -> str:
+    names = present_splits(root)
+    return f"; there are {some_of(map(shown, names), most=8)}" if names else ""
+
+
 def _find_image_folder(
-    root: str | os.PathLike[str], split: str, path: Path, entries: list[dict[str, Any]]
+    root: str | os.PathLike[str], split: str, path: Path, entries: list[ImageEntry]
 ) -> str:
     """The first folder that holds the images the annotation file starts with."""
-    names = [entry["file_name"] for entry in entries[:_PROBED_IMAGES]]
+    listed = [entry.file_name for entry in entries]
+    names = [name for name in listed if not os.path.isabs(name)][:_PROBED_IMAGES]
+    if not names:  # their own paths say where they are
+        return str(path.parent)
     folders = [
         base / below
         for base in base_folders(root, "coco")
@@ -193,7 +226,7 @@ def _find_image_folder(
     folders += [top / named for top in (path.parent.parent, path.parent.parent / "images")]
     folders = list(dict.fromkeys(folders))
     for folder in folders:
-        if any((folder / name).is_file() for name in names):
+        if any(os.path.isfile(folder / name) for name in names):
             return str(folder)
     raise DataError(
         f"cannot find the images of {path}, such as {names[0]}; looked in "
@@ -201,123 +234,43 @@ def _find_image_folder(
     )
 
 
+class _Locator:
+    """Where the picture of an entry lies; none may lie outside the data set."""
+
+    def __init__(self, root: str | os.PathLike[str], path: Path, folder: str) -> None:
+        self.path, self.folder = path, folder
+        tops = {os.path.abspath(Path(root).expanduser()), os.path.abspath(folder)}
+        # Annotations and pictures of one export stand beside each other.
+        tops.add(os.path.commonpath([os.path.abspath(path.parent), os.path.abspath(folder)]))
+        self.tops = tuple(sorted(tops - {os.path.abspath(os.sep)}))
+
+    def __call__(self, entry: ImageEntry) -> str:
+        place = os.path.join(self.folder, entry.file_name)
+        if os.path.isabs(entry.file_name) or ".." in entry.file_name:
+            target = os.path.abspath(place)
+            if not any(target.startswith(os.path.join(top, "")) for top in self.tops):
+                raise DataError(
+                    f"{self.path}: the picture {shown(entry.file_name, 200)} of image "
+                    f"{shown(entry.image_id)} lies outside the data set, which is in "
+                    f"{' and '.join(self.tops)}; write paths below the folder of the pictures"
+                )
+        return place
+
+
 def _ids_of_classes(
-    names: Sequence[str], categories: dict[int, str], path: Path
+    names: Sequence[str], categories: dict[int, Category], path: Path
 ) -> tuple[int, ...]:
     id_of_label: dict[int, int] = {}
     labels_by_name = class_index(names)
-    for category_id, name in categories.items():
-        label = labels_by_name.get(name, labels_by_name.get(name.lower()))
+    for category_id, category in categories.items():
+        label = labels_by_name.get(category.name, labels_by_name.get(category.name.lower()))
         if label is not None:
             id_of_label.setdefault(label, category_id)
     if not id_of_label:
+        found = some_of((each.name for each in categories.values()), most=20)
         raise DataError(
             f"{path} has none of the {len(names)} classes ({', '.join(names[:3])}, ...); its "
-            f"categories are {', '.join(categories.values())}; open a set of other classes as a "
-            "custom one",
+            f"categories are {found}; open a set of other classes as a custom one",
             settings=("dataset",),
         )
     return tuple(id_of_label.get(label, NO_ID) for label in range(len(names)))
-
-
-def _declared_size(entry: dict[str, Any]) -> tuple[int, int] | None:
-    height, width = entry.get("height"), entry.get("width")
-    if isinstance(height, int) and isinstance(width, int) and height > 0 and width > 0:
-        return height, width
-    return None
-
-
-class _Reader:
-    """Reads the parsed JSON; its errors name what is missing and where."""
-
-    def __init__(self, path: Path, use_crowd: bool, edge_px: int) -> None:
-        self.path = path
-        self.use_crowd = use_crowd
-        self.edge_px = edge_px
-        self.problems: list[Problem] = []
-        self._content = read_json(path)
-        if not isinstance(self._content, dict):
-            raise DataError(f"{path} is no COCO annotation file: it holds no JSON object")
-
-    def _records(self, key: str, fields: dict[str, type]) -> list[dict[str, Any]]:
-        records = self._content.get(key)
-        if not isinstance(records, list):
-            raise DataError(f"{self.path} is no COCO annotation file: it has no list {key!r}")
-        for number, record in enumerate(records):
-            for field, kind in fields.items():
-                if not isinstance(record, dict) or field not in record:
-                    raise DataError(f"{self.path}: {key}[{number}] has no {field!r}; add it")
-                if not isinstance(record[field], kind):
-                    raise DataError(
-                        f"{self.path}: {key}[{number}] {field!r} must be {_NOUNS[kind]}; "
-                        f"got {record[field]!r}"
-                    )
-        return records
-
-    def categories(self) -> dict[int, str]:
-        """Category id to name, by rising id."""
-        records = self._records("categories", {"id": int, "name": str})
-        if not records:
-            raise DataError(f"{self.path} lists no category; label some images first")
-        names: dict[int, str] = {}
-        for record in sorted(records, key=lambda r: r["id"]):
-            if record["id"] in names:
-                raise DataError(
-                    f"{self.path}: the categories {names[record['id']]!r} and {record['name']!r} "
-                    f"both have the id {record['id']}; give each an id of its own"
-                )
-            names[record["id"]] = record["name"]
-        return names
-
-    def images(self) -> list[dict[str, Any]]:
-        """Image records by rising id, each id once."""
-        first: dict[Any, dict[str, Any]] = {}
-        records = self._records("images", {"id": int, "file_name": str})
-        if not records:
-            raise DataError(f"{self.path} lists no image; export it with its images")
-        for record in records:
-            if record["id"] in first:
-                detail = f"image id {record['id']} again"
-                self.problems.append(Problem("duplicate image", str(self.path), detail))
-            first.setdefault(record["id"], record)
-        return [first[image_id] for image_id in sorted(first)]
-
-    def objects(self, image_ids: set[Any], categories: dict[int, str]) -> dict[Any, Sequence[Any]]:
-        """Image id to its objects, in file order."""
-        objects: dict[Any, list[RawObject]] = defaultdict(list)
-        fields = {"image_id": int, "category_id": int, "bbox": list}
-        for number, record in enumerate(self._records("annotations", fields)):
-            where = f"annotations[{number}]"
-            item = self._object(record, where, categories)
-            skipped = self._why_skipped(record, image_ids)
-            if skipped:
-                detail = f"{where} of image {record['image_id']}"
-                self.problems.append(Problem(skipped, str(self.path), detail))
-            else:
-                objects[record["image_id"]].append(item)
-        return dict(objects)
-
-    def _why_skipped(self, record: dict[str, Any], image_ids: set[Any]) -> str | None:
-        if record["image_id"] not in image_ids:
-            return "label of an unlisted image"
-        if record.get("ignore") == 1:
-            return "marked as ignore"
-        return "crowd" if record.get("iscrowd") and not self.use_crowd else None
-
-    def _object(self, record: dict[str, Any], where: str, categories: dict[int, str]) -> RawObject:
-        box = record["bbox"]
-        if len(box) != 4 or not all(map(_is_finite, box)):
-            raise DataError(f"{self.path}: {where} bbox must be 4 numbers x, y, w, h; got {box!r}")
-        x, y, width, height = box
-        area = record.get("area")
-        if isinstance(area, int | float) and area <= 0:
-            width = height = 0  # the legacy reader requires area > 0 as well as a box
-        return RawObject(
-            name=categories.get(record["category_id"], f"category {record['category_id']}"),
-            box=(x, y, x + max(width - self.edge_px, 0), y + max(height - self.edge_px, 0)),
-            crowd=bool(record.get("iscrowd")),
-        )
-
-
-def _is_finite(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)

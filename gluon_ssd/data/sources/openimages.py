@@ -37,7 +37,7 @@ def open_openimages(selection: Selection) -> CocoDataset:
         skip_empty=selection.train and not selection.keep_empty,
         use_crowd=selection.use_crowd or not selection.train,
         annotation_file=_find_file(selection.root, split),
-        rules=Rules("openimages", edge_px=0, check_categories=_require_positions),
+        rules=_RULES.for_selection(selection),
     )
 
 
@@ -68,3 +68,6 @@ def _require_positions(categories: dict[int, str], path: Path) -> None:
             f"the category ids of {path} {wrong}; in Open Images they are 0, 1, 2, ... in the "
             "order of the names; make the file anew with python scripts/prepare_openimages.py"
         )
+
+
+_RULES = Rules("openimages", edge_px=0, check_categories=_require_positions)

@@ -103,6 +103,7 @@ def open_shapes(selection: Selection) -> VocDataset:
         classes=selection.classes or read_classes_file(folder / "classes.txt"),
         name="shapes",
         tolerant=selection.tolerant,
+        other_labels=selection.other_labels,
     )
 
 

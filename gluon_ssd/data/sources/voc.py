@@ -116,6 +116,7 @@ class VocDataset(ListedDataset):
         name: kind of data set, for messages.
         tolerant: list an image whose annotation file is missing or broken without objects, and
             count the problem, instead of raising; for checking only.
+        other_labels: the reason under which labels of other classes are counted.
 
     Difficult objects are kept and flagged. Boxes are clipped to the image; labels of unknown
     classes and degenerate boxes are left out, counted in `problems` and logged.
@@ -132,6 +133,7 @@ class VocDataset(ListedDataset):
         classes: Sequence[str] = VOC_CLASSES,
         name: str = "voc",
         tolerant: bool = False,
+        other_labels: str = "unknown class",
     ) -> None:
         listings, problems = _list_images(root, splits)
         has_unique_stems = len({entry.stem for _, entry in listings}) == len(listings)
@@ -139,7 +141,9 @@ class VocDataset(ListedDataset):
         items = []
         for files, entry in listings:
             path = files.image(entry)
-            annotation, found = _annotate(files.annotation(entry), path, labels_by_name, tolerant)
+            annotation, found = _annotate(
+                files.annotation(entry), path, labels_by_name, tolerant, other_labels
+            )
             image_id = entry.stem if has_unique_stems else f"{files.folder.name}/{entry.stem}"
             items.append(ListedItem(path, image_id, annotation, tuple(found)))
         super().__init__(items, name=name, classes=classes, metric="voc07", problems=problems)
@@ -153,6 +157,7 @@ def open_voc(selection: Selection) -> VocDataset:
         splits=parse_splits(selection.splits),
         classes=selection.classes or VOC_CLASSES,
         tolerant=selection.tolerant,
+        other_labels=selection.other_labels,
     )
 
 
@@ -180,7 +185,7 @@ def _list_images(
 
 
 def _annotate(
-    path: str, image_path: str, labels_by_name: dict[str, int], tolerant: bool
+    path: str, image_path: str, labels_by_name: dict[str, int], tolerant: bool, others: str
 ) -> tuple[Annotation, list[Problem]]:
     problems = []
     try:
@@ -196,5 +201,6 @@ def _annotate(
         size_hw=size_hw or size_of_file(image_path),
         edge=0,
         file=path,
+        others=others,
     )
     return annotation, problems + found
