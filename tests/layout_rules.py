@@ -77,6 +77,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "": {"api"},
     "options": {
         "errors",
+        "system",
         "detection",
         "deploy.int8_modes",
         "families.catalog",

@@ -11,10 +11,10 @@ Standard library only, so that ``--help`` and option errors work on a bare Pytho
 from __future__ import annotations
 
 import argparse
-import configparser
 import dataclasses
 import difflib
 import functools
+import math
 import os
 import typing
 from collections.abc import Collection, Iterable, Sequence
@@ -22,9 +22,15 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
 from gluon_ssd.errors import OptionError
-from gluon_ssd.options.yannqi import is_yaml, read_yaml
+from gluon_ssd.options.ini_file import read_ini
+from gluon_ssd.options.yaml_file import is_yaml
+from gluon_ssd.options.yannqi import read_yaml
+from gluon_ssd.system.wording import quoted
 
 Command = TypeVar("Command")
+
+LARGEST_WHOLE = 2**63 - 1
+"""Of the values of options: what counters, seeds and arrays hold."""
 
 _TRUE, _FALSE = ("1", "yes", "true", "on"), ("0", "no", "false", "off")
 
@@ -85,15 +91,11 @@ class Flag:
         """Text to a checked value. Raises OptionError; `where` names the flag or the file's key."""
         if self.kind is bool:
             if text.lower() not in _TRUE + _FALSE:
-                raise OptionError(f"{where} must be true or false; got {text!r}")
+                raise OptionError(f"{where} must be true or false; got {quoted(text)}")
             return text.lower() in _TRUE
         value: Any = text
         if self.kind in (int, float):
-            try:
-                value = self.kind(text)
-            except ValueError:
-                noun = "a whole number" if self.kind is int else "a number"
-                raise OptionError(f"{where} must be {noun}; got {text!r}") from None
+            value = _number(text, int if self.kind is int else float, where)
         elif text.startswith("~"):
             # No shell does it in an ini file or behind "=", and a folder called ~ is a trap.
             value = os.path.expanduser(text)
@@ -107,13 +109,27 @@ class Flag:
                     return choice
             hint = suggestion(value, self.choices)
             raise OptionError(
-                f"{where} must be one of {', '.join(self.choices)}; got {value!r}{hint}"
+                f"{where} must be one of {', '.join(self.choices)}; got {quoted(value)}{hint}"
             )
         if self.minimum is not None and not value >= self.minimum:
             raise OptionError(f"{where} must be at least {self.minimum:g}; got {value}")
         if self.maximum is not None and not value <= self.maximum:
             raise OptionError(f"{where} must be at most {self.maximum:g}; got {value}")
         return value
+
+
+def _number(text: str, kind: type[int] | type[float], where: str) -> int | float:
+    """A finite number; Python takes nan, infinity and whole numbers of any length as well."""
+    noun = "a whole number" if kind is int else "a number"
+    try:
+        value = kind(text)
+    except ValueError:
+        raise OptionError(f"{where} must be {noun}; got {quoted(text)}") from None
+    if kind is int and abs(value) > LARGEST_WHOLE:
+        raise OptionError(f"{where} must be {noun} below 2**63; got {quoted(text)}")
+    if not math.isfinite(value):
+        raise OptionError(f"{where} must be a finite number; got {quoted(text)}")
+    return value
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
@@ -230,33 +246,23 @@ def read_config(path: str, flags: Sequence[Flag]) -> dict[str, Any]:
     Raises:
         OptionError: naming file, section and key of what is unknown, of the wrong type or doubled.
     """
-    reader = configparser.ConfigParser(interpolation=None)
-    try:
-        with open(path, encoding="utf-8") as file:
-            reader.read_file(file, source=path)
-    except OSError as error:
-        raise OptionError(f"cannot read the options in {path}: {error.strerror}") from error
-    except (configparser.Error, UnicodeDecodeError) as error:
-        first_line = str(error).replace("\n", " ")
-        raise OptionError(f"{path} is not a valid ini file: {first_line}") from error
     known = {(flag.group, flag.name): flag for flag in flags}
     sections = sorted({flag.group for flag in flags})
     values: dict[str, Any] = {}
-    for section in reader.sections():
+    for section, given in read_ini(path).items():
         if section not in sections:
             hint = suggestion(section, sections)
             raise OptionError(
                 f"{path}: unknown section [{section}]; allowed: {', '.join(sections)}{hint}"
             )
-        for key, text in reader.items(section):
-            name = key.replace("-", "_")
+        for name, text in given.items():
             if (section, name) not in known:
                 keys = [flag.name for flag in flags if flag.group == section]
                 raise OptionError(
-                    f"{path}: [{section}] has no key {key!r}{suggestion(name, keys)}; "
+                    f"{path}: [{section}] has no key {name!r}{suggestion(name, keys)}; "
                     f"allowed: {', '.join(keys)}"
                 )
-            values[name] = known[section, name].parse(text, f"{path}: [{section}] {key}")
+            values[name] = known[section, name].parse(text, f"{path}: [{section}] {name}")
     return values
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gluon_ssd.errors import OptionError
-from gluon_ssd.options.declare import legacy, option, suggestion
+from gluon_ssd.options.declare import LARGEST_WHOLE, legacy, option, suggestion
+from gluon_ssd.system.wording import quoted
 
 if TYPE_CHECKING:
     from gluon_ssd.models.spec import Spec
@@ -31,10 +32,12 @@ def whole_numbers(text: str, where: str) -> tuple[int, ...]:
         numbers = tuple(int(part) for part in text.split(",") if part.strip())
     except ValueError:
         raise OptionError(
-            f"{where} must be whole numbers with commas between; got {text!r}"
+            f"{where} must be whole numbers with commas between; got {quoted(text)}"
         ) from None
     if any(number < 0 for number in numbers):
-        raise OptionError(f"{where} must not hold negative numbers; got {text!r}")
+        raise OptionError(f"{where} must not hold negative numbers; got {quoted(text)}")
+    if any(number > LARGEST_WHOLE for number in numbers):
+        raise OptionError(f"{where} must hold numbers below 2**63; got {quoted(text)}")
     return numbers
 
 

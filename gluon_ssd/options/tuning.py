@@ -9,10 +9,13 @@ from gluon_ssd.deploy.int8_modes import MIN_ENTROPY_IMAGES
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import assemble, flags_of, option, read_config
 from gluon_ssd.options.shared import words
+from gluon_ssd.system.wording import quoted
 
 FRAMEWORKS = ("auto", "mxnet", "onnxrt_qlinear", "onnxrt_qdq", "openvino")
 STRATEGIES = ("basic", "mse", "mse_v2", "bayesian", "exhaustive")
 ALGORITHMS = ("minmax", "kl")
+
+_MOST_DIGITS = 10  # of a number of images
 
 _REFUSED = {
     "random": "it lists all combinations of settings before the first trial, and there are 2 to "
@@ -53,16 +56,17 @@ class CalibrationSection:
 
     def __post_init__(self) -> None:
         for size in words(self.sampling_sizes) or ("",):
-            if not size.isdigit() or int(size) < 1:
+            is_number = size.isascii() and size.isdigit() and len(size) < _MOST_DIGITS
+            if not is_number or int(size) < 1:
                 raise OptionError(
                     "[calibration] sampling_sizes must be whole numbers above 0 with commas "
-                    f"between; got {size!r}"
+                    f"between; got {quoted(size)}"
                 )
         wrong = [word for word in words(self.algorithms) if word not in ALGORITHMS]
         if wrong or not words(self.algorithms):
             raise OptionError(
                 f"[calibration] algorithms must be among {', '.join(ALGORITHMS)}; got "
-                f"{self.algorithms!r}"
+                f"{quoted(self.algorithms)}"
             )
         if "kl" in self.algorithm_list and min(self.sizes) < MIN_ENTROPY_IMAGES:
             raise OptionError(

@@ -21,7 +21,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gluon_ssd.errors import EnvironmentProblem, OptionError
+from gluon_ssd.errors import OptionError
+from gluon_ssd.options.yaml_file import read_yaml_file
 
 NETWORK = "ssd300_yannqi"
 """The network that the files describe, unless another one is named."""
@@ -130,11 +131,6 @@ class YannqiConfig:
                 )
 
 
-def is_yaml(path: str) -> bool:
-    """Whether a file of options is one of these by its name."""
-    return path.lower().endswith((".yaml", ".yml"))
-
-
 def read_yaml(path: str) -> YannqiConfig:
     """Read one of the two files.
 
@@ -142,20 +138,7 @@ def read_yaml(path: str) -> YannqiConfig:
         OptionError: it cannot be read, is no such file, or has a key that is not listed above.
         EnvironmentProblem: PyYAML is missing.
     """
-    try:
-        import yaml  # only these files need it, and --help needs no package
-    except ImportError as error:
-        raise EnvironmentProblem(
-            f"a YAML file of options needs PyYAML ({error}); run scripts/setup.sh again"
-        ) from error
-    try:
-        with open(path, encoding="utf-8") as file:
-            values = yaml.safe_load(file)
-    except OSError as error:
-        raise OptionError(f"cannot read the options in {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        first_line = " ".join(str(error).split())[:200]
-        raise OptionError(f"{path} is not a valid YAML file: {first_line}") from error
+    values = read_yaml_file(path)
     known = (*_OPTIONS, *_CLAIMS, *_UNUSED)
     if not isinstance(values, dict) or not values:
         raise OptionError(f"{path} must hold keys and values, such as {', '.join(known[:3])}")

@@ -28,7 +28,8 @@ from typing import Any
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import Flag, assemble, flags_of
 from gluon_ssd.options.tuning import TuningConfig, load_tuning_config
-from gluon_ssd.options.yannqi import is_yaml
+from gluon_ssd.options.yaml_file import is_yaml, read_yaml_file
+from gluon_ssd.system.wording import quoted
 
 _FRAMEWORKS = {
     "mxnet": "mxnet",
@@ -40,7 +41,7 @@ _FRAMEWORKS = {
 _STATIC = "post_training_static_quant"
 _SAMPLES = 100
 """Calibration images of the library, where the file names no number."""
-_IN_FLOAT = ("fp32",)
+_IN_FLOAT = ["fp32"]
 
 
 @dataclass(frozen=True)
@@ -66,24 +67,16 @@ def load_tuning(path: str) -> LoadedTuning:
     """
     if not is_yaml(path):
         return LoadedTuning(load_tuning_config(path))
+    found = _checked(read_yaml_file(path), path)
     try:
-        return _loaded(_read(path))
+        return _loaded(found)
     except OptionError as error:
         raise OptionError(f"{path}: {error}") from error
 
 
-def _read(path: str) -> Mapping[str, Any]:
-    import yaml
-
-    try:
-        with open(path, encoding="utf-8") as file:
-            found = yaml.safe_load(file)
-    except OSError as error:
-        raise OptionError(f"cannot read it: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise OptionError(f"no valid YAML: {' '.join(str(error).split())}") from error
+def _checked(found: Any, path: str) -> Mapping[str, Any]:
     if not isinstance(found, dict) or not isinstance(found.get("model"), dict):
-        raise OptionError("no tuning configuration: it has no part `model`")
+        raise OptionError(f"{path}: no tuning configuration: it has no part `model`")
     return found
 
 
@@ -117,7 +110,7 @@ def _loaded(found: Mapping[str, Any]) -> LoadedTuning:
         values.take(idle)
     approach = values.take("quantization.approach") or _STATIC
     if approach != _STATIC:
-        raise OptionError(f"quantization.approach must be {_STATIC}; got {approach}")
+        raise OptionError(f"quantization.approach must be {_STATIC}; got {quoted(str(approach))}")
     patterns, other = _in_float(values.take("quantization.op_wise") or {})
     flags = {flag.name: flag for flag in flags_of(TuningConfig)}
     config = assemble(TuningConfig, dict(_options(values, flags)))
@@ -153,8 +146,9 @@ _SAME = {
 
 
 def _framework(word: Any) -> str:
-    if word not in _FRAMEWORKS:
-        raise OptionError(f"model.framework must be one of {', '.join(_FRAMEWORKS)}; got {word}")
+    if not isinstance(word, str) or word not in _FRAMEWORKS:
+        got = quoted(str(word))
+        raise OptionError(f"model.framework must be one of {', '.join(_FRAMEWORKS)}; got {got}")
     return _FRAMEWORKS[word]
 
 
@@ -165,7 +159,8 @@ def _criterion(values: _Values) -> Iterator[tuple[str, Any]]:
             continue
         if not isinstance(loss, int | float) or not 0 <= loss < 1:
             raise OptionError(
-                f"tuning.accuracy_criterion.{kind} must be a fraction from 0 to below 1; got {loss}"
+                f"tuning.accuracy_criterion.{kind} must be a fraction from 0 to below 1; got "
+                f"{quoted(str(loss))}"
             )
         yield "criterion", kind
         yield "tolerable_loss", float(loss)
@@ -178,8 +173,9 @@ def _in_float(op_wise: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
         raise OptionError("quantization.op_wise must hold names of operators")
     kept, other = [], []
     for name, parts in op_wise.items():
-        dtypes = parts.get("activation", {}).get("dtype") if isinstance(parts, dict) else None
-        if tuple(dtypes or ()) == _IN_FLOAT:
+        activation = parts.get("activation") if isinstance(parts, dict) else None
+        dtypes = activation.get("dtype") if isinstance(activation, dict) else None
+        if dtypes == _IN_FLOAT:
             kept.append(_checked_pattern(str(name)))
         else:
             other.append(f"quantization.op_wise {name}, which asks for other than fp32")
@@ -189,9 +185,9 @@ def _in_float(op_wise: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _checked_pattern(name: str) -> str:
     try:
         re.compile(name)
-    except re.error as error:
+    except (re.error, RecursionError, OverflowError) as error:
         raise OptionError(
-            f"quantization.op_wise {name} is no regular expression: {error}"
+            f"quantization.op_wise {quoted(name)} is no regular expression: {error}"
         ) from error
     return name
 

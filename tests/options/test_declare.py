@@ -18,6 +18,7 @@ class Engine:
     power: int = cli.option(10, "power in watts", minimum=1, maximum=100)
     fuel: str = cli.option("coal", "what burns", choices=("coal", "wood"))
     turbo: bool = cli.option(False, "more")
+    load: float = cli.option(0.0, "tons")
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def parse(*argv: str) -> Train:
 
 def write(folder: Path, text: str) -> str:
     path = folder / "options.ini"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return str(path)
 
 
@@ -55,6 +56,16 @@ def test_command_line_wins_over_file_wins_over_default(tmp_path: Path) -> None:
         ("[engine]\nfuel = gas\n", r"\[engine\] fuel must be one of coal, wood; got 'gas'"),
         ("[engine]\npower = 1\npower = 2\n", "not a valid ini file.*power"),
         ("power = 1\n", "not a valid ini file"),
+        ("[DEFAULT]\npower = 1\n", r"unknown section \[DEFAULT\]; allowed: engine"),
+        (
+            "[engine]\npower = " + "1" * 5000,
+            r"must be a whole number; got '1+'\.\.\. \(5000 ",
+        ),
+        ("[engine]\npower = " + "1" * 4000, r"power must be a whole number below 2\*\*63; got "),
+        ("[engine]\nfuel = " + "x" * 5000, r"fuel must be one of coal, wood; got 'x+'\.\.\. "),
+        ("[engine]\nload = 1e999\n", r"load must be a finite number; got '1e999'"),
+        ("[engine]\nload = nan\n", r"load must be a finite number; got 'nan'"),
+        ("[engine]\nload = ²\n", r"load must be a number; got '²'"),
     ],
 )
 def test_wrong_config_names_file_section_and_key(tmp_path: Path, text: str, message: str) -> None:
@@ -87,19 +98,21 @@ def test_tilde_means_the_home_folder_where_no_shell_expands_it(
 
 def test_flat_values_and_assemble_are_inverse() -> None:
     command = parse("--power", "7", "--turbo")
-    assert cli.flat_values(command) == {"power": 7, "fuel": "coal", "turbo": True}
+    assert cli.flat_values(command) == {"power": 7, "fuel": "coal", "turbo": True, "load": 0.0}
     assert cli.assemble(Train, cli.flat_values(command)) == command
 
 
 def test_namespace_prints_sorted_like_argparse() -> None:
-    assert repr(cli.as_namespace(parse())) == "Namespace(fuel='coal', power=10, turbo=False)"
+    assert repr(cli.as_namespace(parse())) == (
+        "Namespace(fuel='coal', load=0.0, power=10, turbo=False)"
+    )
 
 
 def test_flags_table_has_a_row_for_each_flag() -> None:
     table = cli.flags_table(Train).splitlines()
     assert table[2] == "| `--power` ✚ | `10` | power in watts |"
     assert table[3] == "| `--fuel` ✚ | `coal` | what burns: `coal`, `wood` |"
-    assert len(table) == 5
+    assert len(table) == 6
 
 
 @dataclass(frozen=True)

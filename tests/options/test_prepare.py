@@ -20,7 +20,7 @@ from gluon_ssd.options.prepare import (
         (["--parallel", "0"], "--parallel must be at least 1; got 0"),
         (["--attempts", "0"], "--attempts must be at least 1; got 0"),
         (["--timeout", "0"], "--timeout must be at least 0.01; got 0.0"),
-        (["--timeout", "nan"], "--timeout must be at least 0.01; got nan"),
+        (["--timeout", "nan"], "--timeout must be a finite number; got 'nan'"),
     ],
 )
 def test_values_out_of_range_are_named(command, argv, message):

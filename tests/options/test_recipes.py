@@ -153,7 +153,7 @@ def test_epochs_of_validation_are_whole_numbers(text):
         command(f"--val-epochs={text}")
 
 
-@pytest.mark.parametrize("target", ["-0.1", "1.5", "nan"])
+@pytest.mark.parametrize("target", ["-0.1", "1.5"])
 def test_a_target_is_a_fraction(target):
     with pytest.raises(OptionError, match="--target-map must be at"):
         command(f"--target-map={target}")

@@ -29,6 +29,8 @@ def test_whole_numbers_keep_order_and_repetitions(text, expected):
         ("a", "^--gpus must be whole numbers with commas between; got 'a'$"),
         ("1.5", "^--gpus must be whole numbers"),
         ("1 2", "^--gpus must be whole numbers"),
+        ("1,²", "^--gpus must be whole numbers"),
+        (f"1,{'9' * 30}", r"^--gpus must hold numbers below 2\*\*63; got '1,9+'$"),
         ("1,-2", "^--gpus must not hold negative numbers; got '1,-2'$"),
     ],
 )

@@ -117,7 +117,7 @@ def test_coco_validates_every_tenth_epoch_unless_told() -> None:
         ("train", ["--batch-size", "0"], "--batch-size must be at least 1; got 0"),
         ("train", ["--batch-size", "x"], "--batch-size must be a whole number; got 'x'"),
         ("train", ["--lr", "fast"], "--lr must be a number; got 'fast'"),
-        ("train", ["--lr", "nan"], "--lr must be at least 0; got nan"),
+        ("train", ["--lr", "nan"], "--lr must be a finite number; got 'nan'"),
         ("train", ["--lr-decay-epoch", "80,60"], "--lr-decay-epoch must rise; got 80,60"),
         ("train", ["--lr-decay-epoch", "a"], "--lr-decay-epoch must be whole numbers"),
         ("train", ["--start-epoch", "9", "--epochs", "9"], "--start-epoch 9 must be below"),

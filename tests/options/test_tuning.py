@@ -62,6 +62,8 @@ def test_lists_keep_their_order_and_lose_repetitions(tmp_path: Path) -> None:
         ("[exit]\ngo_on_after_first_pass = 7\n", r"x.ini: \[exit\] go_on.* true or false; got '7'"),
         ("[calibration]\nalgorithms = kll\n", r"x.ini: \[calibration\] algorithms must be among"),
         ("[calibration]\nsampling_sizes = 0\n", r"\[calibration\] sampling_sizes must be whole"),
+        ("[calibration]\nsampling_sizes = ²\n", r"sampling_sizes must be whole .*; got '²'"),
+        (f"[calibration]\nsampling_sizes = {'9' * 5000}\n", r"sampling_sizes must .*\(5000 char"),
         ("[calibration]\nsampling_sizes =\n", r"\[calibration\] sampling_sizes must be whole"),
         ("[quantization]\ngranularity = fine\n", r"\[quantization\] granularity must be one of"),
         ("[quantization]\nbf16 = maybe\n", r"\[quantization\] bf16 must be true or false"),
@@ -82,7 +84,7 @@ def test_lists_keep_their_order_and_lose_repetitions(tmp_path: Path) -> None:
 )
 def test_wrong_file_names_file_section_and_key(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "x.ini"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(OptionError, match=message):
         load_tuning_config(str(path))
 

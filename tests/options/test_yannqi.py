@@ -11,7 +11,7 @@ from gluon_ssd.families.catalog import SPECS
 from gluon_ssd.options.declare import parse
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.options.train import TrainCommand
-from gluon_ssd.options.yannqi import is_yaml, read_yaml
+from gluon_ssd.options.yannqi import read_yaml
 
 NETWORK_FILE = """
 figsize: 300
@@ -125,7 +125,7 @@ def test_default_boxes_of_another_network_are_refused(write):
         ("", "must hold keys and values"),
         ("a: [1", "is not a valid YAML file"),
         ("figsize: !!python/object/apply:os.system ['false']", "is not a valid YAML file"),
-        ("figsize: " + "[" * 3000, "is not a valid YAML file"),
+        ("figsize: " + "[" * 3000, "is nested deeper than 50 levels"),
     ],
 )
 def test_a_damaged_file_is_one_line(write, text, message):
@@ -134,27 +134,13 @@ def test_a_damaged_file_is_one_line(write, text, message):
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
 
 
-def test_a_value_that_unfolds_to_a_billion_parts_is_not_written_out(write):
-    lines = ["a: &a [1, 1, 1, 1, 1, 1, 1, 1]"]
-    for one, other in zip("bcdefghi", "abcdefgh", strict=True):
-        lines.append(f"{one}: &{one} [{', '.join([f'*{other}'] * 8)}]")
-    text = "steps:\n" + "".join(f"  - {line.partition(': ')[2]}\n" for line in lines)
-    with pytest.raises(OptionError, match="steps is .* and ssd300_yannqi_coco has") as caught:
-        read_yaml(write(text)).check(SSD300)
-    assert len(str(caught.value)) < 3000
-
-
 def test_bytes_that_are_no_text_and_a_missing_file(tmp_path):
     path = tmp_path / "a.yaml"
     with pytest.raises(OptionError, match="cannot read the options in .*a.yaml: No such file"):
         read_yaml(str(path))
-    path.write_bytes(b"\xff\xfe\x00\x81")
-    with pytest.raises(OptionError, match="is not a valid YAML file"):
+    path.write_bytes(b"\x00\x81")
+    with pytest.raises(OptionError, match="a.yaml: it is not UTF-8 text"):
         read_yaml(str(path))
-
-
-def test_names_of_files_decide():
-    assert is_yaml("a.yaml") and is_yaml("A.YML") and not is_yaml("yaml.ini")
 
 
 def test_without_pyyaml_the_way_out_is_named(write, monkeypatch):

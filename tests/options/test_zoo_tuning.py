@@ -112,15 +112,16 @@ def test_an_ini_file_is_read_as_before(tmp_path: Path):
     [
         ("model: {framework: tensorflow}", r"model.framework must be one of mxnet, .*tensorflow"),
         ("model: {framework: onnxrt_integerops}", r"model.framework must be .*onnxrt_integerops"),
-        ("model: [", r"ssd.yaml: no valid YAML: "),
+        ("model: {framework: [mxnet]}", r"model.framework must be .*; got \"\['mxnet'\]\""),
+        ("model: [", r"ssd.yaml is not a valid YAML file: "),
         ("figsize: 300", r"ssd.yaml: no tuning configuration: it has no part `model`"),
         (
             "model: {framework: onnxrt_qdq}\nquantization: {approach: quant_aware_training}",
-            r"approach must be post_training_static_quant; got quant_aware_training",
+            r"approach must be post_training_static_quant; got 'quant_aware_training'",
         ),
         (
             "model: {framework: onnxrt_qdq}\ntuning: {accuracy_criterion: {relative: much}}",
-            r"accuracy_criterion.relative must be a fraction .*; got much",
+            r"accuracy_criterion.relative must be a fraction .*; got 'much'",
         ),
         (
             "model: {framework: onnxrt_qdq}\ntuning: {strategy: {name: fast}}",
@@ -133,11 +134,16 @@ def test_an_ini_file_is_read_as_before(tmp_path: Path):
         (
             "model: {framework: onnxrt_qdq}\n"
             "quantization: {op_wise: {'a(': {activation: {dtype: [fp32]}}}}",
-            r"op_wise a\( is no regular expression",
+            r"op_wise 'a\(' is no regular expression",
         ),
         (
             "model: {framework: onnxrt_qdq}\nquantization: {op_wise: [a]}",
             r"op_wise must hold names of operators",
+        ),
+        (
+            "model: {framework: onnxrt_qdq}\n"
+            "quantization: {op_wise: {'a{99999999999}': {activation: {dtype: [fp32]}}}}",
+            r"op_wise 'a\{9+\}' is no regular expression",
         ),
     ],
 )
@@ -147,6 +153,11 @@ def test_what_cannot_be_done_is_one_line_with_the_file(tmp_path: Path, text, mes
     assert str(caught.value).startswith(str(tmp_path)) and "\n" not in str(caught.value)
 
 
+def test_parts_of_another_kind_are_no_names_to_keep(tmp_path: Path):
+    text = "model: {framework: mxnet}\nquantization: {op_wise: {a: {activation: 1}, b: 2}}"
+    assert load(tmp_path, text).float_patterns == ()
+
+
 def test_a_missing_file_is_one_line(tmp_path: Path):
-    with pytest.raises(OptionError, match=r"none.yml: cannot read it: No such file"):
+    with pytest.raises(OptionError, match=r"cannot read the options in .*none.yml: No such"):
         load_tuning(str(tmp_path / "none.yml"))

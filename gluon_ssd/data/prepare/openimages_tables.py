@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from gluon_ssd.data.prepare.tally import Tally
 from gluon_ssd.errors import DataError
+from gluon_ssd.system.text_file import open_text
 
 FLAGS = ("IsOccluded", "IsTruncated", "IsGroupOf", "IsDepiction", "IsInside")
 _CORNERS = ("XMin", "XMax", "YMin", "YMax")
@@ -245,7 +246,7 @@ def _columns(path: Path, header: list[str], names: Sequence[str]) -> list[int]:
 def _text(path: Path) -> Iterator[TextIO]:
     """A table opened for reading; DataError naming it where it is not there or no text."""
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
+        with open_text(path) as file:
             yield file
     except OSError as error:
         raise DataError(f"cannot read the table {path}: {error.strerror}") from error
