@@ -125,6 +125,19 @@ def is_child() -> bool:
     return _PARENT in os.environ
 
 
+def is_stopped(process: int) -> bool:
+    """Whether a signal has stopped a process, which then does nothing until it is let go on.
+
+    False where the system does not tell.
+    """
+    try:
+        state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    # The name before it stands in brackets and may hold any character.
+    return state.rpartition(")")[2].split()[0] in ("T", "t")
+
+
 def end_with_parent(end: Callable[[], object] | None = None) -> None:
     """In a child: end when the parent does or lets go, whatever the main thread is doing.
 

@@ -79,6 +79,14 @@ class Checkpointer:
         what, names = f"{what} is not finite after", self._job.hooks.image_names
         raise diverged(what, state.last_step, state.epoch, names, self._learner.team)
 
+    def keep_unscored(self, epoch: int) -> None:
+        """Write the weights of an epoch before its validation, where the plan keeps them.
+
+        `keep_weights` gives the file the name that carries the score.
+        """
+        if self._job.leads and self._job.plan.saves(epoch):
+            self._job.hooks.save_weights(str(self._files.unscored_weights(epoch)[0]))
+
     def keep_weights(self, epoch: int, evaluation: Evaluation | None, improved: bool) -> None:
         """Write the weights of an epoch where it is the best, and where the plan keeps them."""
         if not self._job.leads:
@@ -89,6 +97,8 @@ class Checkpointer:
             add_best(self._files.best_log, epoch, shown)
         if self._job.plan.saves(epoch):
             self._job.hooks.save_weights(str(self._files.periodic_weights(epoch, shown)))
+            for path in self._files.unscored_weights(epoch):
+                path.unlink(missing_ok=True)
 
     def outlook(self) -> str:
         """What is left after a divergence, for its message."""

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.errors import DataError, DivergedError, Interrupted
+from gluon_ssd.errors import DataError, DivergedError, EnvironmentProblem, Interrupted
 from gluon_ssd.system.signals import SIGNALS, StopRequest
 from gluon_ssd.training.checkpointer import Checkpointer
 from gluon_ssd.training.loop import Step, train_one_epoch
@@ -112,6 +112,10 @@ class Run:
         self.reporter.end_epoch(epoch, self.state.meter)
         evaluation = None
         if self.hooks.evaluate is not None and self.plan.validates(epoch):
+            # Whatever validation meets, the epoch is on the disk: from this checkpoint, in which
+            # all batches of the epoch are done, a run goes on with the validation.
+            self.checkpointer.keep_unscored(epoch)
+            self._consult(checkpoint=True)
             evaluation = self._validate(epoch)
         improved = evaluation is not None and self.state.best.improve(epoch, evaluation)
         self.checkpointer.keep_weights(epoch, evaluation, improved)
@@ -125,14 +129,19 @@ class Run:
         assert self.hooks.evaluate is not None, "the caller has checked it"
         started_s = time.perf_counter()
         self.reporter.moment("validation_begin", (epoch + 1, 0), epoch=epoch)
-        # A team always writes one: a launcher gives it little time when a signal comes later.
-        self._consult(checkpoint=self.team.size > 1 or self.checkpointer.is_due)
         try:
             # The processes of a team stop together, where their evaluation asks for it.
             with self.stop.may_cut() if self.team.size == 1 else nullcontext():
                 evaluation = self.hooks.evaluate()
         except Interrupted:
             self._consult(checkpoint=False)
+            raise
+        except (DataError, EnvironmentProblem) as error:
+            error.args = (
+                f"{error}; epoch {epoch} is trained and saved, go on with its validation from "
+                f"{self.job.files.checkpoint}",
+            )
+            error.settings = (*error.settings, "resume")
             raise
         self.reporter.validation(epoch, evaluation, time.perf_counter() - started_s)
         return evaluation

@@ -42,6 +42,10 @@ class RunFiles:
         prefix = Path(self.prefix)
         remove_unfinished(prefix.parent, f"{prefix.name}_")
 
+    def unscored_weights(self, epoch: int) -> tuple[Path, Path]:
+        """Weights of one epoch whose validation is not done, and the record beside them."""
+        return Path(f"{self.prefix}_{epoch:04d}.params"), Path(f"{self.prefix}_{epoch:04d}.json")
+
     def periodic_weights(self, epoch: int, shown_score: float) -> Path:
         """Weights of one epoch, named by epoch and score as the log shows it."""
         return Path(f"{self.prefix}_{epoch:04d}_{shown_score:.4f}.params")

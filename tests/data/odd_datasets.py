@@ -42,7 +42,7 @@ class NumberSamples:
     """Index and a few random numbers; at one index something else may happen.
 
     Args:
-        trouble: "none", "error", "signal", "bug", "hang", "kill" or "slow".
+        trouble: "none", "error", "signal", "bug", "hang", "kill", "slow" or "nap".
         at: the index where it happens.
     """
 
@@ -71,6 +71,9 @@ class NumberSamples:
 
     def _hang(self):
         time.sleep(600)
+
+    def _nap(self):
+        time.sleep(0.05)
 
     def _slow(self):
         time.sleep(1)

@@ -13,7 +13,7 @@ from subprocess import PIPE
 import psutil
 import pytest
 
-from gluon_ssd.system.processes import Child, call_of, end_with_parent, is_child
+from gluon_ssd.system.processes import Child, call_of, end_with_parent, is_child, is_stopped
 from tests.layout_rules import ROOT
 
 LIMIT_S = 20.0
@@ -140,3 +140,16 @@ def test_children_end_with_their_parent(tmp_path: Path, number: signal.Signals):
 def test_elsewhere_nothing_happens():
     assert not is_child()
     end_with_parent(lambda: os.abort())
+
+
+def test_a_process_that_is_stopped_is_told_from_one_that_runs():
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        assert not is_stopped(process.pid)
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        assert is_stopped(process.pid)
+    finally:
+        process.kill()
+        process.communicate()
+    assert not is_stopped(process.pid)

@@ -15,22 +15,24 @@ import os
 import pickle
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from multiprocessing.connection import Connection, Pipe, wait
 from subprocess import TimeoutExpired
 
 from gluon_ssd.data.loading.batch_plan import Place
 from gluon_ssd.data.loading.stand_in import Used
-from gluon_ssd.data.loading.worker import IDLE, STARTING, TASK, Job, Layout, serve
+from gluon_ssd.data.loading.worker import GO, IDLE, STARTING, TASK, Job, Layout, serve
 from gluon_ssd.errors import DataError, EnvironmentProblem, from_message
 from gluon_ssd.system.memory import available_bytes
-from gluon_ssd.system.processes import Child, call_of
+from gluon_ssd.system.processes import Child, call_of, is_stopped
+from gluon_ssd.system.wording import some_of
 
 # One computing thread each: the workers are the parallelism.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # A loaded machine can take long to import NumPy; a start that takes longer than this hangs.
 _START_LIMIT_S = 120.0
 _POLL_S = 0.5
+_ALONE = "run without workers to see more"
 # Records written together must stay below PIPE_BUF, or readers could see one in two parts.
 _PIPE_BUF = 4096
 _RECORDS_A_WRITE = _PIPE_BUF // TASK.size
@@ -44,7 +46,8 @@ class WorkerPool:
     Args:
         job: what to make samples from.
         layout: of the shared memory; its num_workers says how many processes to start.
-        timeout_s: a worker that is at one image for longer is taken for hung.
+        timeout_s: a worker that is at one image for longer is taken for hung, and so are all of
+            them when none of them takes up what is queued for as long.
 
     Attributes:
         slots: the batch arrays {name: (B, ...)} of each slot.
@@ -66,6 +69,7 @@ class WorkerPool:
         self._tasks_read, self._tasks_write = os.pipe()
         _make_room(self._tasks_write, layout)
         self._outstanding = 0
+        self._silent_s = 0.0  # spent on waiting since the last answer
         self.stand_ins: dict[tuple[int, int], Used] = {}
         self._next_ticket = 0
         self._connections: list[Connection] = []
@@ -73,22 +77,31 @@ class WorkerPool:
         tasks = self._tasks_read, self._tasks_write
         parts = tasks, self._connections, self._children
         self._finalizer = weakref.finalize(self, _shut_down, *parts)
+        payload_fd = os.memfd_create("gluon-ssd-job")
         try:
             # All of them first, so that their imports overlap.
             for worker in range(layout.num_workers):
-                self._start(worker, memory_fd)
+                self._start(worker, memory_fd, payload_fd)
+            # A file, since a pipe holds little: writing would wait for a worker that is stopped.
+            with open(payload_fd, "wb", closefd=False) as file:
+                pickle.dump((job, layout), file)
+        except OSError as error:
+            raise EnvironmentProblem(
+                f"data workers cannot be told what to do ({error.strerror}); run without workers",
+                settings=("num_workers",),
+            ) from error
         finally:
             os.close(memory_fd)
-        payload = pickle.dumps((job, layout))
+            os.close(payload_fd)
         for worker, connection in enumerate(self._connections):
             try:
-                connection.send_bytes(payload)
+                connection.send_bytes(GO)
             except (BrokenPipeError, ConnectionResetError):
                 self._raise_ended(worker)
 
-    def _start(self, worker: int, memory_fd: int) -> None:
+    def _start(self, worker: int, memory_fd: int, payload_fd: int) -> None:
         ours, theirs = Pipe()
-        passed = (self._tasks_read, memory_fd, theirs.fileno())
+        passed = (self._tasks_read, memory_fd, payload_fd, theirs.fileno())
         child = Child(call_of(serve, worker, *passed), pass_fds=passed, environment=_ONE_THREAD)
         theirs.close()
         self._children.append(child)
@@ -112,10 +125,13 @@ class WorkerPool:
 
         Raises:
             SsdError: the error that a worker met, naming the file.
-            DataError: a worker ended or hangs; naming the file that it was reading.
+            DataError: a worker ended, hangs or is stopped; naming the file that it was reading.
         """
         while not (ready := wait(self._connections, _POLL_S)):
+            # Added up here, so that time in which this process itself was stopped does not count.
+            self._silent_s += _POLL_S
             self._check_clock()
+            self._check_idle()
         tickets = []
         for connection in ready:
             assert isinstance(connection, Connection), "only connections are waited for"
@@ -130,6 +146,7 @@ class WorkerPool:
                 self.stand_ins[ticket, row] = used
             tickets.append(ticket)
         self._outstanding -= len(tickets)
+        self._silent_s = 0.0
         return tickets
 
     def cancel(self) -> None:
@@ -152,13 +169,33 @@ class WorkerPool:
         for worker, (index, since) in enumerate(self._status.tolist()):
             limit_s = _START_LIMIT_S if index == STARTING else self._timeout_s
             if index != IDLE and now - since > limit_s * 1e9:
-                subject = self._subject(index)
+                subject, stopped = self._subject(index), self._stopped([worker])
                 self.close()
                 raise DataError(
-                    f"data worker {worker} has been {subject} for more than {limit_s:g} s; look at "
-                    "that file and its disk, or run without workers to see more",
+                    f"data worker {worker} has been {subject} for more than {limit_s:g} s; "
+                    + (stopped or f"look at that file and its disk, or {_ALONE}"),
                     settings=("num_workers",),
                 )
+
+    def _check_idle(self) -> None:
+        """A worker that is stopped between two images keeps a task or an answer to itself."""
+        is_idle = (self._status[:, 0] == IDLE).all()
+        if is_idle and self._outstanding and self._silent_s > self._timeout_s:
+            count, stopped = self._outstanding, self._stopped(range(len(self._children)))
+            self.close()
+            raise DataError(
+                f"no data worker has answered for more than {self._timeout_s:g} s while {count} "
+                f"samples are asked for; {stopped or f'look at what else runs here, or {_ALONE}'}",
+                settings=("num_workers",),
+            )
+
+    def _stopped(self, workers: Iterable[int]) -> str:
+        """What to do about those of some workers that a signal has stopped; "" if none is."""
+        processes = (self._children[worker].process.pid for worker in workers)
+        stopped = [str(process) for process in processes if is_stopped(process)]
+        if not stopped:
+            return ""
+        return f"a signal has stopped process {some_of(stopped)}: do not stop it, or {_ALONE}"
 
     def _raise_ended(self, worker: int) -> None:
         subject = self._subject(int(self._status[worker, 0]))
@@ -170,7 +207,7 @@ class WorkerPool:
         self.close()
         raise DataError(
             f"data worker {worker} died ({ending}) while {subject}; look at that file and at free "
-            "memory, or run without workers to see more",
+            f"memory, or {_ALONE}",
             settings=("num_workers",),
         )
 
@@ -228,5 +265,6 @@ def _shut_down(
         connection.close()
     for child in children:
         child.let_go()
+    limit_s = time.monotonic() + 2  # for all of them together: those that are stopped need it all
     for child in children:
-        child.end(wait_s=2)
+        child.end(wait_s=max(0.0, limit_s - time.monotonic()))

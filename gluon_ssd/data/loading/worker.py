@@ -31,6 +31,9 @@ TASK = struct.Struct("=5q")
 # A worker's state in shared memory: (image index or one of these, start in monotonic nanoseconds).
 IDLE, STARTING = -1, -2
 
+GO = b"go"
+"""Tells a worker that its Job and Layout are there."""
+
 _ALIGNMENT = 4096
 
 
@@ -119,17 +122,21 @@ def _aligned(num_bytes: int) -> int:
     return -(-num_bytes // _ALIGNMENT) * _ALIGNMENT
 
 
-def serve(worker: int, tasks_fd: int, memory_fd: int, connection_fd: int) -> None:
+def serve(worker: int, tasks_fd: int, memory_fd: int, payload_fd: int, connection_fd: int) -> None:
     """Serve as worker number `worker`, from 0, until the pipe of TASK records ends.
 
-    All workers share that pipe and the memory. The connection first brings the Job and the Layout.
+    All workers share that pipe, the memory and the payload, a file that holds the Job and the
+    Layout once the connection has brought GO.
     """
     end_with_parent()
     cv2.setNumThreads(1)
     keep_freed_memory()
     connection = Connection(connection_fd)
     try:
-        job, layout = pickle.loads(connection.recv_bytes())
+        connection.recv_bytes()
+        with mmap.mmap(payload_fd, 0, access=mmap.ACCESS_READ) as payload:
+            job, layout = pickle.loads(payload)
+        os.close(payload_fd)
         memory = mmap.mmap(memory_fd, layout.num_bytes)
         os.close(memory_fd)
         _serve(worker, tasks_fd, connection, job, layout, memory)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import random
+import signal
+import time
+
 import numpy as np
 import pytest
 
@@ -9,8 +14,9 @@ from gluon_ssd.data.loading import pool as pools
 from gluon_ssd.data.loading.batch_plan import Place
 from gluon_ssd.data.loading.pool import WorkerPool
 from gluon_ssd.data.loading.stand_in import BadImage, Used
-from gluon_ssd.data.loading.worker import Job, Layout
+from gluon_ssd.data.loading.worker import STARTING, Job, Layout
 from gluon_ssd.errors import DataError, EnvironmentProblem
+from gluon_ssd.system.processes import is_stopped
 from tests.data.odd_datasets import NumberedDataset, NumberSamples
 
 
@@ -124,3 +130,82 @@ def test_memory_that_does_not_suffice_is_refused_before_a_worker_starts(start, m
 def test_more_tasks_than_a_pipe_can_hold_are_refused(start):
     with pytest.raises(EnvironmentProblem, match="no queue can hold 300 batches of 4 samples"):
         start(slots=300)
+
+
+def stop(pool, *workers):
+    """Stop workers with SIGSTOP, and wait until they are."""
+    for worker in workers:
+        process = pool._children[worker].process.pid
+        os.kill(process, signal.SIGSTOP)
+        while not is_stopped(process):
+            time.sleep(0.01)
+
+
+def wait_for_start(pool):
+    """Wait until every worker has begun to take up tasks."""
+    while (pool._status[:, 0] == STARTING).any():
+        time.sleep(0.01)
+
+
+def test_idle_workers_that_are_stopped_are_told_after_their_time(start):
+    pool = start(workers=2, timeout_s=0.7)
+    wait_for_start(pool)
+    stop(pool, 0, 1)
+    pids = [str(child.process.pid) for child in pool._children]
+    pool.submit(1, places(3, 4, 5))
+    expected = (
+        r"no data worker has answered for more than 0.7 s while 3 samples are asked for; a signal "
+        rf"has stopped process {pids[0]}, {pids[1]}: do not stop it, or run without workers"
+    )
+    with pytest.raises(DataError, match=expected) as caught:
+        take(pool, 3)
+    assert caught.value.settings == ("num_workers",) and pool.is_closed
+
+
+def test_a_stopped_worker_that_holds_no_task_is_done_without(start):
+    pool = start(workers=2, timeout_s=5)
+    wait_for_start(pool)
+    stop(pool, 0)
+    ticket = pool.submit(1, places(3, 4, 5))
+    assert take(pool, 3) == [ticket] * 3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_workers_that_are_stopped_at_any_moment_never_hang_the_run(start, seed):
+    pool = start("nap", at=3, workers=2, timeout_s=0.5, slots=3)
+    wait_for_start(pool)
+    for slot in range(3):
+        pool.submit(slot, places(*range(4)))
+    time.sleep(random.Random(seed).random() * 0.05)
+    stop(pool, 0, 1)
+    with pytest.raises(DataError, match="a signal has stopped process"):
+        take(pool, 12)
+        pool.submit(0, places(1))  # all was done by then
+        take(pool, 1)
+    assert pool.is_closed
+
+
+def test_workers_that_stop_while_they_start_do_not_hang_the_run(start, monkeypatch):
+    monkeypatch.setattr(pools, "_START_LIMIT_S", 0.5)
+    real = pools.Child
+
+    def stopped(*arguments, **options):
+        child = real(*arguments, **options)
+        child.process.send_signal(signal.SIGSTOP)
+        return child
+
+    monkeypatch.setattr(pools, "Child", stopped)
+    monkeypatch.setattr(NumberedDataset, "__getstate__", lambda _: {"much": bytes(10**7)})
+    pool = start(workers=2)  # what the workers are told is more than any pipe takes at once
+    pool.submit(0, places(1))
+    with pytest.raises(DataError, match="starting to read numbered for more than 0.5 s; a signal"):
+        take(pool, 1)
+
+
+def test_time_in_which_the_caller_was_away_does_not_count(start):
+    pool = start(workers=1, timeout_s=0.6)
+    ticket = pool.submit(0, places(1, 2))
+    time.sleep(1.5)
+    assert take(pool, 2) == [ticket] * 2
+    pool.submit(0, places(1))
+    assert len(take(pool, 1)) == 1
