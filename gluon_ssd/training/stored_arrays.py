@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections import Counter
@@ -38,6 +39,7 @@ _UNREADABLE = (
     RecursionError,  # an array's header is a Python literal, which can be nested
     MemoryError,  # so its parser says of what is nested deeper still
     SyntaxError,
+    tokenize.TokenError,
 )
 
 
