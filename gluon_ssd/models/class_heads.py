@@ -58,11 +58,17 @@ def classes_in_file(
     as the network has are taken for the same ones, 20 for those of VOC, 80 for those of COCO.
 
     Raises:
-        WeightsError: their number does not tell their names.
+        WeightsError: their number does not tell their names, or the record names another number.
     """
-    if record is not None:
-        return record.classes
     count = _count_classes(network, arrays)
+    if record is not None:
+        if count is not None and count != len(record.classes):
+            raise WeightsError(
+                f"{os.fspath(path)} was made for {count} classes, and its record "
+                f"{sidecar_path(path)} names {len(record.classes)} "
+                f"({some_of(record.classes)}); the two files must be of one training"
+            )
+        return record.classes
     if count is None or count == len(network.classes):
         return network.classes
     names = published_classes(count)

@@ -16,7 +16,7 @@ from gluon_ssd.errors import EnvironmentProblem, WeightsError
 from gluon_ssd.models.class_heads import ClassChange, adapt_heads, classes_in_file
 from gluon_ssd.models.first_weights import assign, complete_shapes, is_constant, parameters_of
 from gluon_ssd.models.interface import Network
-from gluon_ssd.models.params_file import mismatch, read_params
+from gluon_ssd.models.params_file import check_finite, mismatch, read_params
 from gluon_ssd.models.record import read_sidecar, write_sidecar
 from gluon_ssd.system.files import atomic_path
 
@@ -38,8 +38,8 @@ def load_parameters(
         What became of the classes.
 
     Raises:
-        WeightsError: the file is damaged or belongs to another network; names and shapes that
-            differ are listed in one line.
+        WeightsError: the file is damaged, not finite, or belongs to another network; names and
+            shapes that differ are listed in one line.
     """
     complete_shapes(network)
     parameters = parameters_of(network)
@@ -58,6 +58,7 @@ def load_parameters(
             f"{os.fspath(path)} does not fit {network.name}: {difference}; "
             "give the weights of this network"
         )
+    check_finite(fitted, "take the weights of an earlier epoch", f"{os.fspath(path)}: ")
     if change.new or change.dropped or classes != network.classes:
         _LOG.info("class heads adapted: %s", change)
     _note_anchors(network, fitted, path)

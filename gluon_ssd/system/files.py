@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from gluon_ssd.errors import DataError, EnvironmentProblem
 from gluon_ssd.system.json_text import parse_json
-from gluon_ssd.system.regular_file import read_regular
+from gluon_ssd.system.regular_file import open_regular, read_regular
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
@@ -194,7 +194,7 @@ def without_nan(value: Any) -> Any:
 
 def is_zip(path: str | os.PathLike[str]) -> bool:
     """Whether a file starts as a zip archive does, so an .npz too. Raises OSError."""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return file.read(4) == b"PK\x03\x04"
 
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +27,19 @@ from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.models.torch_file.state_dict import is_torch_file
 from gluon_ssd.system.files import atomic_write, is_zip
+from gluon_ssd.system.json_text import parse_json
 from gluon_ssd.system.wording import some_of
+from gluon_ssd.training.checkpoint_facts import WrongFacts, check_facts, is_count
 from gluon_ssd.training.optimizer import Optimizer, named_parameters
+from gluon_ssd.training.stored_arrays import DamagedArrays, read_stored_arrays
 from gluon_ssd.training.update_rules import RULES
 
 _FORMAT = 1
-_DAMAGED = (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+_ADVICE = "resume from another checkpoint or from a .params file"
+_MOST_FACTS = 4 << 20
+"""Bytes of their JSON: a thousand class names take a hundredth of it."""
+_SLOTS = sorted({slot for rule in RULES.values() for slot in rule.slots})
+_GROUPS = re.compile(rf"(weights|device[1-9]\d{{0,2}}|{'|'.join(_SLOTS)})/")
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class Checkpoint:
 
     Attributes:
         path: where it came from, for messages.
-        arrays: everything but the facts, by key.
+        arrays: everything but the facts, by key; they cannot be written to.
         facts: "epoch", "batch" (next one), "step", "num_updates", "best_score", "best_epoch",
             "meter", "options", "network", "amp", "random_python", "random_numpy".
     """
@@ -57,8 +64,7 @@ class Checkpoint:
 
     def states(self) -> dict[str, np.ndarray]:
         """The optimiser's state: every array "SLOT/NAME" of a slot of `update_rules.RULES`."""
-        slots = {slot for rule in RULES.values() for slot in rule.slots}
-        return {k: a for k, a in self.arrays.items() if k.partition("/")[0] in slots}
+        return {k: a for k, a in self.arrays.items() if k.partition("/")[0] in _SLOTS}
 
 
 def is_checkpoint(path: str | os.PathLike[str]) -> bool:
@@ -140,29 +146,49 @@ def save_checkpoint(
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
-    """Read a whole checkpoint.
+    """Read a whole checkpoint, and check all of it that does not depend on the run.
 
     Raises:
-        WeightsError: the file is missing, damaged, or of a newer format.
+        WeightsError: the file is missing, damaged, or of a newer format; or a fact is missing or
+            out of its range.
     """
+    name = os.fspath(path)
     try:
-        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-        facts = json.loads(arrays.pop("facts").tobytes())
-        version = facts["format"]
+        arrays = read_stored_arrays(path)
+        facts = _facts(arrays.pop("facts", None), name)
+        check_facts(facts, arrays.get("random/numpy"))
+        _check_groups(arrays)
     except FileNotFoundError as error:
-        raise WeightsError(f"there is no checkpoint {os.fspath(path)}") from error
-    except _DAMAGED as error:
+        raise WeightsError(f"there is no checkpoint {name}") from error
+    except OSError as error:
+        raise WeightsError(f"cannot read {name}: {error.strerror or error}; {_ADVICE}") from error
+    except (DamagedArrays, WrongFacts) as error:
         raise WeightsError(
-            f"{os.fspath(path)} is damaged or no checkpoint of this program; "
-            "resume from another checkpoint or from a .params file"
+            f"{name} is damaged or no checkpoint of this program ({error}); {_ADVICE}"
         ) from error
-    if version != _FORMAT:
+    return Checkpoint(name, arrays, facts)
+
+
+def _facts(stored: np.ndarray | None, name: str) -> Any:
+    """The facts of the known format. Raises WrongFacts; WeightsError of another format."""
+    if stored is None or stored.dtype != np.uint8 or stored.ndim != 1 or len(stored) > _MOST_FACTS:
+        raise WrongFacts("it has no facts of a run")
+    facts = parse_json(stored.tobytes(), name, error=WeightsError, advice=_ADVICE)
+    if not isinstance(facts, dict) or not is_count(facts.get("format")):
+        raise WrongFacts("its facts do not say their format")
+    if facts["format"] != _FORMAT:
         raise WeightsError(
-            f"{os.fspath(path)} has checkpoint format {version}, this version reads {_FORMAT}; "
+            f"{name} has checkpoint format {facts['format']}, this version reads {_FORMAT}; "
             "use the version that wrote it"
         )
-    return Checkpoint(os.fspath(path), arrays, facts)
+    return facts
+
+
+def _check_groups(arrays: Mapping[str, np.ndarray]) -> None:
+    """Raise WrongFacts for an array that no version writes."""
+    unknown = [key for key in arrays if not _GROUPS.match(key) and key != "random/numpy"]
+    if unknown:
+        raise WrongFacts(f"it has arrays that are not known: {some_of(unknown)}")
 
 
 def _short(value: Any) -> str:
@@ -171,6 +197,7 @@ def _short(value: Any) -> str:
 
 
 def _check_network(checkpoint: Checkpoint, network: Any, facts: Mapping[str, Any]) -> None:
+    """Raise WeightsError unless all arrays but the optimiser's state are those of a network."""
     saved = checkpoint.facts["network"]
     wanted = plain_json(facts)
     differing = [key for key in {**saved, **wanted} if saved.get(key) != wanted.get(key)]
@@ -192,6 +219,28 @@ def _check_network(checkpoint: Checkpoint, network: Any, facts: Mapping[str, Any
     if wrong:
         shown = some_of(wrong, most=5, separator="; ")
         raise WeightsError(f"{checkpoint.path} does not fit this network: {shown}")
+    _check_copies(checkpoint, network, shapes)
+    broken = first_non_finite(checkpoint.arrays)
+    if broken:
+        raise WeightsError(f"{checkpoint.path} cannot be used: {broken} is not finite; {_ADVICE}")
+
+
+def _check_copies(
+    checkpoint: Checkpoint, network: Any, shapes: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Raise WeightsError for an array of another type, or a copy of a further device that differs
+    in shape or is none of the network."""
+    types = {name: np.dtype(p.dtype) for name, p in named_parameters(network).items()}
+    for key, array in checkpoint.arrays.items():
+        group, _, name = key.partition("/")
+        if not group.startswith(("weights", "device")):
+            continue
+        if shapes.get(name) != array.shape or types[name] != array.dtype:
+            own = f"{types[name]} {shapes[name]}" if name in types else "none"
+            raise WeightsError(
+                f"{checkpoint.path} does not fit this network: {key} is {array.dtype} "
+                f"{array.shape} there, {own} here"
+            )
 
 
 def plain_json(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -241,7 +290,13 @@ def restore(
         WeightsError: the checkpoint is of another network or optimiser; no weight was changed.
     """
     _check_network(checkpoint, network, network_facts)
-    optimizer.restore(checkpoint.states(), checkpoint.facts["num_updates"])
+    states, num_updates = checkpoint.states(), checkpoint.facts["num_updates"]
+    had_momentum = checkpoint.facts["options"].get("momentum") != 0
+    try:
+        optimizer.check(states, num_updates, may_lack=not had_momentum)
+    except WeightsError as error:
+        raise WeightsError(f"{checkpoint.path}: {error}", settings=error.settings) from error
+    optimizer.restore(states, num_updates)
     restore_weights(checkpoint, network, network_facts)
     version, state, gauss = checkpoint.facts["random_python"]
     random.setstate((version, tuple(state), gauss))

@@ -10,6 +10,7 @@ import numpy as np
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.models.first_weights import parameters_of
+from gluon_ssd.system.wording import some_of
 from gluon_ssd.training.team.team import Team
 from gluon_ssd.training.update_rules import rule_of
 
@@ -69,6 +70,7 @@ class Optimizer:
         self._clip_gradient_norm = clip_gradient_norm
         self._team = team or Team()
         self._rule = rule_of(rule)
+        self._has_state = bool(momentum) or not self._rule.has_momentum
         updates = self._rule.make(momentum=momentum, wd=wd)
         if _is_on_cpu(self._parameters) and updates.aggregate_num:
             # On a CPU the operator that updates several arrays at once walks through all of them
@@ -118,20 +120,47 @@ class Optimizer:
             for slot, array in zip(self._rule.slots, _arrays(states.get(index)), strict=False)
         }
 
+    def check(
+        self, states: Mapping[str, np.ndarray], num_updates: int, *, may_lack: bool = False
+    ) -> None:
+        """Raise WeightsError unless `restore` could take these; nothing is changed.
+
+        They are the state of every weight, or of none where there was no update yet or, with
+        `may_lack`, the rule had no state then.
+        """
+        found = self._by_name(states)
+        lacking = [name for name in self._parameters if name not in found]
+        if found and (lacking or not num_updates):
+            what = f"of {some_of(lacking)} is missing" if lacking else "belongs to no update"
+            raise WeightsError(
+                f"the saved state {what}; resume from another checkpoint, or start anew from the "
+                "weights (.params)"
+            )
+        if not found and num_updates and not may_lack and self._has_state:
+            raise WeightsError(
+                f"it has no {' and '.join(self._rule.slots)} of the weights after {num_updates} "
+                "updates; resume from another checkpoint, or start anew from the weights (.params)"
+            )
+
     def restore(self, states: Mapping[str, np.ndarray], num_updates: int) -> None:
         """Take up where `state_arrays` and `num_updates` were read.
 
         Raises:
-            WeightsError: a name or shape that the network does not have, or the state of another
-                rule.
+            WeightsError: a name, shape or type that the network does not have, or the state of
+                another rule.
         """
+        self._put(self._by_name(states), num_updates)
+
+    def _by_name(self, states: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
+        """Name of a weight -> slot -> array. Raises WeightsError as `restore` does."""
         found: dict[str, dict[str, np.ndarray]] = {}
         for key, array in states.items():
             slot, _, name = key.partition("/")
-            if name not in self._parameters or self._parameters[name].shape != array.shape:
+            own = self._parameters.get(name)
+            if own is None or own.shape != array.shape or np.dtype(own.dtype) != array.dtype:
                 raise WeightsError(
-                    f"the saved {slot} of {name} {array.shape} does not fit this network; "
-                    "resume with the network that was saved"
+                    f"the saved {slot} of {name} {array.shape} {array.dtype} does not fit this "
+                    "network; resume with the network that was saved"
                 )
             found.setdefault(name, {})[slot] = array
         for name, slots in found.items():
@@ -142,7 +171,7 @@ class Optimizer:
                     "and momentum rule of before, or start anew from the weights (.params)",
                     settings=("optimizer", "momentum_rule"),
                 )
-        self._put(found, num_updates)
+        return found
 
     def _put(self, found: Mapping[str, Mapping[str, np.ndarray]], num_updates: int) -> None:
         indices = {name: index for index, name in enumerate(self._parameters)}

@@ -12,8 +12,14 @@ from typing import Any
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.errors import OptionError
-from gluon_ssd.training.checkpoint import changed_options, is_checkpoint, load_checkpoint, restore
+from gluon_ssd.errors import OptionError, WeightsError
+from gluon_ssd.training.checkpoint import (
+    Checkpoint,
+    changed_options,
+    is_checkpoint,
+    load_checkpoint,
+    restore,
+)
 from gluon_ssd.training.journal import Position
 from gluon_ssd.training.loop import Learner, Step
 from gluon_ssd.training.meters import Meter
@@ -108,17 +114,12 @@ def _from_facts(facts: Mapping[str, Any]) -> State:
 def _from_checkpoint(job: Job) -> State:
     plan, learner = job.plan, job.learner
     checkpoint = load_checkpoint(plan.resume)
+    facts = checkpoint.facts
+    _check_position(job, checkpoint)
     restore(checkpoint, learner.network, learner.optimizer, plan.network)
-    learner.precision.restore(checkpoint.facts.get("amp"))
+    learner.precision.restore(facts.get("amp"))
     for change in changed_options(checkpoint, plan.options):
         _logger.warning("Resuming with another option: %s", change)
-    facts = checkpoint.facts
-    if facts["epoch"] > plan.epochs:
-        raise OptionError(
-            f"{checkpoint.path} already stands at epoch {facts['epoch']}; "
-            f"the number of epochs must not be less; got {plan.epochs}",
-            settings=("epochs",),
-        )
     if plan.start_epoch:
         _logger.warning(
             "The start epoch %d is not used: %s stands at [Epoch %d][Batch %d], and that counts",
@@ -135,6 +136,25 @@ def _from_checkpoint(job: Job) -> State:
             plan.epochs,
         )
     return _from_facts(facts)
+
+
+def _check_position(job: Job, checkpoint: Checkpoint) -> None:
+    """Raise OptionError or WeightsError unless the run has the epoch and batch of a checkpoint."""
+    epoch, batch, epochs = checkpoint.facts["epoch"], checkpoint.facts["batch"], job.plan.epochs
+    if epoch > epochs:
+        raise OptionError(
+            f"{checkpoint.path} already stands at epoch {epoch}; "
+            f"the number of epochs must not be less; got {epochs}",
+            settings=("epochs",),
+        )
+    batches = job.batches.num_batches(epoch)
+    if batch > batches:
+        raise WeightsError(
+            f"{checkpoint.path} stands at batch {batch} of epoch {epoch}, which has {batches} "
+            "batches; resume with the data set and batch size of before, or start anew from the "
+            "weights (.params)",
+            settings=("batch_size",),
+        )
 
 
 def begin(job: Job) -> State:

@@ -23,13 +23,18 @@ from gluon_ssd.training.checkpoint import (
     save_checkpoint,
 )
 from gluon_ssd.training.devices import Devices
+from gluon_ssd.training.meters import Meter
 from gluon_ssd.training.optimizer import Optimizer
 from tests.training.builders import SyntheticBatches, arrays_of, assert_same_weights, make_network
 
 FACTS = {
     "epoch": 3,
     "batch": 7,
+    "step": 31,
+    "meter": Meter().state(),
     "best_score": 0.1 + 0.2,
+    "best_epoch": 2,
+    "best_shown": None,
     "num_updates": 11,
     "options": {"lr": 0.1, "classes": ["a"]},
     "network": {"name": "tiny"},

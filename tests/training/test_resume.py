@@ -180,7 +180,7 @@ def test_the_momentum_of_a_checkpoint_is_taken_up(tmp_path):
     learner = saved.learner
     learner.devices.forward_backward(learner.network, learner.loss, batch.arrays)
     learner.optimizer.step(0.5)
-    Checkpointer(saved).save(state_of(0, 1))
+    Checkpointer(saved).save(state_of(1, 1))
     job = make_job(tmp_path / "t", seed=1, resume=str(saved.files.checkpoint))
     begin(job)
     found = job.learner.optimizer.state_arrays()

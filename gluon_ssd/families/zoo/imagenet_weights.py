@@ -14,7 +14,7 @@ from gluon_ssd.detection.normalization import IMAGENET_STD
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.zoo.network import SsdNetwork, classification_network
 from gluon_ssd.models.first_weights import assign, complete_shapes, parameters_of
-from gluon_ssd.models.params_file import mismatch, read_params
+from gluon_ssd.models.params_file import check_finite, mismatch, read_params
 from gluon_ssd.system.wording import some_of
 
 # Children of the resnet34_v1b classifier and where the extractor keeps them.
@@ -68,6 +68,9 @@ def load_base(network: Any, path: str | os.PathLike[str]) -> int:
             f"{os.fspath(path)} does not fit the backbone of {network.name}: {difference}; the "
             f"file starts with {some_of(arrays)}; give the weights of {backbone}"
         )
+    check_finite(
+        {name: taken[name] for name in parameters}, "copy or fetch it anew", f"{os.fspath(path)}: "
+    )
     for name, parameter in parameters.items():
         assign(parameter, taken[name])
     network.weights_from = f"ImageNet weights {Path(path).name}, the rest {network.weights_from}"
