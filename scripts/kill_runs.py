@@ -24,7 +24,7 @@ from gluon_ssd.errors import OptionError  # noqa: E402
 from gluon_ssd.options.declare import option, parse  # noqa: E402
 from gluon_ssd.system.files import ensure_directory, ensure_writable  # noqa: E402
 from gluon_ssd.system.script import run_main  # noqa: E402
-from scripts.reliability import tally, training_series  # noqa: E402
+from scripts.reliability import output_series, tally, training_series  # noqa: E402
 from scripts.reliability.state import State  # noqa: E402
 
 
@@ -61,7 +61,7 @@ def _run(argv: Sequence[str] | None) -> int:
     folder = ensure_directory(Path(options.work or output.with_suffix("")).absolute())
     facts = {"what": options.what, "seed": options.seed, "kills": options.kills}
     state = State(output, facts)
-    series = training_series
+    series = output_series if options.what == "outputs" else training_series
     total = series.run_series(options.what, options.kills, folder, state, options.beside)
     state.finish(total)
     print(tally.table(options.what, total))

@@ -78,14 +78,16 @@ def wait_for(
 
 
 def left_in(folder: Path) -> list[str]:
-    """What lies in a folder for temporary files.
+    """What lies in a folder for temporary files, without what the libraries keep there."""
+    return sorted(path.name for path in folder.iterdir() if not is_of_library(path))
 
-    Python's own probe, with which it finds out that it can write there, does not count: a kill
-    within the microseconds of its life leaves it.
+
+def is_of_library(path: Path) -> bool:
+    """Whether a file of TMPDIR is none of the product's.
+
+    Python's tempfile looks for a usable folder with a file of four bytes; a kill within the
+    microseconds of its life leaves it. ONNX Runtime keeps the name of its session in .ses.
     """
-    return sorted(p.name for p in folder.iterdir() if not (p.is_file() and is_probe(p)))
-
-
-def is_probe(path: Path) -> bool:
-    """Whether a file is the one that Python's tempfile looks for a usable folder with."""
-    return path.stat().st_size <= 4 and path.read_bytes() in (b"", b"blat")
+    if not path.is_file():
+        return False
+    return path.name == ".ses" or path.read_bytes()[:5] in (b"", b"blat")

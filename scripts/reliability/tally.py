@@ -40,9 +40,15 @@ def kind_of(name: str) -> str:
     return "record" if name.endswith(".json") else "weights" if ".params" in name else "other"
 
 
+BAD = ("lost", "not bit-equal", "outlived", "torn", "left", "tracebacks")
+
+
 def is_good(total: Mapping[str, Any]) -> bool:
     """Whether nothing was lost, changed or left running."""
-    return not any(total.get(key) for key in ("lost", "not bit-equal", "outlived", "torn", "left"))
+    return not any(
+        total.get(key)
+        for key in ("lost", "not bit-equal", "outlived", "torn", "left", "tracebacks")
+    )
 
 
 def table(what: str, total: Mapping[str, Any]) -> str:
