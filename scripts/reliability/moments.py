@@ -42,13 +42,14 @@ class Moment:
 
 
 def temporaries(folder: Path) -> set[str]:
-    """Hidden files and folders: what a command has half-written."""
-    return {entry.name for entry in os.scandir(folder) if entry.name.startswith(".")}
+    """Hidden files and folders: what a command has half-written. A lock file is none."""
+    names = (entry.name for entry in os.scandir(folder))
+    return {name for name in names if name.startswith(".") and not name.endswith(".lock")}
 
 
 def halves(folder: Path, before: set[str]) -> list[str]:
     """What a killed command has left half-written, `before` it was started not yet there."""
-    return sorted(name for name in temporaries(folder) - before if not name.endswith(".lock"))
+    return sorted(temporaries(folder) - before)
 
 
 def wait_for(
