@@ -115,25 +115,25 @@ def coco_set(root: Path, categories: dict[int, str], train: str, val: str) -> Pa
     return root
 
 
-def sure_network(classes: Sequence[str] = ("cat", "dog")):
+def sure_network(classes: Sequence[str] = ("cat", "dog"), seed: int = 2):
     """An untrained network whose class heads are blown up: its best scores are 0.7 to 0.95."""
     from gluon_ssd.families.build import build_network
     from gluon_ssd.models.first_weights import initialize
 
     network = build_network(NETWORK, classes=tuple(classes))
-    initialize(network, seed=2)
+    initialize(network, seed=seed)
     for head in network.class_predictors:
         weight = head.predictor.weight
         weight.set_data(weight.data() * 40)
     return network
 
 
-def sure_weights(path: Path, classes: Sequence[str] = ("cat", "dog")) -> Path:
+def sure_weights(path: Path, classes: Sequence[str] = ("cat", "dog"), seed: int = 2) -> Path:
     """Weights of `sure_network`, with their record beside them."""
     from gluon_ssd.models.weights import save_parameters
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_parameters(sure_network(classes), path)
+    save_parameters(sure_network(classes, seed), path)
     return path
 
 
