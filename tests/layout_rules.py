@@ -95,23 +95,17 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 # For those who change the project; only they may use its tests.
 MAY_IMPORT["deploy"] |= {"deploy.seam", "deploy.onnx", "deploy.openvino"}
-MAY_IMPORT["developer"] = MAY_IMPORT["entry"]
-DEVELOPER_SCRIPTS = {"scripts/mutants.py"}
+MAY_IMPORT["developer"] = {*MAY_IMPORT["entry"]}
+DEVELOPER_SCRIPTS = {"scripts/mutants.py", "scripts/fuzz.py"}
+_OWN = ("scripts/mutants", "scripts/fuzz")
 OWN_SCRIPTS = {*DEVELOPER_SCRIPTS, "scripts/update_readme.py"}
-# The published networks in PyTorch, which run in an environment without this package.
-MAY_IMPORT["torch"] = set()
+MAY_IMPORT["torch"] = set()  # published networks in PyTorch, in an environment without this package
 TORCH_SCRIPTS = ROOT / "scripts/torch_reference"
 
-_COMMANDS = [
-    "commands.wiring",
-    "benchmarks.gluoncv",
-    "benchmarks.loadgen",
-    "benchmarks",
-    "commands",
-]
+_COMMANDS = "commands.wiring benchmarks.gluoncv benchmarks.loadgen benchmarks commands".split()
 _OTHERS = {"", "benchmarks.peer", "entry", "developer", "doctor"}
 _BELOW_COMMANDS = MAY_IMPORT.keys() - _OTHERS - {*_COMMANDS}
-for _above in _COMMANDS:
+for _above in [*_COMMANDS, "developer"]:
     MAY_IMPORT[_above] |= _BELOW_COMMANDS
 
 # Files that belong to another unit than their folder; `*` is the folder of any family.
@@ -175,7 +169,7 @@ MAY_USE: dict[str, set[str]] = {
     "benchmarks": {"numpy", "cv2", "matplotlib", "psutil"},
     "commands.wiring": {"numpy", "cv2"},
     "commands": {"numpy", "cv2"},
-    "developer": {"tests"},
+    "developer": {"numpy", "cv2", "PIL", "onnx", "tests", "scripts"},
     "torch": {"numpy", "torch", "torchvision", "scripts", "tests"},
 }
 
@@ -193,7 +187,7 @@ def modules() -> list[Path]:
 def entry_scripts() -> list[Path]:
     """Every Python file that a user starts."""
     files = [*ROOT.glob("*.py"), *(ROOT / "scripts").glob("**/*.py")]
-    return sorted({*files} - {*torch_scripts()})
+    return sorted({*files} - {*torch_scripts(), *developer_parts()})
 
 
 def starters() -> list[Path]:
@@ -210,6 +204,11 @@ def entry_modules() -> list[Path]:
 def torch_scripts() -> list[Path]:
     """Every file of what is measured in PyTorch; no other file imports it."""
     return sorted(TORCH_SCRIPTS.glob("*.py"))
+
+
+def developer_parts() -> list[Path]:
+    """What the fuzzers are made of."""
+    return sorted((ROOT / "scripts/fuzzing").glob("**/*.py"))
 
 
 def name_of(path: Path) -> str:
@@ -229,7 +228,7 @@ def unit_of(path: Path) -> str:
     if path.parent == TORCH_SCRIPTS:
         return "torch"
     if parts[0] != PACKAGE:
-        return "developer" if name_of(path) in DEVELOPER_SCRIPTS else "entry"
+        return "developer" if name_of(path).startswith(_OWN) else "entry"
     return _unit([part for part in parts[1:] if part != "__init__"])
 
 

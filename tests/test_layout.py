@@ -16,6 +16,7 @@ from tests import layout_rules as rules
 from tests.layout_rules import (
     PACKAGE,
     ROOT,
+    developer_parts,
     entry_scripts,
     modules,
     name_of,
@@ -76,7 +77,7 @@ def _assert_none(complaints: list[str]) -> None:
 
 
 def _files() -> list[Path]:
-    return [*modules(), *entry_scripts(), *torch_scripts()]
+    return [*modules(), *entry_scripts(), *developer_parts(), *torch_scripts()]
 
 
 def _tracked_files() -> list[Path]:

@@ -1,0 +1,33 @@
+"""Every kind of input by its name. Nothing of the product is imported here."""
+
+from __future__ import annotations
+
+from scripts.fuzzing.case import Kind
+from scripts.fuzzing.kinds.archive import ArchiveKind
+from scripts.fuzzing.kinds.checkpoint import CheckpointKind
+from scripts.fuzzing.kinds.coco import CocoKind
+from scripts.fuzzing.kinds.journal import JournalKind
+from scripts.fuzzing.kinds.listings import ListKind
+from scripts.fuzzing.kinds.options_file import OptionsKind
+from scripts.fuzzing.kinds.params import ParamsKind
+from scripts.fuzzing.kinds.picture_file import PictureKind
+from scripts.fuzzing.kinds.record import RecordKind
+from scripts.fuzzing.kinds.tuning_history import HistoryKind
+from scripts.fuzzing.kinds.voc import VocKind
+
+KINDS: dict[str, type[Kind]] = {
+    kind.name: kind
+    for kind in (
+        CocoKind,
+        VocKind,
+        ListKind,
+        OptionsKind,
+        JournalKind,
+        HistoryKind,
+        PictureKind,
+        RecordKind,
+        ArchiveKind,
+        ParamsKind,
+        CheckpointKind,
+    )
+}
