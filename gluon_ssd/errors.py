@@ -10,15 +10,31 @@
     ├── TeamLost            another process of the same run ended (exit code 4)
     └── Interrupted         a signal ended the run in good order (exit code 128 + number)
 
-A message is one line: what was wrong, the value got, what is allowed, what to do. It names things;
-`settings` names the options that set them, and the command line adds those as flags. Entry scripts
-print the line on stderr; anything else that escapes them is a bug and keeps its traceback.
+A message is one line, whatever names of files and classes stand in it: what was wrong, the value
+got, what is allowed, what to do. It names things; `settings` names the options that set them, and
+the command line adds those as flags. Entry scripts print the line on stderr; anything else that
+escapes them is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+# Control characters, ends of lines and paragraphs, marks that turn the direction of writing, and
+# bytes of file names that are no UTF-8.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def one_line(text: str) -> str:
+    """A text from outside as it can stand in a message: what is no letter of a line is escaped.
+
+    Line breaks become \\n and the like; letters of every language and blanks stay.
+    """
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class SsdError(Exception):
@@ -39,6 +55,9 @@ class SsdError(Exception):
     def __init__(self, *args: object, settings: Sequence[str] = ()) -> None:
         super().__init__(*args)
         self.settings = tuple(settings)
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class OptionError(SsdError):

@@ -25,6 +25,7 @@ from gluon_ssd.inference.metrics import make_score
 from gluon_ssd.options.data_tools import CheckOptions
 from gluon_ssd.options.train import TrainCommand, TrainDataOptions
 from tests.data.builders import HEIGHT, WIDTH, coco_content, write_coco, write_image
+from tests.entry_builders import voc_set
 
 CATEGORIES = {1: "cat", 2: "dog"}
 BOXES = [
@@ -182,6 +183,25 @@ def test_a_missing_validation_set_lists_the_splits(tmp_path):
         training_data(command(tmp_path))
     assert caught.value.settings == ("val_splits",)
     assert len(training_data(command(tmp_path, val_splits="extra")).validation) == 2
+
+
+@pytest.mark.parametrize("is_custom", [True, False], ids=["custom", "coco"])
+def test_crowd_boxes_are_left_out_of_training_whatever_the_kind(tmp_path, is_custom):
+    names = CATEGORIES if is_custom else {1: "cat", 2: "dog", 3: "person"}
+    boxes = [*BOXES, {"image_id": 1, "bbox": [1, 1, 50, 50], "category_id": 1, "iscrowd": 1}]
+    for split in ("train2017", "val2017"):
+        write_coco(tmp_path, split, coco_content((1, 2), boxes, names))
+    asked = command(tmp_path, no_crowd=True)
+    if not is_custom:
+        asked = dataclasses.replace(asked, data=dataclasses.replace(asked.data, dataset="coco"))
+    data = training_data(asked)
+    assert not data.train.annotation(0).crowd.any() and len(data.train.annotation(0).labels) == 2
+    assert data.validation.annotation(0).crowd.tolist() == [False, False, True]
+
+
+def test_no_crowd_says_that_voc_layout_has_none(tmp_path):
+    with pytest.raises(OptionError, match="--no-crowd has no effect on the custom data set"):
+        training_data(command(voc_set(tmp_path), no_crowd=True))
 
 
 # ---- a part of the classes

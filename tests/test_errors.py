@@ -61,3 +61,9 @@ def test_an_unknown_kind_keeps_its_text_and_settings():
     got = from_message(message)
     assert type(got) is SsdError
     assert (str(got), got.settings, got.exit_code) == ("odd", ("seed",), 2)
+
+
+def test_a_message_is_one_line_whatever_names_stand_in_it():
+    error = SsdError("no picture a\nb\u2028\x1b[2J\udcff.jpg", settings=("dataset_root",))
+    assert str(error) == "no picture a\\nb\\u2028\\x1b[2J\\udcff.jpg"
+    assert str(_sent(error)) == str(error) and len(str(error).splitlines()) == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gluon_ssd.deploy.runtime import RUNTIMES, find_runtime
 from gluon_ssd.errors import OptionError
-from gluon_ssd.options.evaluate import EvalCommand
+from gluon_ssd.options.evaluate import DeployOptions, EvalCommand
 
 _FOLDER = "model"
 
@@ -58,5 +58,10 @@ def calibrate(command: EvalCommand, script_folder: Path) -> Iterator[str]:
     (name,) = (name for name, each in RUNTIMES.items() if each is runtime)
     if name not in CALIBRATIONS:
         raise OptionError(f"--calibration makes no models for {name}; leave out --backend")
+    form = command.deploy.int8_form
+    if name != "onnxruntime" and form != DeployOptions.int8_form:
+        raise OptionError(
+            f"--int8-form {form} is for .onnx files, and this model is for {name}; leave it out"
+        )
     folder = Path(command.deploy.calib_output or script_folder / _FOLDER)
     return CALIBRATIONS[name](command, folder)

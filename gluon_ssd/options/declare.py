@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
 from gluon_ssd.errors import OptionError
+from gluon_ssd.options.idle import check_idle
 from gluon_ssd.options.ini_file import read_ini
 from gluon_ssd.options.yaml_file import is_yaml
 from gluon_ssd.options.yannqi import read_yaml
@@ -278,23 +279,29 @@ def parse(
         description: text above the option list, copyable commands included.
 
     Raises:
-        OptionError: for anything wrong on the command line or in the ``--config`` file.
+        OptionError: for anything wrong on the command line or in the ``--config`` file, and for
+            what has no effect there; see `options.idle`.
     """
     flags = flags_of(command)
     given = vars(build_parser(command, prog=prog, description=description).parse_args(argv))
     values: dict[str, Any] = {}
+    named: dict[str, Any] = {}
     yaml_files = []
     for path in given.pop("config", ()):
         if is_yaml(path) and hasattr(command, "takes_yaml"):
             yaml_files.append(read_yaml(path))
             values.update(yaml_files[-1].options(flag.name for flag in flags))
         else:
-            values.update(read_config(path, flags))
+            named.update(found := read_config(path, flags))
+            values.update(found)
+    named.update(given)
     values.update(given)
     preset = getattr(command, "preset", None)
     built = assemble(command, {**(preset(values) if preset else {}), **values})
     for file in yaml_files:
         file.check(built.network)  # type: ignore[attr-defined]  # see takes_yaml
+    if hasattr(command, "idle"):
+        check_idle(built, named, flags)
     return built
 
 

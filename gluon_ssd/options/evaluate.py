@@ -9,6 +9,7 @@ from gluon_ssd.deploy.int8_modes import DTYPES, MODES, ONNX_FORMS
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import legacy, option
+from gluon_ssd.options.evaluate_idle import EVALUATE_IDLE
 from gluon_ssd.options.modes import INFERENCE_BENCHMARK, EvalModeOptions
 from gluon_ssd.options.shared import (
     METRICS,
@@ -157,6 +158,8 @@ class EvalCommand:
 
     takes_yaml = True
     """See `TrainCommand.takes_yaml`."""
+    idle = EVALUATE_IDLE
+    """What has no effect; see `options.idle`."""
 
     def __post_init__(self) -> None:
         if self.deploy.deploy and not self.deploy.model_prefix:

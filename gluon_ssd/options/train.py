@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import flat_values, legacy, option, spellings
-from gluon_ssd.options.modes import EVALUATION, TrainModeOptions
+from gluon_ssd.options.modes import EVALUATION, INFERENCE_BENCHMARK, TrainModeOptions
 from gluon_ssd.options.recipes import RECIPES, defaults_of
 from gluon_ssd.options.shared import (
     DATASETS,
@@ -23,6 +23,7 @@ from gluon_ssd.options.shared import (
     chosen_network,
     whole_numbers,
 )
+from gluon_ssd.options.train_idle import TRAIN_IDLE
 
 if TYPE_CHECKING:
     from gluon_ssd.models.spec import Spec
@@ -266,6 +267,8 @@ class TrainCommand:
     """What --recipe and --optimizer bring along; see `declare.parse`."""
     takes_yaml = True
     """--config may name the files of `options.yannqi`, which fit a command with a `network`."""
+    idle = TRAIN_IDLE
+    """What has no effect; see `options.idle`."""
 
     def __post_init__(self) -> None:
         if self.train.start_epoch >= self.optimizer.epochs:
@@ -289,6 +292,11 @@ class TrainCommand:
             raise OptionError(
                 "--mode evaluation scores the weights of --resume FILE; name a checkpoint (.npz) "
                 "or weights (.params)"
+            )
+        if not self.data.validates and self.modes.mode in (EVALUATION, INFERENCE_BENCHMARK):
+            raise OptionError(
+                f"--mode {self.modes.mode} works on the validation set; leave --val-splits "
+                f"{self.data.val_splits} out"
             )
         _ = self.network, self.train.validated_epochs
 

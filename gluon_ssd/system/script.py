@@ -16,7 +16,6 @@ from typing import NoReturn
 
 from gluon_ssd.errors import Interrupted, SsdError
 from gluon_ssd.system.signals import handling, not_ignored
-from gluon_ssd.system.wording import one_line
 
 # A machine that is shut down or a scheduler's limit; a terminal that was closed.
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
@@ -69,8 +68,7 @@ def run_main(main: Callable[[], int], flags: Mapping[str, str] = {}) -> int:
             return main()
     except SsdError as error:
         shown = ", ".join(flags[name] for name in error.settings if name in flags)
-        line = one_line(f"error: {error}")
-        _say(f"{line} ({shown})" if shown else line)
+        _say(f"error: {error} ({shown})" if shown else f"error: {error}")
         return error.exit_code
     except KeyboardInterrupt:
         _say("error: interrupted")

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import reprlib
 from collections.abc import Iterable
 
-# Control characters, ends of lines and paragraphs, marks that turn the direction of writing, and
-# bytes of file names that are no UTF-8.
-_UNPRINTABLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+from gluon_ssd.errors import one_line as one_line  # where errors need it too
 
 
 def some_of(entries: Iterable[str], *, most: int = 3, separator: str = ", ") -> str:
@@ -25,14 +20,6 @@ def quoted(text: str, most: int = 60) -> str:
     if len(text) <= most:
         return repr(text)
     return f"{text[:most]!r}... ({len(text)} characters)"
-
-
-def one_line(text: str) -> str:
-    """A text from outside as it can stand in a message: what is no letter of a line is escaped.
-
-    Line breaks become \\n and the like; letters of every language and blanks stay.
-    """
-    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def shown(value: object, most: int = 60) -> str:

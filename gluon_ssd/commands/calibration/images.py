@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gluon_ssd.commands.wiring.data import evaluation_set, model_loader
+from gluon_ssd.commands.wiring.data import evaluation_set, model_loader, splits_named
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.deploy.mxnet.int8.layer_errors import RANKING
 from gluon_ssd.deploy.mxnet.int8.stored_batches import StoredBatches
@@ -29,13 +30,16 @@ def calibration_set(command: EvalCommand, model: DetectorFacts) -> ListedDataset
 
     Raises:
         DataError: the data is not there, or its classes are not the model's.
+        OptionError: the data set is one file, and has no splits.
     """
     split = command.deploy.calib_split
     if not split:
         return evaluation_set(command.data, model)
-    is_usual = split == "train"
+    # A file has no usual training images, but those that are scored.
+    is_usual = split == "train" and not os.path.isfile(command.data.dataset_root)
     drawn = replace(command.data, splits="" if is_usual else split, limit_images=0)
-    dataset = evaluation_set(drawn, model, train=is_usual)
+    with splits_named("calib_split"):
+        dataset = evaluation_set(drawn, model, train=is_usual)
     order = np.random.default_rng(command.deploy.calib_seed).permutation(len(dataset))
     return dataset.subset(int(i) for i in order[: command.data.limit_images or None])
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -74,6 +76,10 @@ def training_data(command: TrainCommand) -> TrainingData:
         by_wish=classes is not None,
     )
     train = _open(options, wanted)
+    if options.no_crowd and train.coco_file is None:
+        raise OptionError(
+            f"--no-crowd has no effect on the {train.name} data set: VOC layout has no crowd boxes"
+        )
     # The training classes decide, so that labels mean the same in both sets.
     wanted = replace(wanted, train=False, splits=options.val_splits, classes=train.classes)
     val = _open_to_validate(options, wanted) if options.validates else None
@@ -102,15 +108,20 @@ def _open_to_validate(options: TrainDataOptions, wanted: Selection) -> ListedDat
             f"that holds the annotation files of both, or train without validation with {NO_SPLIT}",
             settings=("dataset_root", "val_splits"),
         )
-    try:
+    with splits_named("val_splits", f"no validation set: {{}}; {NO_SPLIT} trains without one"):
         return _open(options, wanted)
+
+
+@contextmanager
+def splits_named(option: str, text: str = "{}") -> Iterator[None]:
+    """Let errors about splits name another option than --splits, and stand in a text."""
+    try:
+        yield
     except (DataError, OptionError) as error:
         if "splits" not in error.settings:
             raise
-        settings = ["val_splits" if name == "splits" else name for name in error.settings]
-        raise type(error)(
-            f"no validation set: {error}; {NO_SPLIT} trains without one", settings=settings
-        ) from error
+        settings = [option if name == "splits" else name for name in error.settings]
+        raise type(error)(text.format(error), settings=settings) from error
 
 
 def _note_unlabelled(dataset: ListedDataset) -> None:

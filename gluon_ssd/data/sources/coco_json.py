@@ -21,6 +21,7 @@ from gluon_ssd.system.wording import one_line, shown
 MOST_PX = 1e9
 """Largest number of a box: beyond any picture, and far below what float32 holds."""
 
+_MOST_LETTERS = 500  # of a name; a path of 16 folders with long names has fewer
 _FLAGS = (None, 0, 1)  # False and True equal 0 and 1
 
 
@@ -95,6 +96,7 @@ class CocoJson:
             name = _label(_text(_required(record, "name", where), f"{where} 'name'"))
             if not name:
                 raise DataError(f"{where} 'name' is empty; name every category")
+            _check_length(name, f"{where} 'name'")
             if number in found:
                 raise DataError(
                     f"{self.path}: the categories {found[number].name!r} and {name!r} both have "
@@ -126,6 +128,7 @@ class CocoJson:
                 raise DataError(
                     f"{where} 'id' must be a whole number or a text; got {shown(image_id)}"
                 )
+            _check_length(image_id, f"{where} 'id'")
             name = _file_name(_required(record, "file_name", where), f"{where} 'file_name'")
             entry = ImageEntry(image_id, name, _declared_size(record))
             earlier = first.setdefault(image_id, entry)
@@ -258,7 +261,16 @@ def _file_name(value: object, where: str) -> str:
     name = _text(value, where)
     if not name or "\0" in name:
         raise DataError(f"{where} must be the path of a picture; got {shown(name)}")
+    _check_length(name, where)
     return name
+
+
+def _check_length(text: int | str, where: str) -> None:
+    """Names are written in messages, whole."""
+    if isinstance(text, str) and len(text) > _MOST_LETTERS:
+        raise DataError(
+            f"{where} must have at most {_MOST_LETTERS} characters; got {shown(text)}; shorten it"
+        )
 
 
 def _declared_size(record: dict[str, Any]) -> tuple[int, int] | None:

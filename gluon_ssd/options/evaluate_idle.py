@@ -1,0 +1,109 @@
+"""Which options of eval_ssd.py have no effect beside which others; see `options.idle`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gluon_ssd.options.idle import Idle
+
+
+def _makes_int8(command: Any) -> bool:
+    return bool(command.calibrates or command.deploy.auto_tuning)
+
+
+def _scores(command: Any) -> bool:
+    return not (_makes_int8(command) or command.measures_speed)
+
+
+def _reads_no_data(command: Any) -> bool:
+    return bool(command.benchmark.benchmark and not command.benchmark.benchmark_data)
+
+
+EVALUATE_IDLE = (
+    Idle(
+        ("calibration",),
+        lambda command: command.deploy.quantized,
+        "with --quantized, which is an int8 network already",
+    ),
+    Idle(
+        ("calibration",),
+        lambda command: command.benchmark.benchmark and not command.deploy.quantized,
+        "with --benchmark, which goes before it",
+    ),
+    Idle(
+        ("num_calib_batches", "quantized_dtype", "calib_mode", "int8_form"),
+        lambda command: not command.calibrates,
+        "where --calibration makes no model",
+    ),
+    Idle(
+        ("calib_split", "calib_output"),
+        lambda command: not _makes_int8(command),
+        "where neither --calibration nor --auto_tuning makes a model",
+    ),
+    Idle(
+        ("calib_seed",),
+        lambda command: not command.deploy.calib_split,
+        "without --calib-split, from which it draws",
+    ),
+    Idle(
+        ("auto_tuning_config", "tuned_output"),
+        lambda command: not command.deploy.auto_tuning,
+        "without --auto_tuning",
+    ),
+    Idle(
+        ("calib_output",),
+        lambda command: command.deploy.auto_tuning and bool(command.deploy.tuned_output),
+        "with --tuned-output, which says where the result goes",
+    ),
+    Idle(
+        ("model_prefix",),
+        lambda command: not command.deploy.deploy,
+        "without --deploy: the zoo's network runs in place of that model",
+    ),
+    Idle(
+        ("no_fuse",),
+        lambda command: not command.deploy.deploy,
+        "without an exported model (--deploy)",
+    ),
+    Idle(
+        ("quantized", "pretrained", "network"),
+        lambda command: command.deploy.deploy,
+        "with --deploy: the exported model runs",
+    ),
+    Idle(
+        ("num_iterations",),
+        lambda command: not command.benchmark.benchmark,
+        "without --benchmark",
+    ),
+    Idle(
+        ("benchmark_warmup", "benchmark_iterations"),
+        lambda command: not command.times_inference,
+        "without --mode benchmark-inference",
+    ),
+    Idle(
+        ("save_prefix", "results", "save_detections"),
+        lambda command: not _scores(command),
+        "where no data set is scored",
+    ),
+    Idle(
+        ("metric",),
+        lambda command: not (_scores(command) or command.deploy.auto_tuning),
+        "where no data set is scored",
+    ),
+    Idle(
+        ("json_summary",),
+        lambda command: not (_scores(command) or command.times_inference),
+        "where neither a data set is scored nor --mode benchmark-inference measures",
+    ),
+    Idle(
+        ("splits", "limit_images", "dataset_root"),
+        _reads_no_data,
+        "on --benchmark, which runs on noise unless --benchmark-data is given",
+        told=True,
+    ),
+    Idle(
+        ("dtype",),
+        _makes_int8,
+        "on making an int8 model",
+    ),
+)
