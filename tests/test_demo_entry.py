@@ -202,6 +202,18 @@ def test_model_without_class_names_says_so_and_takes_a_file(prefix, tmp_path):
     assert names == {(0, "ant"), (1, "bee")}
 
 
+def test_names_of_another_number_of_classes_are_refused_with_both_counts(prefix, tmp_path):
+    photos(tmp_path / "in", 1)
+    (tmp_path / "names.txt").write_text("\n".join(f"name{number}" for number in range(80)))
+    given = ("--model-prefix", prefix, "--classes", tmp_path / "names.txt")
+    ended = demo(tmp_path / "in", tmp_path / "out", *given)
+    assert one_error(ended) == (
+        "error: the detector has 2 classes; got 80 names (name0, name1, name2 and 77 more) "
+        "(--classes)"
+    )
+    assert not (tmp_path / "out").exists()
+
+
 def test_damaged_picture_costs_no_other(prefix, tmp_path):
     first, bad, last = photos(tmp_path / "in", 3)
     bad.write_bytes(bad.read_bytes()[:500])

@@ -21,6 +21,7 @@ from gluon_ssd.detection.boxes import clip_boxes
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import DataError
 from gluon_ssd.families.catalog import spec_of
+from gluon_ssd.inference.found import class_names
 from gluon_ssd.options.demo import DemoCommand
 from gluon_ssd.options.shared import ModelOptions
 from gluon_ssd.report.draw import draw_detections
@@ -152,8 +153,8 @@ def _model(command: DemoCommand) -> RuntimeModel:
 
 
 def _class_names(command: DemoCommand, model: RuntimeModel) -> Sequence[str]:
-    if command.classes:
-        return read_classes_file(command.classes)
-    if model.classes is None:
+    given = read_classes_file(command.classes) if command.classes else None
+    names = class_names(model.classes, given, model.num_classes)
+    if not names:
         _log.warning("the model does not carry class names; give them with --classes FILE")
-    return model.classes or ()
+    return names

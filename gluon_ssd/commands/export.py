@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from gluon_ssd.deploy.mxnet.files import Exported, read_exported
 from gluon_ssd.deploy.mxnet.refold import write_folded
 from gluon_ssd.deploy.other_formats import Target, write_proven
 from gluon_ssd.detection.input_format import InputFormat
+from gluon_ssd.inference.found import class_names
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.options.export import ExportCommand
 from gluon_ssd.options.suppression import with_suppression
@@ -88,7 +90,8 @@ def _source(command: ExportCommand) -> Exported:
     """The exported model, or the network as a graph."""
     options = command.export
     if options.model_prefix:
-        exported, asked = read_exported(options.model_prefix), command.model.data_shape
+        exported = _with_names(read_exported(options.model_prefix), options.classes)
+        asked = command.model.data_shape
         if exported.record and asked and exported.record.input_size_hw != (asked, asked):
             _log.warning(
                 "%s was exported for %d pixels; --data-shape %d is not used",
@@ -103,6 +106,15 @@ def _source(command: ExportCommand) -> Exported:
     decoding = with_suppression(network.spec.decoding, options)
     record = network.record(input_size_hw=command.model.input_size_hw, decoding=decoding)
     return trace_detector(Detector(network, decoding), record)
+
+
+def _with_names(exported: Exported, classes_file: str) -> Exported:
+    """The model with the names of a file, where it carries some and a file is given."""
+    record = exported.record
+    if record is None or not classes_file:
+        return exported
+    names = class_names(record.classes, read_classes_file(classes_file), len(record.classes))
+    return replace(exported, record=replace(record, classes=names, has_names=True))
 
 
 def _class_names(command: ExportCommand, exported: Exported) -> tuple[str, ...]:

@@ -148,8 +148,8 @@ def _replacing(path: Path) -> Iterator[Path]:
         with scratch_folder(path) as folder:
             staged = Path(folder) / path.name
             yield staged
-            # The file that is looked for comes last.
-            for written in sorted(Path(folder).iterdir(), key=lambda each: each.name == path.name):
+            # The file that is looked for comes first: a graph tells weights that are not its own.
+            for written in sorted(Path(folder).iterdir(), key=lambda each: each.name != path.name):
                 os.replace(written, path.with_name(written.name))
     except OSError as error:
         raise write_problem(path, error) from error

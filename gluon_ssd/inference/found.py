@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gluon_ssd.errors import DataError, EnvironmentProblem, OptionError
 from gluon_ssd.report.draw import draw_detections
+from gluon_ssd.system.wording import some_of
 
 Pixels = NDArray[np.uint8]
 
@@ -184,7 +185,9 @@ class Found:
         return pixels
 
 
-def class_names(own: Sequence[str] | None, given: Sequence[str] | None, count: int | None) -> Any:
+def class_names(
+    own: Sequence[str] | None, given: Sequence[str] | None, count: int | None
+) -> tuple[str, ...]:
     """Names of a detector's classes: the given ones, or its own, or none.
 
     Args:
@@ -200,5 +203,8 @@ def class_names(own: Sequence[str] | None, given: Sequence[str] | None, count: i
     """
     names = tuple(given if given is not None else own or ())
     if given is not None and count not in (None, len(names)):
-        raise OptionError(f"the detector has {count} classes; got {len(names)} names")
+        raise OptionError(
+            f"the detector has {count} classes; got {len(names)} names ({some_of(names)})",
+            settings=("classes",),
+        )
     return names

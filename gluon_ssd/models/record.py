@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,8 +19,10 @@ from typing import Any
 from gluon_ssd.detection.decoding import RELATIVE_TO, SCORE_ACTIVATIONS, TOPK_OF, Decoding
 from gluon_ssd.detection.input_format import RESIZES, InputFormat
 from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
-from gluon_ssd.errors import DataError, WeightsError
-from gluon_ssd.system.files import atomic_write, read_json
+from gluon_ssd.errors import WeightsError
+from gluon_ssd.system.files import atomic_write
+from gluon_ssd.system.json_text import parse_json
+from gluon_ssd.system.regular_file import read_regular
 
 
 @dataclass(frozen=True)
@@ -85,10 +89,7 @@ class ModelRecord:
         Raises:
             WeightsError: it is no such object.
         """
-        try:
-            found = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise WeightsError(f"{source} holds no valid JSON: {error.msg}") from error
+        found = parse_json(text, f"{source}: its record", error=WeightsError, advice=_ADVICE)
         return cls.from_object(found, source)
 
     @classmethod
@@ -99,18 +100,41 @@ class ModelRecord:
         own, coding = _known_fields(cls, found, source), _known_fields(Decoding, found, source)
         missing = [name for name in ("name", "classes", "input_size_hw") if name not in own]
         if missing:
-            raise WeightsError(f"{source} lacks {', '.join(missing)}; write the model anew")
+            raise WeightsError(f"{source} lacks {', '.join(missing)}; {_ADVICE}")
+        _check_classes(own["classes"], source)
         return cls(**own, decoding=Decoding(**coding))
 
 
-_NUMBERS = {"input_size_hw": 2, "mean": 3, "std": 3, "stds": 4}
+_ADVICE = "write the model anew"
 _CHOICES = {
     "score_activation": SCORE_ACTIVATIONS,
     "relative_to": RELATIVE_TO,
     "topk_of": TOPK_OF,
     "resize": RESIZES,
 }
-_TYPES: dict[str, tuple[type, ...]] = {"str": (str,), "bool": (bool,)}
+_LENGTHS = {"input_size_hw": 2, "mean": 3, "std": 3, "stds": 4}
+_LARGEST = 1e6
+_RANGES: dict[str, tuple[float, float]] = {
+    "input_size_hw": (8, 8192),
+    "mean": (-_LARGEST, _LARGEST),
+    "std": (1e-6, _LARGEST),
+    "value_range": (1e-6, _LARGEST),
+    "edge_px": (0, 1),
+    "nms_thresh": (-_LARGEST, _LARGEST),  # outside of 0 to 1 it turns suppression off
+    "nms_topk": (-(2**31), 2**31 - 1),  # below 1 it stands for all, as post_nms does
+    "post_nms": (-(2**31), 2**31 - 1),
+    "score_thresh": (-1, 1),
+    "stds": (1e-6, _LARGEST),
+    "level_anchors": (1, 2**31 - 1),
+    "size_clip": (0, _LARGEST),
+}
+"""Least and largest of every number; std and stds are divided by or by which boxes are."""
+_INTEGERS = {"input_size_hw", "level_anchors", "edge_px", "nms_topk", "post_nms"}
+_TYPES: dict[str, type] = {"str": str, "bool": bool}
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What would break a line or a terminal."""
+_LONGEST_TEXT, _MOST_CLASSES = 500, 100_000
+_MOST_BYTES = 16 << 20  # of a record beside parameters
 
 
 def _known_fields(of: type, found: Mapping[str, Any], source: str) -> dict[str, Any]:
@@ -125,23 +149,59 @@ def _known_fields(of: type, found: Mapping[str, Any], source: str) -> dict[str, 
 def _checked(key: str, kind: str, value: Any, source: str) -> Any:
     """The value in its own type. Raises WeightsError naming file and key."""
     if key == "classes":
-        is_right = _is_list(value, str) and len(value) > 0
-    elif key == "level_anchors":
-        is_right = _is_list(value, int) and all(count > 0 for count in value)
-    elif key in _NUMBERS:
-        is_right = _is_list(value, (int, float)) and len(value) == _NUMBERS[key]
+        is_right = isinstance(value, list) and 0 < len(value) <= _MOST_CLASSES
+    elif key == "weights_from":  # names files, whatever they are called
+        is_right = isinstance(value, str)
+        value = _CONTROL.sub("\ufffd", value)[:_LONGEST_TEXT] if is_right else value
     elif key in _CHOICES:
-        is_right = value in _CHOICES[key]
+        is_right = isinstance(value, str) and value in _CHOICES[key]
+    elif key == "level_anchors" or key in _LENGTHS:
+        is_right = (
+            isinstance(value, list)
+            and len(value) == _LENGTHS.get(key, len(value))
+            and all(_is_number(key, entry) for entry in value)
+        )
+    elif key in _RANGES:
+        is_right = _is_number(key, value)
     else:
-        types = _TYPES.get(kind, (int, float))
-        is_right = isinstance(value, types) and (kind == "bool") == isinstance(value, bool)
+        is_right = isinstance(value, _TYPES[kind]) and not (kind == "str" and not _is_text(value))
     if not is_right:
-        raise WeightsError(f"{source}: {key} cannot be {value!r}; write the model anew")
+        raise WeightsError(f"{source}: {key} cannot be {_shown(value)}; {_ADVICE}")
     return tuple(value) if isinstance(value, list) else value
 
 
-def _is_list(value: Any, of: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(entry, of) for entry in value)
+def _is_number(key: str, value: Any) -> bool:
+    """Whether a value of JSON is a number of the kind and range that a key has."""
+    types = int if key in _INTEGERS else (int, float)
+    least, largest = _RANGES[key]
+    return isinstance(value, types) and not isinstance(value, bool) and least <= value <= largest
+
+
+def _is_text(value: Any) -> bool:
+    """Whether a value is a text of one line, not empty."""
+    return (
+        isinstance(value, str)
+        and bool(value.strip())
+        and len(value) <= _LONGEST_TEXT
+        and not _CONTROL.search(value)
+    )
+
+
+def _check_classes(classes: tuple[Any, ...], source: str) -> None:
+    """Raise WeightsError unless all are texts of one line, each another one."""
+    for number, name in enumerate(classes):
+        if not _is_text(name):
+            raise WeightsError(
+                f"{source}: class {number} cannot be called {_shown(name)}; {_ADVICE}"
+            )
+    twice = [name for name, times in Counter(classes).items() if times > 1]
+    if twice:
+        raise WeightsError(f"{source}: several classes are called {_shown(twice[0])}; {_ADVICE}")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def sidecar_path(params_path: str | os.PathLike[str]) -> Path:
@@ -162,9 +222,11 @@ def read_sidecar(params_path: str | os.PathLike[str]) -> ModelRecord | None:
         WeightsError: there is one, but it is damaged.
     """
     path = sidecar_path(params_path)
-    if not path.is_file():
+    if not path.exists():
         return None
     try:
-        return ModelRecord.from_object(read_json(path), str(path))
-    except DataError as error:
-        raise WeightsError(str(error)) from error
+        text = read_regular(path, _MOST_BYTES)
+    except OSError as error:
+        raise WeightsError(f"cannot read {path}: {error.strerror or error}") from error
+    found = parse_json(text, str(path), error=WeightsError, advice=_ADVICE)
+    return ModelRecord.from_object(found, str(path))

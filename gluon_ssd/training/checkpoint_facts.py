@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 _MOST = 2**53
 """Above all counts that occur; floats still hold every integer up to here."""
+_UPDATES_OF_STEP = 1000
+"""A run whose batches grow when it is resumed counts fewer steps than it did updates."""
 _STATE_WORDS = 624  # of a Mersenne Twister, the generator of Python and of NumPy
 _SUMS, _SECONDS = ("batches", "images"), ("data_wait_s", "earlier_s")  # of the meter
 _TWO_LOSSES = ("class_sum", "box_sum")  # as the meter of the first versions had them
@@ -35,6 +37,8 @@ def check_facts(facts: Any, numpy_state: NDArray[Any] | None) -> None:
         _expect(is_right(facts[name]), name, facts[name])
     amp = facts.get("amp")
     _expect(amp is None or _is_amp(amp), "amp", amp)
+    updates, steps = facts["num_updates"], facts["step"]
+    _expect(updates <= _UPDATES_OF_STEP * (steps + 1), "num_updates", f"{updates} at step {steps}")
     best_epoch = facts["best_epoch"]
     _expect(best_epoch is None or best_epoch <= facts["epoch"], "best_epoch", best_epoch)
     if numpy_state is None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from gluon_ssd.compat import mx
 from gluon_ssd.data.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import WeightsError
@@ -43,7 +42,7 @@ class Heads(Network):
 
 
 def biases(one: list, two: list) -> dict:
-    return {"one.bias": mx.nd.array(one), "two.bias": mx.nd.array(two), "body": mx.nd.ones(5)}
+    return {"one.bias": np.array(one), "two.bias": np.array(two), "body": np.ones(5)}
 
 
 def test_rows_follow_their_class():
@@ -53,7 +52,7 @@ def test_rows_follow_their_class():
     assert adapted["one.bias"].tolist() == [0, 2, -1, 1]
     assert adapted["two.bias"].tolist() == [10, 12, -1, 11, 20, 22, -1, 21]
     assert adapted["body"] is arrays["body"]
-    assert arrays["one.bias"].asnumpy().tolist() == [0, 1, 2]
+    assert arrays["one.bias"].tolist() == [0, 1, 2]
 
 
 def test_without_a_background_every_row_is_a_class():
@@ -64,11 +63,10 @@ def test_without_a_background_every_row_is_a_class():
     assert adapted["two.bias"].tolist() == [12, 22]
 
 
-@pytest.mark.parametrize("kind", [mx.nd.array, np.asarray])
-def test_weights_move_with_all_their_values(kind):
+def test_weights_move_with_all_their_values():
     weight = np.arange(12, dtype=np.float32).reshape(3, 2, 2, 1)
     network = Heads(("b",), shapes={"one.weight": 1})
-    adapted, _ = adapt_heads(network, {"one.weight": kind(weight)}, ("a", "b"), seed=0)
+    adapted, _ = adapt_heads(network, {"one.weight": weight}, ("a", "b"), seed=0)
     np.testing.assert_array_equal(adapted["one.weight"], weight[[0, 2]])
 
 
@@ -80,7 +78,7 @@ def test_the_same_classes_move_nothing():
 
 
 def test_heads_of_other_numbers_of_rows_and_missing_ones_are_left_to_the_comparison():
-    arrays = {"two.bias": mx.nd.zeros(7)}
+    arrays = {"two.bias": np.zeros(7)}
     adapted, _ = adapt_heads(Heads(("b",)), arrays, ("a", "b"), seed=0)
     assert adapted == arrays
 
@@ -108,13 +106,22 @@ def test_the_number_of_rows_tells_the_classes(rows, classes):
 def test_a_record_tells_the_classes_and_no_head_nothing():
     network = Heads(("x", "y"))
     record = ModelRecord("heads", ("p", "q", "r"), (8, 8))
-    assert classes_in_file(network, biases([0] * 21, []), record, "f") == ("p", "q", "r")
-    assert classes_in_file(network, {"body": mx.nd.ones(1)}, None, "f") == ("x", "y")
+    assert classes_in_file(network, biases([0] * 4, []), record, "f") == ("p", "q", "r")
+    assert classes_in_file(network, {"body": np.ones(1)}, record, "f") == ("p", "q", "r")
+    assert classes_in_file(network, {"body": np.ones(1)}, None, "f") == ("x", "y")
     two = Heads(("x", "y"), shapes={"two.bias": 2})
-    odd = {"two.bias": mx.nd.zeros(41)}  # no multiple of two shapes
+    odd = {"two.bias": np.zeros(41)}  # no multiple of two shapes
     assert classes_in_file(two, odd, None, "f") == ("x", "y")
     no_background = Heads(("x", "y"), "sigmoid")
     assert classes_in_file(no_background, biases([0] * 20, []), None, "f") == VOC_CLASSES
+
+
+@pytest.mark.parametrize("rows", [3, 5, 21])
+def test_a_record_of_another_number_is_refused_with_both_counts(rows):
+    record = ModelRecord("heads", ("p", "q", "r"), (8, 8))
+    message = rf"w\.params was made for {rows - 1} classes, .*w\.json names 3 \(p, q, r\)"
+    with pytest.raises(WeightsError, match=message):
+        classes_in_file(Heads(("x", "y")), biases([0] * rows, []), record, "w.params")
 
 
 def test_one_class_over_the_background_is_a_class():

@@ -14,11 +14,11 @@ from gluon_ssd.commands.calibration.images import (
 )
 from gluon_ssd.commands.wiring.float_models import float_model
 from gluon_ssd.deploy.openvino.float_detector import FloatDetector, read_float_detector
+from gluon_ssd.deploy.openvino.ir_pair import ir_files
 from gluon_ssd.deploy.openvino.nncf_library import require_nncf
 from gluon_ssd.deploy.openvino.quantize import (
     Recipe,
     check_calibration,
-    ir_files,
     quantize,
     write_quantized,
 )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gluon_ssd.compat import mx
+from gluon_ssd.deploy.mxnet.class_count import class_count
 from gluon_ssd.deploy.mxnet.compiled import CompiledGraph, context_of, device_of, on_device
 from gluon_ssd.deploy.mxnet.compiled_decoding import Ending
 from gluon_ssd.deploy.mxnet.compiled_suppression import compile_detector
@@ -20,7 +21,6 @@ from gluon_ssd.deploy.mxnet.graph import Graph
 from gluon_ssd.deploy.mxnet.halves import Halves, split_at_predictions
 from gluon_ssd.deploy.mxnet.low_precision import lower_network
 from gluon_ssd.deploy.mxnet.output_pattern import BOX_NMS, suppression_of
-from gluon_ssd.deploy.mxnet.passes.replace_decoder import count_classes
 from gluon_ssd.deploy.mxnet.prepare import prepare
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.errors import ModelError
@@ -217,13 +217,13 @@ def deploy(
 
     Raises:
         ModelError: no size is known, or the graph cannot take it.
-        WeightsError: an array has the wrong shape.
+        WeightsError: an array has the wrong shape, or the record names too few classes or too many.
     """
     input_size_hw, ctx = exported.input_size_hw(input_size_hw), context_of(device)
     check_shapes(exported, input_size_hw)
     shapes = {INPUT: (1, 3, *input_size_hw)}
     graph, params, record = exported.graph, exported.params, exported.record
-    num_classes = len(record.classes) if record else count_classes(graph, params, shapes)
+    num_classes = class_count(exported, shapes)
     is_fp32 = not exported.is_quantised and not exported.has_onednn
     precision = "int8" if exported.is_quantised else "float32"
     if fuse:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gluon_ssd.deploy.detector_parts import DetectorParts, Operation, output_name
+from gluon_ssd.deploy.mxnet.class_count import class_count
 from gluon_ssd.deploy.mxnet.compiled_decoding import ENDING_INPUTS, Ending, match_ending
 from gluon_ssd.deploy.mxnet.files import INPUT, Exported, check_shapes
 from gluon_ssd.deploy.mxnet.graph import VARIABLE, Graph, Node, Output, Params, output_shapes
@@ -55,11 +56,13 @@ def detector_parts(
     Raises:
         ModelError: it is quantised, its decoding is none that is known here, or the number of
             class names is another than that of its classes.
-        WeightsError: an array has the wrong shape or is not finite.
+        WeightsError: an array has the wrong shape or is not finite, or the record names too few
+            classes or too many.
     """
     size_hw = exported.input_size_hw(input_size_hw)
     check_float32(exported, size_hw)
     shapes = {INPUT: (1, 3, *size_hw)}
+    class_count(exported, shapes)  # refuses a record that denies the graph
     ends = find_ends(exported, shapes, size_hw)
     graph = Graph([end for end in (ends.logits, ends.offsets, ends.anchors) if end is not None])
     params = prepare(graph, exported.params, shapes, without=[REPLACE_DECODER])

@@ -14,6 +14,7 @@ from gluon_ssd.deploy.detector_parts import DetectorParts
 from gluon_ssd.deploy.onnx.convert import raw_model
 from gluon_ssd.deploy.onnx.names import RECORD_KEY
 from gluon_ssd.deploy.openvino.core import CORE
+from gluon_ssd.deploy.openvino.ir_pair import mark
 from gluon_ssd.errors import EnvironmentProblem, OptionError
 from gluon_ssd.system.files import atomic_path, ensure_writable, write_problem
 
@@ -55,9 +56,12 @@ def save_ir(model: Any, path: str | Path) -> None:
     target = Path(path)
     if target.suffix != ".xml":
         raise OptionError(f"OpenVINO's files end in .xml; got {path}")
-    with atomic_path(target) as xml, atomic_path(target.with_suffix(".bin")) as weights:
+    # The graph takes its name first, as in `move_ir`.
+    with atomic_path(target.with_suffix(".bin")) as weights, atomic_path(target) as xml:
         _reserve_space(model, target)
         try:
+            openvino.save_model(model, xml, compress_to_fp16=False)
+            mark(model, xml.with_suffix(".bin"))
             openvino.save_model(model, xml, compress_to_fp16=False)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]

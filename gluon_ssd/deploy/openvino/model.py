@@ -25,6 +25,7 @@ from gluon_ssd.deploy.engine import (
 from gluon_ssd.deploy.engine_teams import follow_load
 from gluon_ssd.deploy.onnx.names import FORMS, IMAGE, RECORD_KEY
 from gluon_ssd.deploy.openvino.core import CORE
+from gluon_ssd.deploy.openvino.ir_pair import check_pair
 from gluon_ssd.errors import ModelError
 from gluon_ssd.system.threads import inference_threads, throughput_streams
 
@@ -147,6 +148,7 @@ def read_network(path: str) -> Any:
 
     Raises:
         ModelError: the file, or the weights beside it, cannot be used.
+        WeightsError: the weights are those of another export.
     """
     check_readable(path)
     # By name: OpenVINO would try the readers of all formats on a file that is none of them.
@@ -154,9 +156,12 @@ def read_network(path: str) -> Any:
         "onnx" if path.endswith(".onnx") else "ir"
     )
     try:
-        return openvino.Model(reader.convert(reader.load(path)))
+        network = openvino.Model(reader.convert(reader.load(path)))
     except _FAILURES as error:
         raise ModelError(f"OpenVINO cannot read {path}: {_reason(error)}") from error
+    if not path.endswith(".onnx"):
+        check_pair(network, path)
+    return network
 
 
 def record_text(network: Any) -> str | None:

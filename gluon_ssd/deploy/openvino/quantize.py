@@ -7,7 +7,6 @@ it is part of the graph: see `FloatDetector.decoding`.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from gluon_ssd.deploy.engine import Engine, detector_of
 from gluon_ssd.deploy.onnx.names import OFFSETS, RECORD_KEY, SCORES
 from gluon_ssd.deploy.openvino.export import save_ir
 from gluon_ssd.deploy.openvino.float_detector import FloatDetector
+from gluon_ssd.deploy.openvino.ir_pair import move_ir
 from gluon_ssd.deploy.openvino.model import OpenvinoEngine, load_openvino
 from gluon_ssd.deploy.openvino.nncf_library import quiet_nncf
 from gluon_ssd.deploy.runtime_model import RuntimeModel
@@ -263,19 +263,6 @@ def write_quantized(
     except OSError as error:
         raise write_problem(target, error) from error
     return agreement
-
-
-def ir_files(path: str | Path) -> tuple[Path, Path]:
-    """The two files of an IR: graph (.xml) and weights (.bin)."""
-    return Path(path), Path(path).with_suffix(".bin")
-
-
-def move_ir(source: str | Path, target: str | Path) -> None:
-    """Rename both files of an IR within one file system; raises OSError."""
-    graph, weights = ir_files(source)
-    # The graph comes last: without its weights it could not be read.
-    os.replace(weights, ir_files(target)[1])
-    os.replace(graph, target)
 
 
 class _Compiled(Engine):

@@ -19,13 +19,12 @@ import numpy as np
 
 from gluon_ssd.deploy.openvino.export import save_ir
 from gluon_ssd.deploy.openvino.float_detector import FloatDetector, read_float_detector
+from gluon_ssd.deploy.openvino.ir_pair import ir_files, move_ir
 from gluon_ssd.deploy.openvino.nncf_library import LOG, require_nncf
 from gluon_ssd.deploy.openvino.quantize import (
     AccuracyLimit,
     Recipe,
-    ir_files,
     layers_in_float,
-    move_ir,
     quantize,
     quantize_within_limit,
     weight_bytes,

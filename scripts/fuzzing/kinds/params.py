@@ -99,9 +99,9 @@ class ParamsKind(Kind):
 
     def read(self, folder: Path, seed: str) -> Any:
         """Names and arrays."""
-        from gluon_ssd.models.params_file import as_numpy, read_params
+        from gluon_ssd.models.params_file import read_params
 
-        return {name: as_numpy(a) for name, a in read_params(folder / _FILE).items()}
+        return read_params(folder / _FILE)
 
     def complain(self, answer: Mapping[str, Any]) -> str:
         """No array can be larger than the file was."""

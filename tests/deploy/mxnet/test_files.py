@@ -63,7 +63,7 @@ def test_plain_mxnet_runs_a_symbol_with_a_record(zoo_prefix, prefix):
     [
         (3, ": its attribute gluon_ssd_model is damaged"),
         (["str"], ": its attribute gluon_ssd_model is damaged"),
-        (["str", "{"], " holds no valid JSON"),
+        (["str", "{"], ": its record is not valid JSON"),
         (["str", "[]"], " must hold one JSON object"),
     ],
 )

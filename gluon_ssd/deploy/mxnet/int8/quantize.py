@@ -14,6 +14,7 @@ import numpy as np
 
 from gluon_ssd.deploy.agreement import Agreement, compare_detectors
 from gluon_ssd.deploy.int8_modes import DTYPES, MIN_ENTROPY_IMAGES, MODES
+from gluon_ssd.deploy.mxnet.class_count import class_count
 from gluon_ssd.deploy.mxnet.files import (
     INPUT,
     Exported,
@@ -31,7 +32,6 @@ from gluon_ssd.deploy.mxnet.int8.quantize_graph import (
     with_onednn,
 )
 from gluon_ssd.deploy.mxnet.model import deploy, load_deployed
-from gluon_ssd.deploy.mxnet.passes.replace_decoder import count_classes
 from gluon_ssd.deploy.mxnet.prepare import prepare
 from gluon_ssd.deploy.runtime_model import DetectorFacts
 from gluon_ssd.errors import ModelError, OptionError
@@ -90,7 +90,7 @@ def prepare_detector(prefix: str, input_size_hw: tuple[int, int] | None = None) 
     input_size_hw = exported.input_size_hw(input_size_hw)
     check_shapes(exported, input_size_hw)
     shapes = {INPUT: (1, 3, *input_size_hw)}
-    num_classes = len(record.classes) if record else count_classes(graph, exported.params, shapes)
+    num_classes = class_count(exported, shapes)
     params = prepare(graph, exported.params, shapes)
     halves = split_at_predictions(graph, INPUT)
     if halves is None or halves.decoding is None:

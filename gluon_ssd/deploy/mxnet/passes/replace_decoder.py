@@ -94,11 +94,15 @@ def count_classes(graph: Graph, params: Params, input_shapes: Mapping[str, tuple
     scores = [(node, 0) for op in SCORE_ACTIVATIONS for node in graph.find(op)]
     shapes = output_shapes(Graph(scores), params, input_shapes) if scores else []
     # One row of scores per anchor; attention inside a network gives other shapes.
-    found = [node for (node, _), shape in zip(scores, shapes, strict=True) if len(shape) == 3]
+    found = [
+        (node, shape) for (node, _), shape in zip(scores, shapes, strict=True) if len(shape) == 3
+    ]
     if len(found) != 1:
         return None
-    chosen = chosen_scores(graph, found[0])
-    ((*_, width),) = output_shapes(Graph([(chosen, 0)]), params, input_shapes)
+    ((node, (*_, width)),) = found
+    chosen = chosen_scores(graph, node)
+    if chosen is not node:
+        ((*_, width),) = output_shapes(Graph([(chosen, 0)]), params, input_shapes)
     return width - 1 if chosen.op == "softmax" else width
 
 
