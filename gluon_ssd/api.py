@@ -145,6 +145,8 @@ class Detector:
         metric: str = "auto",
         batch_size: int = _BATCH_SIZE,
         num_workers: int = 0,
+        max_pixels: int = Limits.max_pixels,
+        on_bad_image: str | None = None,
     ) -> Evaluation:
         """Score the detector on a data set, every image exactly once; as eval_ssd.py does.
 
@@ -155,6 +157,10 @@ class Detector:
             metric: "auto" for the data set's own, "voc07", "voc12" or "coco".
             batch_size: pictures that are computed at a time.
             num_workers: processes that read pictures; 0 for none.
+            max_pixels: of a picture; a larger one cannot be used.
+            on_bad_image: "error", or "skip" to leave what cannot be read or is damaged out of the
+                score, with a warning; None makes what cannot be read an error, and uses what is
+                damaged.
 
         Returns:
             `score`, the mean as a fraction; `class_scores` by name; `lines` as they are printed.
@@ -164,9 +170,13 @@ class Detector:
             OptionError: an argument is wrong.
         """
         # Only now: the metric of COCO alone takes longer to import than a detector to load.
+        from gluon_ssd.data.loading.samples import EvalSamples
+        from gluon_ssd.data.loading.stand_in import rule_of
         from gluon_ssd.inference.dataset import check_classes, open_for_scoring
         from gluon_ssd.inference.evaluate import evaluate
 
+        if on_bad_image not in (None, "error", "skip"):
+            raise OptionError(f"on_bad_image must be 'error' or 'skip'; got {on_bad_image!r}")
         model, names = self._shared.model, self.classes or None
         if isinstance(dataset, str):
             dataset = open_for_scoring(
@@ -180,12 +190,13 @@ class Detector:
         model = model.with_streams()
         return evaluate(
             SharedModel(model).push,
-            model.input_format,
+            EvalSamples(model.input_format, max_pixels),
             dataset,
             metric=metric,
             batch_size=batch_size,
             num_workers=num_workers,
             streams=model.streams,
+            bad=rule_of(on_bad_image, leave_out=True),
         )
 
     def export(

@@ -8,13 +8,15 @@ import time
 import pytest
 
 from gluon_ssd import Limits, load
-from gluon_ssd.errors import DataError
+from gluon_ssd.data.images import read_image
+from gluon_ssd.errors import DataError, OptionError
+from tests.data import odd_pictures as odd
 from tests.entry_builders import demo, evaluate, one_error, photos, run_script, train
 from tests.hosts import serving
 from tests.inference.test_pictures import png_of
 
 BOMB = png_of(50_000, 50_000)  # less than 2 KB, and 7.5 GB of pixels
-TOO_LARGE = "it has 50000 x 50000 pixels, allowed are 100000000"
+TOO_LARGE = "it has 50000 x 50000 pixels, allowed are 300000000"
 
 
 @pytest.fixture
@@ -54,7 +56,7 @@ def test_an_image_bomb_in_a_data_set(data, weights, out):
     image = next(data.glob("JPEGImages/val0.*"))
     image.write_bytes(BOMB)
     assert TOO_LARGE in one_error(evaluate(data, weights))
-    assert "image size mismatch 1x" in one_error(train(out, data, "--limit-steps", 3))
+    assert "unreadable image 1x" in one_error(train(out, data, "--limit-steps", 3))
 
 
 def test_an_address_that_never_answers(prefix, tmp_path):
@@ -83,3 +85,63 @@ def test_scripts_take_files_alone(prefix, tmp_path, script):
     message = one_error(run_script(script, *options, "--output", tmp_path / "out"))
     assert "there is no f" in message and "http:" in message
     assert not (tmp_path / "out").exists()
+
+
+def test_the_limit_is_an_option(prefix, data, weights, tmp_path, out):
+    photos(tmp_path / "in", 1)
+    few = ("--max-pixels", 99)
+    message = "pixels, allowed are 99"
+    assert message in demo(tmp_path / "in", out / "demo", "--model-prefix", prefix, *few).err
+    assert message in one_error(evaluate(data, weights, *few))
+    assert "unreadable image" in one_error(train(out, data, "--limit-steps", 1, *few))
+    options = ("--dataset", "custom", "--dataset-root", data, "--fast", *few)
+    assert "unreadable image" in run_script("scripts/check_dataset.py", *options).out
+
+
+@pytest.fixture
+def broken(data):
+    """A data set whose last validation image is damaged between its sound header and end."""
+    image = sorted(data.glob("JPEGImages/val*"))[-1]
+    content = bytearray(odd.encoded(".png", read_image(image)))
+    content[len(content) // 2] ^= 1
+    image.write_bytes(content)  # what a file holds counts, not its ending
+    return image
+
+
+def test_a_broken_validation_image_costs_no_epoch(broken, data, out):
+    count = len(list(data.glob("JPEGImages/val*")))
+    ended = train(out, data, "--limit-steps", 2, "--on-bad-image", "skip")
+    assert ended.code == 0
+    assert f"skipped: cannot use the image {broken}: the PNG is damaged" in ended.err
+    assert f"1 of {count} images could not be used and are left out of the score" in ended.err
+    assert "validation set: 1 unusable images were skipped" in ended.err
+
+
+def test_a_broken_image_is_left_out_of_an_evaluation_or_an_error(broken, data, weights, prefix):
+    assert f"cannot use the image {broken}" in one_error(evaluate(data, weights))
+    assert f"cannot use the image {broken}" in one_error(
+        evaluate(data, weights, "--on-bad-image", "error")
+    )
+    ended = evaluate(data, weights, "--on-bad-image", "skip")
+    assert ended.code == 0
+    assert "images could not be used and are left out of the score" in ended.err
+    detector = load(prefix)
+    with pytest.raises(DataError, match="the PNG is damaged"):
+        detector.evaluate("custom", root=data)
+    assert detector.evaluate("custom", root=data, on_bad_image="skip").score is not None
+    with pytest.raises(OptionError, match="on_bad_image must be 'error' or 'skip'; got 'no'"):
+        detector.evaluate("custom", root=data, on_bad_image="no")
+
+
+def test_damage_that_libjpeg_warns_of_is_counted_with_its_name(data, weights, out):
+    for image in sorted(data.glob("JPEGImages/*0.*")):
+        size_hw = read_image(image).shape[:2]
+        image.write_bytes(odd.damaged_jpeg(size_hw=size_hw))
+    told = rf"the image {data}/JPEGImages/val0.jpg is damaged (Corrupt JPEG data"
+    checked = run_script("scripts/check_dataset.py", "--dataset", "custom", "--dataset-root", data)
+    assert "damaged image: 1 (kept, unless bad images are skipped)" in checked.out
+    ended = train(out, data, "--limit-steps", 2, "--max-bad-share", 1)
+    assert ended.code == 0
+    assert told in ended.err and "validation set: damaged image: 1, used all the same" in ended.err
+    assert told in evaluate(data, weights).err
+    assert told in one_error(evaluate(data, weights, "--on-bad-image", "error"))

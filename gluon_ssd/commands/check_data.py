@@ -39,4 +39,6 @@ def check_reports(options: CheckOptions) -> Iterator[Report]:
         bar = functools.partial(
             progress_bar, total=len(dataset), unit="img", description="images", stays=False
         )
-        yield check_dataset(dataset, read_images=not options.fast, progress=bar)
+        yield check_dataset(
+            dataset, read_images=not options.fast, progress=bar, max_pixels=options.max_pixels
+        )

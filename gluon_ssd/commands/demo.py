@@ -51,7 +51,9 @@ def detect_pictures(command: DemoCommand) -> Iterator[str]:
         _log.error("%s", error)
         bad.append(error)
 
-    pictures = read_pictures(sources, on_bad=report, every=command.every)
+    pictures = read_pictures(
+        sources, on_bad=report, every=command.every, max_pixels=command.max_pixels
+    )
     expected = count_pictures(sources, command.every)
     with progress_bar(pictures, total=expected, unit="img", description="detect") as bar:
         rows = [_annotate(command, model, names, picture=picture, folder=folder) for picture in bar]

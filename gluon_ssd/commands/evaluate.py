@@ -136,6 +136,7 @@ def evaluate(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
             progress=True,
             streams=model.streams,
         )
+        loader.skips.tell("evaluation set")
     outcome = score(found)
     yield f"Throughput is {found.images_per_second:f} img/sec."
     yield from (f"{key} {value}" for key, value in outcome.lines)

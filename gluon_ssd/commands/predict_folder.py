@@ -16,6 +16,7 @@ from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.images import IMAGE_SUFFIXES
 from gluon_ssd.deploy.mxnet.pair import files_to_read
 from gluon_ssd.errors import DataError
+from gluon_ssd.inference.pictures import Limits
 from gluon_ssd.inference.tables.part_folder import FORMATS, PartFolder, open_parts
 from gluon_ssd.inference.tables.rows import Row, detect_rows
 from gluon_ssd.options.predict import PredictCommand
@@ -135,7 +136,8 @@ def _detect_rest(
     before, total = len(listing.images) - len(rest), len(listing.images)
     if before:
         _log.info("%d of %d images are done already", before, total)
-    options = {"threshold": command.thresh, "batch_size": command.batch_size}
+    limits = Limits(max_pixels=command.max_pixels)
+    options = {"threshold": command.thresh, "batch_size": command.batch_size, "limits": limits}
     with (
         progress_bar(total=total, unit="img", description="detect", initial=before) as bar,
         listening() as stop,

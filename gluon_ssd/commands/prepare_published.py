@@ -20,7 +20,8 @@ from gluon_ssd.options.prepare import (
     PrepareOpenImagesOptions,
     PrepareVocOptions,
 )
-from gluon_ssd.system.download import Fetcher, Patience
+from gluon_ssd.system.download import Fetcher
+from gluon_ssd.system.pace import Patience
 
 
 def prepare_voc(options: PrepareVocOptions) -> list[str]:

@@ -276,8 +276,8 @@ def run_training(
             team=team,
             precision=precision,
         )
-        if train_loader.skips.times:
-            _log.warning("training set: %s", train_loader.skips.summary())
+        train_loader.skips.tell("training set")
+        val_loader.skips.tell("validation set")
         watchers.note_end(outcome.reached_target or not command.train.target_map)
         return outcome
 

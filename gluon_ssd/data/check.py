@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from gluon_ssd.data.dataset import ListedDataset
-from gluon_ssd.data.images import measure_image, read_image
+from gluon_ssd.data.image_notes import Note, collected_notes
+from gluon_ssd.data.images import MAX_PIXELS, measure_image, read_image
 from gluon_ssd.data.problems import LABELS_LOST, REASONS, SEE_ALL, Problem
 from gluon_ssd.errors import DataError
 from gluon_ssd.system.files import sha1_of
@@ -104,7 +105,11 @@ class Report:
 
 
 def check_dataset(
-    dataset: ListedDataset, *, read_images: bool = False, progress: Progress | None = None
+    dataset: ListedDataset,
+    *,
+    read_images: bool = False,
+    progress: Progress | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> Report:
     """Check the image files of a data set, and add the problems of its annotations.
 
@@ -114,19 +119,21 @@ def check_dataset(
         dataset: the data set.
         read_images: decode every image and compare contents, instead of headers and end markers.
         progress: wraps the iterator over the images, to show a bar; called in this thread.
+        max_pixels: of an image; a larger one is found by its header and is unusable.
     """
     problems = list(dataset.problems)
     lost = {_place(problem) for problem in problems if problem.reason in LABELS_LOST}
     num_labels = len(lost)
     unusable = []
     first_with: dict[str, int] = {}
-    for index, look in enumerate(_look_at_images(dataset, read_images, progress)):
+    for index, look in enumerate(_look_at_images(dataset, read_images, progress, max_pixels)):
         path, annotation = dataset.image_path(index), dataset.annotation(index)
         num_labels += len(annotation.labels)
         problem = look.problem or _compare_sizes(path, look.size_hw, annotation.size_hw)
         if problem is not None:
             problems.append(problem)
             unusable.append(index)
+        problems += [Problem(note.reason, path, note.message) for note in look.notes]
         first = first_with.setdefault(look.digest or os.path.abspath(path), index)
         if first != index:
             detail = f"same as {dataset.image_path(first)}"
@@ -140,25 +147,27 @@ class _Look(NamedTuple):
     size_hw: tuple[int, int] | None = None
     digest: str | None = None
     problem: Problem | None = None
+    notes: tuple[Note, ...] = ()
 
 
 def _look_at_images(
-    dataset: ListedDataset, read_images: bool, progress: Progress | None
+    dataset: ListedDataset, read_images: bool, progress: Progress | None, max_pixels: int
 ) -> Iterator[_Look]:
     paths = [dataset.image_path(index) for index in range(len(dataset))]
     # OpenCV decodes outside Python's lock, so threads use all cores; headers are too quick for it.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        look = functools.partial(_look_at, read=read_images)
+        look = functools.partial(_look_at, read=read_images, max_pixels=max_pixels)
         looks = pool.map(look, paths) if read_images else map(look, paths)
         yield from (progress(looks) if progress else looks)
 
 
-def _look_at(path: str, read: bool) -> _Look:
+def _look_at(path: str, read: bool, max_pixels: int) -> _Look:
     try:
         if not read:
-            return _Look(measure_image(path))
-        height, width = read_image(path).shape[:2]
-        return _Look((height, width), sha1_of(path))
+            return _Look(measure_image(path, max_pixels=max_pixels))
+        with collected_notes() as notes:
+            height, width = read_image(path, max_pixels=max_pixels).shape[:2]
+        return _Look((height, width), sha1_of(path), notes=tuple(notes))
     except DataError as error:
         reason = "unreadable image" if os.path.exists(path) else "missing image"
         return _Look(problem=Problem(reason, path, str(error)))

@@ -52,6 +52,19 @@ def decode_jpeg(data: bytes) -> tuple[np.ndarray, str]:
     return pixels, "" if "subsampling" in failure else failure
 
 
+def jpeg_warning(data: bytes) -> str:
+    """What libjpeg warns of in a JPEG, or an empty text.
+
+    It unpacks every block and computes an eighth of the pixels, in a quarter of the time of
+    decoding.
+    """
+    try:
+        simplejpeg.decode_jpeg(data, "GRAY", min_height=1, min_width=1, min_factor=8)
+    except ValueError as error:
+        return "" if "subsampling" in str(error) else str(error)
+    return ""
+
+
 def decode_gif(data: bytes, max_pixels: int) -> np.ndarray:
     """The first frame of a GIF, uint8 (H, W, 3), RGB. Raises FileProblem."""
     from PIL import Image

@@ -31,6 +31,10 @@ class FileProblem(Exception):
     """The file breaks the rules of its format or of this program; the text says how."""
 
 
+class TooLarge(FileProblem):
+    """It has more pixels than is allowed."""
+
+
 class Header(NamedTuple):
     """What a picture says of itself.
 

@@ -16,8 +16,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from gluon_ssd.data.decoders import check_png, decode_gif, decode_jpeg, decode_other
-from gluon_ssd.data.image_headers import FileProblem, Header, read_header
+from gluon_ssd.data.decoders import check_png, decode_gif, decode_jpeg, decode_other, jpeg_warning
+from gluon_ssd.data.image_headers import FileProblem, Header, TooLarge, read_header
 from gluon_ssd.data.image_notes import DAMAGED, DARK, Note, tell
 from gluon_ssd.errors import DataError
 from gluon_ssd.system.regular_file import open_regular
@@ -48,7 +48,11 @@ _DARK_BELOW = 32
 
 
 def read_image(
-    path: str | os.PathLike[str], *, upright: bool = False, max_pixels: int = MAX_PIXELS
+    path: str | os.PathLike[str],
+    *,
+    upright: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    advice: str = OF_SETS,
 ) -> np.ndarray:
     """Decode an image file.
 
@@ -57,6 +61,7 @@ def read_image(
         upright: turn a photo as its EXIF tag says. Data sets must not: their boxes lie in the
             picture as stored.
         max_pixels: refuse larger ones by their headers, before memory is taken for their pixels.
+        advice: what to do about a bad one, for messages.
 
     Returns:
         uint8 (H, W, 3), RGB; grey images and images with transparency are converted, and 16 bits
@@ -66,9 +71,9 @@ def read_image(
         DataError: naming the file when it is missing, no regular file, no image, cut off, or too
             large.
     """
-    with _naming(path), open_regular(path) as file:
+    with _naming(path, advice), open_regular(path) as file:
         header, data = _whole(file, max_pixels)
-    return _decode(header, data, os.fspath(path), upright, max_pixels, OF_SETS)
+    return _decode(header, data, os.fspath(path), upright, max_pixels, advice)
 
 
 def decode_image(
@@ -100,9 +105,13 @@ def decode_image(
 
 
 def read_encoded(
-    path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS
+    path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS, refuse_damaged: bool = False
 ) -> tuple[np.ndarray, tuple[int, int]]:
     """Read an image file without decoding it, and check that it is not cut off.
+
+    Args:
+        path, max_pixels: as of `read_image`.
+        refuse_damaged: unpack a JPEG too, and make what libjpeg warns of an error.
 
     Returns:
         uint8 (number of bytes,), and the height and width in pixels.
@@ -115,6 +124,8 @@ def read_encoded(
         header, data = _whole(file, max_pixels)
         if header.kind == "PNG":
             check_png(data)
+        elif refuse_damaged and header.kind == "JPEG" and (warning := jpeg_warning(data)):
+            raise FileProblem(f"it is damaged ({warning})")
     if header.kind not in _HAVE_END:
         _decode(header, data, os.fspath(path), False, max_pixels, OF_SETS)
     return np.frombuffer(data, dtype=np.uint8), header.size_hw
@@ -199,7 +210,7 @@ def _too_dark(name: str, bits: int, brightest: int) -> str:
 def _refuse_large(header: Header, max_pixels: int) -> None:
     if header.pixels > max_pixels:
         height, width = header.size_hw
-        raise FileProblem(f"it has {width} x {height} pixels, allowed are {max_pixels}")
+        raise TooLarge(f"it has {width} x {height} pixels, allowed are {max_pixels}")
 
 
 @contextmanager
@@ -208,11 +219,12 @@ def _naming(path: str | os.PathLike[str], advice: str = OF_SETS) -> Iterator[Non
     try:
         yield
     except OSError as error:
+        what = "put the file there or take it out of the data set" if advice is OF_SETS else advice
         raise DataError(
-            f"cannot read the image {os.fspath(path)}: {error.strerror or error}; "
-            "put the file there or take it out of the data set"
+            f"cannot read the image {os.fspath(path)}: {error.strerror or error}; {what}"
         ) from error
     except FileProblem as problem:
         raise DataError(
-            f"cannot use the image {os.fspath(path)}: {problem}; {advice}"
+            f"cannot use the image {os.fspath(path)}: {problem}; {advice}",
+            settings=("max_pixels",) if isinstance(problem, TooLarge) else (),
         ) from problem.__cause__

@@ -11,6 +11,7 @@ import numpy as np
 
 from gluon_ssd.data.images import MAX_PIXELS
 from gluon_ssd.errors import DataError
+from gluon_ssd.system.address import shown
 from gluon_ssd.system.regular_file import open_regular
 
 _log = logging.getLogger(__name__)
@@ -126,8 +127,8 @@ def _refuse_large(video: cv2.VideoCapture, source: str | int, max_pixels: int) -
     height = video.get(cv2.CAP_PROP_FRAME_HEIGHT)
     if width * height > max_pixels:
         raise DataError(
-            f"cannot use the video {source}: its frames have {width:.0f} x {height:.0f} pixels, "
-            f"allowed are {max_pixels}",
+            f"cannot use the video {shown(str(source))}: its frames have "
+            f"{width:.0f} x {height:.0f} pixels, allowed are {max_pixels}",
             settings=("max_pixels",),
         )
 
@@ -142,5 +143,5 @@ def _no_frame(source: str | int) -> str:
     if isinstance(source, int):
         return f"camera {source} gives no picture; check that it is plugged in and not in use"
     if "://" in source:
-        return f"the camera {source} gives no picture; check its address"
+        return f"the camera {shown(source)} gives no picture; check its address"
     return f"cannot decode the video {source}; it is damaged or of an unknown codec"

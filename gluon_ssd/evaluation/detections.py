@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -48,6 +48,7 @@ class Detections:
     | boxes_px       | (N, 4) | float32 | corners in pixels of the original image                  |
     | input_boxes_px | (N, 4) | float32 | the same in pixels of the network input, clipped to it   |
     | sizes_hw       | (I, 2) | int64   | height and width of each original image                  |
+    | left_out       | (L,)   | int64   | images that could not be used; they have no detections   |
 
     Attributes:
         input_size_hw: height and width of the network input.
@@ -62,11 +63,27 @@ class Detections:
     sizes_hw: NDArray[Any]
     input_size_hw: tuple[int, int]
     seconds: float = float("nan")
+    left_out: NDArray[Any] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def num_images(self) -> int:
         """Images that were really scored."""
-        return len(self.sizes_hw)
+        return len(self.sizes_hw) - len(self.left_out)
+
+    @property
+    def used(self) -> NDArray[Any]:
+        """int64 (I - L,), positions of the images that were not left out, rising."""
+        return np.setdiff1d(np.arange(len(self.sizes_hw)), self.left_out)
+
+    def of_used_images(self) -> Detections:
+        """The same, as of a data set that holds the images that were not left out alone."""
+        used = self.used
+        return replace(
+            self,
+            image_index=np.searchsorted(used, self.image_index),
+            sizes_hw=self.sizes_hw[used],
+            left_out=self.left_out[:0],
+        )
 
     @property
     def images_per_second(self) -> float:

@@ -30,7 +30,7 @@ class BatchLike(Protocol):
 
     @property
     def indices(self) -> NDArray[Any]:
-        """int64 (B,), positions in the data set."""
+        """int64 (B,), positions in the data set; ~position, below 0, of an image left out."""
 
 
 Run = Callable[[Any], tuple[Any, Any, Any]]
@@ -134,6 +134,7 @@ class _Collector:
 
     def __init__(self, num_images: int) -> None:
         self._seen = np.zeros(num_images, np.int64)
+        self._left_out = np.zeros(num_images, np.int64)
         self._sizes_hw = np.zeros((num_images, 2), np.int64)
         self._input_size_hw: tuple[int, int] | None = None
         self._parts: list[tuple[NDArray[Any], ...]] = []
@@ -147,14 +148,16 @@ class _Collector:
                 f"images of one evaluation must share one input size; got {self._input_size_hw} "
                 f"and then {input_size_hw} (height, width)"
             )
-        if indices.min() < 0 or indices.max() >= len(self._seen):
+        places = np.where(indices < 0, ~indices, indices)
+        if places.max() >= len(self._seen):
             raise DataError(
-                f"a batch holds image number {int(indices.max())}, but the data set has "
+                f"a batch holds image number {int(places.max())}, but the data set has "
                 f"{len(self._seen)} images"
             )
         self._input_size_hw = input_size_hw
-        np.add.at(self._seen, indices, 1)
-        self._sizes_hw[indices] = batch.arrays["size_hw"]
+        np.add.at(self._seen, places, 1)
+        np.add.at(self._left_out, places[indices < 0], 1)
+        self._sizes_hw[places] = batch.arrays["size_hw"]
         return indices, images
 
     def add(
@@ -164,7 +167,7 @@ class _Collector:
         assert self._input_size_hw is not None, "a batch is announced before it is added"
         height, width = self._input_size_hw
         ids = ids.reshape(len(indices), -1)
-        rows, columns = np.nonzero(ids >= 0)
+        rows, columns = np.nonzero((ids >= 0) & (indices >= 0)[:, None])
         limits = np.array([width, height, width, height], np.float32)
         input_boxes_px = np.clip(bboxes[rows, columns], np.float32(0), limits)
         labels = ids[rows, columns].astype(np.int64)
@@ -176,6 +179,7 @@ class _Collector:
         self._parts = [tuple(gather(column) for column in self._columns())]
         # Images that no process had yet have no size; each of the others has one of them.
         self._seen = gather(self._seen[None]).sum(axis=0)
+        self._left_out = gather(self._left_out[None]).sum(axis=0)
         self._sizes_hw = gather(self._sizes_hw[None]).max(axis=0)
         sizes = gather(np.array([self._input_size_hw or (0, 0)], np.int64)).max(axis=0)
         self._input_size_hw = (int(sizes[0]), int(sizes[1])) if sizes.any() else None
@@ -199,6 +203,8 @@ class _Collector:
             )
         if self._input_size_hw is None:
             raise DataError("there is no image to evaluate; the data set is empty")
+        if self._left_out.all():
+            raise DataError("none of the images to evaluate can be used; check their folder")
         columns = self._columns()
         order = np.argsort(columns[0], kind="stable")
         index, labels, scores, boxes = (column[order] for column in columns)
@@ -212,4 +218,5 @@ class _Collector:
             sizes_hw=self._sizes_hw,
             input_size_hw=self._input_size_hw,
             seconds=seconds,
+            left_out=np.flatnonzero(self._left_out),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
@@ -11,6 +12,8 @@ from gluon_ssd.evaluation.coco_map import coco_truth, evaluate_coco
 from gluon_ssd.evaluation.detections import Detections, GroundTruth, collect_ground_truth
 from gluon_ssd.evaluation.result import Evaluation
 from gluon_ssd.evaluation.voc_map import evaluate_voc
+
+_log = logging.getLogger(__name__)
 
 Score = Callable[[Detections], Evaluation]
 
@@ -22,8 +25,25 @@ def make_score(dataset: ListedDataset, metric: str, *, save_prefix: str | None =
         dataset: gives the ground truth, the class names and, for "auto", the metric.
         metric: "auto" or a key of METRICS.
         save_prefix: start of the name of the COCO result file; None writes none.
+
+    Returns:
+        The function. Images that the detections leave out are left out of the truth too, and their
+        number is a warning.
     """
-    return METRICS[dataset.metric if metric == "auto" else metric](dataset, save_prefix)
+    make = METRICS[dataset.metric if metric == "auto" else metric]
+    of_all = make(dataset, save_prefix)
+
+    def score(found: Detections) -> Evaluation:
+        if not len(found.left_out):
+            return of_all(found)
+        _log.warning(
+            "%d of %d images could not be used and are left out of the score",
+            len(found.left_out),
+            len(dataset),
+        )
+        return make(dataset.subset(found.used.tolist()), save_prefix)(found.of_used_images())
+
+    return score
 
 
 def _truth(dataset: ListedDataset) -> GroundTruth:

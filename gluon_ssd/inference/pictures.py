@@ -13,10 +13,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from gluon_ssd.data.images import IMAGE_SUFFIXES, MAX_PIXELS, decode_image
+from gluon_ssd.data.images import IMAGE_SUFFIXES, MAX_PIXELS, decode_image, read_image
 from gluon_ssd.data.videos import VIDEO_SUFFIXES, read_frames
 from gluon_ssd.errors import DataError, OptionError, SsdError
 from gluon_ssd.inference.array_pictures import rgb_of_array
+from gluon_ssd.system.address import shown
 
 Pixels = NDArray[np.uint8]
 Given: TypeAlias = Any
@@ -42,7 +43,7 @@ class Limits:
     Attributes:
         max_bytes: of what an address sends.
         max_seconds: for all of it to arrive.
-        max_pixels: of a picture, told by its header, before it is decoded.
+        max_pixels: of a picture or a frame, told by its header, before it is decoded.
     """
 
     max_bytes: int = 64 << 20
@@ -161,15 +162,10 @@ class Reader:
 
     def _decoded(self, name: str, content: bytes) -> Pixels:
         most = self.limits.max_pixels
-        return decode_image(content, name, upright=True, max_pixels=most, advice=_ADVICE)
+        return decode_image(content, shown(name), upright=True, max_pixels=most, advice=_ADVICE)
 
     def _read_file(self, path: str) -> Pixels:
-        try:
-            content = Path(path).read_bytes()
-        except OSError as error:
-            reason = error.strerror or error
-            raise DataError(f"cannot read the image {path}: {reason}; {_ADVICE}") from error
-        return self._decoded(path, content)
+        return read_image(path, upright=True, max_pixels=self.limits.max_pixels, advice=_ADVICE)
 
     def _file(self, path: str) -> Iterator[Picture]:
         yield Picture(path, None, self._read_file(path), partial(self._read_file, path))
@@ -180,8 +176,8 @@ class Reader:
 
     def _address(self, address: str) -> Iterator[Picture]:
         # Only now, since what speaks HTTP takes a tenth of a second to import.
-        from gluon_ssd.system.download import FetchFailed
         from gluon_ssd.system.fetch_bytes import fetch_bytes
+        from gluon_ssd.system.web_session import FetchFailed
 
         limits = self.limits
         try:
@@ -189,7 +185,7 @@ class Reader:
                 address, max_bytes=limits.max_bytes, max_seconds=limits.max_seconds
             )
         except FetchFailed as error:
-            raise DataError(f"cannot fetch {address}: {error}; {_ADVICE}") from error
+            raise DataError(f"cannot fetch {shown(address)}: {error}; {_ADVICE}") from error
         yield from self._encoded(address, content)
 
     def _array(self, array: Any) -> Iterator[Picture]:
@@ -197,13 +193,20 @@ class Reader:
         yield Picture("array", None, converted(), converted)
 
     def _video(self, path: str) -> Iterator[Picture]:
-        for number, pixels in read_frames(path, every=self.every):
+        for number, pixels in read_frames(
+            path, every=self.every, max_pixels=self.limits.max_pixels
+        ):
             yield Picture(path, number, pixels, None)
 
     def _camera(self, camera: int | str) -> Iterator[Picture]:
         timeout_s = self.limits.max_seconds if isinstance(camera, str) else None
         name = camera if isinstance(camera, str) else f"camera {camera}"
-        for number, pixels in read_frames(camera, every=self.every, timeout_s=timeout_s):
+        for number, pixels in read_frames(
+            camera,
+            every=self.every,
+            timeout_s=timeout_s,
+            max_pixels=self.limits.max_pixels,
+        ):
             yield Picture(name, number, pixels, None, is_live=True)
 
 

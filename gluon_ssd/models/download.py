@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from gluon_ssd.errors import WeightsError
-from gluon_ssd.system.download import Fetcher, FetchFailed, Patience, Progress, Wanted
+from gluon_ssd.errors import DataError, WeightsError
+from gluon_ssd.system.address import shown
+from gluon_ssd.system.download import Fetcher, Progress, Wanted
 from gluon_ssd.system.files import atomic_path, ensure_directory, sha1_of
+from gluon_ssd.system.pace import Patience
+from gluon_ssd.system.unpack import Limits, unpack
+from gluon_ssd.system.web_session import FetchFailed
 
 _LOG = logging.getLogger(__name__)
+
+# The largest published detector has a third of a gigabyte, in an archive of a file or two.
+_LIMITS = Limits(files=100, size=4 * 10**9)
+_LONGEST_S = 6 * 3600.0
 
 
 class WeightStore(NamedTuple):
@@ -80,9 +86,10 @@ def fetch_weights(
 
 
 def _unreachable(path: Path, url: str, reason: str) -> WeightsError:
+    host = urlsplit(shown(url)).netloc or shown(url)
     return WeightsError(
-        f"cannot fetch {path.name} from {urlsplit(url).netloc or url}: {reason}; put the file "
-        f"{path.name} into {path.parent}, or name a mirror in MXNET_GLUON_REPO"
+        f"cannot fetch {path.name} from {host}: {reason}; put the file {path.name} into "
+        f"{path.parent}, or name a mirror in MXNET_GLUON_REPO"
     )
 
 
@@ -90,9 +97,10 @@ def _fetch(url: str, target: Path, path: Path, timeout_s: float, progress: Progr
     """Fetch the archive of `path` and write the parameter file inside it to `target`."""
     # Processes of one run may want the same file at once: each has an archive of its own.
     archive = path.with_name(f".{path.stem}.{os.getpid()}.zip")
-    fetcher = Fetcher(Patience(timeout_s, attempts=1), resumes=False)
+    patience = Patience(timeout_s, attempts=1, longest_s=_LONGEST_S)
+    fetcher = Fetcher(patience, resumes=False)
     try:
-        fetcher.fetch(Wanted(url, archive), progress)
+        fetcher.fetch(Wanted(url, archive, most_bytes=_LIMITS.size), progress)
         _unpack(archive, target, path, url)
     except FetchFailed as failure:
         raise _unreachable(path, url, str(failure)) from failure
@@ -102,12 +110,14 @@ def _fetch(url: str, target: Path, path: Path, timeout_s: float, progress: Progr
 
 def _unpack(archive: Path, target: Path, path: Path, url: str) -> None:
     """Write the one member that is named like `path`; no other leaves the archive."""
+
+    def place(name: str) -> str | None:
+        return target.name if Path(name).name == path.name else None
+
     try:
-        with zipfile.ZipFile(archive) as opened:
-            members = [m for m in opened.infolist() if Path(m.filename).name == path.name]
-            if not members:
-                raise _unreachable(path, url, "the archive it sends does not hold it")
-            with opened.open(members[0]) as source, open(target, "wb") as file:
-                shutil.copyfileobj(source, file)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
-        raise _unreachable(path, url, "what it sends is no archive") from error
+        count = unpack(archive, target.parent, place=place, limits=_LIMITS)
+    except DataError as error:
+        reason = str(error).replace(str(archive), "the archive it sends").partition("; ")[0]
+        raise _unreachable(path, url, reason) from error
+    if not count:
+        raise _unreachable(path, url, "the archive it sends does not hold it")

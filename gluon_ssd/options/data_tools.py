@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gluon_ssd.options.declare import option
-from gluon_ssd.options.shared import DATASETS
+from gluon_ssd.options.shared import DATASETS, max_pixels_option
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class CheckOptions:
         "", "file with one class name a line; empty takes the names from the data set"
     )
     fast: bool = option(False, "read image headers only, as the check before training does")
+    max_pixels: int = max_pixels_option()
     list: bool = option(False, "name every file and object, not only the first three files")
     max_bad_share: float = option(
         0.02, "largest share of bad labels or images that passes", minimum=0, maximum=1

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import legacy, option
-from gluon_ssd.options.shared import RuntimeOptions, check_network_name, whole_numbers
+from gluon_ssd.options.shared import (
+    RuntimeOptions,
+    check_network_name,
+    max_pixels_option,
+    whole_numbers,
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class DemoCommand(RuntimeOptions):
         0, "side of the network input, in pixels; 0 takes the model's own", minimum=0
     )
     every: int = option(1, "use every Nth frame of a video", minimum=1)
+    max_pixels: int = max_pixels_option()
     model_root: str = option(
         "~/.mxnet/models", "folder where downloaded zoo weights are kept and looked for"
     )

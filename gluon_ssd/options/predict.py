@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import option
-from gluon_ssd.options.shared import RuntimeOptions, whole_numbers
+from gluon_ssd.options.shared import RuntimeOptions, max_pixels_option, whole_numbers
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class PredictCommand(RuntimeOptions):
         0, "side of the network input, in pixels; 0 takes the model's own", minimum=0
     )
     gpus: str = option("", "GPU to use, such as 0; empty uses the CPU")
+    max_pixels: int = max_pixels_option()
 
     def __post_init__(self) -> None:
         if not self.model_prefix:

@@ -104,6 +104,17 @@ class RuntimeOptions:
         return "" if self.backend == "auto" else self.backend
 
 
+def max_pixels_option() -> int:
+    """The option of every command that reads pictures; `data.images.MAX_PIXELS` is its default."""
+    declared: int = option(
+        300_000_000,
+        "most pixels of a picture or a frame of a video; larger ones are refused by their headers",
+        minimum=1,
+        maximum=2**30,
+    )
+    return declared
+
+
 @dataclass(frozen=True)
 class DataOptions:
     """data set"""
@@ -127,6 +138,14 @@ class DataOptions:
     limit_images: int = option(0, "use only the first N images; 0 uses all", minimum=0)
     worker_timeout: float = option(
         120.0, "seconds without an image after which a loading process counts as hung", minimum=1
+    )
+    max_pixels: int = max_pixels_option()
+    on_bad_image: str | None = option(
+        None,
+        "what an image is that cannot be read or is damaged: an error, or left out of the score "
+        "and counted",
+        choices=("error", "skip"),
+        unset="one that cannot be read is an error, one that is damaged is used and counted",
     )
 
 

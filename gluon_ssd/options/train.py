@@ -54,11 +54,11 @@ class TrainDataOptions(DataOptions):
     )
     on_bad_image: str | None = option(
         None,
-        "what a damaged image file or a training image without boxes is: an error, or skipped and "
-        "counted",
+        "what an image that cannot be read or is damaged, or a training image without boxes, is: "
+        "an error, or skipped and counted; in validation it is left out of the score",
         choices=("error", "skip"),
-        unset="damaged files are left out before training and an error in it; images without "
-        "boxes are background",
+        unset="files that cannot be read are left out before training and an error in it, damaged "
+        "ones are used and counted; images without boxes are background",
     )
     no_crowd: bool = option(False, "leave COCO crowd boxes out of training")
     augmentation: str = option(

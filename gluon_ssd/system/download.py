@@ -7,6 +7,8 @@ call goes on with it. Only files above a mebibyte are kept for that: smaller one
 from __future__ import annotations
 
 import fcntl
+import functools
+import hashlib
 import json
 import os
 import re
@@ -18,9 +20,19 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import requests
+import urllib3
 
 from gluon_ssd.errors import EnvironmentProblem
+from gluon_ssd.system.address import shown
 from gluon_ssd.system.files import ensure_directory, sha1_of, write_problem
+from gluon_ssd.system.pace import Pace, Patience, within
+from gluon_ssd.system.web_session import (
+    WRONG_ADDRESS,
+    FetchFailed,
+    WebSession,
+    connection_problem,
+    content_length,
+)
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes so far, and those in all or None."""
@@ -30,16 +42,6 @@ _KEPT_BYTES = 1 << 20
 _LONGEST_PAUSE_S = 60.0
 # The server is busy or being repaired; every other answer but 200 and 206 stays what it is.
 _TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
-WRONG_ADDRESS = (
-    requests.exceptions.MissingSchema,
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.InvalidURL,
-)
-"""What requests raises for an address that no web server can have."""
-
-
-class FetchFailed(Exception):
-    """A file could not be fetched. The text is the reason alone; callers say what to do."""
 
 
 class _TryAgain(Exception):
@@ -53,21 +55,14 @@ class Wanted(NamedTuple):
     path: what it is called here.
     sha1: its published hexadecimal SHA-1; empty where none is published.
     check: gets the fetched file and returns what is wrong with it, or an empty text.
+    most_bytes: a larger file is refused as soon as that shows.
     """
 
     url: str
     path: Path
     sha1: str = ""
     check: Callable[[Path], str] | None = None
-
-
-class Patience(NamedTuple):
-    """timeout_s: how long a host may stay silent; attempts: that bring nothing new, one after the
-    other, before it is given up; pause_s: before the second one, doubled before each further."""
-
-    timeout_s: float = 30
-    attempts: int = 5
-    pause_s: float = 1
+    most_bytes: int = 100 * 10**9
 
 
 class Fetcher:
@@ -121,13 +116,15 @@ class Fetcher:
     def _insist(
         self, wanted: Wanted, file: IO[bytes], origin: _Origin, progress: Progress | None
     ) -> None:
-        """Ask again until all of the file is there. What brought new bytes was no failure."""
+        """Ask again until all of the file is there. What brought much of it was no failure."""
         failures, reached = 0, _size(file)
+        pace = Pace(self.patience)
         while True:
             try:
-                return self._ask(wanted, file, origin, progress)
+                return self._ask(wanted, file, origin, pace, progress)
             except _TryAgain as problem:
-                failures = 1 if _size(file) > reached else failures + 1
+                # A byte with each attempt would else go on for ever.
+                failures = 1 if _size(file) >= reached + _BLOCK_BYTES else failures + 1
                 reached = max(reached, _size(file))
                 if failures >= self.patience.attempts:
                     raise FetchFailed(str(problem)) from problem
@@ -136,38 +133,64 @@ class Fetcher:
                 raise FetchFailed("stopped")
 
     def _ask(
-        self, wanted: Wanted, file: IO[bytes], origin: _Origin, progress: Progress | None
+        self,
+        wanted: Wanted,
+        file: IO[bytes],
+        origin: _Origin,
+        pace: Pace,
+        progress: Progress | None,
     ) -> None:
         have = _size(file)
         headers = {"Accept-Encoding": "identity", **(origin.range(have) if have else {})}
         try:
-            with self._session().get(
-                wanted.url, headers=headers, stream=True, timeout=self.patience.timeout_s
-            ) as answer:
-                refuse_plain_text_after_https(answer)
+            with self._answer(wanted.url, headers) as answer:
                 total = _begin(answer, file, origin)
+                _refuse_large(wanted, total or 0)
                 _require_space(wanted.path, (total or 0) - _size(file))
-                for block in answer.iter_content(_BLOCK_BYTES):
-                    if self._stopped.is_set():
-                        raise FetchFailed("stopped")
+                for block in self._blocks(answer, pace, _size(file)):
                     _write(file, block, wanted.path)
+                    _refuse_large(wanted, _size(file))
                     if progress is not None:
                         progress(_size(file), total)
         except requests.exceptions.TooManyRedirects as error:
             raise FetchFailed("it redirects in a circle") from error
         except WRONG_ADDRESS as error:
-            raise FetchFailed(f"{wanted.url!r} is no address of a web server") from error
-        except requests.RequestException as error:
+            raise FetchFailed(f"{shown(wanted.url)!r} is no address of a web server") from error
+        except TimeoutError as error:
+            self._of_thread.session = None  # still busy with that answer
+            raise _TryAgain(f"no answer within {self.patience.timeout_s:g} s") from error
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise _TryAgain(connection_problem(error, self.patience.timeout_s)) from error
         if total is not None and _size(file) != total:
             # A server that does not say how much one answer has may end it early.
             raise _TryAgain(f"the connection broke off after {_size(file)} of {total} bytes")
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._of_thread, "session", None)
+    def _blocks(self, answer: requests.Response, pace: Pace, have: int) -> Iterator[bytes]:
+        """What an answer brings, a block at a time; `have` bytes were there before."""
+        pace.begin(have)
+        block = bytearray()
+        # What has come is taken at once, so that a slow server shows.
+        while part := answer.raw.read1(_BLOCK_BYTES - len(block)):
+            if self._stopped.is_set():
+                raise FetchFailed("stopped")
+            block += part
+            pace.check(have + len(block))
+            if len(block) == _BLOCK_BYTES:
+                yield bytes(block)
+                have += len(block)
+                block.clear()
+        if block:
+            yield bytes(block)
+
+    def _answer(self, url: str, headers: dict[str, str]) -> requests.Response:
+        """The beginning of an answer. TimeoutError where not all of its header comes in time."""
+        session: WebSession | None = getattr(self._of_thread, "session", None)
         if session is None:
-            session = self._of_thread.session = requests.Session()
-        return session
+            session = self._of_thread.session = WebSession()
+        ask = functools.partial(
+            session.get, url, headers=headers, stream=True, timeout=self.patience.timeout_s
+        )
+        return within(2 * self.patience.timeout_s, ask, lambda answer: answer.close())
 
 
 class _Origin:
@@ -175,12 +198,13 @@ class _Origin:
 
     def __init__(self, part: Path, wanted: Wanted, file: IO[bytes]) -> None:
         self._path = _origin_path(part)
-        self._url = wanted.url
+        # Not the address itself, which may hold a password.
+        self._url = hashlib.sha256(wanted.url.encode("utf-8", "surrogateescape")).hexdigest()
         self._facts: dict[str, Any] = {}
         with suppress(OSError, ValueError, AttributeError):
             facts = json.loads(self._path.read_text(encoding="utf-8"))
             # From another address it may be another version; the sum would tell.
-            if facts.get("url") == wanted.url or wanted.sha1:
+            if facts.get("url") == self._url or wanted.sha1:
                 self._facts = facts
         if not self._facts:
             _empty(file)
@@ -254,20 +278,13 @@ def _write(file: IO[bytes], block: bytes, path: Path) -> None:
         raise write_problem(path, error) from error
 
 
-def refuse_plain_text_after_https(answer: requests.Response) -> None:
-    """Raise FetchFailed when an address with encryption led to one without."""
-    urls = [*(step.url for step in answer.history), answer.url]
-    if urls[0].startswith("https:") and not all(url.startswith("https:") for url in urls):
-        raise FetchFailed("it redirects from https to an address without encryption")
-
-
 def _begin(answer: requests.Response, file: IO[bytes], origin: _Origin) -> int | None:
     """Set the file to where the answer starts. Returns the length of the whole file, or None."""
     status = answer.status_code
     have = _size(file)
     if status == 206:
         content_range = answer.headers.get("Content-Range", "")
-        match = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", content_range)
+        match = re.fullmatch(r"bytes (\d{1,18})-\d+/(\d{1,18})", content_range, re.ASCII)
         if match and int(match[1]) == have and origin.fits(int(match[2])):
             return int(match[2])
     if status in (206, 416):
@@ -280,10 +297,14 @@ def _begin(answer: requests.Response, file: IO[bytes], origin: _Origin) -> int |
     if answer.headers.get("Content-Encoding", "identity") != "identity":
         raise FetchFailed("it sends the file in another encoding")
     _empty(file)
-    length = answer.headers.get("Content-Length", "")
-    total = int(length) if length.isdigit() else None
+    total = content_length(answer)
     origin.remember(answer, total)
     return total
+
+
+def _refuse_large(wanted: Wanted, num_bytes: int) -> None:
+    if num_bytes > wanted.most_bytes:
+        raise FetchFailed(f"it is larger than {wanted.most_bytes} bytes")
 
 
 def _require_space(path: Path, needed: int) -> None:
@@ -293,17 +314,6 @@ def _require_space(path: Path, needed: int) -> None:
             f"cannot fetch {path.name}: {needed / 1e9:.2f} GB are to come and {path.parent} has "
             f"{free / 1e9:.2f} GB free; free some space or choose another folder"
         )
-
-
-def connection_problem(error: BaseException, timeout_s: float) -> str:
-    """A connection's failure in a few words: what the system said, at the bottom of the chain."""
-    chain: list[BaseException] = [error]
-    while (below := chain[-1].__cause__ or chain[-1].__context__) and below not in chain:
-        chain.append(below)
-    if any(isinstance(step, TimeoutError | requests.Timeout) for step in chain):
-        return f"no answer within {timeout_s:g} s"
-    told = [step.strerror for step in chain if isinstance(step, OSError) and step.strerror]
-    return told[-1] if told else "the connection broke off"
 
 
 def _accept(wanted: Wanted, part: Path) -> None:

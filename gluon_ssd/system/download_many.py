@@ -7,7 +7,8 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from gluon_ssd.system.download import Fetcher, FetchFailed, Progress, Wanted
+from gluon_ssd.system.download import Fetcher, Progress, Wanted
+from gluon_ssd.system.web_session import FetchFailed
 
 _LEAVING_S = 2.0
 

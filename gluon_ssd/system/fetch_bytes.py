@@ -8,11 +8,12 @@ import time
 import requests
 import urllib3
 
-from gluon_ssd.system.download import (
+from gluon_ssd.system.web_session import (
     WRONG_ADDRESS,
     FetchFailed,
+    WebSession,
     connection_problem,
-    refuse_plain_text_after_https,
+    content_length,
 )
 
 _BLOCK_BYTES = 1 << 16
@@ -76,13 +77,15 @@ class _Job:
         left_s = max(0.001, self._until - time.monotonic()) + _BEHIND_S
         # As it is: what a server compresses could become as large as it likes here.
         headers = {"Accept-Encoding": "identity"}
-        with requests.get(self._url, headers=headers, stream=True, timeout=left_s) as answer:
-            refuse_plain_text_after_https(answer)
+        with (
+            WebSession() as session,
+            session.get(self._url, headers=headers, stream=True, timeout=left_s) as answer,
+        ):
             if answer.status_code != 200:
                 raise FetchFailed(f"the server answers {answer.status_code} {answer.reason}")
             if answer.headers.get("Content-Encoding", "identity") != "identity":
                 raise FetchFailed("the server sends it compressed, which was not asked for")
-            self._check(int(answer.headers.get("Content-Length") or 0))
+            self._check(content_length(answer) or 0)
             # What has come is taken at once, so that a job nobody waits for ends soon.
             while block := answer.raw.read1(_BLOCK_BYTES):
                 if self.is_given_up.is_set():

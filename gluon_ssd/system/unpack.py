@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -16,16 +18,23 @@ from typing import IO, Any, NamedTuple
 
 from gluon_ssd.errors import DataError, EnvironmentProblem
 from gluon_ssd.system.files import ensure_directory, write_problem
+from gluon_ssd.system.regular_file import open_regular
 
 _BLOCK_BYTES = 1 << 20
+# The end of a zip: a comment of 64 KiB at most, behind the records that tell where its list is.
+_ZIP_TAIL_BYTES = (1 << 16) + 512
+_LIST_BYTES_A_FILE = 256
 # A few bytes may be packed to hardly any: it takes this much for the ratio to count.
 _RATIO_FROM_BYTES = 1 << 20
 
 
 class Limits(NamedTuple):
-    """What an archive may hold: files, bytes of them, and bytes of one for each packed byte."""
+    """What an archive may hold: files, bytes of them, and bytes for each packed byte.
 
-    files: int = 1_000_000
+    The ratio holds for each file and for all of them together.
+    """
+
+    files: int = 500_000
     size: int = 100 * 10**9
     ratio: int = 100
 
@@ -40,6 +49,7 @@ class _Member(NamedTuple):
     size: int
     packed_size: int
     open: Callable[[], IO[bytes]]
+    refused: str = ""
 
 
 def unpack(
@@ -67,11 +77,13 @@ def unpack(
 
     Raises:
         DataError: no archive, cut off, damaged, or with a member that is refused: an absolute path,
-            one that leads out, a link, a device, a doubled name, or beyond the limits.
+            one that leads out, a link, a device, a doubled name, a file where a folder is, one with
+            a password or packed in an unusual way, or beyond the limits.
         EnvironmentProblem: it does not fit on the disk, or the folder cannot be written.
     """
-    with _naming(archive), _opened(archive) as opened:
-        chosen = _judge(archive, list(_members(opened)), place, limits)
+    with _naming(archive), _opened(archive, limits) as opened:
+        members = list(itertools.islice(_members(opened), limits.files + 1))
+        chosen = _judge(archive, members, place, limits)
         _require_space(folder, [(target, member.size) for target, member in chosen.items()])
         for target, member in chosen.items():
             _write(archive, member, folder / target, on_bytes)
@@ -89,7 +101,13 @@ def _naming(archive: Path) -> Iterator[None]:
         zlib.error,
         EOFError,
         NotImplementedError,
-        RuntimeError,  # a password is needed
+        RuntimeError,  # also of Python's recursion, for headers that follow headers
+        ValueError,  # numbers and names that are none, also of another encoding
+        OverflowError,
+        IndexError,
+        KeyError,
+        struct.error,
+        _BadData,
     ) as error:
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
@@ -99,10 +117,42 @@ def _naming(archive: Path) -> Iterator[None]:
         raise write_problem(error.filename or archive, error) from error
 
 
-def _opened(archive: Path) -> Any:
-    if zipfile.is_zipfile(archive):
-        return zipfile.ZipFile(archive)
-    return tarfile.open(archive, "r:")  # packed tars would be a second way to grow
+class _BadData(Exception):
+    """A reader's OSError that is about the content."""
+
+
+@contextmanager
+def _opened(archive: Path, limits: Limits) -> Iterator[Any]:
+    with open_regular(archive) as file:
+        if zipfile.is_zipfile(file):
+            file.seek(0)
+            _refuse_long_list(archive, file, limits)
+            with zipfile.ZipFile(file) as zipped:
+                yield zipped
+            return
+        file.seek(0)
+        # Packed tars would be a second way to grow.
+        with tarfile.open(archive, "r:", fileobj=file) as taped:
+            yield taped
+
+
+def _refuse_long_list(archive: Path, file: IO[bytes], limits: Limits) -> None:
+    """Refuse a zip by the length of its list, before Python makes objects of that."""
+    end = file.seek(0, os.SEEK_END)
+    first = max(0, end - _ZIP_TAIL_BYTES)
+    file.seek(first)
+    tail = file.read()
+    place = tail.rfind(b"PK\5\6")
+    size = int.from_bytes(tail[place + 12 : place + 16], "little")
+    if (wide := tail.rfind(b"PK\6\6", 0, place)) >= 0:  # of a zip above 4 GiB or 65,535 files
+        size, place = int.from_bytes(tail[wide + 40 : wide + 48], "little"), wide
+    if size > _LIST_BYTES_A_FILE * limits.files + _BLOCK_BYTES:
+        raise _refused(archive, f"its list of files has {size} bytes")
+    file.seek(max(0, first + place - size))  # it ends where its end record begins
+    count = file.read(size).count(b"PK\1\2")
+    if count > limits.files:
+        raise _refused(archive, f"it holds {count} files, allowed are {limits.files}")
+    file.seek(0)
 
 
 def _members(opened: Any) -> Iterator[_Member]:
@@ -114,11 +164,20 @@ def _members(opened: Any) -> Iterator[_Member]:
                 zipped.file_size,
                 zipped.compress_size,
                 partial(opened.open, zipped),
+                _wrong_with_zipped(zipped),
             )
         return
     for taped in opened:
         kind = "folder" if taped.isdir() else _kind_of_taped(taped)
         yield _Member(taped.name, kind, taped.size, taped.size, partial(_open_taped, opened, taped))
+
+
+def _wrong_with_zipped(member: zipfile.ZipInfo) -> str:
+    if member.flag_bits & 1:
+        return "is encrypted"
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return f"is packed in an unusual way (method {member.compress_type})"
+    return ""
 
 
 def _kind_of_zipped(member: zipfile.ZipInfo) -> str:
@@ -164,7 +223,15 @@ def _judge(
         if target in chosen:
             raise _refused(archive, f"its member {member.name!r} is there twice")
         chosen[target] = member
+    for target in chosen:
+        for folder in PurePosixPath(target).parents:
+            if str(folder) in chosen:
+                raise _refused(archive, f"its member {str(folder)!r} is a file and a folder")
     total = sum(member.size for member in members)
+    if total > max(_RATIO_FROM_BYTES, limits.ratio * archive.stat().st_size):
+        raise _refused(
+            archive, f"it grows to {total} bytes, {limits.ratio} times its size and more"
+        )
     if total > limits.size:
         raise _refused(archive, f"it unpacks to {total} bytes, allowed are {limits.size}")
     return chosen
@@ -173,8 +240,15 @@ def _judge(
 def _what_is_wrong(member: _Member, limits: Limits) -> str:
     if member.kind not in ("file", "folder"):
         return f"is {member.kind}"
+    if member.refused:
+        return member.refused
     # A backslash and a colon part paths on other systems.
-    if member.name.startswith("/") or not member.name.isprintable() or set("\\:") & {*member.name}:
+    if (
+        not member.name
+        or member.name.startswith("/")
+        or not member.name.isprintable()
+        or set("\\:") & {*member.name}
+    ):
         return "has no plain relative path"
     if ".." in PurePosixPath(member.name).parts:
         return "leads out of the folder"
@@ -215,7 +289,7 @@ def _write(archive: Path, member: _Member, path: Path, on_bytes: Callable[[int],
     try:
         written = 0
         with member.open() as source, _created(part) as target:
-            while block := source.read(_BLOCK_BYTES):
+            while block := _read(source):
                 target.write(block)
                 written += len(block)
                 on_bytes(len(block))
@@ -227,6 +301,15 @@ def _write(archive: Path, member: _Member, path: Path, on_bytes: Callable[[int],
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _read(source: IO[bytes]) -> bytes:
+    try:
+        return source.read(_BLOCK_BYTES)
+    except OSError as error:
+        if error.errno is None:
+            raise _BadData(str(error)) from error
+        raise
 
 
 @contextmanager

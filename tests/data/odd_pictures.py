@@ -91,9 +91,9 @@ def gif_of(width: int, height: int) -> bytes:
     return bytes(content)
 
 
-def damaged_jpeg(seed: int = 0) -> bytes:
+def damaged_jpeg(seed: int = 0, size_hw: tuple[int, int] = (120, 160)) -> bytes:
     """A JPEG with sound header and end whose data are damaged so that libjpeg warns."""
-    content = bytearray(encoded(".jpg", scene((120, 160), seed)))
+    content = bytearray(encoded(".jpg", scene(size_hw, seed)))
     middle = (content.index(b"\xff\xda") + len(content)) // 2
     content[middle : middle + 40] = b"\xff\xd0" * 20
     return bytes(content)

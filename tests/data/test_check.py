@@ -10,6 +10,7 @@ from gluon_ssd.data.problems import Problem
 from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.data.sources.voc import VocDataset
 from gluon_ssd.errors import DataError
+from tests.data import odd_pictures as odd
 from tests.data.builders import voc_object, voc_xml, write_image, write_voc
 
 DOG = voc_object("dog", (11, 6, 50, 45))
@@ -193,3 +194,24 @@ def test_real_cells_have_two_degenerate_boxes(shared_dir, read_images):
     assert (report.num_images, report.num_labels) == (292, 3943)
     assert sorted(p.file[-9:] for p in report.problems) == ["00338.xml", "00343.xml"]
     report.stop_above(0.02)
+
+
+def test_the_header_tells_of_too_many_pixels(root):
+    (root / "JPEGImages" / "i2.jpg").write_bytes(odd.jpeg_of(65_500, 65_500))
+    for report in (check_dataset(_open(root)), check_dataset(_open(root), max_pixels=10**8)):
+        assert (_reasons(report), report.unusable) == ({"unreadable image": 1}, (2,))
+        assert "it has 65500 x 65500 pixels, allowed are" in report.problems[0].detail
+    assert len(check_dataset(_open(root), max_pixels=99).unusable) == 10
+
+
+def test_damaged_and_dark_images_are_counted_and_kept(root):
+    images = root / "JPEGImages"
+    (images / "i1.jpg").write_bytes(odd.damaged_jpeg(size_hw=(60, 80)))
+    (images / "i2.jpg").write_bytes(odd.dark_png())
+    assert check_dataset(_open(root)).problems == ()  # neither shows without decoding
+    report = check_dataset(_open(root), read_images=True)
+    assert _reasons(report) == {"damaged image": 1, "dark 16-bit image": 1}
+    assert [problem.file for problem in report.problems] == [
+        str(images / f"i{n}.jpg") for n in (1, 2)
+    ]
+    assert (report.unusable, report.share_bad) == ((), 0.1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -67,3 +69,13 @@ def test_labels_beyond_the_data_set_are_refused(labels: list[int], found: int) -
     message = f"class number {found}, but the data set has 3 classes .0 to 2."
     with pytest.raises(DataError, match=message):
         check_labels(detections(rows, 1), 3)
+
+
+def test_images_left_out_are_taken_out_of_the_numbering():
+    whole = detections([(0, 0, 1, 0, 0, 9, 9), (2, 1, 1, 0, 0, 9, 9), (3, 2, 1, 0, 0, 9, 9)], 5)
+    found = dataclasses.replace(whole, left_out=np.array([1, 4]))
+    assert (found.num_images, found.used.tolist()) == (3, [0, 2, 3])
+    part = found.of_used_images()
+    assert part.image_index.tolist() == [0, 1, 2]
+    assert (part.num_images, len(part.sizes_hw), part.left_out.tolist()) == (3, 3, [])
+    assert part.labels.tolist() == [0, 1, 2]

@@ -74,7 +74,7 @@ def test_arrays_may_be_overwritten_once_the_next_batch_is_asked_for():
         ([batch([0, 1]), batch([2, 1])], "image number 1 came 2 times .1 of 3"),
         ([], "image number 0 came 0 times .3 of 3"),
         ([batch([0, 3])], "holds image number 3, but the data set has 3 images"),
-        ([batch([-1, 0])], "the data set has 3 images"),
+        ([batch([-5, 0])], "holds image number 4, but the data set has 3 images"),
         ([batch([0]), batch([1], input_hw=(90, 100))], "share one input size"),
         ([batch([0]), batch([1], input_hw=(100, 90))], "share one input size"),
     ],
@@ -254,3 +254,40 @@ def test_no_batch_is_read_when_too_many_are_waiting():
 
     predict(note, count(numbered_batches(12, 3)), num_images=12, streams=2)
     assert len(read) == 12
+
+
+def test_images_that_are_left_out_have_no_detections_and_count_as_come():
+    found = predict(run, [batch([2, ~0]), batch([1])], num_images=3)
+    assert (found.num_images, found.left_out.tolist()) == (2, [0])
+    assert found.image_index.tolist() == [1, 2]
+    assert found.labels.tolist() == [1, 2]
+
+
+def test_an_image_is_not_left_out_and_used():
+    with pytest.raises(DataError, match="image number 0 came 2 times"):
+        predict(run, [batch([0, ~0]), batch([1])], num_images=2)
+
+
+def test_nothing_but_images_left_out_is_an_error():
+    with pytest.raises(DataError, match="none of the images to evaluate can be used"):
+        predict(run, [batch([~0, ~1])], num_images=2)
+
+
+def test_processes_join_what_they_left_out():
+    # Two processes: the other one had image 1, and left image 2 out.
+    other = predict(run, [batch([1, ~2]), batch([0])], num_images=3)
+    rows = iter(
+        [other.image_index[1:], other.labels[1:], other.scores[1:], other.input_boxes_px[1:]]
+    )
+
+    def gather(array):
+        if array.shape == (1, 3):
+            theirs = {1: [0, 1, 1], 0: [0, 0, 1]}[int(array[0, 0])]
+            return np.concatenate([array, [theirs]])
+        if array.shape in ((1, 3, 2), (1, 2)):
+            return array
+        return np.concatenate([array, next(rows)])
+
+    found = predict(run, [batch([0])], num_images=3, gather=gather)
+    assert found.left_out.tolist() == [2]
+    assert found.image_index.tolist() == [0, 1]

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -79,3 +81,26 @@ def test_the_two_voc_metrics_differ_where_recall_does(voc):
     found = found_exactly((10, 5, 39, 24), 0)
     scores = [make_score(both, metric)(found).score for metric in ("voc07", "voc12")]
     assert scores == pytest.approx([6 / 11, 0.5])
+
+
+@pytest.mark.parametrize("kind", ["coco", "voc"])
+def test_the_truth_of_images_left_out_does_not_count(kind, request, caplog):
+    dataset = request.getfixturevalue(kind)
+    label = dataset.classes.index("ant")
+    found = found_exactly((10, 5, 39, 24), label)
+    nothing = dataclasses.replace(
+        found,
+        **{name: getattr(found, name)[:0] for name in ("image_index", "labels", "scores")},
+        boxes_px=found.boxes_px[:0],
+        input_boxes_px=found.input_boxes_px[:0],
+    )
+    score = make_score(dataset, "auto")
+    assert score(found).class_scores["ant"] == pytest.approx(1.0)
+    assert score(nothing).class_scores["ant"] == pytest.approx(0.0)
+    assert caplog.messages == []
+    # The only object is in the second image.
+    without_first = dataclasses.replace(found, left_out=np.array([0]))
+    assert score(without_first).class_scores["ant"] == pytest.approx(1.0)
+    outcome = score(dataclasses.replace(nothing, left_out=np.array([1])))
+    assert np.isnan(outcome.class_scores["ant"])
+    assert caplog.messages == ["1 of 2 images could not be used and are left out of the score"] * 2

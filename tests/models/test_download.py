@@ -100,7 +100,7 @@ def test_damaged_file_is_fetched_anew_with_a_note(tmp_path, mirror, caplog):
 
 
 def test_only_the_named_member_leaves_the_archive(tmp_path, mirror):
-    mirror.answer = archive({"../evil.params": b"x", f"../../{FILE}": CONTENT, "more.txt": b"y"})
+    mirror.answer = archive({"top/evil.params": b"x", f"top/{FILE}": CONTENT, "more.txt": b"y"})
     folder = tmp_path / "a" / "b"
     assert fetch(folder, mirror).read_bytes() == CONTENT
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [folder / FILE]
@@ -131,7 +131,7 @@ def cut_off(mirror: Mirror) -> None:
     [
         (other_content, "another hash"),
         (other_member, "does not hold it"),
-        (no_archive, "no archive"),
+        (no_archive, "cannot unpack the archive it sends"),
         (not_found, "Not Found"),
         (cut_off, "broke off"),
     ],
@@ -189,3 +189,33 @@ def test_folder_is_gluoncvs(monkeypatch):
     assert cache_folder() == Path("/somewhere/models")
     monkeypatch.delenv("MXNET_HOME")
     assert cache_folder() == Path.home() / ".mxnet" / "models"
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ({f"../../{FILE}": CONTENT}, "leads out of the folder"),
+        ({FILE: bytes(1 << 24)}, "grows to .* times its size"),
+        ({f"a/{FILE}": CONTENT, f"b/{FILE}": CONTENT}, "is there twice"),
+    ],
+)
+def test_a_hostile_archive_is_one_line(tmp_path, mirror, members, reason):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as opened:
+        for name, content in members.items():
+            opened.writestr(name, content)
+    mirror.answer = buffer.getvalue()
+    with pytest.raises(
+        WeightsError, match=f"the archive it sends is refused: .*{reason}"
+    ) as caught:
+        fetch(tmp_path, mirror)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_password_in_the_address_is_not_shown(tmp_path, mirror):
+    mirror.status = 404
+    with pytest.raises(WeightsError, match=r"from \*\*\*@127.0.0.1"):
+        fetch_weights(
+            "tiny", STORE, folder=tmp_path, mirror=mirror.url.replace("//", "//me:secret@")
+        )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import random
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from gluon_ssd.errors import EnvironmentProblem
-from gluon_ssd.system.download import Fetcher, FetchFailed, Patience, Wanted
+from gluon_ssd.system.download import Fetcher, Wanted
+from gluon_ssd.system.pace import Patience
+from gluon_ssd.system.web_session import FetchFailed
 from tests.hosts import Host, serving
 
 # Above a mebibyte, so that what came of it is kept.
@@ -193,8 +196,8 @@ def test_redirects_are_followed_and_resumed(tmp_path, host):
     ("target", "reason"),
     [
         ("/a", "it redirects in a circle"),
-        ("file:///etc/passwd", "is no address of a web server"),
-        ("ftp://127.0.0.1/a", "is no address of a web server"),
+        ("file:///etc/passwd", "it redirects to file:, which is no web server"),
+        ("ftp://127.0.0.1/a", "it redirects to ftp:, which is no web server"),
     ],
 )
 def test_redirects_that_lead_nowhere(tmp_path, host, target, reason):
@@ -202,20 +205,6 @@ def test_redirects_that_lead_nowhere(tmp_path, host, target, reason):
     with pytest.raises(FetchFailed, match=reason):
         fetch(host, tmp_path)
     assert names(tmp_path) == []
-
-
-def test_encryption_is_not_given_up():
-    class Step:
-        url = "https://host/a"
-
-    class Answer:
-        history = (Step(),)
-        url = "http://host/a"
-
-    from gluon_ssd.system.download import refuse_plain_text_after_https
-
-    with pytest.raises(FetchFailed, match="from https to an address without encryption"):
-        refuse_plain_text_after_https(Answer())
 
 
 def test_silent_host_is_given_up_and_gone_on_with(tmp_path, host):
@@ -298,3 +287,79 @@ def test_one_connection_serves_many_files(tmp_path, host):
     for number in range(5):
         one.fetch(Wanted(f"{host.url}/small", tmp_path / str(number)))
     assert host.connections == 1
+
+
+@pytest.mark.parametrize("says_length", [True, False])
+def test_file_that_is_too_large_is_refused(tmp_path, host, says_length):
+    host.says_length = says_length
+    with pytest.raises(FetchFailed, match="it is larger than 1000000 bytes"):
+        fetch(host, tmp_path, most_bytes=1_000_000)
+    assert len(host.asked) == 1
+
+
+@contextlib.contextmanager
+def trickling(start: bytes, step: bytes):
+    """A server that answers every connection with a start, and then with steps for ever."""
+    server, stop = socket.create_server(("127.0.0.1", 0)), threading.Event()
+    server.settimeout(0.05)
+
+    def serve(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(start)
+            while not stop.wait(0.01):
+                connection.sendall(step)
+
+    def accept() -> None:
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                threading.Thread(target=serve, args=(server.accept()[0],)).start()
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/a"
+    finally:
+        stop.set()
+        thread.join()
+        server.close()
+
+
+def test_a_server_that_sends_a_byte_now_and_then_is_left(tmp_path):
+    start = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n"
+    patience = Patience(timeout_s=5, slowest_bytes_s=1000, slow_s=0.3)
+    with trickling(start, b"x") as url:
+        with pytest.raises(FetchFailed, match=r"it sends \d+ bytes a second, the least allowed"):
+            Fetcher(patience).fetch(Wanted(url, tmp_path / "a"))
+
+
+def test_a_server_that_sends_an_endless_header_is_left(tmp_path):
+    patience = Patience(timeout_s=0.1, attempts=2, pause_s=0.001)
+    with trickling(b"HTTP/1.1 200 OK\r\nX: ", b"x") as url:
+        with pytest.raises(FetchFailed, match="no answer within 0.1 s"):
+            Fetcher(patience).fetch(Wanted(url, tmp_path / "a"))
+    assert names(tmp_path) == []
+
+
+def test_a_few_bytes_with_each_attempt_do_not_go_on_for_ever(tmp_path, host):
+    host.always["/a"] = ("cut", 10)
+    with pytest.raises(FetchFailed, match="the connection broke off"):
+        fetch(host, tmp_path)
+    assert len(host.asked) == 3
+
+
+def test_what_is_sent_compressed_is_refused(tmp_path, host):
+    host.tags["/a"] = '"x"\r\nContent-Encoding: gzip'
+    with pytest.raises(FetchFailed, match="it sends the file in another encoding"):
+        fetch(host, tmp_path)
+
+
+def test_passwords_are_neither_shown_nor_kept(tmp_path, host):
+    host.faults["/a"] = [("cut", CUT)]
+    url = host.url.replace("http://", "http://me:secret@") + "/a"
+    with pytest.raises(FetchFailed):
+        fetcher(attempts=1).fetch(Wanted(url, tmp_path / "a"))
+    assert "secret" not in (tmp_path / "a.part.from").read_text()
+    fetcher().fetch(Wanted(url, tmp_path / "a"))
+    assert host.ranges_of("/a") == [None, f"bytes={CUT}-"]
+    with pytest.raises(FetchFailed, match=r"^'gopher://\*\*\*@h/a' is no address"):
+        fetcher().fetch(Wanted("gopher://me:secret@h/a", tmp_path / "b"))

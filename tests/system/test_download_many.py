@@ -8,8 +8,9 @@ import time
 import pytest
 
 from gluon_ssd.errors import EnvironmentProblem
-from gluon_ssd.system.download import Fetcher, Patience, Wanted
+from gluon_ssd.system.download import Fetcher, Wanted
 from gluon_ssd.system.download_many import Fetched, fetch_many
+from gluon_ssd.system.pace import Patience
 from tests.hosts import serving
 
 

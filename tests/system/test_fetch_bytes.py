@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from gluon_ssd.system.download import FetchFailed
 from gluon_ssd.system.fetch_bytes import fetch_bytes
+from gluon_ssd.system.web_session import FetchFailed
 from tests.hosts import serving
 
 CONTENT = bytes(range(256)) * 1000
@@ -110,3 +110,9 @@ def trickling():
 def test_a_server_that_never_falls_silent_is_left_in_time():
     with trickling() as url, pytest.raises(FetchFailed, match="did not arrive within"):
         fetch(url, max_seconds=0.3)
+
+
+def test_a_redirect_to_a_file_is_refused(host):
+    host.always["/a"] = ("to", "file:///etc/passwd")
+    with pytest.raises(FetchFailed, match="it redirects to file:, which is no web server"):
+        fetch(f"{host.url}/a")

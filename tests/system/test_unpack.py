@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import stat
 import tarfile
 import zipfile
@@ -239,3 +240,85 @@ def test_place_that_cannot_be_written_is_named(tmp_path, make):
     (tmp_path / "out/top").write_text("a file")
     with pytest.raises(EnvironmentProblem, match=f"{tmp_path}/out/top"):
         unpack(make(tmp_path / "archive"), tmp_path / "out")
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_file_where_a_folder_is_is_refused(tmp_path, make, first):
+    files = {"a": b"1", "a/b": b"2"} if first else {"a/b": b"2", "a": b"1"}
+    archive = make(tmp_path / "archive", files)
+    with pytest.raises(DataError, match="refused: its member 'a' is a file and a folder"):
+        unpack(archive, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_encrypted_members_are_refused(tmp_path):
+    archive = zipped(tmp_path / "a.zip", {"a": b"1"})
+    content = bytearray(archive.read_bytes())
+    content[content.index(b"PK\1\2") + 8] |= 1
+    archive.write_bytes(content)
+    with pytest.raises(DataError, match="refused: its member 'a' is encrypted"):
+        unpack(archive, tmp_path / "out")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_unusual_packing_is_refused(tmp_path, method):
+    archive = zipped(tmp_path / "a.zip", {"a": b"1"}, compression=method)
+    with pytest.raises(DataError, match=rf"'a' is packed in an unusual way .method {method}."):
+        unpack(archive, tmp_path / "out")
+
+
+def test_many_files_that_grow_together_are_refused(tmp_path):
+    files = {str(number): bytes(1 << 20) for number in range(20)}
+    archive = zipped(tmp_path / "a.zip", files, compression=zipfile.ZIP_DEFLATED)
+    with pytest.raises(DataError, match="it grows to 20971520 bytes, 100 times its size and more"):
+        unpack(archive, tmp_path / "out")
+
+
+def test_a_long_list_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    archive = zipped(tmp_path / "a.zip", {str(number): b"" for number in range(50)})
+    monkeypatch.setattr(zipfile.ZipFile, "_RealGetContents", None)
+    with pytest.raises(DataError, match="it holds 50 files, allowed are 49"):
+        unpack(archive, tmp_path / "out", limits=Limits(files=49))
+
+
+def test_an_endless_tape_is_read_no_further_than_allowed(tmp_path):
+    archive = taped(tmp_path / "a.tar", {str(number): b"" for number in range(50)})
+    with pytest.raises(DataError, match="it holds 6 files, allowed are 5"):
+        unpack(archive, tmp_path / "out", limits=Limits(files=5))
+
+
+def test_headers_that_follow_headers_are_one_line(tmp_path):
+    member = tarfile.TarInfo("././@LongLink")
+    member.type, member.size = tarfile.GNUTYPE_LONGNAME, 1
+    (tmp_path / "a.tar").write_bytes((member.tobuf() + b"x".ljust(512, b"\0")) * 3000)
+    with pytest.raises(DataError, match="cannot unpack"):
+        unpack(tmp_path / "a.tar", tmp_path / "out")
+
+
+def test_pipes_are_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "a.zip")
+    with pytest.raises(EnvironmentProblem, match="it is a pipe, not a file"):
+        unpack(tmp_path / "a.zip", tmp_path / "out")
+
+
+def test_mutated_archives_are_files_or_one_line(tmp_path, make):
+    rng = random.Random(4)
+    options = {"compression": zipfile.ZIP_DEFLATED} if make is zipped else {}
+    sound = make(tmp_path / "sound", {**FILES, "d": random.Random(0).randbytes(300)}, **options)
+    content = sound.read_bytes()
+    told = 0
+    for number in range(300):
+        mutated = bytearray(content)
+        for _ in range(rng.randint(1, 4)):
+            mutated[rng.randrange(len(mutated))] = rng.randrange(256)
+        if rng.random() < 0.2:
+            del mutated[rng.randrange(len(mutated)) :]
+        (tmp_path / "a").write_bytes(mutated)
+        folder = tmp_path / "inside" / str(number)
+        try:
+            unpack(tmp_path / "a", folder)
+        except (DataError, EnvironmentProblem) as error:
+            assert "\n" not in str(error)
+            told += 1
+    assert told > 30
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "inside", "sound"]

@@ -73,7 +73,7 @@ def tuning_images(
             tempfile.gettempdir(),
             room.free / 2**30,
         )
-    with model_loader(options, dataset, model, batch_size) as loader:
+    with model_loader(options, dataset, model, batch_size, leave_out=True) as loader:
         if not keep:
             yield TuningImages(loader, len(dataset), None)
             return

@@ -10,6 +10,7 @@ from gluon_ssd.data.dali.loader import DaliLoader
 from gluon_ssd.data.dali.prepare import DaliSamples
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.loading.batch_plan import Share
+from gluon_ssd.data.loading.stand_in import rule_of
 from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.detection.matching import MakesTargets
 from gluon_ssd.options.train import TrainCommand
@@ -32,11 +33,13 @@ def dali_loader(
     on_gpu = contexts[0].device_type == "gpu"
     return DaliLoader(
         dataset,
-        DaliSamples(input_format, augmentation(command).dali, target_maker),
+        DaliSamples(
+            input_format, augmentation(command).dali, target_maker, command.data.max_pixels
+        ),
         batch_size=command.optimizer.batch_size * share.parts,
         seed=command.train.seed,
         num_threads=command.data.num_workers,
         device_id=contexts[0].device_id if on_gpu else None,
         share=share,
-        skip_bad=command.data.on_bad_image == "skip",
+        bad=rule_of(command.data.on_bad_image, leave_out=False),
     )

@@ -17,6 +17,7 @@ from gluon_ssd.data.dataset import ListedDataset, Selection
 from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples, TrainSamples
+from gluon_ssd.data.loading.stand_in import rule_of
 from gluon_ssd.data.sources.catalog import SOURCES, open_dataset
 from gluon_ssd.deploy.runtime_model import DetectorFacts, RuntimeModel
 from gluon_ssd.detection.input_format import InputFormat
@@ -200,7 +201,7 @@ def _checked(dataset: ListedDataset, options: TrainDataOptions, purpose: str) ->
         quiet_s=_QUIET_S,
         stays=False,
     )
-    report = check_dataset(dataset, progress=bar)
+    report = check_dataset(dataset, progress=bar, max_pixels=options.max_pixels)
     for line in report.lines():
         _log.info("%s set %s", purpose, line.strip())
     if report.unusable and options.on_bad_image == "error":
@@ -253,7 +254,7 @@ def training_loader(
         native = replace(native, crop_tries=command.data.crop_tries)
     return Loader(
         dataset,
-        TrainSamples(input_format, native, target_maker),
+        TrainSamples(input_format, native, target_maker, command.data.max_pixels),
         batch_size=command.optimizer.batch_size * share.parts,
         shuffle=True,
         seed=command.train.seed,
@@ -261,7 +262,7 @@ def training_loader(
         last_batch="rollover",
         timeout_s=command.data.worker_timeout,
         share=share,
-        skip_bad=command.data.on_bad_image == "skip",
+        bad=rule_of(command.data.on_bad_image, leave_out=False),
     )
 
 
@@ -281,11 +282,16 @@ def evaluation_loader(
     input_format: InputFormat,
     share: Share = Share(),  # noqa: B008  (immutable)
     in_use: int = 1,
+    leave_out: bool = True,
 ) -> Loader:
-    """Every image once, in order, as the network takes it; `in_use` as of `Loader`."""
+    """Every image once, in order, as the network takes it; `in_use` as of `Loader`.
+
+    With --on-bad-image skip an image that cannot be used is left out, as a score needs it, or
+    another one stands in for it.
+    """
     return Loader(
         dataset,
-        EvalSamples(input_format),
+        EvalSamples(input_format, options.max_pixels),
         batch_size=min(batch_size, len(dataset)),
         shuffle=False,
         seed=0,
@@ -293,16 +299,26 @@ def evaluation_loader(
         last_batch="keep",
         timeout_s=options.worker_timeout,
         share=share,
+        bad=rule_of(options.on_bad_image, leave_out=leave_out),
         in_use=in_use,
     )
 
 
 def model_loader(
-    options: DataOptions, dataset: ListedDataset, model: DetectorFacts, batch_size: int
+    options: DataOptions,
+    dataset: ListedDataset,
+    model: DetectorFacts,
+    batch_size: int,
+    *,
+    leave_out: bool = False,
 ) -> Loader:
     """As `evaluation_loader`, with images as a detector takes them."""
     return evaluation_loader(
-        options, dataset, batch_size=batch_size, input_format=model.input_format
+        options,
+        dataset,
+        batch_size=batch_size,
+        input_format=model.input_format,
+        leave_out=leave_out,
     )
 
 

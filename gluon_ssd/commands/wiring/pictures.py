@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gluon_ssd.data.images import IMAGE_SUFFIXES, read_image
+from gluon_ssd.data.images import IMAGE_SUFFIXES, MAX_PIXELS, read_image
 from gluon_ssd.data.videos import VIDEO_SUFFIXES, count_frames, read_frames
 from gluon_ssd.errors import DataError
 
@@ -59,21 +59,27 @@ def _is_known(path: Path) -> bool:
 
 
 def read_pictures(
-    sources: Sequence[Path], *, on_bad: Callable[[DataError], None], every: int = 1
+    sources: Sequence[Path],
+    *,
+    on_bad: Callable[[DataError], None],
+    every: int = 1,
+    max_pixels: int = MAX_PIXELS,
 ) -> Iterator[Picture]:
     """Decode one picture after the other, photos upright; of a video every `every`-th frame.
 
-    `on_bad` is told of every image or video that cannot be decoded; the next one follows.
+    `on_bad` is told of every image or video that cannot be decoded, or has more than `max_pixels`;
+    the next one follows.
     """
     taken: set[str] = set()
     for path in sources:
         name = _unique(path, taken)
         try:
             if path.suffix.lower() in VIDEO_SUFFIXES:
-                for number, image in read_frames(str(path), every=every):
+                for number, image in read_frames(str(path), every=every, max_pixels=max_pixels):
                     yield Picture(f"{name}_{number:06d}", str(path), number, image)
             else:
-                yield Picture(name, str(path), None, read_image(path, upright=True))
+                pixels = read_image(path, upright=True, max_pixels=max_pixels)
+                yield Picture(name, str(path), None, pixels)
         except DataError as error:
             on_bad(error)
 

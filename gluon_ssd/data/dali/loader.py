@@ -18,7 +18,7 @@ from gluon_ssd.data.dataset import Dataset
 from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.loader import Batch
 from gluon_ssd.data.loading.one_epoch import EpochByEpoch
-from gluon_ssd.data.loading.stand_in import SkipCount
+from gluon_ssd.data.loading.stand_in import BadImages, SkipCount
 from gluon_ssd.errors import DataError
 
 # Batches prepared ahead of those that DALI works on.
@@ -32,7 +32,8 @@ class DaliLoader(EpochByEpoch):
     on the number of threads or processes, or on what was read before.
 
     Args:
-        dataset, batch_size, seed, share, skip_bad: as of Loader.
+        dataset, batch_size, seed, share, bad: as of Loader. DALI itself says nothing about damage,
+            so that it is looked for only where it makes an image unusable.
         samples: what is made of the images and their annotations.
         num_threads: of DALI; less than 1 counts as 1.
         device_id: GPU that decodes and augments; None for the CPU.
@@ -56,18 +57,18 @@ class DaliLoader(EpochByEpoch):
         num_threads: int,
         device_id: int | None = None,
         share: Share = Share(),  # noqa: B008  (immutable)
-        skip_bad: bool = False,
+        bad: BadImages = BadImages(),  # noqa: B008  (immutable)
     ) -> None:
         super().__init__()
         load_dali()
         self._preparer = Preparer(
-            dataset, samples, batch_size=batch_size, seed=seed, share=share, skip_bad=skip_bad
+            dataset, samples, batch_size=batch_size, seed=seed, share=share, bad=bad
         )
         self._dataset = dataset
         self._samples = samples
         self._num_threads = max(1, num_threads)
         self._device_id = device_id
-        self._skip_bad = skip_bad
+        self._skip_bad = bad.stand_in
         self.skips = SkipCount()
 
     def num_batches(self, epoch: int) -> int:

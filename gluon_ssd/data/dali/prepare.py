@@ -21,9 +21,9 @@ from gluon_ssd.data.augment.transforms import TrainDraw, transform_boxes
 from gluon_ssd.data.dali.draws import Draws, Geometry, geometry, stack_geometries
 from gluon_ssd.data.dali.graphs import DrawGraph, PixelInputs
 from gluon_ssd.data.dataset import Dataset
-from gluon_ssd.data.images import measure_image, read_encoded
+from gluon_ssd.data.images import MAX_PIXELS, measure_image, read_encoded
 from gluon_ssd.data.loading.batch_plan import BatchPlan, Share
-from gluon_ssd.data.loading.stand_in import Used, use_first_good
+from gluon_ssd.data.loading.stand_in import BadImages, Used, use_first_good
 from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.detection.matching import MakesTargets
 from gluon_ssd.errors import DataError
@@ -36,6 +36,7 @@ class DaliSamples:
     input_format: InputFormat
     augmentation: DaliAugmentation
     make_targets: MakesTargets
+    max_pixels: int = MAX_PIXELS
 
 
 class Prepared(NamedTuple):
@@ -74,7 +75,7 @@ class Preparer:
         batch_size: int,
         seed: int,
         share: Share,
-        skip_bad: bool,
+        bad: BadImages,
     ) -> None:
         plan = functools.partial(
             BatchPlan, len(dataset), batch_size, shuffle=True, seed=seed, last_batch="rollover"
@@ -86,7 +87,8 @@ class Preparer:
         self._samples = samples
         self._batch_size = batch_size
         self._seed = seed
-        self._skip_bad = skip_bad
+        self._bad = bad
+        self._sound: set[int] = set()
         self.refused: dict[int, str] = {}
 
     def batches(self, epoch: int, first: int) -> Iterator[Prepared]:
@@ -124,7 +126,7 @@ class Preparer:
     ) -> tuple[np.ndarray, Geometry, np.ndarray, np.ndarray, Used]:
         """Encoded image, geometry, class targets, box targets and the image that was used."""
         (encoded, image_hw), used = use_first_good(
-            self._read, index, num_images=len(self._dataset), skip_bad=self._skip_bad
+            self._read, index, num_images=len(self._dataset), skip_bad=self._bad.stand_in
         )
         annotation = self._dataset.annotation(used.image)
         draw = _keep_objects(draws.train_draw(row, image_hw), annotation.boxes_px, image_hw)
@@ -136,7 +138,12 @@ class Preparer:
     def _read(self, index: int) -> tuple[np.ndarray, tuple[int, int]]:
         if index in self.refused:
             raise DataError(self.refused[index])
-        return read_encoded(self._dataset.image_path(index))
+        path = self._dataset.image_path(index)
+        # Looking for damage takes time, so each file is looked at once.
+        look = self._bad.refuse_damaged and index not in self._sound
+        found = read_encoded(path, max_pixels=self._samples.max_pixels, refuse_damaged=look)
+        self._sound.add(index)
+        return found
 
 
 def _boxes_unit(dataset: Dataset, index: int) -> np.ndarray:

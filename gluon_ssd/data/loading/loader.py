@@ -15,7 +15,7 @@ from gluon_ssd.data.loading.batch_plan import BatchPlan, Place, Share
 from gluon_ssd.data.loading.one_epoch import EpochByEpoch
 from gluon_ssd.data.loading.pool import WorkerPool
 from gluon_ssd.data.loading.samples import SampleMaker
-from gluon_ssd.data.loading.stand_in import SkipCount
+from gluon_ssd.data.loading.stand_in import BadImages, SkipCount
 from gluon_ssd.data.loading.worker import Job, Layout
 from gluon_ssd.errors import OptionError
 
@@ -29,7 +29,8 @@ class Batch:
 
     Attributes:
         arrays: {name: (B, ...)}, NumPy or MXNet arrays.
-        indices: int64 (B,), which images of the data set these are.
+        indices: int64 (B,), which images of the data set these are; where one was left out, its
+            row is 0 and here is ~index, which is below 0.
     """
 
     arrays: dict[str, Any]
@@ -54,11 +55,11 @@ class Loader(EpochByEpoch):
             yields it as a smaller batch; see BatchPlan.
         timeout_s: a worker at one image for longer is an error.
         share: what this process gets; with "rollover" the `share.parts` of a batch come in a row.
-        skip_bad: the next image stands in for one that cannot be used, which is else an error.
+        bad: what is done about images that cannot be used.
         in_use: batches whose arrays stay as they are, the last one counted.
 
     Attributes:
-        skips: how often that happened.
+        skips: counts the images that could not be used, and odd ones.
 
     Raises:
         DataError: the data set has no images.
@@ -77,7 +78,7 @@ class Loader(EpochByEpoch):
         last_batch: str = "rollover",
         timeout_s: float = 120.0,
         share: Share = Share(),  # noqa: B008  (immutable)
-        skip_bad: bool = False,
+        bad: BadImages = BadImages(),  # noqa: B008  (immutable)
         in_use: int = 1,
     ) -> None:
         super().__init__()
@@ -91,7 +92,7 @@ class Loader(EpochByEpoch):
             last_batch=last_batch,
             share=share,
         )
-        self._job = Job(dataset, make_sample, seed, skip_bad)
+        self._job = Job(dataset, make_sample, seed, bad)
         self.skips = SkipCount()
         rows = batch_size // share.pieces if last_batch == "rollover" else batch_size
         self._in_use = in_use
@@ -134,10 +135,10 @@ class Loader(EpochByEpoch):
             indices = _indices(places)
             for row, place in enumerate(places):
                 sample, used = self._job.make(place.epoch, place.image)
-                for name, value in sample.items():
-                    arrays[name][row] = value
+                for name, array in arrays.items():
+                    array[row] = sample[name] if sample else 0
                 indices[row] = used.image
-                self.skips.add(used.skipped)
+                self.skips.add_used(used)
             yield _batch(arrays, indices)
 
     def _empty_batch(self) -> dict[str, np.ndarray]:
@@ -169,7 +170,7 @@ class Loader(EpochByEpoch):
             for row in range(len(places)):
                 if used := pool.stand_ins.pop((ticket, row), None):
                     indices[row] = used.image
-                    self.skips.add(used.skipped)
+                    self.skips.add_used(used)
             yield _batch(pool.slots[slot], indices)
 
     def _idle_pool(self) -> WorkerPool:

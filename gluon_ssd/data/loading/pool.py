@@ -51,7 +51,7 @@ class WorkerPool:
 
     Attributes:
         slots: the batch arrays {name: (B, ...)} of each slot.
-        stand_ins: (ticket, row) -> the image used instead, and which ones were skipped; the
+        stand_ins: (ticket, row) -> the image used, where others were skipped or it is odd; the
             caller takes out what it has seen.
 
     Raises:
@@ -142,7 +142,7 @@ class WorkerPool:
             if problem is not None:
                 self.close()
                 raise from_message(problem)
-            if used.skipped:
+            if used.skipped or used.odd:
                 self.stand_ins[ticket, row] = used
             tickets.append(ticket)
         self._outstanding -= len(tickets)

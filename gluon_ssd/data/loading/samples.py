@@ -16,7 +16,7 @@ from gluon_ssd.data.augment.augmented import augmented
 from gluon_ssd.data.augment.settings import Augmentation, StepAugmentation
 from gluon_ssd.data.augment.transforms import eval_transform
 from gluon_ssd.data.dataset import Dataset
-from gluon_ssd.data.images import read_image
+from gluon_ssd.data.images import MAX_PIXELS, read_image
 from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.detection.matching import MakesTargets
 
@@ -49,6 +49,7 @@ class TrainSamples:
     input_format: InputFormat
     augmentation: Augmentation | StepAugmentation
     make_targets: MakesTargets
+    max_pixels: int = MAX_PIXELS
 
     @property
     def spec(self) -> Spec:
@@ -67,7 +68,7 @@ class TrainSamples:
         """One training sample. Raises DataError naming an image that cannot be read."""
         annotation = dataset.annotation(index)
         pixels, boxes, labels = augmented(
-            read_image(dataset.image_path(index)),
+            read_image(dataset.image_path(index), max_pixels=self.max_pixels),
             annotation.boxes_px,
             annotation.labels,
             input_format=self.input_format,
@@ -83,6 +84,7 @@ class EvalSamples:
     """Resized and normalised image, and the size it had."""
 
     input_format: InputFormat
+    max_pixels: int = MAX_PIXELS
 
     @property
     def spec(self) -> Spec:
@@ -93,6 +95,6 @@ class EvalSamples:
         self, dataset: Dataset, index: int, rng: np.random.Generator
     ) -> dict[str, np.ndarray]:
         """One evaluation sample; `rng` is not used. Raises DataError naming an unreadable image."""
-        image = read_image(dataset.image_path(index))
+        image = read_image(dataset.image_path(index), max_pixels=self.max_pixels)
         pixels = eval_transform(image, self.input_format)
         return {"image": pixels, "size_hw": np.array(image.shape[:2], dtype=np.int32)}

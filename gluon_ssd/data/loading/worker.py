@@ -19,9 +19,16 @@ import cv2
 import numpy as np
 
 from gluon_ssd.data.dataset import Dataset
+from gluon_ssd.data.image_notes import DAMAGED, collected_notes
 from gluon_ssd.data.loading.samples import SampleMaker, Spec
-from gluon_ssd.data.loading.stand_in import Used, use_first_good
-from gluon_ssd.errors import Interrupted, SsdError, to_message
+from gluon_ssd.data.loading.stand_in import (
+    BadImages,
+    OddImage,
+    Used,
+    use_first_good,
+    use_or_leave_out,
+)
+from gluon_ssd.errors import DataError, Interrupted, SsdError, to_message
 from gluon_ssd.system.memory import keep_freed_memory
 from gluon_ssd.system.processes import end_with_parent
 
@@ -44,20 +51,30 @@ class Job:
     dataset: Dataset
     make_sample: SampleMaker
     seed: int
-    skip_bad: bool = False
+    bad: BadImages = BadImages()
 
-    def make(self, epoch: int, index: int) -> tuple[dict[str, np.ndarray], Used]:
+    def make(self, epoch: int, index: int) -> tuple[dict[str, np.ndarray] | None, Used]:
         """Make one sample, the same in whichever process, and tell which image it is of.
+
+        It is None where the image is left out.
 
         Its generator depends on (seed, epoch, index) alone; a stand-in takes that of the place it
         fills, so that it differs from the same image in its own place. An error that does not
         name the image file gets it put in front.
         """
 
+        odd: list[OddImage] = []
+
         def make(candidate: int) -> dict[str, np.ndarray]:
             rng = np.random.default_rng((self.seed, epoch, index))
             try:
-                return self.make_sample(self.dataset, candidate, rng)
+                with collected_notes() as notes:
+                    sample = self.make_sample(self.dataset, candidate, rng)
+                for note in notes:
+                    if self.bad.refuse_damaged and note.reason == DAMAGED:
+                        raise DataError(note.message)
+                odd[:] = [OddImage(candidate, note) for note in notes]
+                return sample
             except Interrupted:
                 raise  # by a signal that has nothing to do with the image
             except SsdError as error:
@@ -66,7 +83,12 @@ class Job:
                     error.args = (f"{path}: {error}", *error.args[1:])
                 raise
 
-        return use_first_good(make, index, num_images=len(self.dataset), skip_bad=self.skip_bad)
+        count, stand_in = len(self.dataset), self.bad.stand_in
+        if self.bad.leave_out:
+            sample, used = use_or_leave_out(make, index)
+        else:
+            sample, used = use_first_good(make, index, num_images=count, skip_bad=stand_in)
+        return sample, used._replace(odd=tuple(odd))
 
 
 @dataclass(frozen=True)
@@ -159,7 +181,7 @@ def _serve(
             try:
                 sample, used = job.make(epoch, index)
                 for name, array in slots[slot].items():
-                    array[row] = sample[name]
+                    array[row] = sample[name] if sample else 0
             except SsdError as error:
                 problem = to_message(error)
             status[0] = IDLE

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from gluon_ssd.data.prepare.published import Archive
 from gluon_ssd.errors import DataError
+from gluon_ssd.system.address import shown
 from gluon_ssd.system.download import Fetcher, Wanted
 from gluon_ssd.system.download_many import fetch_many
 from gluon_ssd.system.files import sha1_of
@@ -68,7 +69,7 @@ def fetch_archives(
 
         for ended in fetch_many(wanted, fetcher, parallel=parallel, progress=show):
             if ended.failure:
-                missing.append(Missing(ended.wanted.url, ended.failure))
+                missing.append(Missing(shown(ended.wanted.url), ended.failure))
             else:
                 missing += _unpack(ended.wanted.path, folder, place, keep)
     _remove_if_empty(folder / "archives")

@@ -29,6 +29,7 @@ from gluon_ssd.data.prepare.published import OPENIMAGES_FILES
 from gluon_ssd.data.prepare.tally import Tally
 from gluon_ssd.data.sources.openimages import LABELS_FILE
 from gluon_ssd.errors import DataError
+from gluon_ssd.system.address import shown
 from gluon_ssd.system.download import Fetcher, Wanted
 from gluon_ssd.system.download_many import fetch_many
 from gluon_ssd.system.files import atomic_write, ensure_directory
@@ -38,6 +39,7 @@ _LOG = logging.getLogger(__name__)
 
 _FAILURES_IN_A_ROW = 50
 _TABLES_AT_A_TIME = 4
+_LARGEST_IMAGE = 256 << 20
 
 
 class SplitReport(NamedTuple):
@@ -74,7 +76,7 @@ def fetch_tables(top: Path, splits: Sequence[str], host: str, fetcher: Fetcher) 
             bar.update(done - bar.n)
 
         ended = list(fetch_many(wanted, fetcher, parallel=_TABLES_AT_A_TIME, progress=show))
-    return [Missing(one.wanted.url, one.failure) for one in ended if one.failure]
+    return [Missing(shown(one.wanted.url), one.failure) for one in ended if one.failure]
 
 
 def prepare_split(
@@ -145,7 +147,10 @@ def _fetch_images(
     """Fetch images into the folder's data. Returns those that could not be had."""
     data = ensure_directory(folder / "data")
     names = map(_file_name, images)
-    wanted = (Wanted(f"{address}/{name}", data / name, check=_wrong_with_image) for name in names)
+    wanted = (
+        Wanted(f"{address}/{name}", data / name, check=_wrong_with_image, most_bytes=_LARGEST_IMAGE)
+        for name in names
+    )
     missing: list[Missing] = []
     in_a_row = 0
     with progress_bar(total=len(images), unit="img", description=f"images of {folder.name}") as bar:
@@ -155,8 +160,9 @@ def _fetch_images(
             if ended.failure:
                 missing.append(Missing(str(ended.wanted.path), ended.failure))
             if in_a_row == _FAILURES_IN_A_ROW:
+                such_as = shown(ended.wanted.url)
                 raise DataError(
-                    f"the last {in_a_row} images could not be had, such as {ended.wanted.url}: "
+                    f"the last {in_a_row} images could not be had, such as {such_as}: "
                     f"{ended.failure}; run the command again later, or name another mirror",
                     settings=("image_mirror",),
                 )

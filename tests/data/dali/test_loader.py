@@ -20,6 +20,7 @@ from gluon_ssd.data.images import read_encoded, read_image
 from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples
+from gluon_ssd.data.loading.stand_in import BadImages
 from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.detection.boxes import resize_boxes
 from gluon_ssd.detection.input_format import InputFormat
@@ -346,7 +347,7 @@ def test_a_bad_file_is_an_error_that_names_it(damaged):
 def test_a_bad_file_is_skipped_and_nothing_else_changes(damaged, squares, caplog):
     caplog.set_level(logging.WARNING)
     dataset, message = damaged
-    made = loader(dataset, skip_bad=True)
+    made = loader(dataset, bad=BadImages(stand_in=True))
     whole = loader(squares)
     for epoch in (0, 1):
         found, expected = copies(made.epoch(epoch)), copies(whole.epoch(epoch))

@@ -11,8 +11,10 @@ from gluon_ssd.data.dali.draws import Draws
 from gluon_ssd.data.dali.prepare import DaliSamples, Preparer
 from gluon_ssd.data.dataset import Annotation, ListedDataset, ListedItem
 from gluon_ssd.data.loading.batch_plan import Share
+from gluon_ssd.data.loading.stand_in import BadImages
 from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.errors import DataError
+from tests.data import odd_pictures as odd
 from tests.data.builders import write_image
 
 SIZE = (40, 80)
@@ -65,10 +67,13 @@ def dataset(tmp_path):
     return ListedDataset(items, name="t", classes=tuple("abcdef"), metric="voc07")
 
 
-def preparer(dataset, *, batch_size=2, share=None, skip_bad=False):
+NO_RULE = BadImages()
+
+
+def preparer(dataset, *, batch_size=2, share=None, bad=NO_RULE):
     samples = DaliSamples(InputFormat(SIZE), DaliAugmentation(), first_box)
     return Preparer(
-        dataset, samples, batch_size=batch_size, seed=5, share=share or Share(), skip_bad=skip_bad
+        dataset, samples, batch_size=batch_size, seed=5, share=share or Share(), bad=bad
     )
 
 
@@ -151,8 +156,22 @@ def test_a_refused_image_is_an_error_or_is_stood_in_for(dataset):
     made.refused[3] = "3.jpg is broken inside"
     with pytest.raises(DataError, match="^3.jpg is broken inside$"):
         list(made.batches(0, 0))
-    made = preparer(dataset, skip_bad=True)
+    made = preparer(dataset, bad=BadImages(stand_in=True))
     made.refused[3] = "3.jpg is broken inside"
     used = [each for batch in made.batches(0, 0) for each in batch.used]
     assert sorted(each.image for each in used) == [0, 1, 2, 4, 4, 5]
     assert [bad for each in used for bad in each.skipped] == [(3, "3.jpg is broken inside")]
+
+
+@pytest.mark.dali
+def test_damage_is_looked_for_where_it_makes_an_image_unusable(dataset):
+    path = dataset.image_path(3)
+    with open(path, "wb") as file:
+        file.write(odd.damaged_jpeg())
+    used = [each.image for batch in preparer(dataset).batches(0, 0) for each in batch.used]
+    assert sorted(used) == [0, 1, 2, 3, 4, 5]
+    with pytest.raises(DataError, match=r"the image .*3\.jpg: it is damaged .Corrupt JPEG data"):
+        list(preparer(dataset, bad=BadImages(refuse_damaged=True)).batches(0, 0))
+    made = preparer(dataset, bad=BadImages(stand_in=True, refuse_damaged=True))
+    skipped = [bad for batch in made.batches(0, 0) for each in batch.used for bad in each.skipped]
+    assert [bad.image for bad in skipped] == [3]

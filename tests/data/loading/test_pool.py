@@ -13,7 +13,7 @@ import pytest
 from gluon_ssd.data.loading import pool as pools
 from gluon_ssd.data.loading.batch_plan import Place
 from gluon_ssd.data.loading.pool import WorkerPool
-from gluon_ssd.data.loading.stand_in import BadImage, Used
+from gluon_ssd.data.loading.stand_in import BadImage, BadImages, Used
 from gluon_ssd.data.loading.worker import STARTING, Job, Layout
 from gluon_ssd.errors import DataError, EnvironmentProblem
 from gluon_ssd.system.processes import is_stopped
@@ -26,7 +26,9 @@ def start():
     started = []
 
     def make(trouble="none", at=-1, *, workers=1, batch_size=4, slots=2, timeout_s=60, skip=False):
-        made = Job(NumberedDataset(20), NumberSamples(trouble, at), seed=3, skip_bad=skip)
+        made = Job(
+            NumberedDataset(20), NumberSamples(trouble, at), seed=3, bad=BadImages(stand_in=skip)
+        )
         layout = Layout(NumberSamples.spec, batch_size, slots, workers)
         started.append(WorkerPool(made, layout, timeout_s=timeout_s))
         return started[-1]

@@ -7,12 +7,15 @@ import mmap
 import numpy as np
 import pytest
 
-from gluon_ssd.data.loading.stand_in import BadImage, Used
+from gluon_ssd.data.image_notes import DAMAGED, DARK, Note, tell
+from gluon_ssd.data.loading.stand_in import BadImage, BadImages, OddImage, Used
 from gluon_ssd.data.loading.worker import TASK, Job, Layout
 from gluon_ssd.errors import DataError, Interrupted, OptionError
 from tests.data.odd_datasets import NumberedDataset, NumberSamples
 
 PAGE = 4096
+STAND_IN = BadImages(stand_in=True)
+LEAVE_OUT = BadImages(leave_out=True)
 SPEC = {"image": ((3, 4), np.float32), "number": ((), np.int64)}
 
 
@@ -70,12 +73,12 @@ def test_a_sample_depends_on_seed_epoch_and_index_alone():
 
 
 def test_without_trouble_the_image_itself_is_used():
-    sample, used = job(skip_bad=True).make(0, 4)
+    sample, used = job(bad=STAND_IN).make(0, 4)
     assert (int(sample["number"]), used) == (4, Used(4, ()))
 
 
 def test_a_stand_in_takes_the_random_numbers_of_the_place_it_fills():
-    bad = job("error", at=4, skip_bad=True)
+    bad = job("error", at=4, bad=STAND_IN)
     sample, used = bad.make(2, 4)
     assert used == Used(0, (BadImage(4, "images/000004.jpg: the picture is upside down"),))
     assert int(sample["number"]) == 0
@@ -103,4 +106,40 @@ def test_an_error_that_names_the_file_is_left_as_it_is():
 
 def test_a_signal_is_no_error_of_the_image():
     with pytest.raises(Interrupted, match="^stopped by SIGINT$"):
-        job("signal", at=1, skip_bad=True).make(0, 1)
+        job("signal", at=1, bad=STAND_IN).make(0, 1)
+
+
+def test_an_image_is_left_out_with_a_place_below_0():
+    sample, used = job("error", at=4, bad=LEAVE_OUT).make(2, 4)
+    assert sample is None
+    assert used == Used(~4, (BadImage(4, "images/000004.jpg: the picture is upside down"),))
+    sample, used = job("error", at=4, bad=LEAVE_OUT).make(2, 3)
+    assert (int(sample["number"]), used) == (3, Used(3, ()))
+
+
+class Odd(NumberSamples):
+    """Samples of which number 1 is damaged and number 2 dark."""
+
+    def __call__(self, dataset, index, rng):
+        if index in (1, 2):
+            reason = DAMAGED if index == 1 else DARK
+            tell(Note(reason, f"{dataset.image_path(index)} is odd"))
+        return super().__call__(dataset, index, rng)
+
+
+@pytest.mark.parametrize("index", [1, 2])
+def test_an_odd_image_is_used_and_noted(index):
+    sample, used = Job(NumberedDataset(5), Odd(), 0).make(0, index)
+    assert (int(sample["number"]), used.image) == (index, index)
+    note = Note(DAMAGED if index == 1 else DARK, f"images/00000{index}.jpg is odd")
+    assert used.odd == (OddImage(index, note),)
+
+
+def test_a_damaged_image_can_count_as_unusable():
+    refused = Job(NumberedDataset(5), Odd(), 0, BadImages(refuse_damaged=True))
+    with pytest.raises(DataError, match="^images/000001.jpg is odd$"):
+        refused.make(0, 1)
+    stood_in = Job(NumberedDataset(5), Odd(), 0, BadImages(stand_in=True, refuse_damaged=True))
+    _, used = stood_in.make(0, 1)
+    assert used.skipped == (BadImage(1, "images/000001.jpg is odd"),)
+    assert [odd.image for odd in used.odd] == [used.image] == [2]

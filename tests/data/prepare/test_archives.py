@@ -7,7 +7,8 @@ import pytest
 from gluon_ssd.data.prepare.archives import Missing, fetch_archives, require_nothing_missing
 from gluon_ssd.data.prepare.published import Archive
 from gluon_ssd.errors import DataError
-from gluon_ssd.system.download import Fetcher, Patience
+from gluon_ssd.system.download import Fetcher
+from gluon_ssd.system.pace import Patience
 from tests.data.prepare.builders import tape, zipped
 from tests.hosts import serving
 

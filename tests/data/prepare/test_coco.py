@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from gluon_ssd.data.prepare.coco import prepare_coco_files
-from gluon_ssd.system.download import Fetcher, Patience
+from gluon_ssd.system.download import Fetcher
+from gluon_ssd.system.pace import Patience
 from tests.data.builders import coco_content, write_coco
 from tests.data.prepare.builders import publish_coco
 from tests.hosts import serving

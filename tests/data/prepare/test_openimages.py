@@ -14,7 +14,8 @@ from gluon_ssd.data.prepare.openimages import fetch_tables, prepare_split
 from gluon_ssd.data.prepare.published import OPENIMAGES_FILES
 from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.errors import DataError
-from gluon_ssd.system.download import Fetcher, Patience
+from gluon_ssd.system.download import Fetcher
+from gluon_ssd.system.pace import Patience
 from tests.data.prepare.builders import box_row, jpeg, publish_openimages, write_tables
 from tests.hosts import serving
 

@@ -6,7 +6,8 @@ import pytest
 
 from gluon_ssd.data.prepare.published import VOC_ARCHIVES
 from gluon_ssd.data.prepare.voc import missing_of_voc, prepare_voc_files
-from gluon_ssd.system.download import Fetcher, Patience
+from gluon_ssd.system.download import Fetcher
+from gluon_ssd.system.pace import Patience
 from tests.data.builders import voc_xml, write_voc
 from tests.data.prepare.builders import tape, voc_files
 from tests.hosts import serving

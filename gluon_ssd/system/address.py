@@ -1,0 +1,20 @@
+"""Addresses as they may be shown: without what lets one in."""
+
+from __future__ import annotations
+
+import re
+
+# Parameters that carry a secret, in the signed addresses of the usual stores and by plain names.
+_SECRET = re.compile(r"token|key|sig|secret|pass|pwd|auth|cred|session|code|jwt", re.IGNORECASE)
+_PARAMETER = re.compile(r"([?&;#])([^=&#;?\s]{1,100})=([^&#;\s]+)")
+_USER = re.compile(r"(://)[^/?#\s]*@")
+
+
+def shown(text: str) -> str:
+    """A text with addresses, in which user, password and secret parameters are `***`."""
+    return _PARAMETER.sub(_without_secret, _USER.sub(r"\1***@", text))
+
+
+def _without_secret(found: re.Match[str]) -> str:
+    sign, name, value = found.groups()
+    return f"{sign}{name}={'***' if _SECRET.search(name) else value}"

@@ -1,0 +1,103 @@
+"""How long a server may take: for its first words, for each part, and for a whole file."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+from gluon_ssd.system.web_session import FetchFailed
+
+Result = TypeVar("Result")
+
+
+class Patience(NamedTuple):
+    """What is borne of a host.
+
+    Attributes:
+        timeout_s: how long it may stay silent.
+        attempts: that bring nothing new, one after the other, before it is given up.
+        pause_s: before the second one, doubled before each further.
+        slowest_bytes_s: bytes a second that it must send, on average over `slow_s`.
+        slow_s: how long it may be slower.
+        longest_s: for a whole file, over all attempts.
+    """
+
+    timeout_s: float = 30
+    attempts: int = 5
+    pause_s: float = 1
+    slowest_bytes_s: float = 1000
+    slow_s: float = 60
+    longest_s: float = 24 * 3600.0
+
+
+class Pace:
+    """Measures one file on its way. `check` raises FetchFailed when the patience has ended."""
+
+    def __init__(self, patience: Patience, clock: Callable[[], float] = time.monotonic) -> None:
+        self._patience, self._clock = patience, clock
+        self._start = self._since = clock()
+        self._before = 0
+
+    def begin(self, num_bytes: int) -> None:
+        """An answer begins, with so many bytes there already."""
+        self._since, self._before = self._clock(), num_bytes
+
+    def check(self, num_bytes: int) -> None:
+        """So many bytes are there now."""
+        now, patience = self._clock(), self._patience
+        if now - self._start > patience.longest_s:
+            raise FetchFailed(f"it did not arrive within {patience.longest_s:g} s")
+        if (passed := now - self._since) >= patience.slow_s:
+            speed = (num_bytes - self._before) / passed
+            if speed < patience.slowest_bytes_s:
+                raise FetchFailed(
+                    f"it sends {speed:.0f} bytes a second, the least allowed is "
+                    f"{patience.slowest_bytes_s:g}"
+                )
+            self._since, self._before = now, num_bytes
+
+
+def within(
+    seconds: float, work: Callable[[], Result], too_late: Callable[[Result], object]
+) -> Result:
+    """What `work` returns or raises, if it does so in time; else TimeoutError.
+
+    It works in a thread of its own, since a server can send a header byte after byte, of which no
+    timeout of a socket tells.
+
+    Args:
+        seconds: how long to wait.
+        work: called once.
+        too_late: gets a result that nobody waits for any more.
+    """
+    result: list[Result] = []
+    problem: list[BaseException] = []
+    lock, done = threading.Lock(), threading.Event()
+    left = False
+
+    def run() -> None:
+        try:
+            made = work()
+        except BaseException as error:
+            problem.append(error)  # raised again by the thread that waits
+        else:
+            with lock:
+                result.append(made)
+                is_late = left
+            if is_late:
+                too_late(made)
+        finally:
+            done.set()
+
+    threading.Thread(target=run, name="ask", daemon=True).start()
+    if not done.wait(seconds):
+        with lock:
+            if not result:
+                left = True
+                raise TimeoutError
+        done.wait()
+    if problem:
+        raise problem[0]
+    return result[0]
