@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -145,3 +146,20 @@ def test_outlook_says_what_is_broken_and_what_is_left(tmp_path):
     path = tmp_path / "t_checkpoint.npz"
     expected = f"weights/boxes.bias is not finite; the last good checkpoint is {path}"
     assert keeper.outlook() == expected
+
+
+def test_weights_that_were_kept_before_the_validation_get_its_score(tmp_path):
+    def save(path):
+        for name in (path, path.replace(".params", ".json")):
+            Path(name).write_text("weights and their record")
+
+    keeper = Checkpointer(make_job(tmp_path / "t", save_interval=2, hooks={"save_weights": save}))
+    keeper.keep_unscored(1)
+    assert files_of(tmp_path) == []
+    keeper.keep_unscored(2)
+    assert files_of(tmp_path) == ["t_0002.json", "t_0002.params"]
+    keeper.keep_weights(2, Score([("AP", "25.1")], 0.2512), improved=False)
+    assert files_of(tmp_path) == ["t_0002_25.1000.json", "t_0002_25.1000.params"]
+    second = Checkpointer(make_job(tmp_path / "t", save_interval=2, team=Second()))
+    second.keep_unscored(2)
+    assert len(files_of(tmp_path)) == 2

@@ -7,7 +7,7 @@ import signal
 import numpy as np
 import pytest
 
-from gluon_ssd.errors import DataError, DivergedError, Interrupted
+from gluon_ssd.errors import DataError, DivergedError, EnvironmentProblem, Interrupted
 from gluon_ssd.system.signals import SIGNALS, StopRequest
 from gluon_ssd.training.checkpoint import load_checkpoint
 from gluon_ssd.training.journal import read_journal
@@ -38,9 +38,11 @@ def test_every_epoch_is_trained_validated_and_checkpointed(tmp_path):
     assert told(tmp_path) == [
         ("start", 0, 0),
         ("epoch", 1, 0),
+        ("checkpoint", 0, 3),  # nothing that validation meets costs the epoch
         ("validation", 1, 0),
         ("checkpoint", 1, 0),
         ("epoch", 2, 0),
+        ("checkpoint", 1, 4),
         ("validation", 2, 0),
         ("checkpoint", 2, 0),
         ("end", 2, 0),
@@ -52,7 +54,8 @@ def test_every_epoch_is_trained_validated_and_checkpointed(tmp_path):
 def test_the_interval_of_validations_is_kept(tmp_path):
     run(tmp_path / "t", val_interval=3, save_interval=0, epochs=4)
     assert told(tmp_path, "validation") == [("validation", 1, 0), ("validation", 4, 0)]
-    assert len(told(tmp_path, "checkpoint")) == 4
+    ends = [(0, 3), (1, 0), (2, 0), (3, 0), (3, 4), (4, 0)]  # two where it is validated
+    assert told(tmp_path, "checkpoint") == [("checkpoint", *at) for at in ends]
 
 
 def test_a_run_begins_within_an_epoch_and_its_means_are_of_the_whole(tmp_path):
@@ -73,6 +76,25 @@ def test_an_epoch_whose_batches_are_done_is_only_finished(tmp_path):
     state = run(tmp_path / "t", state=State(1, 4, meter), batches=batches)
     assert state.position == (2, 0)
     assert ("validation", 2, 0) in told(tmp_path)
+
+
+@pytest.mark.parametrize("kind", [DataError, EnvironmentProblem])
+def test_an_error_of_a_validation_costs_no_epoch(tmp_path, kind):
+    def fail():
+        raise kind("v.jpg is damaged", settings=("on_bad_image",))
+
+    saved = []
+    hooks = {"evaluate": fail, "save_weights": saved.append}
+    expected = (
+        "^v.jpg is damaged; epoch 0 is trained and saved, go on with its validation from "
+        rf"{tmp_path}/t_checkpoint.npz$"
+    )
+    with pytest.raises(kind, match=expected) as caught:
+        run(tmp_path / "t", hooks=hooks, save_interval=1)
+    assert caught.value.settings == ("on_bad_image", "resume")
+    facts = load_checkpoint(tmp_path / "t_checkpoint.npz").facts
+    assert (facts["epoch"], facts["batch"], facts["num_updates"]) == (0, 3, 3)
+    assert saved == [f"{tmp_path}/t_0000.params"]
 
 
 def test_a_cut_epoch_stays_where_it_is(tmp_path):
@@ -144,7 +166,7 @@ def test_a_signal_to_another_process_stops_this_one_too(tmp_path):
 
 def test_a_checkpoint_that_another_process_asks_for_is_written(tmp_path):
     run(tmp_path / "t", team=Asked(1, -1), epochs=1)
-    assert told(tmp_path, "checkpoint") == [("checkpoint", 0, 2), ("checkpoint", 1, 0)]
+    assert told(tmp_path, "checkpoint")[0] == ("checkpoint", 0, 2)
 
 
 def test_checkpoints_within_an_epoch_follow_the_clock(tmp_path):
@@ -218,6 +240,7 @@ def test_watchers_are_told_every_event_and_where_epochs_and_validations_begin(tm
         "start",
         "epoch_begin",
         "epoch",
+        "checkpoint",
         "validation_begin",
         "validation",
         "checkpoint",

@@ -17,6 +17,7 @@ def test_folder_of_the_prefix_is_made_and_names_are_the_legacy_ones(tmp_path):
     names = [files.log.name, files.best_weights.name, files.best_log.name]
     assert names == ["ssd_train.log", "ssd_best.params", "ssd_best_map.log"]
     assert files.periodic_weights(7, 0.78349).name == "ssd_0007_0.7835.params"
+    assert [p.name for p in files.unscored_weights(7)] == ["ssd_0007.params", "ssd_0007.json"]
     assert files.periodic_weights(110, 25.1).name == "ssd_0110_25.1000.params"
 
 
