@@ -96,8 +96,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 # For those who change the project; only they may use its tests.
 MAY_IMPORT["deploy"] |= {"deploy.seam", "deploy.onnx", "deploy.openvino"}
 MAY_IMPORT["developer"] = {*MAY_IMPORT["entry"]}
-DEVELOPER_SCRIPTS = {"scripts/mutants.py", "scripts/fuzz.py"}
-_OWN = ("scripts/mutants", "scripts/fuzz")
+DEVELOPER_SCRIPTS = {f"scripts/{of}.py" for of in ("mutants", "fuzz", "kill_runs", "soak")}
+_OWN = (*(name.removesuffix(".py") for name in DEVELOPER_SCRIPTS), "scripts/reliability")
 OWN_SCRIPTS = {*DEVELOPER_SCRIPTS, "scripts/update_readme.py"}
 MAY_IMPORT["torch"] = set()  # published networks in PyTorch, in an environment without this package
 TORCH_SCRIPTS = ROOT / "scripts/torch_reference"
@@ -169,7 +169,7 @@ MAY_USE: dict[str, set[str]] = {
     "benchmarks": {"numpy", "cv2", "matplotlib", "psutil"},
     "commands.wiring": {"numpy", "cv2"},
     "commands": {"numpy", "cv2"},
-    "developer": {"numpy", "cv2", "PIL", "onnx", "tests", "scripts"},
+    "developer": {"numpy", "cv2", "PIL", "onnx", "psutil", "tests", "scripts"},
     "torch": {"numpy", "torch", "torchvision", "scripts", "tests"},
 }
 
@@ -207,8 +207,9 @@ def torch_scripts() -> list[Path]:
 
 
 def developer_parts() -> list[Path]:
-    """What the fuzzers are made of."""
-    return sorted((ROOT / "scripts/fuzzing").glob("**/*.py"))
+    """What the fuzzers, the kills and the soak are made of."""
+    folders = ("scripts/fuzzing", "scripts/reliability")
+    return sorted(path for folder in folders for path in (ROOT / folder).glob("**/*.py"))
 
 
 def name_of(path: Path) -> str:

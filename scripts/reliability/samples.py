@@ -1,0 +1,70 @@
+"""What a process and its children use at a moment, and what lies in folders for temporary files."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+SHARED_MEMORY = Path("/dev/shm")
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Of one process and of all below it.
+
+    Attributes:
+        pid: of the process.
+        memory_mb: resident memory of the process itself.
+        family_mb: resident memory of it and its children, what they share counted in each.
+        threads, descriptors: of the process itself.
+        children: processes below it.
+    """
+
+    pid: int
+    memory_mb: float
+    family_mb: float
+    threads: int
+    descriptors: int
+    children: int
+
+
+def usage_of(pid: int) -> Usage | None:
+    """What a process uses now; None where it has ended."""
+    try:
+        process = psutil.Process(pid)
+        own = process.memory_info().rss
+        children = process.children(recursive=True)
+        return Usage(
+            pid,
+            own / 2**20,
+            (own + sum(map(_memory_of, children))) / 2**20,
+            process.num_threads(),
+            process.num_fds(),
+            len(children),
+        )
+    except (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied):
+        return None
+
+
+def _memory_of(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0  # a child that has ended meanwhile
+
+
+def content_of(folder: Path) -> tuple[list[str], int]:
+    """Names of all files below a folder, and their bytes."""
+    names, size = [], 0
+    for place, _, files in os.walk(folder):
+        for name in files:
+            path = Path(place) / name
+            try:
+                size += path.stat().st_size
+            except FileNotFoundError:
+                continue  # removed meanwhile
+            names.append(str(path.relative_to(folder)))
+    return sorted(names), size
