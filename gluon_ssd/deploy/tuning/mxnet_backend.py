@@ -18,7 +18,6 @@ import numpy as np
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.files import (
     exported_files,
-    last_line,
     move_exported,
     write_exported,
 )
@@ -52,7 +51,7 @@ from gluon_ssd.deploy.tuning.neural_compressor import (
 )
 from gluon_ssd.deploy.tuning.search_backend import Measures, SearchBackend
 from gluon_ssd.deploy.tuning.trial import Choice, Measurement, SearchSettings
-from gluon_ssd.errors import ModelError
+from gluon_ssd.errors import ModelError, last_line
 from gluon_ssd.system.files import ensure_directory, sha1_of, write_problem
 
 
@@ -170,7 +169,7 @@ class _Model:
                 model = load_detector(self.prefix, input_size_hw=input_size_hw, backend="mxnet")
             accuracy = backend.measures.score(model)
             fp32_ms, own_ms = backend.measures.clock(fp32, model)
-        except mx.MXNetError as error:
+        except (mx.MXNetError, ModelError) as error:
             raise TrialFailed(last_line(error)) from error
         return Measurement(
             accuracy=accuracy,
