@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from gluon_ssd.system.guard import let_crashes_end
 from gluon_ssd.system.threads import set_thread_waiting
 
 _REMOVED_ALIASES: dict[str, type] = {
@@ -58,6 +59,7 @@ def _import_mxnet() -> Any:
         # distutils (Python 3.10, 3.11) and pkg_resources complain at import; users can do nothing.
         warnings.simplefilter("ignore", DeprecationWarning)
         import mxnet
+    let_crashes_end()
     # Calibration by entropy asks whether SciPy is there, and then does not use it.
     mxnet.contrib.quantization.stats = importlib.util.find_spec("scipy")
     return mxnet

@@ -117,3 +117,9 @@ def from_message(message: Mapping[str, Any]) -> SsdError:
     vars(error).update({key: message[key] for key in message.keys() - {"kind", "args"}})
     error.settings = tuple(error.settings)
     return error
+
+
+def last_line(error: Exception) -> str:
+    """What happened in a native library, without its stack and source positions."""
+    line = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
+    return line.rpartition("Check failed: ")[2].rstrip(": ") or line

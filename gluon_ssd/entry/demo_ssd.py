@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 from gluon_ssd.options.declare import parse, spellings
 from gluon_ssd.options.demo import DemoCommand
+from gluon_ssd.system.guard import MODEL_ADVICE, join_guard, run_guarded
+from gluon_ssd.system.processes import is_child
 from gluon_ssd.system.script import run_main
 from gluon_ssd.system.threads import use_whole_cpu
 
@@ -23,6 +25,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def demo(argv: Sequence[str] | None) -> int:
     """Options, model, pictures, summary."""
     command = parse(DemoCommand, argv, prog="demo_ssd.py", description=__doc__ or "")
+    # Exported files come from anywhere. Called from Python, main stays in its process.
+    if command.model_prefix and argv is None and not is_child():
+        return run_guarded("the demo", MODEL_ADVICE)
+    join_guard()
     use_whole_cpu(threads=command.threads)
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
     from gluon_ssd.commands.demo import detect_pictures

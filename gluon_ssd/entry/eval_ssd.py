@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 
 from gluon_ssd.options.declare import as_namespace, parse, spellings
 from gluon_ssd.options.evaluate import EvalCommand
-from gluon_ssd.system.guard import join_guard, run_guarded
+from gluon_ssd.system.guard import MODEL_ADVICE, join_guard, run_guarded
 from gluon_ssd.system.processes import is_child
 from gluon_ssd.system.script import run_main, script_folder
 from gluon_ssd.system.threads import use_whole_cpu
@@ -28,10 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def evaluate(argv: Sequence[str] | None) -> int:
     """Options, model, then a benchmark or an evaluation; the legacy script's order of work."""
     command = parse(EvalCommand, argv, prog="eval_ssd.py", description=__doc__ or "")
-    # Another library drives hundreds of runs of native code there. Called from Python, main stays
-    # in its process.
-    if command.deploy.auto_tuning and argv is None and not is_child():
-        return run_guarded("the search", "the same command goes on from its history")
+    # Called from Python, main stays in its process.
+    if argv is None and not is_child() and (guarded := _guarded(command)):
+        return run_guarded(*guarded)
+    join_guard()
     use_whole_cpu(threads=command.runtime.threads)
     # Only now, so that --help and option errors need no NumPy.
     from gluon_ssd.system.log import console_log
@@ -43,12 +43,24 @@ def evaluate(argv: Sequence[str] | None) -> int:
     return 0
 
 
+def _guarded(command: EvalCommand) -> tuple[str, str] | None:
+    """What runs in a child process, and what to do after a crash; None for what stays in this one.
+
+    A search runs native code of another library hundreds of times. Exported files come from
+    anywhere, and what they hold runs in native code, of whatever runtime.
+    """
+    if command.deploy.auto_tuning:
+        return "the search", "the same command goes on from its history"
+    if command.calibrates:
+        return "the calibration", f"nothing was written; {MODEL_ADVICE}"
+    return ("the evaluation", MODEL_ADVICE) if command.deploy.deploy else None
+
+
 def _lines(command: EvalCommand) -> Iterator[str]:
     """What to print. Of commands that need MXNet only the one that runs is imported."""
     if command.deploy.auto_tuning:
         from gluon_ssd.commands.tune import tune
 
-        join_guard()  # MXNet is imported by now
         return tune(command, script_folder())
     if command.calibrates:
         from gluon_ssd.commands.calibrate import calibrate

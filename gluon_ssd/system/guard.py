@@ -15,7 +15,10 @@ from gluon_ssd.errors import EnvironmentProblem
 from gluon_ssd.system.processes import Child, end_with_parent, is_child, restore_crash_signals
 from gluon_ssd.system.signals import SIGNALS, handling, not_ignored
 
+MODEL_ADVICE = "the files of the model may be damaged: export it anew"
+"""What to do after a crash of a command that runs a model."""
 _GRACE_S = 60.0
+_joined = False  # whether this process is the child, and has said so
 
 
 def run_guarded(what: str, advice: str) -> int:
@@ -59,13 +62,24 @@ def run_guarded(what: str, advice: str) -> int:
 
 
 def join_guard() -> None:
-    """In the child, after MXNet was imported: a crash ends it at once, and it ends with its parent.
+    """In the child: a crash ends it at once, and it ends with its parent.
 
-    MXNet's own handlers can wait for ever after a crash. In any other process nothing happens.
+    In any other process nothing happens.
     """
+    global _joined
     if is_child():
-        restore_crash_signals()
+        _joined = True
         end_with_parent(_end_in_good_order)
+        let_crashes_end()
+
+
+def let_crashes_end() -> None:
+    """In the child, after MXNet was imported, whose own handlers can wait for ever after a crash.
+
+    In any other process nothing happens.
+    """
+    if _joined:
+        restore_crash_signals()
 
 
 def _end_in_good_order() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.graph import Graph, to_symbol
+from gluon_ssd.detection.arrays import computing_problem
 
 _ONEDNN_BACKEND = "MKLDNN"
 
@@ -57,13 +58,20 @@ class CompiledGraph:
         self._lock = threading.Lock()  # the operator plans its memory in a call
 
     def __call__(self, *inputs: Any) -> list[Any]:
-        """Push the computation and return its outputs, MXNet arrays that may not be ready yet."""
+        """Push the computation and return its outputs, MXNet arrays that may not be ready yet.
+
+        Raises:
+            ModelError: MXNet cannot compute the graph, for types or shapes that do not fit.
+        """
         arguments = list(self._arguments)
         for position, number in self._slots:
             arguments[position] = on_device(inputs[number], self._ctx)
         # Without inputs there is nothing that tells the operator where to run.
-        with self._lock, self._ctx:
-            outputs = self._operator(*arguments)
+        try:
+            with self._lock, self._ctx:
+                outputs = self._operator(*arguments)
+        except mx.MXNetError as error:
+            raise computing_problem(error) from error
         return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
 
 

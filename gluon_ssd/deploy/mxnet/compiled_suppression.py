@@ -15,6 +15,7 @@ from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
 from gluon_ssd.deploy.mxnet.compiled_decoding import Ending, Finish, cut_decoding
 from gluon_ssd.deploy.mxnet.graph import Graph
 from gluon_ssd.deploy.mxnet.output_pattern import Unrecognised, kept_rows, suppression_of
+from gluon_ssd.detection.arrays import as_numpy
 from gluon_ssd.detection.suppression import suppress
 
 _COLUMNS = (slice(0, 1), slice(1, 2), slice(2, 6))  # ids, scores, boxes
@@ -42,7 +43,7 @@ def cut_suppression(graph: Graph) -> tuple[Graph, Finish] | None:
         return None
 
     def keep(outputs: Sequence[Any]) -> np.ndarray:
-        rows = outputs[0].asnumpy()
+        rows = as_numpy(outputs[0])
         return suppress(
             rows,
             iou_thresh=decoding.nms_thresh,

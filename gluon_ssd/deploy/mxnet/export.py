@@ -15,14 +15,13 @@ from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.files import (
     INPUT,
     Exported,
-    last_line,
     replaced_files,
     write_exported,
 )
 from gluon_ssd.deploy.mxnet.graph import Params, parse_graph
 from gluon_ssd.deploy.mxnet.model import load_deployed
 from gluon_ssd.deploy.mxnet.prepare import prepare
-from gluon_ssd.errors import EnvironmentProblem, WeightsError
+from gluon_ssd.errors import EnvironmentProblem, WeightsError, last_line
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.params_file import check_finite
 from gluon_ssd.models.record import ModelRecord

@@ -18,14 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.deploy.mxnet.graph import (
-    Graph,
-    Params,
-    format_graph,
-    output_shapes,
-    parse_graph,
-    to_symbol,
-)
+from gluon_ssd.deploy.mxnet.graph import Graph, Params, format_graph, output_shapes, to_symbol
 from gluon_ssd.deploy.mxnet.halves import split_at_predictions
 from gluon_ssd.deploy.mxnet.pair import (
     DIGEST_ATTRIBUTE,
@@ -36,10 +29,13 @@ from gluon_ssd.deploy.mxnet.pair import (
     plain_prefix,
     take_digest,
 )
-from gluon_ssd.errors import ModelError, WeightsError
+from gluon_ssd.deploy.mxnet.symbol_check.check import MOST_BYTES, read_graph
+from gluon_ssd.deploy.mxnet.symbol_check.sizes import checked_shapes
+from gluon_ssd.errors import ModelError, WeightsError, last_line
 from gluon_ssd.models.params_file import check_finite, read_params
 from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.system.files import atomic_write, ensure_directory, write_problem
+from gluon_ssd.system.regular_file import read_regular
 from gluon_ssd.system.scratch import scratch_folder
 from gluon_ssd.system.wording import some_of
 
@@ -105,7 +101,8 @@ def read_exported(prefix: str) -> Exported:
     """Read and check both files of a prefix, or of the name of one of them; see `files_to_read`.
 
     Raises:
-        ModelError: the symbol is missing, no symbol, or has another input than "data".
+        ModelError: the symbol is missing, not one of a detector (see `symbol_check`), or has
+            another input than "data".
         WeightsError: the parameter file is missing, damaged, of another export, not finite, or
             lacks arrays of the symbol; or the record in the symbol is damaged.
     """
@@ -123,10 +120,12 @@ def read_exported(prefix: str) -> Exported:
                 "<prefix>-0000.params, or a file .onnx or .xml: check the name"
             )
     try:
-        text = symbol_file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"cannot read {symbol_file}: {error}; export the model anew") from error
-    graph = parse_graph(text, str(symbol_file))
+        text = read_regular(symbol_file, MOST_BYTES)
+    except OSError as error:
+        raise ModelError(
+            f"cannot read {symbol_file}: {error.strerror}; export the model anew"
+        ) from error
+    graph = read_graph(text, str(symbol_file))
     record, digest = _record(graph, str(symbol_file)), take_digest(graph.extra.get("attrs", {}))
     try:
         to_symbol(graph)
@@ -221,28 +220,42 @@ def check_shapes(exported: Exported, input_size_hw: tuple[int, int]) -> None:
 
     Raises:
         WeightsError: arrays of another shape, listed by name.
-        ModelError: the symbol cannot take that input size.
+        ModelError: the symbol cannot take that input size, or would need too much memory for it.
     """
-    shapes = {INPUT: (1, 3, *input_size_hw)}
+    name, shapes = exported.name, {INPUT: (1, 3, *input_size_hw)}
     try:
-        outputs = output_shapes(exported.graph, exported.params, shapes)
+        outputs = checked_shapes(exported.graph, exported.params, shapes, name)
     except mx.MXNetError as error:
+        if _takes_rows_of_pixels(exported, input_size_hw):
+            raise ModelError(
+                f"{name} takes images as {(1, *input_size_hw, 3)}, uint8, with its preprocessing "
+                f"inside, as GluonCV's export_block writes it; this needs {shapes[INPUT]}, "
+                "normalised: export it with preprocess=None and layout='CHW'"
+            ) from error
         wrong = _wrong_shapes(exported, shapes)
         if wrong:
             raise WeightsError(
-                f"the parameters of {exported.name} have the wrong shape for it: "
+                f"the parameters of {name} have the wrong shape for it: "
                 f"{some_of(wrong, most=5)}; the two files must be of one export"
             ) from error
         raise ModelError(
-            f"{exported.name} cannot take images of shape {shapes[INPUT]} ({last_line(error)}); "
+            f"{name} cannot take images of shape {shapes[INPUT]} ({last_line(error)}); "
             "use the input size it was exported for",
             settings=("data_shape",),
         ) from error
     if len(outputs) != 3:
         raise ModelError(
-            f"{exported.name} has {len(outputs)} outputs; a detector has three: ids, scores "
-            "and bboxes"
+            f"{name} has {len(outputs)} outputs; a detector has three: ids, scores and bboxes"
         )
+
+
+def _takes_rows_of_pixels(exported: Exported, input_size_hw: tuple[int, int]) -> bool:
+    """Whether the graph fits images with their channels last."""
+    shapes = {INPUT: (1, *input_size_hw, 3)}
+    try:
+        return len(output_shapes(exported.graph, exported.params, shapes)) == 3
+    except mx.MXNetError:
+        return False
 
 
 def _wrong_shapes(exported: Exported, input_shapes: dict[str, tuple]) -> list[str]:
@@ -268,9 +281,3 @@ def _fits(array: np.ndarray, wanted: tuple[int, ...] | None) -> bool:
     return len(wanted) == array.ndim and all(
         want <= 0 or want == have for want, have in zip(wanted, array.shape, strict=True)
     )
-
-
-def last_line(error: Exception) -> str:
-    """What happened, without MXNet's stack and source positions."""
-    line = str(error).strip().splitlines()[-1].strip()
-    return line.rpartition("Check failed: ")[2].rstrip(": ") or line

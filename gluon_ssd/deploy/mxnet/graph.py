@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.errors import ModelError
 
 Output = tuple["Node", int]
 Params = dict[str, np.ndarray]
 
 VARIABLE = "null"
 _LAYOUT_KEYS = ("nodes", "arg_nodes", "node_row_ptr", "heads")
+_VERSION = "mxnet_version"
 
 
 @dataclass(eq=False)
@@ -133,61 +133,54 @@ def add_array(params: Params, name: str, value: np.ndarray) -> Output:
     return Node(VARIABLE, name), 0
 
 
-def parse_graph(text: str, source: str = "the symbol") -> Graph:
-    """Read symbol JSON.
-
-    Raises:
-        ModelError: the text is no JSON, or not of a symbol; the message names `source`.
-    """
-    try:
-        content = json.loads(text)
-        nodes: list[Node] = []
-        for item in content["nodes"]:
-            fields = dict(item)
-            attrs = fields.pop("attrs", None) or fields.pop("param", None) or {}
-            inputs = [(nodes[entry[0]], entry[1]) for entry in fields.pop("inputs")]
-            nodes.append(Node(fields.pop("op"), fields.pop("name"), dict(attrs), inputs, fields))
-        heads = [(nodes[entry[0]], entry[1]) for entry in content["heads"]]
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise ModelError(
-            f"{source} is not a valid MXNet symbol ({type(error).__name__}: {error}); "
-            "the file is damaged or cut off, export it anew"
-        ) from error
+def parse_graph(text: str) -> Graph:
+    """Read symbol JSON that MXNet has written; of unknown origin, `symbol_check` reads it."""
+    content = json.loads(text)
+    nodes: list[Node] = []
+    for item in content["nodes"]:
+        fields = dict(item)
+        inputs = [(nodes[entry[0]], entry[1]) for entry in fields.pop("inputs")]
+        attrs = fields.pop("attrs", {})
+        nodes.append(Node(fields.pop("op"), fields.pop("name"), attrs, inputs, fields))
+    heads = [(nodes[entry[0]], entry[1]) for entry in content["heads"]]
     return Graph(heads, {key: content[key] for key in content if key not in _LAYOUT_KEYS})
 
 
-def format_graph(graph: Graph) -> str:
-    """Write symbol JSON."""
-    nodes = graph.nodes()
+def graph_object(nodes: Sequence[Node], heads: Sequence[Output]) -> dict[str, Any]:
+    """Nodes, inputs before users, as symbol JSON has them, without attributes of the graph."""
     number = {id(node): position for position, node in enumerate(nodes)}
 
-    def entries(outputs: list[Output]) -> list[list[int]]:
+    def entries(outputs: Sequence[Output]) -> list[list[int]]:
         return [[number[id(node)], index, 0] for node, index in outputs]
 
-    # Without a version MXNet takes the file for one of its oldest and "upgrades" it.
-    major, minor, patch = (int(part) for part in mx.__version__.split(".")[:3])
-    version = {"mxnet_version": ["int", 10000 * major + 100 * minor + patch]}
     items = []
     for node in nodes:
         item: dict[str, Any] = {"op": node.op, "name": node.name}
         if node.attrs:
             item["attrs"] = node.attrs
         items.append({**item, "inputs": entries(node.inputs), **node.extra})
-    return json.dumps(
-        {
-            "nodes": items,
-            "arg_nodes": [number[id(node)] for node in nodes if node.op == VARIABLE],
-            "heads": entries(graph.heads),
-            **graph.extra,
-            "attrs": {**version, **graph.extra.get("attrs", {})},
-        },
-        indent=2,
-    )
+    return {
+        "nodes": items,
+        "arg_nodes": [number[id(node)] for node in nodes if node.op == VARIABLE],
+        "heads": entries(heads),
+    }
+
+
+def format_graph(graph: Graph, indent: int | None = 2) -> str:
+    """Write symbol JSON; on one line, which is faster, where `indent` is None."""
+    # Without a version MXNet takes the file for one of its oldest and "upgrades" it.
+    major, minor, patch = (int(part) for part in mx.__version__.split(".")[:3])
+    version = {_VERSION: ["int", 10000 * major + 100 * minor + patch]}
+    written = graph_object(graph.nodes(), graph.heads)
+    attrs = {**version, **graph.extra.get("attrs", {})}
+    return json.dumps({**written, **graph.extra, "attrs": attrs}, indent=indent)
 
 
 def to_symbol(graph: Graph) -> Any:
-    """The graph as an MXNet symbol."""
-    return mx.sym.load_json(format_graph(graph))
+    """The graph as an MXNet symbol; of the graph's attributes MXNet is given its version alone."""
+    attrs = graph.extra.get("attrs", {})
+    kept = {"attrs": {_VERSION: attrs[_VERSION]}} if _VERSION in attrs else {}
+    return mx.sym.load_json(format_graph(Graph(graph.heads, kept), indent=None))
 
 
 def output_shapes(

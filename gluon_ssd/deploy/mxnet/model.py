@@ -23,6 +23,7 @@ from gluon_ssd.deploy.mxnet.low_precision import lower_network
 from gluon_ssd.deploy.mxnet.output_pattern import BOX_NMS, suppression_of
 from gluon_ssd.deploy.mxnet.prepare import prepare
 from gluon_ssd.deploy.runtime_model import RuntimeModel
+from gluon_ssd.detection.arrays import as_numpy
 from gluon_ssd.errors import ModelError
 from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.system.threads import compute_threads, throughput_streams
@@ -111,7 +112,7 @@ class DeployedModel(RuntimeModel):
             return None
         decoding, column = suppression_of(nodes[0]), int(nodes[0].number("score_index", 1))
         # (B, candidates, 6), or (B * C, candidates of a class, 6)
-        scores = self._entering(images)[0].asnumpy()[:, :, column]
+        scores = as_numpy(self._entering(images)[0])[:, :, column]
         found = (scores.reshape(len(images), -1) > decoding.score_thresh).sum(axis=1)
         return np.minimum(found, decoding.nms_topk) if decoding.nms_topk > 0 else found
 

@@ -12,6 +12,7 @@ from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
 from gluon_ssd.deploy.mxnet.files import INPUT, Exported
 from gluon_ssd.deploy.mxnet.graph import VARIABLE, Graph, Node
 from gluon_ssd.deploy.mxnet.parts import find_ends
+from gluon_ssd.detection.arrays import as_numpy
 
 Floats = NDArray[np.float32]
 
@@ -50,7 +51,7 @@ class PlainDetector:
 
     def raw_outputs(self, images: Floats) -> tuple[Floats, Floats]:
         """Class logits (B, A, C + 1) or (B, A, C), and box offsets (B, A, 4)."""
-        logits, offsets = (output.asnumpy() for output in self._network(images))
+        logits, offsets = (as_numpy(output) for output in self._network(images))
         return logits, offsets
 
     def decode(self, images: Floats, logits: Floats, offsets: Floats) -> Floats:
@@ -63,4 +64,4 @@ def _compiled(graph: Graph, exported: Exported, inputs: tuple[str, ...]) -> Comp
 
 
 def _rows(outputs: list) -> Floats:
-    return np.concatenate([output.asnumpy() for output in outputs], axis=2)
+    return np.concatenate([as_numpy(output) for output in outputs], axis=2)

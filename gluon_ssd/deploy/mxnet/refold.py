@@ -13,7 +13,6 @@ from gluon_ssd.deploy.mxnet.export import reserve_space
 from gluon_ssd.deploy.mxnet.files import (
     INPUT,
     Exported,
-    last_line,
     read_exported,
     replaced_files,
     write_exported,
@@ -22,7 +21,7 @@ from gluon_ssd.deploy.mxnet.parts import check_float32, record_of
 from gluon_ssd.deploy.mxnet.plain import PlainDetector
 from gluon_ssd.deploy.mxnet.prepare import prepare
 from gluon_ssd.deploy.proof import Candidate, Proof, prove
-from gluon_ssd.errors import EnvironmentProblem
+from gluon_ssd.errors import EnvironmentProblem, last_line
 
 Floats = NDArray[np.float32]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.deploy.mxnet.files import last_line, move_exported, write_exported
+from gluon_ssd.deploy.mxnet.files import move_exported, write_exported
 from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, join_halves, prepare_detector
 from gluon_ssd.deploy.mxnet.int8.quantize_graph import layer_names, with_onednn
 from gluon_ssd.deploy.mxnet.model import deploy
@@ -47,7 +47,7 @@ from gluon_ssd.deploy.tuning.neural_compressor import (
 )
 from gluon_ssd.deploy.tuning.search_backend import Measures, SearchBackend
 from gluon_ssd.deploy.tuning.trial import Choice, Measurement, SearchSettings
-from gluon_ssd.errors import ModelError
+from gluon_ssd.errors import ModelError, last_line
 from gluon_ssd.system.files import ensure_directory, sha1_of, write_problem
 from gluon_ssd.system.scratch import scratch_folder
 
@@ -166,7 +166,7 @@ class _Model:
                 model = load_detector(self.prefix, input_size_hw=input_size_hw, backend="mxnet")
             accuracy = backend.measures.score(model)
             fp32_ms, own_ms = backend.measures.clock(fp32, model)
-        except mx.MXNetError as error:
+        except (mx.MXNetError, ModelError) as error:
             raise TrialFailed(last_line(error)) from error
         return Measurement(
             accuracy=accuracy,

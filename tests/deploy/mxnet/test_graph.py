@@ -17,7 +17,6 @@ from gluon_ssd.deploy.mxnet.graph import (
     to_symbol,
 )
 from gluon_ssd.deploy.mxnet.passes.fold_constants import fold_constants
-from gluon_ssd.errors import ModelError
 
 
 def graph_of(symbol) -> Graph:
@@ -94,20 +93,11 @@ def test_flags_are_read_in_every_spelling(text, expected):
     assert Node("op", "n", {"k": text}).flag("k") is expected
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        '{"nodes": [',
-        "[]",
-        '{"nodes": [{"op": "exp"}], "heads": []}',
-        '{"nodes": [], "heads": [[3, 0, 0]]}',
-    ],
-    ids=["empty", "cut off", "a list", "no inputs", "missing node"],
-)
-def test_broken_json_names_the_file(text):
-    with pytest.raises(ModelError, match="some-symbol.json is not a valid MXNet symbol"):
-        parse_graph(text, "some-symbol.json")
+def test_mxnet_is_given_no_attribute_of_the_graph_but_its_version():
+    graph = graph_of(mx.sym.var("x") * 2)
+    graph.extra = {"attrs": {"mxnet_version": ["int", 10700], "other": ["no type", 0]}}
+    assert "no type" in format_graph(graph)
+    assert json.loads(to_symbol(graph).tojson())["attrs"] == {"mxnet_version": ["int", 10901]}
 
 
 def test_constants_are_computed_once_and_crops_become_fixed():

@@ -13,6 +13,7 @@ from gluon_ssd.deploy.mxnet.files import INPUT
 from gluon_ssd.deploy.mxnet.graph import Graph, Output, Params, splice
 from gluon_ssd.deploy.ranges.cut import Range, entropy_range
 from gluon_ssd.deploy.ranges.histogram import Histogram
+from gluon_ssd.detection.arrays import as_numpy
 from gluon_ssd.errors import ModelError
 
 Progress = Callable[[str, int, int], None]
@@ -115,7 +116,7 @@ def _entropy_ranges(
     histograms = [Histogram() for _ in tensors]
     for images in _passes(batches, _ENTROPY_SHARE, progress):
         for name, histogram, output in zip(tensors, histograms, network(images), strict=True):
-            values = output.asnumpy()
+            values = as_numpy(output)
             _usable(name, float(values.min()), float(values.max()))
             histogram.add(values)
     return [entropy_range(histogram) for histogram in histograms]

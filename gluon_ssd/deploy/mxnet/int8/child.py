@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.agreement import Agreement
-from gluon_ssd.deploy.mxnet.files import last_line, replaced_files
+from gluon_ssd.deploy.mxnet.files import replaced_files
 from gluon_ssd.deploy.mxnet.int8.calibrate import Progress
 from gluon_ssd.deploy.mxnet.int8.layer_errors import LayerError, layer_errors
 from gluon_ssd.deploy.mxnet.int8.quantize import (
@@ -29,7 +29,14 @@ from gluon_ssd.deploy.mxnet.int8.quantize import (
     quantize_detector,
 )
 from gluon_ssd.deploy.mxnet.int8.stored_batches import StoredBatches
-from gluon_ssd.errors import EnvironmentProblem, ModelError, SsdError, from_message, to_message
+from gluon_ssd.errors import (
+    EnvironmentProblem,
+    ModelError,
+    SsdError,
+    from_message,
+    last_line,
+    to_message,
+)
 from gluon_ssd.system.processes import Child, call_of, end_with_parent, restore_crash_signals
 
 _SHOWN = 4000  # characters of a child's output that an error shows

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gluon_ssd.deploy.mxnet.files import Exported
-from gluon_ssd.deploy.mxnet.graph import Graph, parse_graph
+from gluon_ssd.deploy.mxnet.graph import Graph
 from gluon_ssd.deploy.mxnet.output_pattern import BOX_NMS, suppression_of
+from gluon_ssd.deploy.mxnet.symbol_check.check import read_graph
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.build import family_of
 from gluon_ssd.families.catalog import int8_form
@@ -29,7 +30,7 @@ def shipped_int8(network: Network) -> Exported:
     published_form = family_of(network).int8_form
     assert published_form is not None, "the catalog lists an int8 form of this network"
     source, params = published_form(network)
-    graph = parse_graph(source.read_text(encoding="utf-8"), str(source))
+    graph = read_graph(source.read_bytes(), str(source))
     # Without its old version, of which MXNet's loader would log that it converts the graph.
     graph.extra.pop("attrs", None)
     _modernise(graph)

@@ -17,6 +17,7 @@ from gluon_ssd.deploy.mxnet.graph import (
     add_array,
     output_shapes,
 )
+from gluon_ssd.detection.arrays import as_numpy
 
 _NO_ARRAY = "_no_array"
 _RANDOM = ("_random", "_sample", "Dropout")
@@ -44,7 +45,7 @@ def fold_constants(graph: Graph, params: Params, input_shapes: Mapping[str, tupl
     used = {name: arrays[name] for name in constants.variables()}
     values = CompiledGraph(constants, used, ctx=mx.cpu(), inputs=())()[: len(ends)]
     for (node, index), value in zip(ends, values, strict=True):
-        stored = add_array(params, f"{node.name}_constant{index}", value.asnumpy())
+        stored = add_array(params, f"{node.name}_constant{index}", as_numpy(value))
         graph.replace((node, index), stored)
 
 
