@@ -16,6 +16,7 @@ from gluon_ssd.data.dali import prepare
 from gluon_ssd.data.dali.draws import Draws
 from gluon_ssd.data.dataset import Selection
 from gluon_ssd.data.loading.batch_plan import Share
+from gluon_ssd.data.loading.stand_in import BadImages
 from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.errors import DataError, OptionError
@@ -364,7 +365,7 @@ def boxes_of_dali(dataset, monkeypatch):
 
     samples = prepare.DaliSamples(InputFormat((HEIGHT, WIDTH)), DaliAugmentation(), note)
     made = prepare.Preparer(
-        dataset, samples, batch_size=len(dataset), seed=1, share=Share(), skip_bad=False
+        dataset, samples, batch_size=len(dataset), seed=1, share=Share(), bad=BadImages()
     )
     (batch,) = made.batches(0, 0)
     by_image = dict(zip((used.image for used in batch.used), given, strict=True))

@@ -277,7 +277,8 @@ def run_training(
             precision=precision,
         )
         train_loader.skips.tell("training set")
-        val_loader.skips.tell("validation set")
+        if val_loader is not None:
+            val_loader.skips.tell("validation set")
         watchers.note_end(outcome.reached_target or not command.train.target_map)
         return outcome
 

@@ -21,6 +21,10 @@ from gluon_ssd.data.image_headers import FileProblem
 # it has.
 _MOST_SCANS = 500
 _MOST_CHUNKS = 1_000_000
+# Color type -> channels of a pixel.
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+# No byte of packed data unpacks to more.
+_DEFLATE_RATIO = 1032
 _PNG_PIXELS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT"})
 
 
@@ -122,7 +126,8 @@ def check_png(data: bytes) -> None:
     time of decoding.
     """
     at, packed = 8, 0
-    width, height = struct.unpack_from(">II", data, 16)
+    width, height, bits, color = struct.unpack_from(">IIBB", data, 16)
+    row_bytes = 1 + width * bits * _PNG_CHANNELS.get(color, 1) // 8
     view = memoryview(data)
     for _ in range(_MOST_CHUNKS):
         if at + 8 > len(data):
@@ -139,8 +144,9 @@ def check_png(data: bytes) -> None:
         at = end + 4
     else:
         raise FileProblem(f"the PNG has more than {_MOST_CHUNKS} parts")
-    # Eight bytes a pixel at most, a byte a row, and what packing adds to what does not shrink.
-    if packed > 2 * (width * 8 + 16) * height + 4096:
+    # What packing adds to what does not shrink is little; more data would be unpacked in vain.
+    most = 2 * (row_bytes + 16) * height + 4096
+    if not row_bytes * height // _DEFLATE_RATIO <= packed <= most:
         raise FileProblem(
             f"the PNG is damaged: {packed} bytes of data for {width} x {height} pixels"
         )
