@@ -28,6 +28,13 @@ _DEFLATE_RATIO = 1032
 _PNG_PIXELS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT"})
 
 
+def check_jpeg(data: bytes) -> None:
+    """Raise FileProblem for a JPEG of so many scans that decoding it would take too long."""
+    # Inside of a scan 0xFF is followed by 0, so that only headers hold these two bytes.
+    if (scans := data.count(b"\xff\xda")) > _MOST_SCANS:
+        raise FileProblem(f"the JPEG has {scans} scans, allowed are {_MOST_SCANS}")
+
+
 def decode_jpeg(data: bytes) -> tuple[np.ndarray, str]:
     """Pixels of a JPEG, as stored.
 
@@ -37,9 +44,6 @@ def decode_jpeg(data: bytes) -> tuple[np.ndarray, str]:
     Raises:
         FileProblem: it cannot be decoded at all.
     """
-    # Inside of a scan 0xFF is followed by 0, so that only headers hold these two bytes.
-    if (scans := data.count(b"\xff\xda")) > _MOST_SCANS:
-        raise FileProblem(f"the JPEG has {scans} scans, allowed are {_MOST_SCANS}")
     try:
         return simplejpeg.decode_jpeg(data, "RGB"), ""
     except ValueError as error:

@@ -16,7 +16,14 @@ from typing import BinaryIO
 
 import numpy as np
 
-from gluon_ssd.data.decoders import check_png, decode_gif, decode_jpeg, decode_other, jpeg_warning
+from gluon_ssd.data.decoders import (
+    check_jpeg,
+    check_png,
+    decode_gif,
+    decode_jpeg,
+    decode_other,
+    jpeg_warning,
+)
 from gluon_ssd.data.image_headers import FileProblem, Header, TooLarge, read_header
 from gluon_ssd.data.image_notes import DAMAGED, DARK, Note, tell
 from gluon_ssd.errors import DataError
@@ -124,8 +131,10 @@ def read_encoded(
         header, data = _whole(file, max_pixels)
         if header.kind == "PNG":
             check_png(data)
-        elif refuse_damaged and header.kind == "JPEG" and (warning := jpeg_warning(data)):
-            raise FileProblem(f"it is damaged ({warning})")
+        elif header.kind == "JPEG":
+            check_jpeg(data)
+            if refuse_damaged and (warning := jpeg_warning(data)):
+                raise FileProblem(f"it is damaged ({warning})")
     if header.kind not in _HAVE_END:
         _decode(header, data, os.fspath(path), False, max_pixels, OF_SETS)
     return np.frombuffer(data, dtype=np.uint8), header.size_hw
@@ -184,9 +193,11 @@ def _decode(
     """The pixels; what is odd about them is told."""
     with _naming(name, advice):
         if header.kind == "JPEG":
-            image, warning = decode_jpeg(data)
+            check_jpeg(data)
             if upright and b"Exif\0\0" in data[: 1 << 17]:
-                image = decode_other(data, upright=True)
+                warning, image = jpeg_warning(data), decode_other(data, upright=True)
+            else:
+                image, warning = decode_jpeg(data)
             if warning:
                 tell(Note(DAMAGED, f"the image {name} is damaged ({warning}); {advice}"))
         elif header.kind == "GIF":

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gluon_ssd.data.decoders import check_png, decode_gif, decode_jpeg, decode_other
+from gluon_ssd.data.decoders import (
+    check_jpeg,
+    check_png,
+    decode_gif,
+    decode_jpeg,
+    decode_other,
+    jpeg_warning,
+)
 from gluon_ssd.data.image_headers import FileProblem
 from tests.data import odd_pictures as odd
 
@@ -43,6 +50,24 @@ def test_a_damaged_jpeg_tells_and_has_the_pixels_of_opencv(seed, capfd):
     np.testing.assert_array_equal(pixels, by_opencv(content))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_damage_shows_without_decoding_too(seed):
+    rng = np.random.default_rng(seed)
+    content = bytearray(jpeg(progressive=bool(seed % 2)))
+    assert jpeg_warning(bytes(content)) == ""
+    at = int(rng.integers(len(content) // 2, len(content) - 12))
+    content[at : at + 10] = rng.bytes(10)
+    try:
+        warning = decode_jpeg(bytes(content))[1]
+    except FileProblem as problem:
+        warning = str(problem)
+    assert bool(jpeg_warning(bytes(content))) == bool(warning)
+
+
+def test_unusual_subsampling_is_no_damage():
+    assert jpeg_warning(jpeg("CMYK", subsampling="4:2:0")) == ""
+
+
 def test_a_jpeg_that_is_none_is_a_problem():
     with pytest.raises(FileProblem, match="the JPEG is damaged: "):
         decode_jpeg(b"\xff\xd8" + bytes(100) + b"\xff\xd9")
@@ -53,7 +78,8 @@ def test_a_jpeg_of_endless_scans_is_refused():
     scan = content.rindex(b"\xff\xda")
     bomb = content[:-2] + content[scan:-2] * 600 + content[-2:]
     with pytest.raises(FileProblem, match="the JPEG has 6.. scans, allowed are 500"):
-        decode_jpeg(bomb)
+        check_jpeg(bomb)
+    check_jpeg(content)
 
 
 def test_of_a_gif_the_first_frame_is_taken():

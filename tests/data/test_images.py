@@ -224,6 +224,17 @@ def test_what_libjpeg_warns_of_is_told_and_nothing_else(capfd):
     assert told[True, True] > 100
 
 
+def test_damage_of_a_turned_photo_is_told_too(tmp_path):
+    content = odd.damaged_jpeg()
+    tag = b"MM\0*\0\0\0\x08" + b"\0\x01" + b"\x01\x12\0\x03\0\0\0\x01\0\x06\0\0" + b"\0\0\0\0"
+    block = b"Exif\0\0" + tag
+    segment = b"\xff\xe1" + (len(block) + 2).to_bytes(2, "big") + block
+    with collected_notes() as notes:
+        image = decode_image(content[:2] + segment + content[2:], "a.jpg", upright=True)
+    assert image.shape == (160, 120, 3)
+    assert [note.reason for note in notes] == [DAMAGED]
+
+
 def test_damage_inside_a_png_is_an_error_with_its_name(tmp_path, capfd):
     (tmp_path / "a.png").write_bytes(odd.damaged_png())
     for read in (read_image, read_encoded):
