@@ -42,6 +42,7 @@ EXCEPTIONS: dict[str, str] = {
     "gluon_ssd/data/loading/loader.py size": "Loader takes ten values, most of them by name",
     "gluon_ssd/benchmarks/loadgen/serving.py except": "it must not cross LoadGen's native code",
     "gluon_ssd/system/download_many.py except": "a thread's error is raised by the one that waits",
+    "gluon_ssd/system/pace.py except": "a thread's error is raised by the one that waits",
     "gluon_ssd/system/script.py print": "run_main writes the one error line of every entry script",
     "gluon_ssd/data/loading/pool.py pickle": "hands a job to its own worker through a pipe",
     "gluon_ssd/data/loading/worker.py pickle": "reads that job from the pipe of its parent",
