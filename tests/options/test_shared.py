@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from gluon_ssd.data.images import MAX_PIXELS
 from gluon_ssd.errors import OptionError
-from gluon_ssd.options.shared import check_network_name, means_no_weights, whole_numbers, words
+from gluon_ssd.options.shared import (
+    DataOptions,
+    check_network_name,
+    means_no_weights,
+    whole_numbers,
+    words,
+)
 
 
 @pytest.mark.parametrize(
@@ -54,3 +61,7 @@ def test_a_network_is_known_by_its_full_name():
     expected = r"^--of must be a full name .*; got 'ssd_300_vgg16_atrous_vok'; did you mean ssd"
     with pytest.raises(OptionError, match=expected):
         check_network_name("ssd_300_vgg16_atrous_vok", "--of")
+
+
+def test_the_usual_limit_of_pixels_is_that_of_the_reader():
+    assert DataOptions().max_pixels == MAX_PIXELS

@@ -241,3 +241,41 @@ def test_coco_boxes_end_as_the_network_learnt_them(network, edge_px, end, tmp_pa
         assert dataset.annotation(0).boxes_px[0].tolist() == [2.0, 4.0, *end]
         assert dataset.coco_file.edge_px == edge_px
     assert command.network.edge_px == edge_px
+
+
+def indices(loader):
+    with loader:
+        return [int(index) for batch in loader.epoch(0) for index in batch.indices]
+
+
+def test_a_bad_image_is_left_out_where_scores_are_computed_and_else_stood_in_for(data):
+    opened = training_data(options(data, on_bad_image="skip"))
+    damage(data, "val1.jpg", b"")
+    facts = DetectorFacts()
+    facts.record = ModelRecord("any", opened.classes, (300, 300))
+    facts.input_size_hw = (300, 300)
+    skip = options(data, on_bad_image="skip", num_workers=0).data
+    scored = evaluation_loader(skip, opened.val, batch_size=2, input_format=FORMAT)
+    assert indices(scored) == [0, ~1, 2]
+    assert indices(model_loader(skip, opened.val, facts, 2)) == [0, 2, 2]
+    assert indices(model_loader(skip, opened.val, facts, 2, leave_out=True)) == [0, ~1, 2]
+    for said in (None, "error"):
+        other = options(data, on_bad_image=said, num_workers=0).data
+        with pytest.raises(DataError, match="val1.jpg: the file is empty"):
+            indices(evaluation_loader(other, opened.val, batch_size=2, input_format=FORMAT))
+
+
+def test_the_limit_of_pixels_reaches_every_reader(data):
+    opened = training_data(options(data))
+    command = options(data, num_workers=0)
+    few = dataclasses.replace(command.data, max_pixels=99)
+    command = dataclasses.replace(command, data=few)
+    with pytest.raises(DataError, match="of the custom data is bad.*unreadable image"):
+        training_data(command)
+    with pytest.raises(DataError, match="pixels, allowed are 99"):
+        indices(evaluation_loader(few, opened.val, batch_size=2, input_format=FORMAT))
+    command = dataclasses.replace(
+        command, optimizer=dataclasses.replace(command.optimizer, batch_size=2)
+    )
+    with pytest.raises(DataError, match="pixels, allowed are 99"):
+        indices(training_loader(command, opened.train, target_maker=two_rows, input_format=FORMAT))
