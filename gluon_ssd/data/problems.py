@@ -43,7 +43,7 @@ REASONS: dict[str, Reason] = {
     "image size mismatch": Reason("image", True, "image left out"),
     "broken annotation": Reason("image", True, "training refuses to start"),
     "damaged image": Reason("image", True, "kept, unless bad images are skipped"),
-    "dark 16-bit image": Reason("image", True, "kept"),
+    "dark 16-bit image": Reason("image", False, "kept"),
     "duplicate image": Reason("image", True, "kept once"),
     "hidden file": Reason("image", False, "left out, its name begins with a dot"),
     "number behind a name": Reason("image", False, "read as most files that are there say"),
