@@ -153,7 +153,7 @@ ONNX_DAMAGES = {
     opset_of_the_future: "operators up to version .* asks for 999",
     wrong_size: "300|320",
     other_outputs: "has the outputs",
-    damaged_record: "holds no valid JSON",
+    damaged_record: "its record is not valid JSON",
     weights_elsewhere: "bad.weights",
 }
 

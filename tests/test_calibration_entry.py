@@ -273,14 +273,16 @@ def test_exported_weights_that_are_not_finite_are_refused(exported, prefix, tmp_
     shutil.copy(f"{prefix}-symbol.json", tmp_path / "m-symbol.json")
     spoiled(Path(f"{prefix}-0000.params"), tmp_path / "m-0000.params")
     message = refused(tmp_path / "out", *exported, "--model-prefix", tmp_path / "m")
-    assert message.startswith(f"error: {tmp_path}/m: 1 weights are not finite, the first is ")
+    assert message.startswith(
+        f"error: {tmp_path}/m-0000.params: 1 weights are not finite, the first "
+    )
 
 
 def test_weights_of_a_network_that_are_not_finite_are_refused(network, weights, tmp_path):
     spoiled(weights, tmp_path / "w.params")
     shutil.copy(weights.with_suffix(".json"), tmp_path / "w.json")
     message = refused(tmp_path / "out", *network, "--pretrained", tmp_path / "w.params")
-    assert message.startswith("error: 1 weights are not finite, the first is ")
+    assert message.startswith(f"error: {tmp_path}/w.params: 1 weights are not finite, the ")
 
 
 def test_folder_that_is_a_file_is_refused(network, tmp_path):

@@ -137,7 +137,9 @@ def test_weights_that_are_not_finite(tmp_path, format):
     arrays[name][:] = np.nan
     mx.nd.save(f"{tmp_path}/m-0000.params", arrays)
     message = one_error(rewrite(tmp_path / "m", tmp_path / "out" / "o", "--format", format))
-    assert message.startswith(f"error: {tmp_path}/m: 1 weights are not finite, the first is ")
+    assert message.startswith(
+        f"error: {tmp_path}/m-0000.params: 1 weights are not finite, the first "
+    )
     assert not (tmp_path / "out").exists() or os.listdir(tmp_path / "out") == []
 
 

@@ -15,8 +15,9 @@ from gluon_ssd.deploy.onnx.names import ANCHORS, FORMS, IMAGE, OFFSETS, SCORES, 
 from gluon_ssd.deploy.raw_model import RawModel
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.raw_decoding import check_raw_decoding
-from gluon_ssd.errors import ModelError
+from gluon_ssd.errors import ModelError, WeightsError
 from gluon_ssd.models.record import ModelRecord
+from gluon_ssd.system.wording import some_of
 
 Array = NDArray[Any]
 Floats = NDArray[np.float32]
@@ -159,8 +160,19 @@ class WholeModel(OfEngine):
         self.check_size(images)
         if self.form == "detections":
             ids, scores, bboxes = self.engine.outputs(images, FORMS[self.form])
-            return ids, scores, bboxes
-        return _joined([self._zoo_rows(image[np.newaxis]) for image in images])
+        else:
+            ids, scores, bboxes = _joined([self._zoo_rows(image[np.newaxis]) for image in images])
+        self._check_labels(ids)
+        return ids, scores, bboxes
+
+    def _check_labels(self, ids: Array) -> None:
+        """Raise WeightsError for a class without a name: its file shows their number only here."""
+        if ids.size and ids.max() >= self.num_classes:
+            raise WeightsError(
+                f"{self.name} found an object of class {int(ids.max())}, and its record names "
+                f"{self.num_classes} classes, counted from 0 ({some_of(self.record.classes)}); "
+                "export it anew"
+            )
 
     def _zoo_rows(self, image: Any) -> Floats:
         """Rows (N, 6) of class, score and corners in input px."""
@@ -203,7 +215,7 @@ def detector_of(
     Raises:
         ModelError: its input or outputs are not those of a detector, or its decoding is none that
             is done here.
-        WeightsError: the record is damaged.
+        WeightsError: the record is damaged, or names too few classes or too many.
     """
     record = ModelRecord.from_json(record_text, path)
     _check_input(path, engine, record)
@@ -238,10 +250,19 @@ def _check_input(path: str, engine: Engine, record: ModelRecord) -> None:
 
 
 def _check_outputs(model: EngineModel) -> None:
-    """Raise ModelError unless the outputs have the columns and anchors that belong together."""
+    """Raise ModelError unless the outputs have the columns and anchors that belong together.
+
+    Raises WeightsError where the record names another number of classes than there are scores.
+    """
     decoding, shapes = model.record.decoding, model.engine.shapes
     columns = model.num_classes + decoding.has_background
     logits, offsets = shapes[SCORES], shapes[OFFSETS]
+    if len(logits) == 3 and logits[2] is not None and logits[2] != columns:
+        raise WeightsError(
+            f"{model.name} computes scores of {logits[2] - decoding.has_background} classes, and "
+            f"its record names {model.num_classes} ({some_of(model.record.classes)}); export it "
+            "anew"
+        )
     anchors = (logits[1], 4) if decoding.relative_to == "anchors" and len(logits) == 3 else None
     fits = (
         (len(logits), len(offsets)) == (3, 3)

@@ -103,12 +103,11 @@ def test_threads_share_a_model_and_get_what_one_gets(tmp_path, backend, streams)
         ({"record": None}, "is no detector that this project wrote: it carries no record"),
         ({"size_hw": (16, 8)}, r"takes 'images', float32 \(any, 3, 16, 8\); its record says 'ima"),
         ({"form": "detections", "dtype": 10}, "takes 'images', float16"),
-        ({"columns": 4}, r"has the outputs scores \(any, 4, 4\), .* do not fit its 2 classes"),
         ({"anchors": 3}, r"anchors \(3, 4\), which do not fit"),
         ({"record": with_decoding(nms_thresh=1.0)}, "only suppression within classes"),
         ({"record": with_decoding(relative_to="corners")}, "do not fit its 2 classes and its dec"),
     ],
-    ids=["record", "size", "type", "columns", "anchors", "suppression", "coding"],
+    ids=["record", "size", "type", "anchors", "suppression", "coding"],
 )
 def test_a_file_that_is_no_such_detector_is_one_line(tmp_path, backend, odd, message):
     path = write_tiny(tmp_path / "m.onnx", **odd)
@@ -117,9 +116,27 @@ def test_a_file_that_is_no_such_detector_is_one_line(tmp_path, backend, odd, mes
     assert "\n" not in str(caught.value) and str(path) in str(caught.value) + str(path)
 
 
+@pytest.mark.parametrize(("columns", "count"), [(2, 1), (4, 3)])
+def test_a_record_of_another_number_of_classes_is_refused(tmp_path, backend, columns, count):
+    path = write_tiny(tmp_path / "m.onnx", columns=columns)
+    expected = rf"m\.onnx computes scores of {count} classes, and its record names 2 \(ant, bee\)"
+    with pytest.raises(WeightsError, match=expected):
+        load_detector(str(path), backend=backend)
+
+
+def test_a_class_that_the_record_does_not_name_is_refused_when_it_is_found(tmp_path, backend):
+    path = write_tiny(tmp_path / "m.onnx", form="detections")
+    model = load_detector(str(path), backend=backend)
+    rows = np.full((3, 2, 4), 2, np.float32)
+    model.engine.compute = lambda images, names: [rows[..., :1], rows[..., :1], rows]
+    expected = r"m\.onnx found an object of class 2, and its record names 2 classes, counted from 0"
+    with pytest.raises(WeightsError, match=expected):
+        model.run(tiny_images())
+
+
 def test_a_damaged_record_is_one_line(tmp_path, backend):
     path = write_tiny(tmp_path / "m.onnx", record="{")
-    with pytest.raises(WeightsError, match="holds no valid JSON"):
+    with pytest.raises(WeightsError, match="its record is not valid JSON"):
         load_detector(str(path), backend=backend)
 
 

@@ -148,9 +148,9 @@ def read_exported(prefix: str) -> Exported:
             f"{params_file} does not fit {symbol_file}: {len(missing)} of {len(variables) - 1} "
             f"arrays are missing ({some_of(missing, most=5)}); the two files must be of one export"
         )
-    check_digest(digest, params, symbol_file, params_file)
     used = {name: params[name] for name in variables if name != INPUT}
     check_finite(used, "take the weights of an earlier epoch", f"{params_file}: ")
+    check_digest(digest, params, symbol_file, params_file)
     return Exported(prefix, graph, used, record)
 
 
