@@ -60,3 +60,34 @@ def test_there_is_one_definition_of(what: str):
         files = [path for path in files if path.name != "spec.py"]
     found = [name_of(path) for path in files if re.search(pattern, path.read_text("utf-8"))]
     assert found == [place]
+
+
+# File -> why it may give MXNet a symbol as text or file.
+GIVE_SYMBOLS = {
+    "gluon_ssd/deploy/mxnet/graph.py": "graphs of symbol_check, or of MXNet's own making",
+    "gluon_ssd/training/precision/padding.py": "a network in memory",
+}
+# File -> why it reads symbol JSON of unknown origin; all others read what MXNet has made.
+READ_SYMBOLS = {
+    "gluon_ssd/deploy/mxnet/files.py": "exported pairs",
+    "gluon_ssd/deploy/mxnet/int8/shipped_graphs.py": "graphs that GluonCV brings",
+    "gluon_ssd/deploy/mxnet/symbol_check/check.py": "the check itself",
+}
+
+
+def found_in(pattern: str) -> set[str]:
+    files = [*modules(), *entry_scripts()]
+    return {name_of(path) for path in files if re.search(pattern, path.read_text("utf-8"))}
+
+
+def test_mxnet_reads_no_symbol_that_was_not_checked():
+    loads = r"\b(sym|symbol)\.(load|load_json|fromjson)\(|\bSymbolBlock\.imports\("
+    loads += r"|\bmodel\.load_checkpoint\(|\bModule\.load\(|\bMXSymbolCreateFrom"
+    assert found_in(loads) == GIVE_SYMBOLS.keys()
+
+
+def test_symbols_of_unknown_origin_are_read_by_the_check():
+    assert found_in(r"\bread_graph\(") == READ_SYMBOLS.keys()
+    text = "".join(path.read_text("utf-8") for path in modules())
+    read = re.findall(r"(?<!def )\bparse_graph\(.*", text)
+    assert read and all(".tojson(" in line for line in read)

@@ -58,7 +58,8 @@ def _initialise(network) -> None:
         parameter.set_data(mx.nd.array(value))
 
 
-def _make(minimal_opset: bool = False):
+def make_network(minimal_opset: bool = False):
+    """GluonCV's own network with weights that find something."""
     from gluoncv.model_zoo import get_model
 
     with warnings.catch_warnings():
@@ -81,13 +82,13 @@ def _export(network, folder: Path) -> str:
 @pytest.fixture(scope="session")
 def zoo_prefix(tmp_path_factory) -> str:
     """Prefix of a GluonCV detector of 4 classes for 128 pixels, as the zoo's custom nets are."""
-    return _export(_make(), tmp_path_factory.mktemp("zoo"))
+    return _export(make_network(), tmp_path_factory.mktemp("zoo"))
 
 
 @pytest.fixture(scope="session")
 def plain_zoo_prefix(tmp_path_factory) -> str:
     """The same, with the elementary operators GluonCV uses when zoo weights are asked for."""
-    return _export(_make(minimal_opset=True), tmp_path_factory.mktemp("plain"))
+    return _export(make_network(minimal_opset=True), tmp_path_factory.mktemp("plain"))
 
 
 @pytest.fixture(scope="session")
@@ -98,7 +99,7 @@ def int8_prefix(tmp_path_factory) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         network = quantize_net(
-            _make(),
+            make_network(),
             quantized_dtype="auto",
             exclude_layers_match=["flatten", "concat"],
             data_shapes=[mx.io.DataDesc("data", (1, 3, *INPUT_HW))],

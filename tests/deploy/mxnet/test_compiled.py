@@ -6,6 +6,7 @@ import pytest
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.compiled import CompiledGraph, context_of, device_of, on_device
 from gluon_ssd.deploy.mxnet.graph import Graph, parse_graph
+from gluon_ssd.errors import ModelError
 
 CPU = mx.cpu()
 
@@ -71,3 +72,13 @@ def test_arrays_keep_their_type_and_stay_where_they_are():
         array = on_device(np.array([1, 2], dtype), CPU)
         assert array.dtype == dtype and array.asnumpy().tolist() == [1, 2]
     assert on_device([1.5], CPU).asnumpy().tolist() == [1.5]
+
+
+def test_types_that_do_not_fit_are_one_line():
+    x = mx.sym.var("x")
+    run = CompiledGraph(graph_of(x + mx.sym.cast(x, "float64")), {}, ctx=CPU, inputs=("x",))
+    with pytest.raises(
+        ModelError, match=r"the model cannot be computed \(.*expected float"
+    ) as error:
+        run(np.zeros(2, np.float32))
+    assert "\n" not in str(error.value)

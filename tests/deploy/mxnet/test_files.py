@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.files import (
     RECORD_ATTRIBUTE,
     Exported,
+    check_shapes,
     read_exported,
     replaced_files,
     write_exported,
@@ -23,7 +25,7 @@ from gluon_ssd.deploy.mxnet.pair import exported_files
 from gluon_ssd.errors import EnvironmentProblem, ModelError, WeightsError
 from gluon_ssd.models.first_weights import quiet_symbol_blocks
 from gluon_ssd.models.record import ModelRecord
-from tests.deploy.conftest import CLASSES, INPUT_HW, random_images
+from tests.deploy.conftest import CLASSES, INPUT_HW, make_network, random_images
 
 RECORD = ModelRecord("ssd_x", CLASSES, INPUT_HW, family="toy")
 
@@ -117,3 +119,19 @@ def test_files_stay_as_they_were_after_an_error(prefix, tmp_path, error, raised)
         raise error
     assert [path.read_bytes() for path in exported_files(prefix)] == before
     assert sorted(os.listdir(tmp_path)) == ["m-0000.params", "m-symbol.json"]
+
+
+def test_preprocessing_inside_is_told_with_the_layout(tmp_path):
+    from gluoncv.utils import export_block
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        export_block(str(tmp_path / "m"), make_network(), data_shape=(*INPUT_HW, 3))
+    exported = read_exported(str(tmp_path / "m"))
+    message = (
+        r"m takes images as \(1, 128, 128, 3\), uint8, with its preprocessing inside, as GluonCV's "
+        r"export_block writes it; this needs \(1, 3, 128, 128\), normalised: export it with "
+        "preprocess=None and layout='CHW'"
+    )
+    with pytest.raises(ModelError, match=message):
+        check_shapes(exported, INPUT_HW)

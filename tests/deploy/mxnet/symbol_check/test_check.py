@@ -154,7 +154,7 @@ HOSTILE = {
     ),
     "padding below 0": (set_attribute("Convolution", pad="(-5, -5)"), r"got \(-5, -5\)"),
     "huge kernel": (set_attribute("Convolution", kernel="(99999, 3)"), "kernel must be"),
-    "line break": (set_attribute("Convolution", pad="(1,\n1)"), r"got '\(1,\\\\n1\)'"),
+    "line break": (set_attribute("Convolution", pad="(1,\n1)"), r"got '\(1,\\n1\)'"),
     "long text": (set_attribute("Convolution", pad="1" * 20_000), "pad is no text, or too long"),
     "odd attribute": (
         set_attribute("Convolution", library="evil.so"),
