@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 from scripts.fuzzing.case import Kind
 from scripts.fuzzing.kinds.archive import ArchiveKind
 from scripts.fuzzing.kinds.checkpoint import CheckpointKind
@@ -43,3 +45,12 @@ KINDS: dict[str, type[Kind]] = {
         OpenvinoKind,
     )
 }
+
+
+def find_kind(name: str) -> Kind:
+    """A kind by its name in `KINDS`, or as MODULE:CLASS."""
+    if name in KINDS:
+        return KINDS[name]()
+    module, _, of_class = name.partition(":")
+    kind: Kind = getattr(importlib.import_module(module), of_class)()
+    return kind

@@ -160,7 +160,8 @@ class SymbolKind(Kind):
             for output in model.run(images):
                 np.asarray(output.asnumpy() if hasattr(output, "asnumpy") else output)
         shapes = {name: array.shape for name, array in exported.params.items()}
-        return format_graph(exported.graph), shapes, exported.record
+        graph = json.loads(format_graph(exported.graph))
+        return json.dumps(graph, sort_keys=True), sorted(shapes.items()), exported.record
 
     def _content(self, seed: str) -> dict[str, Any]:
         return dict(json.loads(self.seeds[seed][_FILE]))
