@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
+
 from scripts.fuzzing.case import Kind
 from scripts.fuzzing.kinds.archive import ArchiveKind
 from scripts.fuzzing.kinds.checkpoint import CheckpointKind
 from scripts.fuzzing.kinds.coco import CocoKind
+from scripts.fuzzing.kinds.film import FilmKind
 from scripts.fuzzing.kinds.journal import JournalKind
 from scripts.fuzzing.kinds.listings import ListKind
+from scripts.fuzzing.kinds.onnx_file import OnnxKind
+from scripts.fuzzing.kinds.openvino_file import OpenvinoKind
 from scripts.fuzzing.kinds.options_file import OptionsKind
 from scripts.fuzzing.kinds.params import ParamsKind
 from scripts.fuzzing.kinds.picture_file import PictureKind
 from scripts.fuzzing.kinds.record import RecordKind
+from scripts.fuzzing.kinds.symbol import SymbolKind
+from scripts.fuzzing.kinds.tables import TableKind
+from scripts.fuzzing.kinds.torch_weights import TorchKind
 from scripts.fuzzing.kinds.tuning_history import HistoryKind
 from scripts.fuzzing.kinds.voc import VocKind
 
@@ -29,5 +37,20 @@ KINDS: dict[str, type[Kind]] = {
         ArchiveKind,
         ParamsKind,
         CheckpointKind,
+        TorchKind,
+        TableKind,
+        FilmKind,
+        SymbolKind,
+        OnnxKind,
+        OpenvinoKind,
     )
 }
+
+
+def find_kind(name: str) -> Kind:
+    """A kind by its name in `KINDS`, or as MODULE:CLASS."""
+    if name in KINDS:
+        return KINDS[name]()
+    module, _, of_class = name.partition(":")
+    kind: Kind = getattr(importlib.import_module(module), of_class)()
+    return kind

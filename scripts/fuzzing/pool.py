@@ -210,8 +210,8 @@ def prepared(kinds: Sequence[str]) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="fuzz-seeds-") as folder:
         for kind in kinds:
             code = (
-                "import sys, pathlib; from scripts.fuzzing.catalog import KINDS; "
-                "KINDS[sys.argv[1]]().prepare(pathlib.Path(sys.argv[2]))"
+                "import sys, pathlib; from scripts.fuzzing.catalog import find_kind; "
+                "find_kind(sys.argv[1]).prepare(pathlib.Path(sys.argv[2]))"
             )
             place = Path(folder, kind)
             place.mkdir()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.fuzzing.case import FAULTS, Case, Ended, Summary
-from scripts.fuzzing.catalog import KINDS
+from scripts.fuzzing.catalog import find_kind
 from scripts.fuzzing.pool import Pool, Task, prepared
 from scripts.fuzzing.report import described
 
@@ -80,7 +80,7 @@ def run(
 
 def _keep(folder: Path, seeds: Path, name: str, seed: int, number: int) -> None:
     """Write all files of a case, those that are as in the sound input too."""
-    kind = KINDS[name]()
+    kind = find_kind(name)
     kind.load(seeds)
     case: Case = kind.case(seed, number)
     for path, content in {**kind.seeds[case.seed], **case.files}.items():

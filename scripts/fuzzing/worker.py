@@ -165,14 +165,14 @@ def _answer(stream: TextIO, content: Any) -> None:
 
 def main(arguments: list[str]) -> int:
     """Run as a process of its own."""
-    from scripts.fuzzing.catalog import KINDS
+    from scripts.fuzzing.catalog import find_kind
 
     name, seed, seeds, folder = arguments
     stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what the product prints is not an answer
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    kind = KINDS[name]()
+    kind = find_kind(name)
     kind.load(Path(seeds))
     worker = Worker(kind, int(seed), Path(folder))
     restore_crash_signals()

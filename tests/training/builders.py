@@ -157,9 +157,9 @@ class Second(Team):
     rank, size = 1, 2
 
 
-def make_job(prefix, *, seed=0, team=None, hooks=None, batches=None, **plan):
+def make_job(prefix, *, seed=0, network=None, team=None, hooks=None, batches=None, **plan):
     """What `fit` makes of a plan for a tiny network."""
-    network = make_network(seed=seed)
+    network = network or make_network(seed=seed)
     optimizer = Optimizer(network, momentum=0.9, wd=0.0)
     watch, team = WeightWatch(network), team or Team()
     learner = Learner(

@@ -72,9 +72,13 @@ class OnnxEngine(Engine):
             self._session = onnxruntime.InferenceSession(
                 path, options, providers=["CPUExecutionProvider"]
             )
+            metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
         except _FAILURES as error:
             raise ModelError(f"ONNX Runtime cannot use {path}: {_reason(error, path)}") from error
-        metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
+        except UnicodeDecodeError as error:
+            raise ModelError(
+                f"ONNX Runtime cannot use {path}: its metadata is no UTF-8 text; export it anew"
+            ) from error
         self.record = require_record(path, metadata.get(RECORD_KEY))
         image = only_input(path, self._session.get_inputs())
         dtype = _DTYPES.get(image.type, image.type.removeprefix("tensor(").rstrip(")"))
@@ -82,8 +86,12 @@ class OnnxEngine(Engine):
         self.shapes = {out.name: _shape(out.shape) for out in self._session.get_outputs()}
 
     def compute(self, images: Array, names: Sequence[str]) -> list[Array]:
-        """See `Engine`."""
-        return list(self._session.run(list(names), {self.input[0]: images}))
+        """See `Engine`. Raises ModelError where an operator cannot take what reaches it."""
+        try:
+            return list(self._session.run(list(names), {self.input[0]: images}))
+        except _FAILURES as error:
+            reason = _reason(error, self._path)
+            raise ModelError(f"ONNX Runtime cannot run {self._path}: {reason}") from error
 
     def anew(self, *, threads: int, streams: int = 1) -> OnnxEngine:
         """The same file for other threads or streams.
@@ -107,7 +115,8 @@ def _shape(lengths: Sequence[Any]) -> Shape:
 
 def _reason(error: Exception, path: str) -> str:
     """What ONNX Runtime says is wrong, without the places in its own source, on one line."""
-    text = " ".join(str(error).split()).rpartition(f"{path} failed:")[2]
+    text = " ".join(str(error).split())
+    text = text.rpartition(f"{path} failed:")[2].rpartition("Status Message: ")[2]
     if found := _NO_OPERATOR.search(text):
         return f"it has no operator {found[1]}"
     if found := _NEWER_OPSET.search(text):

@@ -95,11 +95,16 @@ class OpenvinoEngine(Engine):
             self._idle.put(self._compiled.create_infer_request())
 
     def compute(self, images: Array, names: Sequence[str]) -> list[Array]:
-        """See `Engine`; a call waits while as many as there are streams are computing."""
+        """See `Engine`; a call waits while as many as there are streams are computing.
+
+        Raises ModelError where an operator cannot take what reaches it.
+        """
         request = self._idle.get()
         try:
             request.infer({0: images}, share_inputs=True)
             return [request.get_tensor(self._ports[name]).data.copy() for name in names]
+        except _FAILURES as error:
+            raise ModelError(f"OpenVINO cannot run {self._name}: {_reason(error)}") from error
         finally:
             self._idle.put(request)
 
@@ -157,6 +162,8 @@ def read_network(path: str) -> Any:
     )
     try:
         network = openvino.Model(reader.convert(reader.load(path)))
+    except UnicodeDecodeError as error:  # of what OpenVINO would have said
+        raise ModelError(f"OpenVINO cannot read {path}: it holds text that is no UTF-8") from error
     except _FAILURES as error:
         raise ModelError(f"OpenVINO cannot read {path}: {_reason(error)}") from error
     if not path.endswith(".onnx"):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gluon_ssd.inference.tables.rows import Row
 from gluon_ssd.system.files import atomic_write
+from gluon_ssd.system.json_text import parse_json
 
 
 def line_of(row: Row) -> str:
@@ -26,11 +27,13 @@ def write_json_lines(path: Path, rows: Iterable[Row]) -> None:
 
 
 def read_json_lines(path: Path) -> Iterator[Row]:
-    """The rows of such a file. Raises ValueError, KeyError or TypeError for any other."""
+    """The rows of such a file. Raises of `part_folder.BROKEN` for any other."""
     with open(path, encoding="utf-8") as file:
         for line in file:
-            content = json.loads(line)
+            content = parse_json(line, str(path))
             content["boxes_px"] = tuple(map(tuple, content["boxes_px"]))
             for column in ("labels", "names", "scores"):
                 content[column] = tuple(content[column])
+            if not isinstance(content["file"], str):
+                raise TypeError(f"the name of a picture is {content['file']!r}")
             yield Row(**content)

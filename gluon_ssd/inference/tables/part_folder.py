@@ -24,13 +24,17 @@ from gluon_ssd.system.run_lock import locked
 RUN_FILE = "_run.json"
 
 
+BROKEN = (OSError, ValueError, KeyError, TypeError, DataError)
+"""What readers of tables raise for a file that is none of theirs."""
+
+
 @dataclass(frozen=True)
 class TableFormat:
     """A kind of file: how rows are written and read, and whether this machine can do either.
 
     Attributes:
         write: (path, rows); raises EnvironmentProblem.
-        read: path -> rows; raises ValueError, KeyError or TypeError for a damaged file.
+        read: path -> rows; raises of `BROKEN` for a damaged file.
         check: raises EnvironmentProblem when a package is missing.
     """
 
@@ -92,7 +96,7 @@ class PartFolder:
             for row in self._format.read(path):
                 self._count(row)
             self._next = max(self._next, int(path.stem.removeprefix("part-")) + 1)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except BROKEN as error:
             raise DataError(
                 f"{path} is no part of a table of detections ({str(error).splitlines()[0]}); "
                 "remove it, and its pictures are detected again"

@@ -54,6 +54,7 @@ class PictureKind(Kind):
         pixels = cv2.imdecode(np.frombuffer(picture(3), np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
         files = {}
         for name, options in {
+            "gif": {"format": "GIF"},
             "progressive": {"format": "JPEG", "progressive": True},
             "lzw": {"format": "TIFF", "compression": "tiff_lzw"},
             "palette": {"format": "PNG"},
@@ -111,8 +112,8 @@ class PictureKind(Kind):
         path = folder / _FILE
         size_of_file(path)
         pixels = decode_image(path.read_bytes(), path, max_pixels=_MOST_PIXELS)
-        _, size_hw = read_encoded(path)
-        return pixels, size_hw, measure_image(path)
+        _, size_hw = read_encoded(path, max_pixels=_MOST_PIXELS)
+        return pixels, size_hw, measure_image(path, max_pixels=_MOST_PIXELS)
 
     def complain(self, answer: Any) -> str:
         """The size that is told is that of the pixels."""
