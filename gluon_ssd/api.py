@@ -170,6 +170,7 @@ class Detector:
             OptionError: an argument is wrong.
         """
         # Only now: the metric of COCO alone takes longer to import than a detector to load.
+        from gluon_ssd.data.exif import settle_orientations
         from gluon_ssd.data.loading.samples import EvalSamples
         from gluon_ssd.data.loading.stand_in import rule_of
         from gluon_ssd.inference.dataset import check_classes, open_for_scoring
@@ -186,6 +187,7 @@ class Detector:
                 classes=names,
                 edge_px=model.edge_px,
             )
+        dataset = settle_orientations(dataset, "ignore")
         check_classes(dataset, names, model.num_classes)
         model = model.with_streams()
         return evaluate(

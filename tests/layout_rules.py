@@ -145,7 +145,7 @@ MAY_USE: dict[str, set[str]] = {
     "detection": {"numpy", "numba"},
     "detection.mxnet": {"numpy"},
     "data": {"numpy", "cv2", "PIL", "simplejpeg", "tqdm"},
-    "data.dali": {"numpy", "nvidia"},
+    "data.dali": {"numpy", "cv2", "nvidia"},
     "models.record": {"numpy"},
     "models": {"numpy"},
     "families": {"numpy", "gluoncv"},

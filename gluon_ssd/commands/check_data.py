@@ -9,6 +9,7 @@ from pathlib import Path
 from gluon_ssd.data.check import Report, check_dataset
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.dataset import Selection
+from gluon_ssd.data.exif import settle_orientations
 from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.options.data_tools import CheckOptions
 from gluon_ssd.system.progress import progress_bar
@@ -39,6 +40,7 @@ def check_reports(options: CheckOptions) -> Iterator[Report]:
         bar = functools.partial(
             progress_bar, total=len(dataset), unit="img", description="images", stays=False
         )
+        dataset = settle_orientations(dataset, options.exif)
         yield check_dataset(
             dataset, read_images=not options.fast, progress=bar, max_pixels=options.max_pixels
         )

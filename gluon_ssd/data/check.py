@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from gluon_ssd.data.dataset import ListedDataset
+from gluon_ssd.data.exif import AS_STORED, orientation_of_file, turned_size
 from gluon_ssd.data.image_notes import Note, collected_notes
 from gluon_ssd.data.images import MAX_PIXELS, measure_image, read_image
 from gluon_ssd.data.problems import LABELS_LOST, REASONS, SEE_ALL, Problem
@@ -129,7 +130,8 @@ def check_dataset(
     for index, look in enumerate(_look_at_images(dataset, read_images, progress, max_pixels)):
         path, annotation = dataset.image_path(index), dataset.annotation(index)
         num_labels += len(annotation.labels)
-        problem = look.problem or _compare_sizes(path, look.size_hw, annotation.size_hw)
+        size_hw = look.size_hw and turned_size(look.size_hw, dataset.orientation(index))
+        problem = look.problem or _compare_sizes(path, size_hw, annotation.size_hw)
         if problem is not None:
             problems.append(problem)
             unusable.append(index)
@@ -180,6 +182,8 @@ def _compare_sizes(
         return None
     height, width = declared_hw
     detail = f"annotated as {width}x{height}, the image has {size_hw[1]}x{size_hw[0]} pixels"
+    if (orientation := orientation_of_file(path)) != AS_STORED:
+        detail += f" and the EXIF orientation {orientation}"
     return Problem("image size mismatch", path, detail)
 
 

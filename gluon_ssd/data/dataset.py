@@ -11,7 +11,7 @@ import copy
 import itertools
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -78,6 +78,10 @@ class Dataset(Protocol):
 
     def annotation(self, index: int) -> Annotation:
         """Labelled objects of the image; no objects for a background image."""
+        ...
+
+    def orientation(self, index: int) -> int:
+        """EXIF orientation to turn the image by before its boxes fit, 2 to 8; 1 for none."""
         ...
 
 
@@ -161,6 +165,9 @@ class ListedDataset:
         metric: what scores it, "voc07" or "coco".
         problems: finds that belong to none of the items.
         coco_file: how the COCO file counts that the set was read from; None if it was from others.
+
+    Attributes:
+        is_oriented: whether it was judged which photos are to be turned (`with_orientations`).
     """
 
     def __init__(
@@ -181,6 +188,8 @@ class ListedDataset:
         self._item_problems = tuple(item.problems for item in items)
         self._paths = tuple(item.image_path for item in items)
         self._ids = tuple(item.image_id for item in items)
+        self.is_oriented = False
+        self._orientations: dict[int, int] = {}
         self._pack([item.annotation for item in items])
 
     def _pack(self, annotations: list[Annotation]) -> None:
@@ -221,6 +230,23 @@ class ListedDataset:
         coco = None if self._coco is None else self._coco[rows].copy()
         return Annotation(**arrays, size_hw=self._sizes_hw[index], coco=coco)
 
+    def orientation(self, index: int) -> int:
+        """EXIF orientation to turn image `index` by before its boxes fit; 1 for none."""
+        return self._orientations.get(range(len(self))[index], 1)
+
+    def with_orientations(
+        self, orientations: Mapping[int, int], problems: Mapping[int, Problem]
+    ) -> ListedDataset:
+        """The same data set with the orientations to turn images by, and one more find of each."""
+        part = copy.copy(self)
+        part.is_oriented = True
+        part._orientations = dict(orientations)
+        part._item_problems = tuple(
+            (*found, problems[index]) if index in problems else found
+            for index, found in enumerate(self._item_problems)
+        )
+        return part
+
     def subset(self, indices: Iterable[int]) -> ListedDataset:
         """The same kind of data set with the images at `indices` only, in that order.
 
@@ -232,6 +258,11 @@ class ListedDataset:
         part._item_problems = tuple(self._item_problems[index] for index in chosen)
         part._paths = tuple(self._paths[index] for index in chosen)
         part._ids = tuple(self._ids[index] for index in chosen)
+        part._orientations = {
+            place: self._orientations[index]
+            for place, index in enumerate(chosen)
+            if index in self._orientations
+        }
         part._pack([self.annotation(index) for index in chosen])
         return part
 

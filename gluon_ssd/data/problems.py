@@ -45,6 +45,8 @@ REASONS: dict[str, Reason] = {
     "damaged image": Reason("image", True, "kept, unless bad images are skipped"),
     "dark 16-bit image": Reason("image", False, "kept"),
     "duplicate image": Reason("image", True, "kept once"),
+    "EXIF orientation applied": Reason("image", False, "photo turned upright"),
+    "EXIF orientation ignored": Reason("image", False, "photo taken as stored"),
     "hidden file": Reason("image", False, "left out, its name begins with a dot"),
     "number behind a name": Reason("image", False, "read as most files that are there say"),
     "same picture again": Reason("image", True, "kept"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gluon_ssd.options.declare import option
-from gluon_ssd.options.shared import DATASETS, max_pixels_option
+from gluon_ssd.options.shared import DATASETS, EXIF, max_pixels_option
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,12 @@ class CheckOptions:
     )
     classes: str = option(
         "", "file with one class name a line; empty takes the names from the data set"
+    )
+    exif: str = option(
+        "ignore",
+        "photos with an EXIF orientation, where the annotated size does not tell whether their "
+        "boxes were drawn on the upright picture, as of training",
+        choices=EXIF,
     )
     fast: bool = option(False, "read image headers only, as the check before training does")
     max_pixels: int = max_pixels_option()

@@ -26,7 +26,7 @@ from gluon_ssd.options.idle import check_idle
 from gluon_ssd.options.ini_file import read_ini
 from gluon_ssd.options.yaml_file import is_yaml
 from gluon_ssd.options.yannqi import read_yaml
-from gluon_ssd.system.wording import quoted
+from gluon_ssd.system.wording import one_line, quoted
 
 Command = TypeVar("Command")
 
@@ -254,13 +254,14 @@ def read_config(path: str, flags: Sequence[Flag]) -> dict[str, Any]:
         if section not in sections:
             hint = suggestion(section, sections)
             raise OptionError(
-                f"{path}: unknown section [{section}]; allowed: {', '.join(sections)}{hint}"
+                f"{path}: unknown section [{one_line(section[:60])}]; allowed: "
+                f"{', '.join(sections)}{hint}"
             )
         for name, text in given.items():
             if (section, name) not in known:
                 keys = [flag.name for flag in flags if flag.group == section]
                 raise OptionError(
-                    f"{path}: [{section}] has no key {name!r}{suggestion(name, keys)}; "
+                    f"{path}: [{section}] has no key {quoted(name)}{suggestion(name, keys)}; "
                     f"allowed: {', '.join(keys)}"
                 )
             values[name] = known[section, name].parse(text, f"{path}: [{section}] {name}")

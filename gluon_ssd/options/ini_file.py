@@ -7,6 +7,7 @@ import re
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.system.text_file import read_text, text_lines
+from gluon_ssd.system.wording import one_line
 
 _LONGEST_REASON = 200
 _MOST_CHARACTERS = 1 << 20
@@ -46,15 +47,16 @@ def read_ini(path: str) -> dict[str, dict[str, str]]:
 
 def _values(reader: configparser.ConfigParser, section: str, path: str) -> dict[str, str]:
     values: dict[str, str] = {}
+    where = f"{path}: [{one_line(section[:60])}]"
     for key, text in reader.items(section):
         name = key.replace("-", "_")
         if name in values:
-            raise OptionError(f"{path}: [{section}] names {name} twice; leave one of them")
+            raise OptionError(f"{where} names {one_line(name[:60])} twice; leave one of them")
         lines = text.split("\n")
         if any(not line.endswith(",") for line in lines[:-1]):
             raise OptionError(
-                f"{path}: [{section}] {key} goes over several lines; begin every key at the start "
-                "of its line, and end a line that goes on with a comma"
+                f"{where} {one_line(key[:60])} goes over several lines; begin every key at the "
+                "start of its line, and end a line that goes on with a comma"
             )
         values[name] = "".join(lines)
     return values

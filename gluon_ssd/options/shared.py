@@ -18,6 +18,8 @@ DATASETS = {"voc": 1, "coco": 10, "custom": 1, "shapes": 1, "openimages": 1}
 BACKENDS = ("mxnet", "onnxruntime", "openvino")
 """The runtimes; `deploy.runtime.RUNTIMES` has the same names."""
 
+EXIF = ("ignore", "apply")
+
 METRICS = ("auto", "voc07", "voc12", "coco")
 
 
@@ -134,6 +136,13 @@ class DataOptions:
     )
     classes: str = option(
         "", "file with one class name a line; empty takes the names from the data set"
+    )
+    exif: str = option(
+        "ignore",
+        "photos with an EXIF orientation, where the annotated size does not tell whether their "
+        "boxes were drawn on the upright picture: ignore takes them as stored, as GluonCV; apply "
+        "turns them",
+        choices=EXIF,
     )
     limit_images: int = option(0, "use only the first N images; 0 uses all", minimum=0)
     worker_timeout: float = option(

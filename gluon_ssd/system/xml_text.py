@@ -15,8 +15,8 @@ import xml.etree.ElementTree as ElementTree
 from gluon_ssd.errors import DataError, SsdError
 from gluon_ssd.system.text_file import SAVE_AS_UTF8, decode_text, encoding_of_mark
 
-MOST_XML_PARTS = 2_000_000
-"""Start tags, end tags and attributes of one file, which take up to about 300 MB."""
+MOST_XML_TAGS, MOST_XML_ATTRIBUTES = 3_200_000, 500_000
+"""Of one file; these take up to about 600 MB."""
 
 _HEAD_BYTES = 512
 _DECLARATION = re.compile(
@@ -49,8 +49,11 @@ def parse_xml(
         SsdError: of the type `error`, one line naming `source` and what is wrong.
     """
     text = _decode(content, source, error)
-    if text.count("<") + text.count("=") > MOST_XML_PARTS:
-        raise error(f"{source} has more than {MOST_XML_PARTS} tags and attributes; split the file")
+    if text.count("<") > MOST_XML_TAGS or text.count("=") > MOST_XML_ATTRIBUTES:
+        raise error(
+            f"{source} has more than {MOST_XML_TAGS} tags or {MOST_XML_ATTRIBUTES} attributes; "
+            "split the file"
+        )
     if "<!ENTITY" in text:
         raise error(
             f"{source} declares XML entities, which are not read; write the texts themselves"

@@ -33,6 +33,9 @@ class NumberedDataset:
     def image_id(self, index: int) -> int:
         return index
 
+    def orientation(self, index: int) -> int:
+        return 1
+
     def annotation(self, index: int) -> Annotation:
         none = np.zeros(0)
         return Annotation(none.reshape(0, 4), none, none > 0, none > 0, None)

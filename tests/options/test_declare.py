@@ -56,6 +56,7 @@ def test_command_line_wins_over_file_wins_over_default(tmp_path: Path) -> None:
         ("[engine]\nfuel = gas\n", r"\[engine\] fuel must be one of coal, wood; got 'gas'"),
         ("[engine]\npower = 1\npower = 2\n", "not a valid ini file.*power"),
         ("power = 1\n", "not a valid ini file"),
+        ("[en\u2028gin]\npower = 1\n", r"unknown section \[en\\u2028gin\]"),
         ("[DEFAULT]\npower = 1\n", r"unknown section \[DEFAULT\]; allowed: engine"),
         (
             "[engine]\npower = " + "1" * 5000,

@@ -75,9 +75,10 @@ def test_deep_nesting_is_a_tree_as_any_other() -> None:
 
 
 def test_too_many_tags_or_attributes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xml_text, "MOST_XML_PARTS", 6)
-    parse_xml(b"<a><b/><b/><b/><b/></a>", "a.xml")
+    monkeypatch.setattr(xml_text, "MOST_XML_TAGS", 6)
+    monkeypatch.setattr(xml_text, "MOST_XML_ATTRIBUTES", 2)
+    parse_xml(b"<a><b c='1' d='2'/><b/><b/><b/></a>", "a.xml")
     many = b"<a><b/><b/><b/><b/><b/></a>"
     for content in (many, b'<a b="1" c="1" d="1" e="1" f="1" g="1"/>'):
-        with pytest.raises(WeightsError, match="more than 6 tags and attributes; split the file"):
+        with pytest.raises(WeightsError, match="more than 6 tags or 2 attributes; split"):
             parse_xml(content, "a.xml", error=WeightsError)

@@ -14,6 +14,7 @@ from gluon_ssd.data.augment.policies import POLICIES, Policy
 from gluon_ssd.data.check import check_dataset
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.dataset import ListedDataset, Selection
+from gluon_ssd.data.exif import settle_orientations
 from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples, TrainSamples
@@ -188,8 +189,8 @@ def _open(options: DataOptions, selection: Selection) -> ListedDataset:
 
 def _limited(dataset: ListedDataset, options: DataOptions) -> ListedDataset:
     if options.limit_images:
-        return dataset.subset(range(min(options.limit_images, len(dataset))))
-    return dataset
+        dataset = dataset.subset(range(min(options.limit_images, len(dataset))))
+    return settle_orientations(dataset, options.exif)
 
 
 def _checked(dataset: ListedDataset, options: TrainDataOptions, purpose: str) -> ListedDataset:

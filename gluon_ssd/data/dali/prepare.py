@@ -13,6 +13,7 @@ import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from gluon_ssd.data.augment.crop import Window, crop_boxes
@@ -21,7 +22,8 @@ from gluon_ssd.data.augment.transforms import TrainDraw, transform_boxes
 from gluon_ssd.data.dali.draws import Draws, Geometry, geometry, stack_geometries
 from gluon_ssd.data.dali.graphs import DrawGraph, PixelInputs
 from gluon_ssd.data.dataset import Dataset
-from gluon_ssd.data.images import MAX_PIXELS, measure_image, read_encoded
+from gluon_ssd.data.exif import AS_STORED, turned, turned_size
+from gluon_ssd.data.images import MAX_PIXELS, decode_image, measure_image, read_encoded
 from gluon_ssd.data.loading.batch_plan import BatchPlan, Share
 from gluon_ssd.data.loading.stand_in import BadImages, Used, use_first_good
 from gluon_ssd.detection.input_format import InputFormat
@@ -141,9 +143,16 @@ class Preparer:
         path = self._dataset.image_path(index)
         # Looking for damage takes time, so each file is looked at once.
         look = self._bad.refuse_damaged and index not in self._sound
-        found = read_encoded(path, max_pixels=self._samples.max_pixels, refuse_damaged=look)
+        most = self._samples.max_pixels
+        found = read_encoded(path, max_pixels=most, refuse_damaged=look)
         self._sound.add(index)
-        return found
+        orientation = self._dataset.orientation(index)
+        if orientation == AS_STORED:
+            return found
+        # DALI's decoders leave the tag alone, so the turned picture is handed over as a bitmap.
+        image = turned(decode_image(found[0].tobytes(), path, max_pixels=most), orientation)
+        bitmap = cv2.imencode(".bmp", image[..., ::-1])[1].ravel()
+        return bitmap, turned_size(found[1], orientation)
 
 
 def _boxes_unit(dataset: Dataset, index: int) -> np.ndarray:
@@ -153,7 +162,9 @@ def _boxes_unit(dataset: Dataset, index: int) -> np.ndarray:
     """
     annotation = dataset.annotation(index)
     try:
-        height, width = annotation.size_hw or measure_image(dataset.image_path(index))
+        height, width = annotation.size_hw or turned_size(
+            measure_image(dataset.image_path(index)), dataset.orientation(index)
+        )
     except DataError:
         return np.zeros((0, 4), dtype=np.float32)
     sides = np.array([width, height, width, height], dtype=np.float32)

@@ -16,7 +16,8 @@ from gluon_ssd.data.augment.augmented import augmented
 from gluon_ssd.data.augment.settings import Augmentation, StepAugmentation
 from gluon_ssd.data.augment.transforms import eval_transform
 from gluon_ssd.data.dataset import Dataset
-from gluon_ssd.data.images import MAX_PIXELS, read_image
+from gluon_ssd.data.exif import read_turned
+from gluon_ssd.data.images import MAX_PIXELS
 from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.detection.matching import MakesTargets
 
@@ -68,7 +69,7 @@ class TrainSamples:
         """One training sample. Raises DataError naming an image that cannot be read."""
         annotation = dataset.annotation(index)
         pixels, boxes, labels = augmented(
-            read_image(dataset.image_path(index), max_pixels=self.max_pixels),
+            _read(dataset, index, self.max_pixels),
             annotation.boxes_px,
             annotation.labels,
             input_format=self.input_format,
@@ -88,13 +89,18 @@ class EvalSamples:
 
     @property
     def spec(self) -> Spec:
-        """image (3, H, W) float32, size_hw (2,) int32: height and width of the file's image."""
+        """image (3, H, W) float32, size_hw (2,) int32: height and width of the image."""
         return {"image": ((3, *self.input_format.size_hw), np.float32), "size_hw": ((2,), np.int32)}
 
     def __call__(
         self, dataset: Dataset, index: int, rng: np.random.Generator
     ) -> dict[str, np.ndarray]:
         """One evaluation sample; `rng` is not used. Raises DataError naming an unreadable image."""
-        image = read_image(dataset.image_path(index), max_pixels=self.max_pixels)
+        image = _read(dataset, index, self.max_pixels)
         pixels = eval_transform(image, self.input_format)
         return {"image": pixels, "size_hw": np.array(image.shape[:2], dtype=np.int32)}
+
+
+def _read(dataset: Dataset, index: int, max_pixels: int) -> np.ndarray:
+    path, orientation = dataset.image_path(index), dataset.orientation(index)
+    return read_turned(path, orientation, max_pixels=max_pixels)

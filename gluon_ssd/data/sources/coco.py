@@ -27,7 +27,7 @@ from gluon_ssd.data.dataset import (
     class_index,
     clean_objects,
 )
-from gluon_ssd.data.images import size_of_file
+from gluon_ssd.data.exif import size_without_doubt
 from gluon_ssd.data.problems import log_lost_labels
 from gluon_ssd.data.sources.coco_categories import own_classes
 from gluon_ssd.data.sources.coco_json import Category, CocoJson, ImageEntry
@@ -113,7 +113,7 @@ class CocoDataset(ListedDataset):
             annotation, found = clean_objects(
                 objects.get(entry.image_id, ()),
                 labels_by_name=labels_by_name,
-                size_hw=entry.size_hw or size_of_file(image_path),
+                size_hw=entry.size_hw or size_without_doubt(image_path),
                 edge=rules.edge_px,
                 file=f"{path} image {entry.image_id} ({entry.file_name})",
                 others=rules.other_labels,

@@ -19,7 +19,7 @@ from gluon_ssd.data.dataset import (
     class_index,
     clean_objects,
 )
-from gluon_ssd.data.images import size_of_file
+from gluon_ssd.data.exif import size_without_doubt
 from gluon_ssd.data.problems import Problem, log_lost_labels
 from gluon_ssd.data.sources.voc_list import Entry, VocFiles, read_image_set
 from gluon_ssd.data.sources.voc_xml import read_annotation
@@ -198,7 +198,7 @@ def _annotate(
     annotation, found = clean_objects(
         objects,
         labels_by_name=labels_by_name,
-        size_hw=size_hw or size_of_file(image_path),
+        size_hw=size_hw or size_without_doubt(image_path),
         edge=0,
         file=path,
         others=others,

@@ -10,7 +10,7 @@ from gluon_ssd.data.dataset import RawObject
 from gluon_ssd.errors import DataError
 from gluon_ssd.system.regular_file import read_regular
 from gluon_ssd.system.text_file import MOST_TEXT_BYTES
-from gluon_ssd.system.wording import quoted
+from gluon_ssd.system.wording import one_line, quoted
 from gluon_ssd.system.xml_text import parse_xml
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -55,7 +55,7 @@ def _parse(path: str) -> ElementTree.Element:
         raise DataError(f"cannot read the annotation {path}: {error.strerror or error}") from error
     root = parse_xml(content, path)
     if root.tag != "annotation":
-        raise DataError(f"{path} is no VOC annotation: it starts with <{quoted(root.tag)[1:-1]}>")
+        raise DataError(f"{path} is no VOC annotation: it starts with <{one_line(root.tag[:60])}>")
     return root
 
 

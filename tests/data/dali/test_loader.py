@@ -16,6 +16,7 @@ from gluon_ssd.data.dali.graphs import PixelGraph, PixelInputs
 from gluon_ssd.data.dali.loader import DaliLoader
 from gluon_ssd.data.dali.prepare import DaliSamples
 from gluon_ssd.data.dataset import Annotation, ListedDataset, ListedItem, Selection
+from gluon_ssd.data.exif import settle_orientations
 from gluon_ssd.data.images import read_encoded, read_image
 from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.loader import Loader
@@ -27,6 +28,7 @@ from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.detection.matching import TargetMaker
 from gluon_ssd.detection.normalization import IMAGENET_STD
 from gluon_ssd.errors import DataError
+from tests.data.photos import photo
 
 SIZE = (64, 96)
 NUM_IMAGES = 14
@@ -104,6 +106,19 @@ def unbroken(squares):
     """Epochs 0 and 1 of a seeded loader."""
     made = loader(squares)
     return [copies(made.epoch(epoch)) for epoch in (0, 1)]
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("exif", ["apply", "ignore"])
+def test_photos_are_seen_as_the_native_loader_sees_them(tmp_path, orientation, exif):
+    path = photo(tmp_path / "a.jpg", orientation)
+    item = ListedItem(str(path), 0, one_box((2, 2, 9, 9), 0, None))
+    set_ = ListedDataset([item] * 2, name="photos", classes=("a",), metric="voc07")
+    set_ = settle_orientations(set_, exif)
+    assert set_.orientation(0) == (orientation if exif == "apply" else 1)
+    ((_, images, _, _),) = copies(loader(set_, UNCHANGED, batch_size=2).epoch(0))
+    expected = EvalSamples(InputFormat(SIZE))(set_, 0, np.random.default_rng(0))["image"]
+    assert np.abs(images[0] - expected).mean() < 0.03
 
 
 def anchors():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -10,6 +11,7 @@ from gluon_ssd.data.dali import prepare
 from gluon_ssd.data.dali.draws import Draws
 from gluon_ssd.data.dali.prepare import DaliSamples, Preparer
 from gluon_ssd.data.dataset import Annotation, ListedDataset, ListedItem
+from gluon_ssd.data.exif import read_turned
 from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.stand_in import BadImages
 from gluon_ssd.detection.input_format import InputFormat
@@ -89,6 +91,15 @@ def test_every_image_comes_once_in_the_order_of_the_plan(dataset):
     for batch in found:
         assert batch.class_targets[:, 0].tolist() == [used.image + 1 for used in batch.used]
         assert (batch.class_targets.shape, batch.box_targets.shape) == ((2, 1), (2, 1, 4))
+
+
+def test_a_photo_that_is_to_be_turned_is_handed_over_turned(dataset):
+    turned_first = dataset.with_orientations(dict.fromkeys(range(COUNT), 6), {})
+    (batch, *_) = preparer(turned_first).batches(0, 0)
+    assert batch.inputs.shape.tolist() == [[40, 20]] * 2
+    for encoded, used in zip(batch.inputs.encoded, batch.used, strict=True):
+        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1]
+        np.testing.assert_array_equal(image, read_turned(dataset.image_path(used.image), 6))
 
 
 def test_targets_follow_the_draw_of_their_row(dataset):
