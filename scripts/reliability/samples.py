@@ -94,7 +94,9 @@ def _held_files(process: Path) -> set[str]:
     """Paths of the files that a process has mapped or open; empty when it has ended."""
     try:
         maps = (process / "maps").read_text("utf-8", errors="replace").splitlines()
-        opened = {os.readlink(entry) for entry in (process / "fd").iterdir()}
+        entries = list((process / "fd").iterdir())
     except OSError:
         return set()
+    # A descriptor may be closed meanwhile.
+    opened = {os.path.realpath(entry) for entry in entries}
     return opened | {words[5] for line in maps if len(words := line.split(maxsplit=5)) == 6}
