@@ -54,7 +54,11 @@ def load_script(script: str) -> ModuleType:
 
 def run_script(script: str, *argv: object) -> Ended:
     """Run `main` of a script in this process."""
-    module = load_script(script)
+    return run_module(load_script(script), *argv)
+
+
+def run_module(module: ModuleType, *argv: object) -> Ended:
+    """Run `main` of a module in this process."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = module.main([str(argument) for argument in argv])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,3 +69,34 @@ def content_of(folder: Path) -> tuple[list[str], int]:
                 continue  # removed meanwhile
             names.append(str(path.relative_to(folder)))
     return sorted(names), size
+
+
+def shared_memory_of(pids: Sequence[int]) -> dict[str, int]:
+    """Bytes of every file in /dev/shm that the processes, or those below them, hold, by path.
+
+    Other programs of the machine may have files there too.
+    """
+    found: dict[str, int] = {}
+    for pid in pids:
+        try:
+            process = psutil.Process(pid)
+            family = [process, *process.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            continue
+        for member in family:
+            for path in _held_files(Path(f"/proc/{member.pid}")):
+                if path.startswith(f"{SHARED_MEMORY}/") and os.path.exists(path):
+                    found[path] = os.path.getsize(path)
+    return found
+
+
+def _held_files(process: Path) -> set[str]:
+    """Paths of the files that a process has mapped or open; empty when it has ended."""
+    try:
+        maps = (process / "maps").read_text("utf-8", errors="replace").splitlines()
+        entries = list((process / "fd").iterdir())
+    except OSError:
+        return set()
+    # A descriptor may be closed meanwhile.
+    opened = {os.path.realpath(entry) for entry in entries}
+    return opened | {words[5] for line in maps if len(words := line.split(maxsplit=5)) == 6}

@@ -14,7 +14,7 @@ from gluon_ssd.errors import DataError
 from gluon_ssd.system.progress import progress_bar
 from scripts.reliability import children
 from scripts.reliability.moments import left_in
-from scripts.reliability.samples import SHARED_MEMORY, content_of, usage_of
+from scripts.reliability.samples import content_of, shared_memory_of, usage_of
 from scripts.reliability.soak_record import Sample
 from scripts.reliability.soaked_training import SoakedTraining
 from scripts.reliability.training_commands import run_to_end
@@ -74,7 +74,6 @@ def soak(plan: Plan) -> Soaked:
     temporary.mkdir(parents=True, exist_ok=True)
     settings = _settings(plan)
     data = _data(plan.folder)
-    before = content_of(SHARED_MEMORY)[0]
     detecting = _start_detecting(plan.folder, settings, temporary)
     training = SoakedTraining(
         plan.folder / "training",
@@ -84,8 +83,9 @@ def soak(plan: Plan) -> Soaked:
         kill_every_s=plan.kill_every_s,
         seed=plan.seed,
     )
+    shared: set[str] = set()
     try:
-        samples = _watch(plan, detecting, training, temporary)
+        samples = _watch(plan, detecting, training, shared)
     finally:
         training.stop()
         problems = list(training.problems)
@@ -96,16 +96,16 @@ def soak(plan: Plan) -> Soaked:
     if code and code > 0:
         problems.append(f"detecting: {children.last_words(plan.folder / 'detecting.txt')}")
     problems += [f"left in TMPDIR: {name}" for name in left_in(temporary)]
-    problems += [f"left in /dev/shm: {n}" for n in content_of(SHARED_MEMORY)[0] if n not in before]
+    problems += [f"left in shared memory: {name}" for name in sorted(shared) if Path(name).exists()]
     names = ("lives", "killed", "went_on", "ended", "steps")
     facts = {name: getattr(training, name) for name in names}
     return Soaked(samples, problems, facts)
 
 
 def _watch(
-    plan: Plan, detecting: subprocess.Popen[bytes], training: SoakedTraining, temporary: Path
+    plan: Plan, detecting: subprocess.Popen[bytes], training: SoakedTraining, shared: set[str]
 ) -> list[Sample]:
-    """Samples until the detections are done, and the time is over."""
+    """Samples until the detections are done; `shared` gets what was seen in /dev/shm."""
     samples: list[Sample] = []
     begin, next_s = time.monotonic(), 0.0
     with progress_bar(total=plan.detections, unit="pictures", description="soak") as bar:
@@ -113,8 +113,9 @@ def _watch(
             training.look()
             if (now_s := time.monotonic() - begin) >= next_s:
                 next_s = now_s + plan.every_s
-                files, size = content_of(temporary)
-                names, shared = content_of(SHARED_MEMORY)
+                files, size = content_of(plan.folder / "tmp")
+                held = shared_memory_of([detecting.pid, training.pid])
+                shared.update(held)
                 done = _done(plan.folder)
                 bar.update(done - bar.n)
                 samples.append(
@@ -125,8 +126,8 @@ def _watch(
                         done,
                         len(files),
                         size / 2**20,
-                        len(names),
-                        shared / 2**20,
+                        len(held),
+                        sum(held.values()) / 2**20,
                     )
                 )
             time.sleep(min(0.2, plan.every_s))

@@ -23,7 +23,7 @@ class Sample:
         detecting, training: None while the process is not there.
         detections: pictures so far.
         temporary_files, temporary_mb: below TMPDIR of both.
-        shared_names, shared_mb: in /dev/shm.
+        shared_names, shared_mb: of both, in /dev/shm.
     """
 
     time_s: float

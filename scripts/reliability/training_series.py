@@ -71,7 +71,11 @@ def run_series(what: str, kills: int, folder: Path, state: State, beside: int) -
             if summary(chains())["lost"] >= ENOUGH_LOST:
                 break
             free = (n for n in itertools.count() if f"chain {n}" not in state.records)
-            parts = [KILLS_PER_CHAIN] * (missing // KILLS_PER_CHAIN)
-            parts += [missing % KILLS_PER_CHAIN] if missing % KILLS_PER_CHAIN else []
+            parts = split(missing, min(KILLS_PER_CHAIN, -(-missing // beside)))
             list(pool.map(one, itertools.islice(free, len(parts)), parts))
     return summary(chains())
+
+
+def split(kills: int, most: int) -> list[int]:
+    """Parts of at most `most` that add up to `kills`, the last one perhaps smaller."""
+    return [min(most, kills - done) for done in range(0, kills, most)]
