@@ -152,6 +152,7 @@ _MEASURED: Checks = {
     "weights_mib": is_number,
     "footprint_mib": is_number_or_none,
 }
+_OPTIONAL = ("footprint_mib",)  # journals of earlier versions lack it
 _FIELDS: dict[str, Checks] = {
     "search": {"facts": lambda value: isinstance(value, dict)},
     "start": _TEXT,
@@ -173,7 +174,9 @@ def _wrong(found: Any, checks: Checks) -> str:
     """The first field that is missing or of another kind; "" for none."""
     if not isinstance(found, dict):
         return "measured"
-    return next((name for name, check in checks.items() if not check(found.get(name))), "")
+    absent = (name for name in checks if name not in found and name not in _OPTIONAL)
+    odd = (name for name, check in checks.items() if name in found and not check(found[name]))
+    return next(absent, "") or next(odd, "")
 
 
 def _problem_of(event: Event) -> str:

@@ -101,6 +101,8 @@ def test_workspace_that_is_a_file_is_one_clear_line(tmp_path: Path) -> None:
     [
         '{"event": "trial", "key": "1"}',
         '{"event": "trial", "key": ["1"], "number": 1}',
+        '{"event": "trial", "number": 1, "key": "1", "choice": "", "kept": [], "seconds": 1, '
+        '"problem": ""}',
         '{"event": "start"}',
         '{"event": "start", "key": {"a": 1}}',
         '{"event": "saved", "key": "1"}',
