@@ -165,7 +165,7 @@ def test_periodic_weights_of_the_last_epoch_are_those_of_the_checkpoint(finished
 
 def test_journal_tells_the_whole_run(finished):
     events = journal_of(finished[0])
-    epoch = ["interval", "epoch", "validation", "checkpoint"]
+    epoch = ["interval", "epoch", "checkpoint", "validation", "checkpoint"]
     assert [line["event"] for line in events] == ["start", *epoch * 3, "end"]
     assert values(finished[0], "interval", "at") == [[0, 2], [1, 2], [2, 2]]
     assert values(finished[0], "epoch", "at") == [[1, 0], [2, 0], [3, 0]]

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import functools
+import inspect
+import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+_log = logging.getLogger(__name__)
+_TOLD: list[str] = []
 
 _ANY_ORDER = {"reassoc", "nnan", "nsz"}
 
@@ -14,7 +20,8 @@ def compile_loop(
 ) -> Callable[..., Any]:
     """A function of arrays and numbers as machine code, which runs beside other threads.
 
-    The code is kept beside the source where that, or a cache folder, takes it.
+    The code is kept beside the source where that, or a cache folder, takes it. Where it cannot be
+    kept, or what was kept is damaged, a warning says so and it is compiled anew.
 
     Args:
         signature: types of what comes back and of the arguments, as Numba writes them.
@@ -34,6 +41,29 @@ def compile_loop(
     )
     try:
         compiled: Callable[..., Any] = compiler(cache=True)(loop)
-    except RuntimeError:  # nowhere to keep it
+    # Numba reads its files as pickles, in which damage can end in any error at all.
+    except Exception as error:
+        if isinstance(error, numba.core.errors.NumbaError):
+            raise  # the loop itself
         compiled = compiler()(loop)
+        _warn(numba.config.CACHE_DIR or _folder_beside(loop), error)
     return compiled
+
+
+def _folder_beside(loop: Callable[..., Any]) -> str:
+    return str(Path(inspect.getfile(loop)).parent / "__pycache__")
+
+
+def _warn(folder: str, error: Exception) -> None:
+    """Say once in a process that the machine code is not kept."""
+    if folder in _TOLD:
+        return
+    _TOLD.append(folder)
+    reason = " ".join(str(error).split()) or type(error).__name__
+    _log.warning(
+        "the kept machine code in %s cannot be used (%s): it is compiled anew in every process, "
+        "which takes seconds; remove its .nbi and .nbc files, or name a folder that can be "
+        "written in NUMBA_CACHE_DIR",
+        folder,
+        reason[:200],
+    )

@@ -33,7 +33,8 @@ def _points(events: Events, kind: str, field: str, shares: Shares) -> Points:
 
 def _epoch_share_of_a_batch(events: Events) -> dict[int, float]:
     """epoch -> 1 / batches; an epoch under way counts as long as the one before."""
-    ends = {0: 0, **{e["epoch"] + 1: e["step"] for e in events if e["event"] == "epoch"}}
+    done = [event for event in events if event["event"] == "epoch"]
+    ends = {0: 0, **{e["epoch"] + 1: e["step"] for e in done if {"epoch", "step"} <= e.keys()}}
     shares = {
         epoch: 1 / (ends[epoch + 1] - ends[epoch])
         for epoch in ends
@@ -54,7 +55,8 @@ def _draw_losses(axes: Any, events: Events, shares: Shares) -> None:
         axes.plot(middles, means, color=colour, marker="o", markersize=3, label=field)
     axes.set_ylabel("loss")
     axes.set_ylim(bottom=0)  # after the lines, so that the top still follows them
-    axes.legend(frameon=False)
+    for text in axes.legend(frameon=False).get_texts():
+        text.set_parse_math(False)  # a name is no formula, whatever is in it
 
 
 def _draw_scores(axes: Any, events: Events, shares: Shares) -> None:
@@ -87,7 +89,7 @@ def _draw_rates(axes: Any, events: Events, shares: Shares) -> None:
         if max(ys) > 5 * min(ys) > 0:
             axes.set_yscale("log")
         else:
-            axes.set_ylim(0, 1.15 * max(ys))
+            axes.set_ylim(0, 1.15 * max(ys) or 1.0)
     axes.set_ylabel("learning rate")
     axes.set_xlabel("epochs")
 

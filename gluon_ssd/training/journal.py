@@ -25,15 +25,23 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Any
 
 from gluon_ssd.errors import EnvironmentProblem
+from gluon_ssd.system.event_log import (
+    Event,
+    is_count,
+    is_number,
+    is_number_or_none,
+    is_texts,
+    read_events,
+)
 from gluon_ssd.system.files import atomic_write, ensure_directory, without_nan, write_problem
+from gluon_ssd.system.wording import one_line
 
-Event = dict[str, Any]
 Position = tuple[int, int]  # (epoch, next batch)
 
 FIELDS = frozenset(
@@ -43,26 +51,48 @@ FIELDS = frozenset(
 """Keys of an interval and an epoch that no part of the loss may have."""
 
 
+_USUAL_LOSSES = ("CrossEntropy", "SmoothL1")  # of events that do not list theirs
+
+_CHECKS: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("epoch", "step"), is_count),
+    **dict.fromkeys(("time", "lr", "seconds"), is_number),
+    **dict.fromkeys(
+        ("remaining_s", "samples_per_s", "data_wait", "loss_scale", "skipped", "score")
+        + ("best_score",),
+        is_number_or_none,
+    ),
+    "losses": is_texts,
+    **dict.fromkeys(("options", "values"), lambda value: isinstance(value, dict)),
+}
+
+
+def _problem_of(event: Event) -> str:
+    """What is wrong with an event; "" for nothing."""
+    at = event.get("at")
+    if not (isinstance(at, list) and len(at) == 2 and all(map(is_count, at))):
+        return '"at" must be two whole numbers, epoch and batch'
+    wrong = [name for name, check in _CHECKS.items() if name in event and not check(event[name])]
+    if not wrong and event["event"] in ("interval", "epoch"):
+        names = event.get("losses", _USUAL_LOSSES)
+        wrong = [name for name in names if not is_number_or_none(event.get(name))]
+    return f'"{one_line(wrong[0])}" has a value of another kind' if wrong else ""
+
+
 def read_journal(path: str | os.PathLike[str]) -> list[Event]:
     """Events of a journal in order; a line that was cut off by a crash is left out.
 
-    A missing file gives an empty list. Raises EnvironmentProblem when it cannot be read.
+    So is, with a warning that counts them, every line in which a field of the table above has
+    another type or a number that is not finite. A missing file gives an empty list.
+
+    Raises:
+        EnvironmentProblem: it cannot be read.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8", errors="replace")
+        return read_events(path, _problem_of)[0]
     except FileNotFoundError:
         return []
     except OSError as error:
         raise EnvironmentProblem(f"cannot read {os.fspath(path)}: {error.strerror}") from error
-    events = []
-    for line in text.splitlines():
-        try:
-            event = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(event, dict) and "event" in event:
-            events.append(event)
-    return events
 
 
 def last_run(events: Sequence[Event]) -> list[Event]:
@@ -77,7 +107,7 @@ def up_to(events: Sequence[Event], position: Position) -> list[Event]:
     return list(events[:kept_runs]) + [
         event
         for event in events[kept_runs:]
-        if event["event"] in ("start", "resume") or tuple(event.get("at", ())) <= position
+        if event["event"] in ("start", "resume") or tuple(event["at"]) <= position
     ]
 
 

@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from logging.handlers import MemoryHandler
 from pathlib import Path
 
+from gluon_ssd.errors import EnvironmentProblem
 from gluon_ssd.system.files import atomic_write, ensure_directory, remove_unfinished, write_problem
 from gluon_ssd.system.log import PACKAGE_LOGGER
+from gluon_ssd.system.regular_file import read_regular
 
 
 class RunFiles:
@@ -60,13 +62,16 @@ def _parse_best(line: str) -> tuple[int, float] | None:
 
 
 def read_best(path: Path) -> list[tuple[int, float]]:
-    """(epoch, score) of every improvement in a best-mAP log; empty without the file."""
+    """(epoch, score) of every improvement in a best-mAP log; empty without the file.
+
+    Raises EnvironmentProblem when it cannot be read.
+    """
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_regular(path).decode("utf-8-sig", "replace").splitlines()
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise write_problem(path, error) from error
+        raise EnvironmentProblem(f"cannot read {path}: {error.strerror}") from error
     entries = [_parse_best(line) for line in lines]
     return [entry for entry in entries if entry is not None and math.isfinite(entry[1])]
 

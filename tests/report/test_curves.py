@@ -69,3 +69,9 @@ def test_losses_are_those_that_the_journal_lists():
     losses = make_figure(lines).axes[0]
     assert [text.get_text() for text in losses.get_legend().get_texts()] == names
     assert [line.get_ydata()[0] for line in losses.lines[1::2]] == [0, 1, 2, 3, 4, 5]
+
+
+def test_names_of_losses_are_no_formulas_and_odd_numbers_are_drawn(tmp_path):
+    events = [{"event": "epoch", "at": [1, 0], "losses": [r"$\frac$"], r"$\frac$": 1.0, "lr": 0}]
+    draw_curves(events, tmp_path / "c.png")  # without epoch and step, and at no learning rate
+    assert cv2.imread(str(tmp_path / "c.png")) is not None

@@ -99,3 +99,75 @@ def test_full_disk_is_one_line(tmp_path):
         journal.write("start", (0, 0))
     with pytest.raises(EnvironmentProblem):
         journal.close()
+
+
+SOUND = {"event": "epoch", "time": 1.5e9, "at": [1, 0], "epoch": 0, "step": 3, "lr": 0.1}
+SOUND |= {"losses": ["A"], "A": 0.5, "remaining_s": None, "seconds": 1.5}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"at": [1]},
+        {"at": [1, 0, 2]},
+        {"at": [1, True]},
+        {"at": ["1", 0]},
+        {"at": [-1, 0]},
+        {"at": None},
+        {"event": 3},
+        {"epoch": 1.5},
+        {"epoch": 10**30},
+        {"step": "3"},
+        {"lr": None},
+        {"lr": float("nan")},
+        {"lr": 1e300},
+        {"A": "0.5"},
+        {"A": [0.5]},
+        {"A": float("inf")},
+        {"losses": "A"},
+        {"losses": [["A"]]},
+        {"losses": ["at"]},
+        {"options": []},
+    ],
+    ids=str,
+)
+def test_a_line_with_a_field_of_another_kind_is_left_out_and_counted(tmp_path, change, caplog):
+    path = tmp_path / "j.jsonl"
+    lines = [json.dumps(event) for event in (SOUND, {**SOUND, **change}, SOUND)]
+    path.write_text("\n".join(lines) + "\n")
+    assert read_journal(path) == [SOUND, SOUND]
+    assert (
+        f"{path}: 1 of 3 lines cannot be used and are left out, the first is line 2" in caplog.text
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"{", "is not valid JSON"),
+        (b"[" * 100_000, "nested too deep"),
+        (b'{"event": "epoch", "at": [' + b"1" * 5000 + b", 0]}", "an integer of 5000 digits"),
+        (b"\x80{}", "is not UTF-8 text"),
+        (b'{"event": "\\ud800"}', "half a character"),
+        (b"[1]", "it is no JSON object"),
+        (b"{}", "it does not say what event it is"),
+    ],
+)
+def test_a_broken_line_in_the_middle_is_named_and_a_torn_last_one_is_not(
+    tmp_path, line, said, caplog
+):
+    path, sound = tmp_path / "j.jsonl", json.dumps(SOUND).encode()
+    path.write_bytes(b"\n".join([sound, line, sound, b""]))
+    assert read_journal(path) == [SOUND, SOUND]
+    (record,) = caplog.records
+    assert "line 2" in record.getMessage() and said in record.getMessage()
+    assert record.getMessage().isprintable()
+    caplog.clear()
+    path.write_bytes(sound + b'\n{"event": "ep')
+    assert read_journal(path) == [SOUND] and not caplog.records
+
+
+def test_a_pipe_is_no_journal(tmp_path):
+    os.mkfifo(tmp_path / "j.jsonl")
+    with pytest.raises(EnvironmentProblem, match="it is a pipe, not a file"):
+        read_journal(tmp_path / "j.jsonl")

@@ -15,14 +15,26 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from gluon_ssd.deploy.tuning.trial import Trial
-from gluon_ssd.errors import OptionError
+from gluon_ssd.errors import EnvironmentProblem, OptionError
+from gluon_ssd.system.event_log import (
+    Event,
+    is_count,
+    is_number,
+    is_number_or_none,
+    is_text,
+    is_texts,
+    read_events,
+)
 from gluon_ssd.system.files import atomic_write, ensure_writable, write_problem
+from gluon_ssd.system.wording import one_line, some_of
+
+Checks = dict[str, Callable[[Any], bool]]
 
 JOURNAL = "journal.jsonl"
 _MOST_STARTS = 2
@@ -59,27 +71,27 @@ class History:
                 file.write(json.dumps(event) + "\n")
         self.num_earlier = len(self.trials)
 
-    def _read(self) -> list[dict[str, Any]]:
+    def _read(self) -> list[Event]:
         if not self.path.exists():
             return []
         try:
-            lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+            events, num_lines = read_events(self.path, _problem_of)
         except OSError as error:
-            raise write_problem(self.path, error) from error
-        events = [event for event in map(_parsed, lines) if event is not None]
-        if lines and (not events or events[0].get("event") != "search"):
+            raise EnvironmentProblem(f"cannot read {self.path}: {error.strerror}") from error
+        if num_lines and (not events or events[0]["event"] != "search"):
             raise OptionError(f"{self.path} is no journal of a search; name another workspace")
         return events
 
     def _compare(self, first: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
-        earlier = first.get("facts", {})
+        earlier = first["facts"]
         differing = sorted(
             name for name in {*earlier, *facts} if earlier.get(name) != facts.get(name)
         )
         if differing:
+            names = some_of((one_line(name)[:60] for name in differing), most=10)
             raise OptionError(
-                f"{self.path} is of another search (not the same: {', '.join(differing)}); name "
-                "another workspace, or remove that folder to start anew"
+                f"{self.path} is of another search (not the same: {names}); name another "
+                "workspace, or remove that folder to start anew"
             )
 
     def _take(self, event: Mapping[str, Any]) -> None:
@@ -133,9 +145,40 @@ class History:
             raise write_problem(self.path, error) from error
 
 
-def _parsed(line: str) -> dict[str, Any] | None:
-    try:
-        event = json.loads(line)
-    except json.JSONDecodeError:
-        return None
-    return event if isinstance(event, dict) and "event" in event else None
+_TEXT: Checks = {"key": is_text}
+_MEASURED: Checks = {
+    "accuracy": is_number,
+    **dict.fromkeys(("latency_ms", "fp32_ms"), lambda value: is_number(value) and value > 0),
+    "weights_mib": is_number,
+    "footprint_mib": is_number_or_none,
+}
+_OPTIONAL = ("footprint_mib",)  # journals of earlier versions lack it
+_FIELDS: dict[str, Checks] = {
+    "search": {"facts": lambda value: isinstance(value, dict)},
+    "start": _TEXT,
+    "trial": {
+        **_TEXT,
+        "number": is_count,
+        "choice": is_text,
+        "kept": is_texts,
+        "measured": lambda value: value is None or not _wrong(value, _MEASURED),
+        "seconds": is_number,
+        "problem": is_text,
+    },
+    "saved": {**_TEXT, "sha1": is_text},
+    "end": {},
+}
+
+
+def _wrong(found: Any, checks: Checks) -> str:
+    """The first field that is missing or of another kind; "" for none."""
+    if not isinstance(found, dict):
+        return "measured"
+    absent = (name for name in checks if name not in found and name not in _OPTIONAL)
+    odd = (name for name, check in checks.items() if name in found and not check(found[name]))
+    return next(absent, "") or next(odd, "")
+
+
+def _problem_of(event: Event) -> str:
+    wrong = _wrong(event, _FIELDS.get(event["event"], {}))
+    return f'"{wrong}" is missing or has a value of another kind' if wrong else ""

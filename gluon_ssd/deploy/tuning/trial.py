@@ -120,7 +120,9 @@ class Trial:
         values = {field.name: found[field.name] for field in fields(cls)}
         values["kept"] = tuple(values["kept"])
         if values["measured"] is not None:
-            values["measured"] = Measurement(**values["measured"])
+            known = {field.name for field in fields(Measurement)}
+            measured = values["measured"]
+            values["measured"] = Measurement(**{key: measured[key] for key in known & {*measured}})
         return cls(**values)
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
+from gluon_ssd.errors import DataError
 from gluon_ssd.inference.tables.rows import Row
+from gluon_ssd.system.event_log import is_count, is_number, is_text, is_texts
 from gluon_ssd.system.files import atomic_write
 from gluon_ssd.system.json_text import parse_json
+from gluon_ssd.system.regular_file import read_regular
 
 
 def line_of(row: Row) -> str:
@@ -27,13 +31,46 @@ def write_json_lines(path: Path, rows: Iterable[Row]) -> None:
 
 
 def read_json_lines(path: Path) -> Iterator[Row]:
-    """The rows of such a file. Raises of `part_folder.BROKEN` for any other."""
-    with open(path, encoding="utf-8") as file:
-        for line in file:
-            content = parse_json(line, str(path))
-            content["boxes_px"] = tuple(map(tuple, content["boxes_px"]))
-            for column in ("labels", "names", "scores"):
-                content[column] = tuple(content[column])
-            if not isinstance(content["file"], str):
-                raise TypeError(f"the name of a picture is {content['file']!r}")
-            yield Row(**content)
+    """The rows of such a file.
+
+    Raises:
+        ValueError: it is another file, or damaged; names the line.
+        OSError: it cannot be read.
+    """
+    for number, line in enumerate(read_regular(path).splitlines(), 1):
+        try:
+            content = parse_json(line, f"line {number}", advice="it is damaged")
+        except DataError as error:
+            raise ValueError(str(error)) from error
+        if problem := _problem_of(content):
+            raise ValueError(f"line {number}: {problem}")
+        content["boxes_px"] = tuple(map(tuple, content["boxes_px"]))
+        for column in ("labels", "names", "scores"):
+            content[column] = tuple(content[column])
+        yield Row(**content)
+
+
+def _problem_of(content: Any) -> str:
+    """What is wrong with a row as JSON has it; "" for nothing."""
+    columns = {field.name for field in dataclasses.fields(Row)}
+    if not isinstance(content, dict) or content.keys() != columns:
+        return f"a row has the columns {', '.join(sorted(columns))}"
+    checks: dict[str, Callable[[Any], bool]] = {
+        "file": is_text,
+        **dict.fromkeys(("width", "height"), lambda value: value is None or is_count(value)),
+        "labels": lambda value: _are(value, is_count),
+        "names": is_texts,
+        "scores": lambda value: _are(value, is_number),
+        "boxes_px": lambda value: _are(value, _is_box),
+        "error": lambda value: value is None or is_text(value),
+    }
+    wrong = next((name for name, check in checks.items() if not check(content[name])), None)
+    return f"{wrong} has a value of another kind" if wrong else ""
+
+
+def _are(value: Any, check: Callable[[Any], bool]) -> bool:
+    return isinstance(value, list) and all(map(check, value))
+
+
+def _is_box(value: Any) -> bool:
+    return _are(value, is_number) and len(value) == 4

@@ -20,6 +20,7 @@ from gluon_ssd.inference.tables.parquet import check_pyarrow, read_parquet, writ
 from gluon_ssd.inference.tables.rows import Row
 from gluon_ssd.system.files import ensure_directory, read_json, remove_unfinished, write_json
 from gluon_ssd.system.run_lock import locked
+from gluon_ssd.system.wording import one_line
 
 RUN_FILE = "_run.json"
 
@@ -159,8 +160,9 @@ def _compare(file: Path, facts: dict[str, Any]) -> None:
     before = before if isinstance(before, dict) else {}
     for name, value in facts.items():
         if before.get(name) != value:
+            earlier = one_line(str(before.get(name)))[:200]
             raise OptionError(
-                f"{file.parent} holds detections made with {name} {before.get(name)}, and this run "
-                f"has {value}; choose another folder, or remove that one",
+                f"{file.parent} holds detections made with {name} {earlier}, and this run has "
+                f"{value}; choose another folder, or remove that one",
                 settings=("output",),
             )

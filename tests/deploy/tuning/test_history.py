@@ -94,3 +94,70 @@ def test_workspace_that_is_a_file_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(EnvironmentProblem, match="taken"):
         History(tmp_path / "taken", FACTS)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"event": "trial", "key": "1"}',
+        '{"event": "trial", "key": ["1"], "number": 1}',
+        '{"event": "trial", "number": 1, "key": "1", "choice": "", "kept": [], "seconds": 1, '
+        '"problem": ""}',
+        '{"event": "start"}',
+        '{"event": "start", "key": {"a": 1}}',
+        '{"event": "saved", "key": "1"}',
+        "[" * 100_000,
+        '{"event": "start", "key": ' + "1" * 5000 + "}",
+    ],
+    ids=lambda line: line[:40],
+)
+def test_a_broken_line_is_left_out_with_a_warning(tmp_path: Path, line, caplog) -> None:
+    history = History(tmp_path, FACTS)
+    history.add(trial(0, 0.6))
+    path = tmp_path / JOURNAL
+    path.write_text(f"{path.read_text()}{line}\n")
+    history.add(trial(1, 0.5))
+    assert History(tmp_path, FACTS).trials == history.trials
+    assert "1 of 4 lines cannot be used and are left out, the first is line 3" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"number": "1"},
+        {"number": -1},
+        {"number": True},
+        {"key": None},
+        {"kept": "conv0"},
+        {"kept": [1]},
+        {"seconds": "long"},
+        {"problem": None},
+        {"measured": 0.5},
+        {"measured": {"accuracy": 0.5}},
+        {"measured": {"accuracy": float("nan"), "latency_ms": 1, "fp32_ms": 1, "weights_mib": 1}},
+        {"measured": {"accuracy": 0.5, "latency_ms": 0, "fp32_ms": 1, "weights_mib": 1}},
+    ],
+    ids=str,
+)
+def test_a_trial_with_a_field_of_another_kind_is_measured_again(tmp_path: Path, change) -> None:
+    History(tmp_path, FACTS).add(trial(1, 0.5))
+    path = tmp_path / JOURNAL
+    first, found = path.read_text().splitlines()
+    path.write_text(f"{first}\n{json.dumps({**json.loads(found), **change})}\n")
+    assert History(tmp_path, FACTS).trials == {}
+
+
+@pytest.mark.parametrize("facts", ["[]", "null", '"a"', "3"])
+def test_facts_of_another_kind_make_no_journal_of_a_search(tmp_path: Path, facts) -> None:
+    (tmp_path / JOURNAL).write_text(f'{{"event": "search", "facts": {facts}}}\n')
+    with pytest.raises(OptionError, match="is no journal of a search; name another workspace"):
+        History(tmp_path, FACTS)
+
+
+def test_names_of_a_file_cannot_break_the_message(tmp_path: Path) -> None:
+    (tmp_path / JOURNAL).write_text('{"event": "search", "facts": {"a\\nb": 1}}\n')
+    with pytest.raises(
+        OptionError, match=r"not the same: a\\nb, sampling_sizes, strategy"
+    ) as caught:
+        History(tmp_path, FACTS)
+    assert "\n" not in str(caught.value)

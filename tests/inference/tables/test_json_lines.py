@@ -37,8 +37,42 @@ def test_what_is_written_is_read(tmp_path):
     assert list(read_json_lines(tmp_path / "t.jsonl")) == ROWS
 
 
-@pytest.mark.parametrize("text", ['{"file": "a"', '{"file": "a"}\n', "[]\n", '{"no": 1}\n'])
-def test_other_files_are_told_apart(tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"file": "a"', "line 1 is not valid JSON"),
+        ('{"file": "a"}\n', "line 1: a row has the columns"),
+        ("[]\n", "line 1: a row has the columns"),
+        ("[" * 100_000, "line 1 is nested too deep"),
+        ('{"file": ' + "1" * 5000 + "}", "line 1 holds an integer of 5000 digits"),
+    ],
+    ids=["cut", "columns", "list", "deep", "digits"],
+)
+def test_other_files_are_told_apart(tmp_path, text, said):
     (tmp_path / "t.jsonl").write_text(text)
-    with pytest.raises((ValueError, KeyError, TypeError)):
+    with pytest.raises(ValueError, match=said):
+        list(read_json_lines(tmp_path / "t.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("file", None),
+        ("width", "60"),
+        ("height", -1),
+        ("labels", 1),
+        ("labels", ["a"]),
+        ("names", [1]),
+        ("scores", ["high"]),
+        ("scores", [float("nan")]),
+        ("boxes_px", [[1, 2, 3]]),
+        ("boxes_px", [1, 2, 3, 4]),
+        ("boxes_px", [[1, 2, 3, float("inf")]]),
+        ("error", 5),
+    ],
+)
+def test_a_value_of_another_kind_is_named(tmp_path, column, value):
+    row = {**json.loads(line_of(FULL)), column: value}
+    (tmp_path / "t.jsonl").write_text(f"{line_of(FULL)}\n{json.dumps(row)}\n")
+    with pytest.raises(ValueError, match=f"^line 2: {column} has a value of another kind$"):
         list(read_json_lines(tmp_path / "t.jsonl"))
