@@ -46,7 +46,7 @@ def compile_loop(
         if isinstance(error, numba.core.errors.NumbaError):
             raise  # the loop itself
         compiled = compiler()(loop)
-        _warn(numba.config.CACHE_DIR or _folder_beside(loop), error)
+        _warn(getattr(numba.config, "CACHE_DIR", "") or _folder_beside(loop), error)
     return compiled
 
 
