@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gluon_ssd.commands.check_data import check_reports
+from gluon_ssd.commands.wiring.data import evaluation_set, training_data
+from gluon_ssd.deploy.runtime_model import DetectorFacts
+from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.options.data_tools import CheckOptions
-from tests.data.builders import coco_content, write_coco
+from gluon_ssd.options.train import TrainCommand, TrainDataOptions
+from tests.data.builders import coco_content, voc_object, voc_xml, write_coco, write_voc
+from tests.data.photos import UPRIGHT_HW, photo
 from tests.entry_builders import voc_set
 
 
@@ -29,3 +36,22 @@ def test_check_looks_at_coco_images_without_boxes_and_takes_classes(tmp_path):
     (report,) = check_reports(options)
     assert (report.num_images, report.counts) == (2, {"other class": 1})
     assert report.share_bad == 0  # they are left out by wish
+
+
+@pytest.mark.parametrize("exif", ["apply", "ignore"])
+def test_the_check_and_training_turn_the_same_photos(tmp_path, exif):
+    text = voc_xml([voc_object("dog", (11, 6, 51, 46))], UPRIGHT_HW)
+    write_voc(tmp_path, {"a": text, "b": text, "c": text}, {"train": "abc", "val": "ab"})
+    photo(tmp_path / "JPEGImages/a.jpg", 3)
+    photo(tmp_path / "JPEGImages/b.jpg", 6)
+    place = {"dataset": "custom", "dataset_root": str(tmp_path), "exif": exif}
+    is_applied = exif == "apply"
+    for report in check_reports(CheckOptions(**place)):
+        assert report.counts["EXIF orientation applied"] == 1 + is_applied
+        assert report.unusable == ()
+    options, facts = TrainDataOptions(**place), DetectorFacts()
+    facts.record = ModelRecord("any", ("dog",), (300, 300))
+    facts.num_classes = 1
+    data = training_data(TrainCommand(data=options))
+    for dataset in (data.train, data.val, evaluation_set(options, facts)):
+        assert [dataset.orientation(i) for i in (0, 1)] == [3 if is_applied else 1, 6]

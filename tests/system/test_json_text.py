@@ -36,6 +36,7 @@ def test_the_error_is_of_the_type_asked_for() -> None:
     [
         ('\ufeff{"a": 1}', {"a": 1}),
         (b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
+        ('\ufeff{"a": 1}'.encode("utf-16-le"), {"a": 1}),
         ('"\\ud83d\\udc31"', "\U0001f431"),
         ("9" * 40, int("9" * 40)),
         ("-1.5e3", -1500.0),
