@@ -27,7 +27,7 @@ _ENDS: Mapping[str, Callable[[], Any]] = {
     "error": lambda: {}["missing"],
     "exit": lambda: exit(3),
     "signal": lambda: os.kill(os.getpid(), signal.SIGSEGV),
-    "memory": lambda: len(bytearray(1200 << 20)),
+    "memory": lambda: len(bytearray(1100 << 20)),
     "much memory": lambda: len(bytearray(5000 << 20)),
     "hang": lambda: time.sleep(60),
     "other": lambda: 2,
@@ -42,7 +42,7 @@ EXPECTED = (
     ("other", SAME, "wrong"),
     ("other", "any", "right"),
     ("odd", "any", "wrong"),
-    ("several lines", "any", "traceback"),
+    ("several lines", "any", "refused"),  # an SsdError shows them as one
     ("error", "any", "traceback"),
     ("exit", "any", "traceback"),
     ("signal", "any", "signal"),

@@ -81,10 +81,11 @@ def test_unknown_kind_is_one_line(capsys):
     assert "error: --kind wants some of coco, voc" in capsys.readouterr().err
 
 
+@pytest.mark.slow  # one case takes its whole limit, twice
 def test_every_way_to_end_badly_is_noted_and_the_run_goes_on():
     found: list[Ended] = []
     with prepared([fuzz_toy.NAME]) as seeds:
-        pool = Pool(0, seeds, jobs=1, limit_s=3)
+        pool = Pool(0, seeds, jobs=1)
         pool.run([Task(fuzz_toy.NAME, 0, len(fuzz_toy.EXPECTED))], found.append)
     assert [ended.number for ended in found] == list(range(len(fuzz_toy.EXPECTED)))
     assert [ended.outcome for ended in found] == [outcome for *_, outcome in fuzz_toy.EXPECTED]

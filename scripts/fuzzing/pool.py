@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,25 +50,20 @@ class Pool:
     def __init__(self, seed: int, seeds: Path, jobs: int, limit_s: float = LIMIT_S) -> None:
         self._seed, self._seeds, self._jobs, self._limit_s = seed, seeds, jobs, limit_s
         self._lock = threading.Lock()
-        self._failure: BaseException | None = None
+        self._has_failed = False
 
     def run(self, tasks: Sequence[Task], on_end: Callable[[Ended], object]) -> None:
         """Run all tasks; `on_end` is called with every case, by one thread at a time."""
         waiting = list(reversed(tasks))
-        threads = [
-            threading.Thread(target=self._work, args=(waiting, on_end)) for _ in range(self._jobs)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if self._failure is not None:
-            raise self._failure
+        with ThreadPoolExecutor(self._jobs) as threads:
+            works = [threads.submit(self._work, waiting, on_end) for _ in range(self._jobs)]
+        for work in works:
+            work.result()
 
     def _work(self, waiting: list[Task], on_end: Callable[[Ended], object]) -> None:
         process: _Process | None = None
         try:
-            while self._failure is None:
+            while not self._has_failed:
                 with self._lock:
                     if not waiting:
                         break
@@ -79,8 +75,8 @@ class Pool:
                             process.end()
                         process = _Process(task.kind, self._seed, self._seeds)
                     first, process = self._some(process, Task(task.kind, first, task.last), on_end)
-        except BaseException as error:
-            self._failure = self._failure or error
+        except BaseException:
+            self._has_failed = True
             raise
         finally:
             if process is not None:

@@ -11,6 +11,7 @@ from scripts.fuzzing.case import SAME, Case, Kind
 from scripts.fuzzing.mutations import lines
 
 _FILE = "list.txt"
+_IMAGES = frozenset({"000001", "000002", "000005", "photo 7"})  # that are there
 
 
 class ListKind(Kind):
@@ -43,9 +44,10 @@ class ListKind(Kind):
 
             return read_classes_file(folder / _FILE)
         if seed == "images":
-            from gluon_ssd.data.sources.voc import read_image_set
+            from gluon_ssd.data.sources.voc_list import read_image_set
 
-            return read_image_set(folder / _FILE)
+            names, problems = read_image_set(folder / _FILE, _IMAGES.__contains__)
+            return names, [problem.reason for problem in problems]
         from gluon_ssd.training.run_files import read_best
 
         return read_best(folder / _FILE)

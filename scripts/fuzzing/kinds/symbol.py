@@ -153,14 +153,14 @@ class SymbolKind(Kind):
         exported = read_exported(str(folder / "tiny"))
         size_hw = exported.input_size_hw((_SIZE, _SIZE))
         check_shapes(exported, size_hw)
+        graph = json.loads(format_graph(exported.graph))
+        shapes = {name: array.shape for name, array in exported.params.items()}
         digest = hashlib.sha1((folder / _FILE).read_bytes()).digest()
         if digest[0] % _RUN_ONE_OF == 0:
             model = deploy(exported)
             images = np.zeros((1, 3, *model.input_size_hw), np.float32)
             for output in model.run(images):
                 np.asarray(output.asnumpy() if hasattr(output, "asnumpy") else output)
-        shapes = {name: array.shape for name, array in exported.params.items()}
-        graph = json.loads(format_graph(exported.graph))
         return json.dumps(graph, sort_keys=True), sorted(shapes.items()), exported.record
 
     def _content(self, seed: str) -> dict[str, Any]:
