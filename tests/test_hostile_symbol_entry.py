@@ -86,11 +86,13 @@ def test_a_crash_in_native_code_is_one_line(pair, tmp_path, script, options, wha
     command = tmp_path / "unchecked.py"
     command.write_text(UNCHECKED.format(root=str(ROOT), module=MODULES[script]))
     data = voc_set(tmp_path / "set")
-    words = (*deployed(prefix, data), "--calib-output", tmp_path / "out")
+    words = deployed(prefix, data)
+    if options:
+        words = (*words, *options, "--calib-output", tmp_path / "out")
     if script != "eval_ssd.py":
         images = next(data.rglob("*.jpg")).parent
         words = ("--model-prefix", prefix, "--images", images, "--output", tmp_path / "out")
-    line = one_error(run(command, *words, *options))
+    line = one_error(run(command, *words))
     assert line.startswith(f"error: {what} was ended by SIGSEGV in native code; ")
     assert line.endswith("the files of the model may be damaged: export it anew")
     assert not (tmp_path / "out").exists()

@@ -15,7 +15,7 @@ _LEAST = 2**28
 _MOST_OF_ONE = 200
 _MOST_OF_ALL = 2000
 """Elements for each number of the input image, above that. The networks of the catalog make up to
-35 for each in one array, and 600 in all arrays together, most of which are not there at once."""
+22 for each in one array, and 600 in all arrays together, most of which are not there at once."""
 _MOST_OF_AXIS = 2**31 - 1
 """MXNet tells a shape in 32 bits: beyond, another one would be read."""
 # Operator -> the attribute that says how often it repeats what there is.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.graph import Graph, parse_graph
 from gluon_ssd.deploy.mxnet.symbol_check.sizes import checked_shapes
 from gluon_ssd.errors import ModelError
+from gluon_ssd.families.build import build_network
+from gluon_ssd.models.detector import Detector
 
 X = mx.sym.var("data")
 IMAGE = {"data": (1, 3, 32, 32)}
@@ -65,3 +69,16 @@ def test_shapes_that_do_not_fit_are_mxnet_s_to_tell():
     graph = graph_of(mx.sym.concat(X, mx.sym.Flatten(X), dim=1))
     with pytest.raises(mx.MXNetError):
         checked_shapes(graph, {}, IMAGE, "m")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ssd_512_vgg16_atrous_coco", "ssd_512_resnet152_v2_voc", "retinanet_resnext50_32x4d_coco"],
+)
+def test_networks_of_the_catalog_stay_far_below_the_limits(name):
+    network = build_network(name)
+    symbol = mx.sym.Group(list(Detector(network, network.spec.decoding)(X)))
+    shape = (1, 3, *network.input_size_hw)
+    found = symbol.get_internals().infer_shape_partial(data=shape)[1]
+    elements = [math.prod(each) / math.prod(shape) for each in found]
+    assert max(elements) <= 22 and sum(elements) <= 600
