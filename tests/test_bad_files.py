@@ -168,7 +168,7 @@ def test_damaged_weights(kind, weights, data, tmp_path):
     bad = tmp_path / "bad.params"
     content = {"cut": weights.read_bytes()[:-5000], "text": b"hello", "empty": b""}[kind]
     bad.write_bytes(content)
-    expected = f"error: {bad} is no MXNet parameter file, or it is damaged or cut off; "
+    expected = f"error: {bad} is no MXNet parameter file, or it is damaged or cut off ("
     assert one_error(evaluate(data, bad)).startswith(expected)
 
 
