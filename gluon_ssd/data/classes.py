@@ -20,7 +20,7 @@ def read_classes_file(path: str | os.PathLike[str]) -> tuple[str, ...]:
     lines = read_lines(path, "class file", advice)
     first_line: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
-        name = line.strip()
+        name = one_line(line.strip())
         if not name:
             continue
         if name in first_line:
