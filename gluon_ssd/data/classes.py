@@ -6,6 +6,7 @@ import os
 
 from gluon_ssd.errors import DataError
 from gluon_ssd.system.text_file import read_lines
+from gluon_ssd.system.wording import one_line
 
 
 def read_classes_file(path: str | os.PathLike[str]) -> tuple[str, ...]:
