@@ -6,6 +6,7 @@ import os
 
 from gluon_ssd.errors import DataError
 from gluon_ssd.system.text_file import read_lines
+from gluon_ssd.system.wording import one_line
 
 
 def read_classes_file(path: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -20,7 +21,7 @@ def read_classes_file(path: str | os.PathLike[str]) -> tuple[str, ...]:
     lines = read_lines(path, "class file", advice)
     first_line: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
-        name = line.strip()
+        name = one_line(line.strip())
         if not name:
             continue
         if name in first_line:

@@ -47,3 +47,9 @@ def test_bad_classes_file(tmp_path, content, message):
 def test_missing_classes_file(tmp_path):
     with pytest.raises(DataError, match=r"cannot read the class file .*none\.txt: No such file"):
         read_classes_file(tmp_path / "none.txt")
+
+
+def test_names_stay_on_one_line(tmp_path):
+    file = tmp_path / "names.txt"
+    file.write_text("cat\n\x1b[1mdog\n", encoding="utf-8")
+    assert read_classes_file(file) == ("cat", "\\x1b[1mdog")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gluon_ssd.data.sources.coco_json import Category
@@ -15,17 +14,17 @@ _log = logging.getLogger(__name__)
 
 
 def own_classes(
-    categories: dict[int, Category], labelled: AbstractSet[int], path: Path
+    categories: dict[int, Category], labelled: Mapping[int, int], path: Path
 ) -> tuple[str, ...]:
     """Names of the categories by rising id, each once; every other difference is a warning.
 
     A category without boxes that is the supercategory of all others is no class: Roboflow puts
     the name of the project there, which would be an output that never learns. Names that differ in
-    letter case alone are one class, called by the first, as everywhere here.
+    letter case alone are one class, in the spelling that most objects have.
 
     Args:
         categories: by rising id.
-        labelled: ids that annotations have.
+        labelled: how many annotations each id has.
         path: the file, for messages.
     """
     group = _group(categories, labelled)
@@ -38,27 +37,29 @@ def own_classes(
             group,
         )
     names = {number: each.name for number, each in categories.items() if number != group}
-    first: dict[str, str] = {}
-    for name in names.values():
-        first.setdefault(name.lower(), name)
-    if len(first) < len(names):
+    chosen: dict[str, int] = {}
+    for number, name in names.items():
+        rival = chosen.setdefault(name.lower(), number)
+        if labelled.get(number, 0) > labelled.get(rival, 0):
+            chosen[name.lower()] = number
+    if len(chosen) < len(names):
         _log.warning(
             "%s: categories of one name are one class: %s; a class file that names both spellings "
             "keeps them apart",
             path,
             some_of(_joined(names)),
         )
-    return tuple(first.values())
+    return tuple(names[number] for number in chosen.values())
 
 
-def _group(categories: dict[int, Category], labelled: AbstractSet[int]) -> int | None:
+def _group(categories: dict[int, Category], labelled: Mapping[int, int]) -> int | None:
     """The category that only names the group of the others, if there is one."""
     if len(categories) < 2:
         return None
     children = Counter(each.parent for each in categories.values())
     for number, category in categories.items():
         of_others = children[category.name] - (category.parent == category.name)
-        if number not in labelled and of_others == len(categories) - 1:
+        if not labelled.get(number) and of_others == len(categories) - 1:
             return number
     return None
 

@@ -7,7 +7,7 @@ them out, start at 0, or begin anew in every image. `area` and `iscrowd` may be 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
@@ -108,11 +108,11 @@ class CocoJson:
             raise DataError(f"{self.path} lists no category; label some images first")
         return dict(sorted(found.items()))
 
-    def labelled_categories(self) -> set[int]:
-        """The ids of the categories that any annotation has."""
+    def labelled_categories(self) -> Counter[int]:
+        """How many annotations each category id has."""
         records = self._records("annotations")
         ids = (record.get("category_id") for record in records if isinstance(record, dict))
-        return {number for number in ids if _is_whole(number)}
+        return Counter(number for number in ids if _is_whole(number))
 
     def images(self) -> list[ImageEntry]:
         """Images by rising id, numbers before texts, each id once.

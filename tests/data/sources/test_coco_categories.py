@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ PETS = {0: Category("pets", "none"), 1: Category("cat", "pets"), 2: Category("do
 
 def told(categories, labelled, caplog):
     caplog.clear()
-    names = own_classes(categories, set(labelled), Path("set.json"))
+    names = own_classes(categories, Counter(labelled), Path("set.json"))
     return names, caplog.messages
 
 
@@ -58,6 +59,12 @@ def test_categories_of_one_name_are_one_class(caplog):
             "a class file that names both spellings keeps them apart"
         ],
     )
+
+
+def test_the_spelling_that_most_objects_have_is_taken(caplog):
+    categories = {number: Category(name, "") for number, name in {1: "Cat", 2: "cat"}.items()}
+    assert told(categories, [1, 2, 2], caplog)[0] == ("cat",)
+    assert told(categories, [1, 1, 2, 2], caplog)[0] == ("Cat",)
 
 
 def test_a_hundred_thousand_categories_take_no_time(caplog):
