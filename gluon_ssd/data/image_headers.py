@@ -153,8 +153,22 @@ def _bmp(file: BinaryIO) -> Header:
 
 
 def _gif(file: BinaryIO) -> Header:
-    width, height = struct.unpack("<6xHH", _exactly(file, 10))
-    return Header("GIF", (height, width))
+    width, height, flags = struct.unpack("<6xHHBxx", _exactly(file, 13))
+    if flags & 0x80:
+        file.seek(3 * 2 ** (1 + (flags & 7)), os.SEEK_CUR)  # the colours of all frames
+    for _ in range(_MOST_SEGMENTS):
+        if (sign := _exactly(file, 1)) == b",":
+            # A frame may reach beyond the size in the header, which then counts for less.
+            left, top, *sides = struct.unpack("<HHHH", _exactly(file, 8))
+            return Header("GIF", (max(height, top + sides[1]), max(width, left + sides[0])))
+        if sign != b"!":
+            raise FileProblem("the GIF has no frame")
+        file.seek(1, os.SEEK_CUR)
+        for _ in range(_MOST_SEGMENTS):  # parts of a comment and the like
+            if not (length := _exactly(file, 1)[0]):
+                break
+            file.seek(length, os.SEEK_CUR)
+    raise FileProblem(f"the GIF has more than {_MOST_SEGMENTS} parts before its first frame")
 
 
 def _webp(file: BinaryIO) -> Header:

@@ -194,10 +194,9 @@ def _decode(
     with _naming(name, advice):
         if header.kind == "JPEG":
             check_jpeg(data)
-            if upright and b"Exif\0\0" in data[: 1 << 17]:
-                warning, image = jpeg_warning(data), decode_other(data, upright=True)
-            else:
-                image, warning = decode_jpeg(data)
+            image, warning = decode_jpeg(data)
+            if upright:
+                image = _turned(image, data)
             if warning:
                 tell(Note(DAMAGED, f"the image {name} is damaged ({warning}); {advice}"))
         elif header.kind == "GIF":
@@ -209,6 +208,13 @@ def _decode(
             if header.bits > 8 and (brightest := int(image.max())) < _DARK_BELOW:
                 tell(Note(DARK, _too_dark(name, header.bits, brightest)))
     return image
+
+
+def _turned(image: np.ndarray, data: bytes) -> np.ndarray:
+    """A photo as the EXIF tag of its JPEG says."""
+    from gluon_ssd.data.exif import orientation_of, turned  # which reads images itself
+
+    return turned(image, orientation_of(io.BytesIO(data)))
 
 
 def _too_dark(name: str, bits: int, brightest: int) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gluon_ssd.data.image_headers import FileProblem, read_header
+from gluon_ssd.data.images import decode_image
 from tests.data import odd_pictures as odd
 
 
@@ -83,7 +84,7 @@ def test_tiles_larger_than_the_picture_count():
         (b"II*\0\x08\0\0\0\xff\xff", "its TIFF header has 65535 tags, allowed are 4096"),
         (b"MM\0+" + bytes(4) + b"\xff" * 8, "cut off inside its header"),
         (odd.tiff_of({256: 5}), "its TIFF header says 5 x 0 pixels"),
-        (odd.gif_of(0, 5), "its GIF header says 0 x 5 pixels"),
+        (b"GIF89a\0\0\5\0\0\0\0,\0\0\0\0\0\0\0\0", "its GIF header says 0 x 5 pixels"),
         (odd.png(0, 0, b""), "its PNG header says 0 x 0 pixels"),
         (b"\xff\xd8" + b"\xff\xe1\0\2" * 20_000, "the JPEG header has more than 10000 parts"),
         (b"\xff\xd8" + b"\xff" * 20_000, "the JPEG header is damaged"),
@@ -93,6 +94,32 @@ def test_tiles_larger_than_the_picture_count():
 def test_what_is_wrong_is_said(content, message):
     with pytest.raises(FileProblem, match=message):
         header(content)
+
+
+def gif_with(before_frame: bytes, size_hw=(20, 30)) -> bytes:
+    content = odd.gif(size_hw)
+    frame = content.index(b",\0\0\0\0")
+    return content[:frame] + before_frame + content[frame:]
+
+
+def test_a_frame_of_a_gif_may_reach_beyond_its_header(tmp_path):
+    content = odd.gif_of(7, 5)
+    assert header(content).size_hw == (60, 80)
+    assert decode_image(content, "a.gif").shape[:2] == (60, 80)
+    moved = bytearray(content)
+    place = moved.index(b",\0\0\0\0")
+    moved[place + 1 : place + 5] = struct.pack("<HH", 100, 200)
+    assert header(bytes(moved)).size_hw == (260, 180)
+    assert decode_image(bytes(moved), "a.gif").shape[:2] == (260, 180)
+
+
+def test_comments_of_a_gif_are_passed_over():
+    comment = b"!\xfe\x05,,,,,\x02!,\0"
+    assert header(gif_with(comment * 3)).size_hw == (20, 30)
+    with pytest.raises(FileProblem, match="more than 10000 parts before its first frame"):
+        header(gif_with(b"!\xfe\0" * 10_000))
+    with pytest.raises(FileProblem, match="the GIF has no frame"):
+        header(gif_with(b";"))
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".webp", ".tif", ".gif"])

@@ -280,3 +280,16 @@ def test_mutated_files_are_pictures_or_one_line(suffix):
                 assert "\n" not in str(error)
                 outcomes["error"] += 1
     assert outcomes[False] == 0 and outcomes["error"] > 10
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_a_photo_is_turned_as_opencv_turns_it(orientation):
+    tag = b"\0\x01" + b"\x01\x12\0\x03\0\0\0\x01\0" + bytes([orientation]) + b"\0\0" + bytes(4)
+    block = b"Exif\0\0MM\0*\0\0\0\x08" + tag
+    content = odd.encoded(".jpg", odd.scene((40, 60)))
+    segment = b"\xff\xe1" + (len(block) + 2).to_bytes(2, "big") + block
+    content = content[:2] + segment + content[2:]
+    expected = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    image = decode_image(content, "a.jpg", upright=True)
+    np.testing.assert_array_equal(image, expected[..., ::-1])
+    assert image.flags.c_contiguous
