@@ -54,7 +54,7 @@ FULL = "the disk is full; free some space or choose another folder"
 
 
 @pytest.mark.parametrize(
-    ("size", "name"), [("4m", "best.params"), ("30m", "checkpoint.npz")], ids=["weights", "state"]
+    ("size", "name"), [("4m", "0000.params"), ("20m", "checkpoint.npz")], ids=["weights", "state"]
 )
 def test_disk_too_small_for_the_first_epoch(data, tmp_path, size, name):
     with small_disk(tmp_path / "disk", size) as disk:

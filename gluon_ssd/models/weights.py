@@ -88,22 +88,30 @@ def save_parameters(network: Network, path: str | os.PathLike[str]) -> None:
     files cannot be written.
     """
     parameters = parameters_of(network)
-    num_bytes = 4 * sum(int(np.prod(parameter.shape)) for parameter in parameters.values())
-    _write_whole(path, num_bytes, network.save_parameters)
+    shapes = {name: parameter.shape for name, parameter in parameters.items()}
+    _write_whole(path, _file_bytes(shapes), network.save_parameters)
     write_sidecar(path, network.record())
 
 
 def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[np.float32]]) -> None:
     """Write named arrays of no detector to a `.params` file; errors as of `save_parameters`."""
     own = {name: mx.nd.array(array) for name, array in arrays.items()}
-    num_bytes = 4 * sum(array.size for array in own.values())
+    num_bytes = _file_bytes({name: array.shape for name, array in own.items()})
     _write_whole(path, num_bytes, lambda temporary: mx.nd.save(temporary, own))
+
+
+def _file_bytes(shapes: Mapping[str, tuple[int, ...]]) -> int:
+    """Size of a `.params` file of float32 arrays with these names and shapes."""
+    # Per array: mark, kind of storage, number of axes, each axis, device and its number, type.
+    arrays = (4 * (6 + 2 * len(shape) + int(np.prod(shape))) for shape in shapes.values())
+    names = (8 + len(name.encode()) for name in shapes)
+    return 24 + sum(arrays) + 8 + sum(names)
 
 
 def _write_whole(
     path: str | os.PathLike[str], num_bytes: int, write: Callable[[str], None]
 ) -> None:
-    """Have MXNet write a file of at least so many bytes, all of it or nothing."""
+    """Have MXNet write a file of so many bytes, all of it or nothing."""
     with atomic_path(path) as temporary:
         # MXNet does not say why it cannot write, and nothing at all when a full disk cuts the
         # file; reserving the space first finds out with the system's own words.

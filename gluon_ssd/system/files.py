@@ -165,8 +165,8 @@ class LineFile:
         """Add a line, without its end. Raises EnvironmentProblem when the disk is full."""
         content = line.encode() + b"\n"
         try:
-            if self._file.write(content) < len(content):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            while content:  # the part that did not fit says, when it is written again, why not
+                content = content[self._file.write(content) :]
         except OSError as error:
             raise write_problem(self.path, error) from error
 

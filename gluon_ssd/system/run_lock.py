@@ -41,7 +41,7 @@ def locked(target: str | os.PathLike[str], *, settings: Sequence[str] = ()) -> I
     Where the file system has no locks, a warning says so and the block runs.
 
     Args:
-        target: what is written; its folder is made.
+        target: what is written; its folder is made, and goes again if nothing was put there.
         settings: options that could name another output, for the message.
 
     Raises:
@@ -49,6 +49,7 @@ def locked(target: str | os.PathLike[str], *, settings: Sequence[str] = ()) -> I
         EnvironmentProblem: the folder cannot be written.
     """
     path = lock_file_of(target)
+    made = [folder for folder in path.parents if not folder.exists()]
     ensure_directory(path.parent)
     try:
         handle = _open_locked(path, os.fspath(target), settings)
@@ -61,6 +62,8 @@ def locked(target: str | os.PathLike[str], *, settings: Sequence[str] = ()) -> I
         # While it is still locked, so that the file of a later holder is never removed.
         with suppress(OSError):
             path.unlink()
+            for folder in made:
+                folder.rmdir()  # refused where there is anything in it
         os.close(handle)
 
 

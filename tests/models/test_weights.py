@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,7 @@ from gluon_ssd.models.params_file import read_params
 from gluon_ssd.models.record import read_sidecar, sidecar_path
 from gluon_ssd.models.torch_file.writer import write_state_dict
 from gluon_ssd.models.weights import load_parameters, save_arrays, save_parameters
+from tests.layout_rules import ROOT
 from tests.models.builders import BIAS_0, WEIGHT_0, number_heads, small_network, values_of
 
 
@@ -280,3 +284,22 @@ def test_record_is_plain_json(tmp_path):
     assert record["mean"] == [0.485, 0.456, 0.406]
     assert record["std"] == [0.229, 0.224, 0.225]
     assert (record["nms_thresh"], record["nms_topk"], record["post_nms"]) == (0.45, 400, 100)
+
+
+@pytest.mark.parametrize("short", [1, 30, 1000])
+def test_a_limit_on_file_sizes_never_cuts_weights_in_silence(tmp_path, short):
+    arrays = {"a": np.ones((25, 10), np.float32), "deep.é": np.ones(3, np.float32)}
+    save_arrays(tmp_path / "w.params", arrays)
+    size = (tmp_path / "w.params").stat().st_size
+    code = (
+        "import resource, sys, numpy as np\n"
+        "from gluon_ssd.models.weights import save_arrays\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size - short}, {size - short}))\n"
+        "arrays = {'a': np.zeros((25, 10), 'f4'), 'deep.é': np.zeros(3, 'f4')}\n"
+        "save_arrays(sys.argv[1], arrays)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "w.params")]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert "EnvironmentProblem: cannot write" in ended.stderr and "ulimit -f" in ended.stderr
+    assert read_params(tmp_path / "w.params")["a"].sum() == 250  # the earlier file
+    assert os.listdir(tmp_path) == ["w.params"]

@@ -58,9 +58,12 @@ def test_the_lock_ends_with_its_process_however_it_ends(tmp_path, holder):
 def test_it_is_given_back_after_the_block_and_after_an_error(tmp_path):
     with pytest.raises(ZeroDivisionError), locked(tmp_path / "new/out"):
         _ = 1 / 0
+    assert os.listdir(tmp_path) == []  # the folder that was made for nothing went
+    with locked(tmp_path / "new/out"):
+        (tmp_path / "new/out.params").touch()
     with locked(tmp_path / "new/out"), pytest.raises(OptionError), locked(tmp_path / "new/out"):
         pytest.fail("the same process got it twice")
-    assert os.listdir(tmp_path / "new") == []
+    assert os.listdir(tmp_path / "new") == ["out.params"]
 
 
 def test_what_a_killed_process_left_half_written_goes(tmp_path):
