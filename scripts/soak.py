@@ -4,10 +4,10 @@
     .venv/bin/python scripts/soak.py --minutes 5 --detections 2000 --every 1 \\
         --model-prefix model/ssd --dataset-root DIR --output soak.json
 
-One process detects, in MXNet, ONNX Runtime and OpenVINO by turns, which it loads anew each time.
-Beside it a small network is trained, whose data workers are killed now and then, and which is
-stopped and resumed. OUTPUT gets all samples, and the picture beside it their curves. Exit code 1
-where something grows, a run does not go on, or anything is left over.
+One process detects, in MXNet, ONNX Runtime and OpenVINO by turns. Beside it a small network is
+trained, whose data workers are killed now and then, and which is stopped and resumed. OUTPUT gets
+all samples, and the picture beside it their curves. Exit code 1 where something grows, a run does
+not go on, or anything is left over.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class SoakOptions:
     output: str = option("", "JSON file of all samples; the picture of the same name is .png")
     work: str = option("", "folder for data, models and runs; empty is OUTPUT without its ending")
     round: int = option(200, "pictures between two runtimes", minimum=1)
+    reload: bool = option(False, "load the model anew at every turn of a runtime")
     every: float = option(10.0, "seconds between samples", minimum=0.1)
     life: float = option(
         15.0,
@@ -72,6 +73,7 @@ def _run(argv: Sequence[str] | None) -> int:
         minutes=options.minutes,
         detections=options.detections,
         round=options.round,
+        reload=options.reload,
         every_s=options.every,
         life_s=60 * options.life,
         kill_every_s=options.kill_every,

@@ -22,7 +22,8 @@ class Moment:
         after_s: seconds after the start.
         pattern: then wait for a hidden file or folder whose name is like this; empty does not.
         later_s: seconds after that one appeared.
-        step: or else the process kills itself at this step of its writing; see hook/. 0 does not.
+        step: or else the process kills itself before it puts its file of this number into place,
+            see hook/; 0 does not.
     """
 
     after_s: float

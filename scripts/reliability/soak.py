@@ -34,6 +34,7 @@ class Plan:
         pictures: folder that is searched for pictures.
         minutes, detections: how long, and how many pictures within that.
         round: pictures between two runtimes.
+        reload: let each turn of a runtime load its model anew.
         every_s: seconds between samples.
         life_s, kill_every_s: of the training; see SoakedTraining.
         seed: of its kills.
@@ -45,6 +46,7 @@ class Plan:
     minutes: float
     detections: int
     round: int
+    reload: bool
     every_s: float
     life_s: float
     kill_every_s: float
@@ -159,6 +161,7 @@ def _settings(plan: Plan) -> dict[str, Any]:
         "models": _models(plan.model_prefix, plan.folder / "models"),
         "pictures": pictures,
         "round": plan.round,
+        "reload": plan.reload,
         "detections": plan.detections,
         "seconds": 60 * plan.minutes,
         "progress": str(plan.folder / "progress.txt"),

@@ -45,7 +45,7 @@ def draw(what: str, rng: random.Random, pace: Pace) -> Moment:
     """When to kill next, for a series "training", "writing" or "ranks"."""
     if what == "writing":
         if rng.random() < 0.5:
-            return Moment(0, step=rng.randint(1, 60))
+            return Moment(0, step=rng.randint(1, 20))
         after_s = rng.uniform(0.8 * pace.startup_s, pace.startup_s + pace.epoch_s)
         return Moment(after_s, pattern=rng.choice(PATTERNS), later_s=rng.uniform(0, 0.03))
     return Moment(rng.uniform(0, pace.startup_s + 6 * pace.epoch_s))

@@ -1,8 +1,8 @@
-"""Let a command kill itself at a chosen step of its writing; Python imports this when it starts.
+"""Let a command kill itself while it writes; Python imports this file when it starts.
 
 `scripts/kill_runs.py` puts this folder into PYTHONPATH. KILL_AT_STEP=N ends the process by SIGKILL
-right before the N-th time that it renames or removes a file in the folder KILL_IN_FOLDER, so that
-also what takes microseconds is met.
+right before the N-th file that it would rename into its place in the folder KILL_IN_FOLDER, so that
+also the microseconds between two of them are met.
 """
 
 from __future__ import annotations
@@ -12,19 +12,15 @@ import signal
 import sys
 from typing import Any
 
-_EVENTS = ("os.rename", "os.remove", "os.rmdir")
-
 
 def _watch(folder: str, step: int) -> None:
-    seen, start = 0, folder + os.sep
+    seen = 0
 
     def look(event: str, arguments: tuple[Any, ...]) -> None:
         nonlocal seen
-        if event not in _EVENTS:
-            return
-        path = arguments[1] if event == "os.rename" else arguments[0]
-        if isinstance(path, str | os.PathLike) and os.path.abspath(path).startswith(start):
-            seen += 1
+        if event == "os.rename" and isinstance(arguments[1], str | os.PathLike):
+            place, name = os.path.split(os.path.abspath(arguments[1]))
+            seen += place == folder and not name.startswith(".")
             if seen == step:
                 os.kill(os.getpid(), signal.SIGKILL)
 
