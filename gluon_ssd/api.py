@@ -170,9 +170,9 @@ class Detector:
             OptionError: an argument is wrong.
         """
         # Only now: the metric of COCO alone takes longer to import than a detector to load.
-        from gluon_ssd.data.exif import settle_orientations
         from gluon_ssd.data.loading.samples import EvalSamples
         from gluon_ssd.data.loading.stand_in import rule_of
+        from gluon_ssd.data.orientations import settle_orientations
         from gluon_ssd.inference.dataset import check_classes, open_for_scoring
         from gluon_ssd.inference.evaluate import evaluate
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from gluon_ssd.data.check import Report, check_dataset
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.dataset import Selection
-from gluon_ssd.data.exif import settle_orientations
+from gluon_ssd.data.orientations import settle_orientations
 from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.options.data_tools import CheckOptions
 from gluon_ssd.system.progress import progress_bar

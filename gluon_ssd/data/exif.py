@@ -1,32 +1,22 @@
-"""The EXIF orientation of photos, and which photos of a data set were labelled upright.
+"""The EXIF orientation of photos: read it from a file, and turn a photo by it.
 
-A camera stores a photo as its sensor lies and writes into the file how to turn it. Some labelling
-programs draw boxes on the photo as stored, others on the turned one. Where turning exchanges the
-sides, the size in the annotation tells; else an option decides. It is judged once, when a data set
-is opened, and the data set carries the answer to whoever reads its images.
+A camera stores a photo as its sensor lies and writes into the file how to turn it.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import struct
 from typing import BinaryIO
 
 import numpy as np
 
-from gluon_ssd.data.dataset import ListedDataset
-from gluon_ssd.data.images import MAX_PIXELS, image_size, read_image
-from gluon_ssd.data.problems import Problem
-from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.system.regular_file import open_regular
-
-_log = logging.getLogger(__name__)
 
 AS_STORED = 1
 """The orientation of an image that is not turned, and of one whose file names none."""
 
-_SWAPS_SIDES = 5  # the orientations from here on exchange height and width
+SWAPS_SIDES = 5  # the orientations from here on exchange height and width
 _ORIENTATIONS = range(1, 9)
 _TAG = 0x0112
 _TYPES = {3: 2, 4: 4}  # type of a TIFF entry -> bytes of one value: SHORT, LONG
@@ -106,7 +96,7 @@ def turned(image: np.ndarray, orientation: int) -> np.ndarray:
     Returns:
         The image, turned and mirrored; (W, H, ...) for orientations 5 to 8. Contiguous.
     """
-    if orientation >= _SWAPS_SIDES:
+    if orientation >= SWAPS_SIDES:
         image = image.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
         image = image[::-1]
@@ -117,86 +107,4 @@ def turned(image: np.ndarray, orientation: int) -> np.ndarray:
 
 def turned_size(size_hw: tuple[int, int], orientation: int) -> tuple[int, int]:
     """(height, width) of an image after `turned`."""
-    return size_hw if orientation < _SWAPS_SIDES else size_hw[::-1]
-
-
-def read_turned(
-    path: str | os.PathLike[str], orientation: int, *, max_pixels: int = MAX_PIXELS
-) -> np.ndarray:
-    """Read an image of a data set as its boxes were drawn; else as `read_image`."""
-    image = read_image(path, max_pixels=max_pixels)
-    return image if orientation == AS_STORED else turned(image, orientation)
-
-
-def size_without_doubt(path: str | os.PathLike[str]) -> tuple[int, int] | None:
-    """(height, width) of a file whose annotation gives none.
-
-    None where the file cannot be used, or where it depends on whether the photo is to be turned.
-    """
-    if orientation_of_file(path) >= _SWAPS_SIDES:
-        return None
-    try:
-        return image_size(path)
-    except DataError:
-        return None
-
-
-def settle_orientations(dataset: ListedDataset, exif: str) -> ListedDataset:
-    """Judge for every photo with an EXIF orientation whether its boxes were drawn upright.
-
-    Args:
-        dataset: opened; its images are looked at, their headers alone.
-        exif: "apply" or "ignore", for the photos whose declared size does not tell.
-
-    Returns:
-        The data set with the orientations to turn by; as it is, if it was judged before. Every
-        such photo is among its problems, none of which is bad; one warning tells of those that the
-        option decided.
-
-    Raises:
-        OptionError: `exif` is another word.
-    """
-    if exif not in ("apply", "ignore"):
-        raise OptionError(f"exif must be apply or ignore; got {exif!r}", settings=("exif",))
-    if dataset.is_oriented:
-        return dataset
-    orientations, problems = {}, {}
-    unsure = []
-    for index in range(len(dataset)):
-        path = dataset.image_path(index)
-        tag = orientation_of_file(path)
-        if tag == AS_STORED:
-            continue
-        is_told = _told_by_size(path, tag, dataset.annotation(index).size_hw)
-        if is_told is None:
-            unsure.append(path)
-        is_upright = exif == "apply" if is_told is None else is_told
-        if is_upright:
-            orientations[index] = tag
-        reason = "EXIF orientation applied" if is_upright else "EXIF orientation ignored"
-        by = "by option" if is_told is None else "by the annotated size"
-        problems[index] = Problem(reason, path, f"orientation {tag}, {by}")
-    if unsure:
-        _log.warning(
-            "%s: %d photos have an EXIF orientation, and no annotated size tells whether their "
-            "boxes were drawn on the upright picture; %s (exif %s); the first is %s",
-            dataset.name,
-            len(unsure),
-            "they are turned upright" if exif == "apply" else "they are taken as stored",
-            exif,
-            unsure[0],
-        )
-    return dataset.with_orientations(orientations, problems)
-
-
-def _told_by_size(path: str, tag: int, declared_hw: tuple[int, int] | None) -> bool | None:
-    """Whether boxes were drawn upright, by the size that their annotation gives; None if unsure."""
-    if tag < _SWAPS_SIDES or declared_hw is None or declared_hw[0] == declared_hw[1]:
-        return None
-    try:
-        stored_hw = image_size(path)
-    except DataError:
-        return None
-    if declared_hw == stored_hw:
-        return False
-    return True if declared_hw == turned_size(stored_hw, tag) else None
+    return size_hw if orientation < SWAPS_SIDES else size_hw[::-1]

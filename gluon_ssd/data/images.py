@@ -24,6 +24,7 @@ from gluon_ssd.data.decoders import (
     decode_other,
     jpeg_warning,
 )
+from gluon_ssd.data.exif import orientation_of, turned
 from gluon_ssd.data.image_headers import FileProblem, Header, TooLarge, read_header
 from gluon_ssd.data.image_notes import DAMAGED, DARK, Note, tell
 from gluon_ssd.errors import DataError
@@ -212,8 +213,6 @@ def _decode(
 
 def _turned(image: np.ndarray, data: bytes) -> np.ndarray:
     """A photo as the EXIF tag of its JPEG says."""
-    from gluon_ssd.data.exif import orientation_of, turned  # which reads images itself
-
     return turned(image, orientation_of(io.BytesIO(data)))
 
 

@@ -14,11 +14,11 @@ from gluon_ssd.data.augment.policies import POLICIES, Policy
 from gluon_ssd.data.check import check_dataset
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.dataset import ListedDataset, Selection
-from gluon_ssd.data.exif import settle_orientations
 from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples, TrainSamples
 from gluon_ssd.data.loading.stand_in import rule_of
+from gluon_ssd.data.orientations import settle_orientations
 from gluon_ssd.data.sources.catalog import SOURCES, open_dataset
 from gluon_ssd.deploy.runtime_model import DetectorFacts, RuntimeModel
 from gluon_ssd.detection.input_format import InputFormat

@@ -16,8 +16,8 @@ from gluon_ssd.data.augment.augmented import augmented
 from gluon_ssd.data.augment.settings import Augmentation, StepAugmentation
 from gluon_ssd.data.augment.transforms import eval_transform
 from gluon_ssd.data.dataset import Dataset
-from gluon_ssd.data.exif import read_turned
 from gluon_ssd.data.images import MAX_PIXELS
+from gluon_ssd.data.orientations import read_turned
 from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.detection.matching import MakesTargets
 

@@ -27,7 +27,7 @@ from gluon_ssd.data.dataset import (
     class_index,
     clean_objects,
 )
-from gluon_ssd.data.exif import size_without_doubt
+from gluon_ssd.data.orientations import size_without_doubt
 from gluon_ssd.data.problems import log_lost_labels
 from gluon_ssd.data.sources.coco_categories import own_classes
 from gluon_ssd.data.sources.coco_json import Category, CocoJson, ImageEntry

@@ -19,7 +19,7 @@ from gluon_ssd.data.dataset import (
     class_index,
     clean_objects,
 )
-from gluon_ssd.data.exif import size_without_doubt
+from gluon_ssd.data.orientations import size_without_doubt
 from gluon_ssd.data.problems import Problem, log_lost_labels
 from gluon_ssd.data.sources.voc_list import Entry, VocFiles, read_image_set
 from gluon_ssd.data.sources.voc_xml import read_annotation

@@ -16,12 +16,12 @@ from gluon_ssd.data.dali.graphs import PixelGraph, PixelInputs
 from gluon_ssd.data.dali.loader import DaliLoader
 from gluon_ssd.data.dali.prepare import DaliSamples
 from gluon_ssd.data.dataset import Annotation, ListedDataset, ListedItem, Selection
-from gluon_ssd.data.exif import settle_orientations
 from gluon_ssd.data.images import read_encoded, read_image
 from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples
 from gluon_ssd.data.loading.stand_in import BadImages
+from gluon_ssd.data.orientations import settle_orientations
 from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.detection.boxes import resize_boxes
 from gluon_ssd.detection.input_format import InputFormat

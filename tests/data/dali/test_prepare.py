@@ -11,9 +11,9 @@ from gluon_ssd.data.dali import prepare
 from gluon_ssd.data.dali.draws import Draws
 from gluon_ssd.data.dali.prepare import DaliSamples, Preparer
 from gluon_ssd.data.dataset import Annotation, ListedDataset, ListedItem
-from gluon_ssd.data.exif import read_turned
 from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.stand_in import BadImages
+from gluon_ssd.data.orientations import read_turned
 from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.errors import DataError
 from tests.data import odd_pictures as odd
