@@ -169,7 +169,7 @@ MAY_USE: dict[str, set[str]] = {
     "benchmarks": {"numpy", "cv2", "matplotlib", "psutil"},
     "commands.wiring": {"numpy", "cv2"},
     "commands": {"numpy", "cv2"},
-    "developer": {"numpy", "cv2", "PIL", "onnx", "psutil", "tests", "scripts"},
+    "developer": {"numpy", "cv2", "PIL", "onnx", "openvino", "psutil", "tests", "scripts"},
     "torch": {"numpy", "torch", "torchvision", "scripts", "tests"},
 }
 
