@@ -166,9 +166,23 @@ def read_network(path: str) -> Any:
         raise ModelError(f"OpenVINO cannot read {path}: it holds text that is no UTF-8") from error
     except _FAILURES as error:
         raise ModelError(f"OpenVINO cannot read {path}: {_reason(error)}") from error
+    _refuse_empty_shapes(network, path)
     if not path.endswith(".onnx"):
         check_pair(network, path)
     return network
+
+
+def _refuse_empty_shapes(network: Any, path: str) -> None:
+    """Raise ModelError for a reshaping to nothing, which OpenVINO writes beyond its memory for."""
+    for node in network.get_ops():
+        if node.get_type_name() != "Reshape" or node.get_attributes()["special_zero"]:
+            continue
+        wanted = node.input_value(1).get_node()
+        if wanted.get_type_name() == "Constant" and 0 in wanted.data:
+            raise ModelError(
+                f"{path} cannot be used: {node.get_friendly_name()!r} makes an array without "
+                "elements; export the model anew"
+            )
 
 
 def record_text(network: Any) -> str | None:
