@@ -15,9 +15,6 @@ from scripts.fuzzing.report import as_json, groups, table
 from scripts.fuzzing.run import run
 from tests import fuzz_toy
 
-CASES = 2000
-SLOW_CASES = 200
-"""Of kinds whose cases make a network ready; scripts/fuzz.py runs as many as one likes."""
 _EXTRAS = {"onnx": pytest.mark.onnx, "openvino": pytest.mark.openvino}
 
 
@@ -26,7 +23,7 @@ _EXTRAS = {"onnx": pytest.mark.onnx, "openvino": pytest.mark.openvino}
     "kind", [pytest.param(name, marks=_EXTRAS.get(name, ())) for name in KINDS]
 )
 def test_broken_files_end_with_an_answer_or_one_line(kind: str):
-    cases = SLOW_CASES if KINDS[kind].slow else CASES
+    cases = KINDS[kind].in_suite
     (summary,), finds = run([kind], 0, cases, seed=0, jobs=1)
     assert not finds, groups(finds)
     assert summary.cases == cases
@@ -40,7 +37,7 @@ def test_broken_files_end_with_an_answer_or_one_line(kind: str):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_case_is_the_same_every_time(kind: str, tmp_path: Path):
-    if kind in _EXTRAS or KINDS[kind].slow:
+    if kind in _EXTRAS or KINDS[kind].in_suite < 2000:
         pytest.skip("its sound files take long to make")
     made = []
     KINDS[kind]().prepare(tmp_path)

@@ -66,11 +66,11 @@ class Kind(ABC):
     Attributes:
         name: as the command line has it.
         seeds: sound input -> its files; filled by `load`.
-        slow: a case takes more than some milliseconds, so that the suite runs fewer.
+        in_suite: cases that the tests run; fewer where one takes more than some milliseconds.
     """
 
     name: str = ""
-    slow: bool = False
+    in_suite: int = 2000
 
     def __init__(self) -> None:
         self.seeds: dict[str, dict[str, bytes]] = {}

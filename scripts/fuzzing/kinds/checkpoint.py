@@ -45,6 +45,7 @@ class CheckpointKind(Kind):
     """The checkpoint of a tiny network after two epochs."""
 
     name = "checkpoint"
+    in_suite = 1000
 
     def prepare(self, folder: Path) -> None:
         """Train for two epochs, and keep the checkpoint alone."""

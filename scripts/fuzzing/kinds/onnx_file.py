@@ -103,7 +103,6 @@ class OnnxKind(Kind):
     """A detector of four anchors, with raw outputs and with detections inside."""
 
     name = "onnx"
-    slow = True
 
     def prepare(self, folder: Path) -> None:
         """Write both forms."""

@@ -18,7 +18,7 @@ class OpenvinoKind(Kind):
     """A detector of four anchors."""
 
     name = "openvino"
-    slow = True
+    in_suite = 300
 
     def prepare(self, folder: Path) -> None:
         """Convert the tiny ONNX file."""

@@ -97,7 +97,7 @@ class SymbolKind(Kind):
     """A float32 detector of nine small convolutions, and its int8 form."""
 
     name = "symbol"
-    slow = True
+    in_suite = 300
 
     def prepare(self, folder: Path) -> None:
         """Export the detector, and quantise it without calibration."""
