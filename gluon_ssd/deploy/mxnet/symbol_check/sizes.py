@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.graph import VARIABLE, Graph, Node, Output, Params, output_shapes
 from gluon_ssd.deploy.mxnet.symbol_check.operator import product
 from gluon_ssd.errors import ModelError
@@ -20,6 +21,7 @@ _MOST_OF_AXIS = 2**31 - 1
 """MXNet tells a shape in 32 bits: beyond, another one would be read."""
 # Operator -> the attribute that says how often it repeats what there is.
 _REPEATED = {"repeat": "repeats", "_contrib_arange_like": "repeat", "UpSampling": "scale"}
+_RESHAPES = ("Reshape", "reshape_like", "Flatten")
 _ADVICE = "the file is damaged or was changed, export it anew"
 
 
@@ -65,6 +67,15 @@ def checked_shapes(
                     f"{name} needs too much memory: with {node.name} ({node.op}), an array of "
                     f"shape {shape}, one image takes more than any detector needs; {_ADVICE}"
                 )
+    _check_reshapes(graph, shapes, name)
+    two = {key: (2 * shape[0], *shape[1:]) for key, shape in input_shapes.items()}
+    try:
+        found = output_shapes(Graph(wanted), params, two)
+    except mx.MXNetError:  # as it will be again, if more than one image comes
+        pass
+    else:
+        of_two = {_key(output): shape for output, shape in zip(wanted, found, strict=True)}
+        _check_reshapes(graph, of_two, name)
     return [shapes[_key(head)] for head in graph.heads]
 
 
@@ -78,6 +89,21 @@ def _outputs(graph: Graph) -> list[Output]:
 
 def _key(output: Output) -> tuple[int, int]:
     return id(output[0]), output[1]
+
+
+def _check_reshapes(graph: Graph, shapes: Mapping[tuple[int, int], Shape], name: str) -> None:
+    """Refuse another shape of fewer or more numbers, of which MXNet copies as many as there were.
+
+    What fits for one image and for two fits for any number of them.
+    """
+    for node in graph.nodes():
+        if node.op in _RESHAPES:
+            before, after = shapes[_key(node.inputs[0])], shapes[_key((node, 0))]
+            if product(before) != product(after):
+                raise ModelError(
+                    f"{name}: {node.name} ({node.op}) makes {after} of an array of "
+                    f"shape {before}, which has another number of elements; {_ADVICE}"
+                )
 
 
 def _check_growth(node: Node, inputs: list[Shape], name: str) -> None:

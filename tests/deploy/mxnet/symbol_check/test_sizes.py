@@ -65,6 +65,16 @@ def test_a_size_that_does_not_follow_from_the_image_is_refused():
         checked_shapes(graph, {}, IMAGE, "m")
 
 
+@pytest.mark.parametrize("shape", [(0,), (3,), (1, 3072, 2), (-1, 5), (1, 3072), (1, 3, -4, 4, -1)])
+def test_reshaping_keeps_every_number_for_any_batch(shape):
+    """MXNet copies as many as there were into what it has made for the new shape."""
+    graph = graph_of(mx.sym.reshape(X, shape, name="other"))
+    with pytest.raises((ModelError, mx.MXNetError), match="number of elements|Check failed"):
+        checked_shapes(graph, {}, IMAGE, "m")
+    for sound in ((0, -1), (-1, 3), (0, 3, -1), (-3, 0, 0), (0, 0, -4, 4, -1, 0)):
+        checked_shapes(graph_of(mx.sym.reshape(X, sound)), {}, IMAGE, "m")
+
+
 def test_shapes_that_do_not_fit_are_mxnet_s_to_tell():
     graph = graph_of(mx.sym.concat(X, mx.sym.Flatten(X), dim=1))
     with pytest.raises(mx.MXNetError):
