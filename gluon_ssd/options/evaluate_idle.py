@@ -32,13 +32,13 @@ EVALUATE_IDLE = (
     ),
     Idle(
         ("num_calib_batches", "quantized_dtype", "calib_mode", "int8_form"),
-        lambda command: not command.calibrates,
-        "where --calibration makes no model",
+        lambda command: not command.deploy.calibration,
+        "without --calibration",
     ),
     Idle(
         ("calib_split", "calib_output"),
-        lambda command: not _makes_int8(command),
-        "where neither --calibration nor --auto_tuning makes a model",
+        lambda command: not (command.deploy.calibration or command.deploy.auto_tuning),
+        "without --calibration or --auto_tuning",
     ),
     Idle(
         ("calib_seed",),

@@ -10,8 +10,8 @@ from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.options.evaluate_idle import EVALUATE_IDLE
 
 REFUSED = {
-    "--int8-form qoperator": "--int8-form has no effect where --calibration makes no model",
-    "--calib-split train": "--calib-split has no effect where neither --calibration nor --auto_t",
+    "--int8-form qoperator": "--int8-form has no effect without --calibration",
+    "--calib-split train": "--calib-split has no effect without --calibration or --auto_tuning",
     "--calibration --calib-seed 7": "--calib-seed has no effect without --calib-split",
     "--tuned-output x": "--tuned-output has no effect without --auto_tuning",
     "--auto_tuning --tuned-output x --calib-output y": "--calib-output has no effect with --tuned",
@@ -23,7 +23,7 @@ REFUSED = {
     "--calibration --dtype bfloat16": "--dtype has no effect on making an int8 model",
 }
 TOLD = {
-    "--quantized --calibration": "--calibration has no effect with --quantized",
+    "--quantized --calibration --calib-output m": "--calibration has no effect with --quantized",
     "--benchmark --calibration": "--calibration has no effect with --benchmark",
     "--calib-mode entropy --num-calib-batches 7": "--num-calib-batches, --calib-mode have no effe",
     "--auto_tuning_config x.ini": "--auto_tuning_config has no effect without --auto_tuning",
