@@ -23,6 +23,7 @@ _TYPES = {3: 2, 4: 4}  # type of a TIFF entry -> bytes of one value: SHORT, LONG
 _START_OF_SCAN, _END, _APP1 = 0xDA, 0xD9, 0xE1
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}
 _MOST_SEGMENTS = 1000
+_MOST_FILL = 10_000
 
 
 def orientation_of_file(path: str | os.PathLike[str]) -> int:
@@ -63,10 +64,11 @@ def orientation_of(file: BinaryIO) -> int:
 def _next_marker(file: BinaryIO) -> int | None:
     if file.read(1) != b"\xff":
         return None
-    byte = file.read(1)
-    while byte == b"\xff":  # any number of fill bytes may stand before a marker
+    for _ in range(_MOST_FILL):  # fill bytes may stand before a marker
         byte = file.read(1)
-    return byte[0] if byte else None
+        if byte != b"\xff":
+            return byte[0] if byte else None
+    return None
 
 
 def _of_tiff(data: bytes) -> int:

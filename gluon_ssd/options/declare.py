@@ -26,6 +26,7 @@ from gluon_ssd.options.idle import check_idle
 from gluon_ssd.options.ini_file import read_ini
 from gluon_ssd.options.yaml_file import is_yaml
 from gluon_ssd.options.yannqi import read_yaml
+from gluon_ssd.system.address import shown
 from gluon_ssd.system.wording import one_line, quoted
 
 Command = TypeVar("Command")
@@ -319,12 +320,18 @@ def assemble(command: type[Command], values: typing.Mapping[str, Any]) -> Comman
 
 
 def flat_values(command: Any) -> dict[str, Any]:
-    """Option name to value, over all groups; what a checkpoint and a journal store."""
+    """Option name to value, over all groups; what a checkpoint and a journal store.
+
+    Passwords and tokens in addresses are not among them.
+    """
     values: dict[str, Any] = {}
     for name, group in groups_of(type(command)).items():
         instance: Any = command if group is type(command) else getattr(command, name)
         values.update(dataclasses.asdict(instance))
-    return values
+    return {
+        name: shown(value) if isinstance(value, str) and "://" in value else value
+        for name, value in values.items()
+    }
 
 
 def as_namespace(command: Any) -> argparse.Namespace:

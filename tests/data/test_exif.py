@@ -61,3 +61,9 @@ def test_the_tag_is_read_from_whole_and_from_broken_headers(
 
 def test_a_missing_file_has_no_orientation(tmp_path: Path) -> None:
     assert orientation_of_file(tmp_path / "none.jpg") == 1
+
+
+def test_fill_bytes_without_end_are_given_up() -> None:
+    content = io.BytesIO(b"\xff\xd8" + b"\xff" * 1_000_000)
+    assert orientation_of(content) == 1
+    assert content.tell() < 20_000

@@ -133,3 +133,13 @@ def test_several_words_are_one_text_on_the_command_line_and_in_a_file(tmp_path: 
     assert wagon("--cargo", "ore", "sand", "--axles", "4") == Wagon("ore,sand", 4)
     with pytest.raises(OptionError, match="--cargo: expected at least one argument"):
         wagon("--cargo")
+
+
+def test_what_is_stored_of_options_holds_no_password() -> None:
+    @dataclass(frozen=True)
+    class Options:
+        mirror: str = cli.option("https://me:secret@host/a?token=abc&x=1", "where files are")
+        folder: str = cli.option("a?token=abc", "a folder")
+
+    stored = cli.flat_values(Options())
+    assert stored == {"mirror": "https://***@host/a?token=***&x=1", "folder": "a?token=abc"}
