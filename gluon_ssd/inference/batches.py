@@ -18,6 +18,7 @@ from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.arrays import as_numpy
 from gluon_ssd.detection.boxes import clip_boxes
 from gluon_ssd.inference.found import Found
+from gluon_ssd.inference.kept_threads import borrow_threads
 from gluon_ssd.inference.pictures import Picture
 
 Array = NDArray[Any]
@@ -60,8 +61,7 @@ class SharedModel:
         """As `run`, in another thread; the result waits for it."""
         with self._places:
             if self._pool is None:
-                # Kept, since MXNet keeps a little of every thread that has called it.
-                self._pool = ThreadPoolExecutor(self.model.streams, "detect")
+                self._pool = borrow_threads(self.model.streams, self)
         return self._pool.submit(self.run, images).result
 
 
