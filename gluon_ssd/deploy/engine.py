@@ -234,8 +234,16 @@ def detector_of(
     return model
 
 
+_MOST_IMAGES = 4096  # a call; fewer images are filled up to what the file says
+
+
 def _check_input(path: str, engine: Engine, record: ModelRecord) -> None:
     name, dtype, shape = engine.input
+    if shape and shape[0] is not None and not 0 < shape[0] <= _MOST_IMAGES:
+        raise ModelError(
+            f"{path} takes {shape[0]} images a call, allowed are 1 to {_MOST_IMAGES}; export it "
+            "anew"
+        )
     if dtype == "uint8":
         raise ModelError(
             f"{path} takes pictures as they are and prepares them itself, for programs without "

@@ -80,7 +80,11 @@ def _record(draw: random.Random, model: Any) -> str:
     import json
 
     entry = model.metadata_props[0]
-    text, story = json_tree.mutated(draw, json.loads(entry.value))
+    try:
+        value = json.loads(entry.value)
+    except ValueError:  # it was changed before
+        return "record"
+    text, story = json_tree.mutated(draw, value)
     entry.value = text.decode("utf-8", errors="replace")
     return f"record: {story}"
 

@@ -143,3 +143,10 @@ def test_threads_follow_the_load_of_the_machine(tmp_path, monkeypatch):
     for one, same in zip(model.run(tiny_images()), before, strict=True):
         np.testing.assert_allclose(one, same, atol=1e-6)
     assert load_detector(str(tmp_path / "m.onnx"), threads=2).threads == 2
+
+
+@pytest.mark.parametrize("batch", [0, 2**31])
+def test_a_batch_that_nobody_has_memory_for_is_refused(tmp_path, batch):
+    path = write_tiny(tmp_path / "tiny.onnx", batch=batch)
+    with pytest.raises(ModelError, match="tiny.onnx"):
+        load_detector(str(path))
