@@ -30,6 +30,8 @@ def test_a_count_may_swing_and_must_not_climb():
     swing = [5 + number % 3 for number in range(len(TIMES))]
     assert count("threads", TIMES, swing).is_flat
     swing[-3] = 8
+    assert count("threads", TIMES, swing).is_flat
+    swing[-20:] = [8] * 20
     found = count("threads", TIMES, swing)
     assert (found.first, found.last, found.is_flat) == (7, 8, False)
     assert "GROWS" in str(found)
