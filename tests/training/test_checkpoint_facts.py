@@ -81,7 +81,9 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value"), WRONG, ids=str)
+@pytest.mark.parametrize(
+    ("name", "value"), WRONG, ids=[f"{name}-{row}" for row, (name, _) in enumerate(WRONG)]
+)
 def test_a_wrong_fact_is_named_in_one_short_line(name: str, value: Any):
     with pytest.raises(WrongFacts, match=f"^{name} is ") as caught:
         check_facts({**FACTS, name: value}, WORDS)
@@ -95,7 +97,7 @@ def test_facts_are_an_object(facts: Any):
 
 
 @pytest.mark.parametrize(
-    "words", [None, WORDS[1:], WORDS.astype(np.int64), WORDS.reshape(2, 312)], ids=str
+    "words", [None, WORDS[1:], WORDS.astype(np.int64), WORDS.reshape(2, 312)], ids=range(4)
 )
 def test_the_words_of_numpys_generator_are_checked(words: Any):
     with pytest.raises(WrongFacts, match="random/numpy"):
