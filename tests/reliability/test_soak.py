@@ -27,7 +27,7 @@ def test_a_folder_without_pictures_is_one_line(tmp_path, prefix, monkeypatch):
     assert f"{tmp_path / 'empty'} holds no pictures" in one_error(ended)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.onnx
 @pytest.mark.openvino
 def test_a_short_soak_detects_trains_kills_and_leaves_nothing(tmp_path, prefix):
