@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1  # prctl(2): the signal that comes when the starting thread ends
 LONGEST_S = 900.0
 """A command that takes longer hangs."""
 
@@ -24,7 +27,10 @@ def python(script: str, *arguments: object) -> list[str]:
 def start(
     command: Sequence[str], output: Path, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
-    """Start a command in a session of its own; what it says is added to the file `output`."""
+    """Start a command in a session of its own; what it says is added to the file `output`.
+
+    It is killed when the thread that started it ends.
+    """
     with open(output, "ab") as file:
         return subprocess.Popen(
             command,
@@ -34,7 +40,12 @@ def start(
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=_end_with_starter,
         )
+
+
+def _end_with_starter() -> None:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
