@@ -136,6 +136,7 @@ def test_a_png_may_have_text_of_a_wrong_sum():
         (odd.png(4, 4, np.random.default_rng(0).bytes(50_000)), "bytes of data for 4 x 4 pixels"),
         (odd.png(9000, 9000, bytes(9000)), "31 bytes of data for 9000 x 9000 pixels"),
     ],
+    ids=range(4),
 )
 def test_a_png_that_is_cut_or_too_long_is_a_problem(content, message):
     with pytest.raises(FileProblem, match=message):

@@ -42,6 +42,7 @@ def test_every_format_tells_its_size(suffix, size_hw):
         (odd.bmp_of(30, -20), "BMP"),
         (b"BM" + bytes(12) + struct.pack("<IHHHH", 12, 30, 20, 1, 24), "BMP"),
     ],
+    ids=range(9),
 )
 def test_other_headers(content, kind):
     found = header(content)
