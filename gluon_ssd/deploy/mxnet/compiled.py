@@ -70,7 +70,8 @@ class CompiledGraph:
         try:
             with self._lock, self._ctx:
                 outputs = self._operator(*arguments)
-        except mx.MXNetError as error:
+        # MXNet raises some of its errors as the one of Python that its message begins with.
+        except (mx.MXNetError, IndexError, ValueError, TypeError) as error:
             raise computing_problem(error) from error
         return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
 

@@ -136,11 +136,15 @@ class CheckpointKind(Kind):
 
     def read(self, folder: Path, seed: str) -> Any:
         """Resume from it: the weights, the state of the optimiser, and where the run stands."""
+        from gluon_ssd.models.params_file import read_params
         from gluon_ssd.training.checkpoint import run_arrays
         from gluon_ssd.training.resume import begin
         from tests.training.builders import make_job
 
-        job = make_job(folder / "net", network=self._network, epochs=4, resume=str(folder / _FILE))
+        network, path = self._network, str(folder / _FILE)
+        # What is no archive any more is taken for weights.
+        hooks = {"load_weights": read_params}
+        job = make_job(folder / "net", network=network, hooks=hooks, epochs=4, resume=path)
         for parameter in job.learner.network.collect_params().values():
             parameter.data()[:] = 0.5  # no weight of the last case
         state = begin(job)

@@ -82,7 +82,7 @@ def _record(draw: random.Random, model: Any) -> str:
     entry = model.metadata_props[0]
     try:
         value = json.loads(entry.value)
-    except ValueError:  # it was changed before
+    except (ValueError, RecursionError):  # it was changed before
         return "record"
     text, story = json_tree.mutated(draw, value)
     entry.value = text.decode("utf-8", errors="replace")
