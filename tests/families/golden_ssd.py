@@ -76,10 +76,11 @@ def assert_outputs(
     level_sizes: Sequence[int],
     tolerance: float = TOLERANCE,
     level_tolerance: float = TOLERANCE,
+    last_tolerance: float = TOLERANCE,
 ) -> None:
     """Compare "loc" (B, 4, A) and "conf" (B, C, A) with all that is known of them.
 
-    Sums over a level by itself may have a tolerance of their own.
+    Sums over a level by itself may have a tolerance of their own, and those of the last level.
     """
     for key, found in outputs.items():
         assert distance(found, numbers, key) < tolerance, key
@@ -89,8 +90,9 @@ def assert_outputs(
         rows = found[:, :, numbers["box_index"]]
         np.testing.assert_allclose(rows, numbers[f"{key}.rows"], atol=tolerance * peak, rtol=0)
         levels = np.split(found, np.cumsum(level_sizes)[:-1], axis=2)
-        for level, expected in zip(levels, numbers[f"{key}.levels"], strict=True):
-            assert summary_distance(summary(level), expected) < level_tolerance, key
+        allowed = [level_tolerance] * (len(levels) - 1) + [last_tolerance]
+        for level, expected, most in zip(levels, numbers[f"{key}.levels"], allowed, strict=True):
+            assert summary_distance(summary(level), expected) < most, key
         sums = found.sum(axis=2, dtype=np.float64)
         absolute = np.abs(found).sum(axis=2, dtype=np.float64)
         which = "coordinate_sums" if key == "loc" else "class_sums"
@@ -181,8 +183,9 @@ def assert_training_step(network: ResidualSsd, numbers: Mapping[str, Any], names
     counts = elements_per_channel(network, step)
     behind = {k.removeprefix("train."): v for k, v in numbers.items() if k.startswith("train.")}
     outputs = {key: found[key] for key in ("loc", "conf")}
-    # The last level normalises four numbers by their own mean and variance.
-    assert_outputs(outputs, behind, anchors_of_level(network), 5e-4, 2e-3)
+    # The last level normalises four numbers by their own mean and variance, which enlarges the
+    # rounding: 1e-3 on CPUs with AVX512, 3e-3 on those with AVX2.
+    assert_outputs(outputs, behind, anchors_of_level(network), 5e-4, 2e-3, 5e-3)
     total = found["loss"].asnumpy().sum()
     assert abs(total / behind["loss"] - 1) < 1e-5
     own = parameters_of(network)
