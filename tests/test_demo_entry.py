@@ -175,6 +175,13 @@ def test_video_gives_a_picture_per_chosen_frame(prefix, tmp_path):
     assert read_image(tmp_path / "out" / frames[2]).shape == (*PHOTO_HW, 3)
 
 
+def test_every_nth_frame_of_no_video_is_told(prefix, tmp_path):
+    (image,) = photos(tmp_path / "in", 1)
+    ended = demo(image, tmp_path / "out", "--model-prefix", prefix, "--every", 2)
+    assert ended.code == 0
+    assert "--every 2 has no effect: there is no video" in ended.err
+
+
 def test_images_folder_and_video_go_together_and_equal_names_stay_apart(prefix, tmp_path):
     photos(tmp_path / "a", 1)
     photos(tmp_path / "b", 2)

@@ -24,7 +24,6 @@ from gluon_ssd.entry.{module} import main
 if __name__ == "__main__":
     sys.exit(main())
 """
-MODULES = {"eval_ssd.py": "eval_ssd", "scripts/demo_ssd.py": "demo_ssd"}
 
 
 @pytest.fixture
@@ -71,28 +70,47 @@ def test_a_hostile_symbol_is_one_line_of_the_evaluation(pair, tmp_path, change, 
     assert line.startswith(f"error: {prefix}-symbol.json is not a valid MXNet symbol: {said}")
 
 
+def demo_of(prefix, data, out) -> tuple[object, ...]:
+    images = next(data.rglob("*.jpg")).parent
+    return ("--model-prefix", prefix, "--images", images, "--output", out)
+
+
+def export_of(prefix, data, out) -> tuple[object, ...]:
+    return ("--model-prefix", prefix, "--output", out / "m", "--data-shape", 300)
+
+
+def calibration_of(prefix, data, out) -> tuple[object, ...]:
+    return (*deployed(prefix, data), "--calibration", "--calib-output", out)
+
+
+def evaluation_of(prefix, data, out) -> tuple[object, ...]:
+    return deployed(prefix, data)
+
+
+def benchmark_of(prefix, data, out) -> tuple[object, ...]:
+    return ("deploy", "--model-prefix", prefix, "--output", out / "m.json")
+
+
 @pytest.mark.parametrize(
-    ("script", "options", "what"),
+    ("module", "words", "what"),
     [
-        ("eval_ssd.py", (), "the evaluation"),
-        ("eval_ssd.py", ("--calibration",), "the calibration"),
-        ("scripts/demo_ssd.py", (), "the demo"),
+        ("eval_ssd", evaluation_of, "the evaluation"),
+        ("eval_ssd", calibration_of, "the calibration"),
+        ("demo_ssd", demo_of, "the demo"),
+        ("predict_ssd", demo_of, "the detection"),
+        ("export_ssd", export_of, "the export"),
+        ("benchmark_ssd", benchmark_of, "the benchmark"),
     ],
-    ids=["evaluation", "calibration", "demo"],
+    ids=["evaluation", "calibration", "demo", "predict", "export", "benchmark"],
 )
-def test_a_crash_in_native_code_is_one_line(pair, tmp_path, script, options, what):
+def test_a_crash_in_native_code_is_one_line(pair, tmp_path, module, words, what):
     prefix, symbol = pair
     (tmp_path / "m-symbol.json").write_text(json.dumps(with_native(symbol)))
     command = tmp_path / "unchecked.py"
-    command.write_text(UNCHECKED.format(root=str(ROOT), module=MODULES[script]))
+    command.write_text(UNCHECKED.format(root=str(ROOT), module=module))
     data = voc_set(tmp_path / "set")
-    words = deployed(prefix, data)
-    if options:
-        words = (*words, *options, "--calib-output", tmp_path / "out")
-    if script != "eval_ssd.py":
-        images = next(data.rglob("*.jpg")).parent
-        words = ("--model-prefix", prefix, "--images", images, "--output", tmp_path / "out")
-    line = one_error(run(command, *words))
+    line = one_error(run(command, *words(prefix, data, tmp_path / "out")))
     assert line.startswith(f"error: {what} was ended by SIGSEGV in native code; ")
     assert line.endswith("the files of the model may be damaged: export it anew")
-    assert not (tmp_path / "out").exists()
+    # The lock of a crashed process locks nothing.
+    assert [path for path in (tmp_path / "out").rglob("*") if path.suffix != ".lock"] == []

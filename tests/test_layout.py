@@ -65,6 +65,7 @@ TESTED_BY = {
     "deploy/mxnet/symbol_check/int8.py": "deploy/mxnet/symbol_check/test_table.py",
     "deploy/mxnet/symbol_check/layers.py": "deploy/mxnet/symbol_check/test_table.py",
     "deploy/mxnet/symbol_check/operator.py": "deploy/mxnet/symbol_check/test_table.py",
+    "entry/benchmark_ssd.py": "test_benchmark_entry.py",
     "entry/eval_ssd.py": "test_eval_entry.py",
     "commands/tune.py": "test_tuning_entry.py",
     "commands/tuning/data.py": "test_tuning_entry.py",

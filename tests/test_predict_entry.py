@@ -55,10 +55,8 @@ def test_a_run_that_was_ended_goes_on(prefix, tmp_path, out, number):
     done = len(rows_in(out))
     assert process.returncode == (-9 if number == signal.SIGKILL else 143)
     assert 20 <= done < 200
-    if number == signal.SIGTERM:
-        assert f"with {done} of 200 images done; the same command goes on" in err.decode()
-    else:
-        assert done % 10 == 0
+    # The child, which computes, is left to end in good order when its parent is killed.
+    assert f"with {done} of 200 images done; the same command goes on" in err.decode()
     ended = run_script(SCRIPT, *options)
     assert ended.code == 0 and ended.out.startswith("200 files: ")
     assert f"{done} of 200 images are done already" in ended.err

@@ -12,7 +12,13 @@ import cv2
 import numpy as np
 
 from gluon_ssd.commands.wiring.exported import deployed_model, inference_device
-from gluon_ssd.commands.wiring.pictures import Picture, count_pictures, list_sources, read_pictures
+from gluon_ssd.commands.wiring.pictures import (
+    Picture,
+    count_pictures,
+    is_video,
+    list_sources,
+    read_pictures,
+)
 from gluon_ssd.data.augment.transforms import eval_transform
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.deploy.runtime_model import RuntimeModel
@@ -42,6 +48,8 @@ def detect_pictures(command: DemoCommand) -> Iterator[str]:
         DataError: a source is not there; or, at the very end, some could not be decoded.
     """
     sources = list_sources(command.images)
+    if command.every > 1 and not any(is_video(path) for path in sources):
+        _log.warning("--every %d has no effect: there is no video", command.every)
     model = _model(command)
     names = _class_names(command, model)
     folder = ensure_directory(Path(command.output).expanduser())

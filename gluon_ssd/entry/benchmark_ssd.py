@@ -24,9 +24,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from gluon_ssd.errors import OptionError
-from gluon_ssd.options.benchmark_kinds import KINDS, ON_WHOLE_CPU
+from gluon_ssd.options.benchmark_kinds import KINDS, ON_WHOLE_CPU, RUNS_FILES
 from gluon_ssd.options.declare import parse, spellings, suggestion
 from gluon_ssd.system.cpu import use_amx
+from gluon_ssd.system.guard import MODEL_ADVICE, join_guard, run_guarded
+from gluon_ssd.system.processes import is_child
 from gluon_ssd.system.script import run_main
 from gluon_ssd.system.threads import use_whole_cpu
 
@@ -35,10 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the script; returns its exit code."""
     words = sys.argv[1:] if argv is None else argv
     flags = spellings(KINDS[words[0]]) if words and words[0] in KINDS else {}
-    return run_main(lambda: benchmark(words), flags)
+    return run_main(lambda: benchmark(words, guarded=argv is None), flags)
 
 
-def benchmark(argv: Sequence[str]) -> int:
+def benchmark(argv: Sequence[str], *, guarded: bool) -> int:
     """Choose what to measure, read its options, print the table."""
     if not argv:
         raise OptionError(f"name what to measure: {', '.join(KINDS)}; see --help")
@@ -53,6 +55,10 @@ def benchmark(argv: Sequence[str]) -> int:
     options: Any = parse(
         KINDS[kind], argv[1:], prog=f"benchmark_ssd.py {kind}", description=__doc__ or ""
     )
+    # Exported files come from anywhere. Called from Python, main stays in its process.
+    if kind in RUNS_FILES and guarded and not is_child():
+        return run_guarded("the benchmark", MODEL_ADVICE)
+    join_guard()
     if kind in ON_WHOLE_CPU:
         use_whole_cpu(cores="all")
     elif kind == "amp":

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 from gluon_ssd.options.declare import parse, spellings
 from gluon_ssd.options.export import ExportCommand
+from gluon_ssd.system.guard import MODEL_ADVICE, join_guard, run_guarded
+from gluon_ssd.system.processes import is_child
 from gluon_ssd.system.script import run_main
 
 
@@ -22,6 +24,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def export(argv: Sequence[str] | None) -> int:
     """Options, network, files, summary."""
     command = parse(ExportCommand, argv, prog="export_ssd.py", description=__doc__ or "")
+    # Exported files come from anywhere. Called from Python, main stays in its process.
+    if command.export.model_prefix and argv is None and not is_child():
+        return run_guarded("the export", f"nothing was written; {MODEL_ADVICE}")
+    join_guard()
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
     from gluon_ssd.commands.export import export_network
     from gluon_ssd.system.log import console_log

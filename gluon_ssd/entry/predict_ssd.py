@@ -13,6 +13,8 @@ from collections.abc import Sequence
 
 from gluon_ssd.options.declare import parse, spellings
 from gluon_ssd.options.predict import PredictCommand
+from gluon_ssd.system.guard import MODEL_ADVICE, join_guard, run_guarded
+from gluon_ssd.system.processes import is_child
 from gluon_ssd.system.script import run_main
 from gluon_ssd.system.threads import use_whole_cpu
 
@@ -25,6 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def predict(argv: Sequence[str] | None) -> int:
     """Options, model, images, table."""
     command = parse(PredictCommand, argv, prog="predict_ssd.py", description=__doc__ or "")
+    # Exported files come from anywhere. Called from Python, main stays in its process.
+    if argv is None and not is_child():
+        return run_guarded("the detection", f"what was found is kept; {MODEL_ADVICE}")
+    join_guard()
     use_whole_cpu(threads=command.threads)
     # Only now, so that --help and option errors need no NumPy.
     from gluon_ssd.commands.predict_folder import predict_folder

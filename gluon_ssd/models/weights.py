@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gluon_ssd.compat import mx
-from gluon_ssd.errors import EnvironmentProblem, WeightsError
+from gluon_ssd.errors import WeightsError
 from gluon_ssd.models.class_heads import ClassChange, adapt_heads, classes_in_file
 from gluon_ssd.models.first_weights import assign, complete_shapes, is_constant, parameters_of
 from gluon_ssd.models.interface import Network
+from gluon_ssd.models.native_write import file_bytes, write_natively
 from gluon_ssd.models.params_file import check_finite, mismatch, read_params
 from gluon_ssd.models.record import read_sidecar, write_sidecar
 from gluon_ssd.system.files import atomic_path
@@ -87,43 +88,14 @@ def save_parameters(network: Network, path: str | os.PathLike[str]) -> None:
     Earlier weights stay as they were unless all is written. Raises EnvironmentProblem when the
     files cannot be written.
     """
-    parameters = parameters_of(network)
-    shapes = {name: parameter.shape for name, parameter in parameters.items()}
-    _write_whole(path, _file_bytes(shapes), network.save_parameters)
+    num_bytes = file_bytes(parameters_of(network))
+    with atomic_path(path) as temporary:
+        write_natively(temporary, num_bytes, network.save_parameters)
     write_sidecar(path, network.record())
 
 
 def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[np.float32]]) -> None:
     """Write named arrays of no detector to a `.params` file; errors as of `save_parameters`."""
     own = {name: mx.nd.array(array) for name, array in arrays.items()}
-    num_bytes = _file_bytes({name: array.shape for name, array in own.items()})
-    _write_whole(path, num_bytes, lambda temporary: mx.nd.save(temporary, own))
-
-
-def _file_bytes(shapes: Mapping[str, tuple[int, ...]]) -> int:
-    """Size of a `.params` file of float32 arrays with these names and shapes."""
-    # Per array: mark, kind of storage, number of axes, each axis, device and its number, type.
-    arrays = (4 * (6 + 2 * len(shape) + int(np.prod(shape))) for shape in shapes.values())
-    names = (8 + len(name.encode()) for name in shapes)
-    return 24 + sum(arrays) + 8 + sum(names)
-
-
-def _write_whole(
-    path: str | os.PathLike[str], num_bytes: int, write: Callable[[str], None]
-) -> None:
-    """Have MXNet write a file of so many bytes, all of it or nothing."""
     with atomic_path(path) as temporary:
-        # MXNet does not say why it cannot write, and nothing at all when a full disk cuts the
-        # file; reserving the space first finds out with the system's own words.
-        with open(temporary, "wb") as file:
-            os.posix_fallocate(file.fileno(), 0, num_bytes)
-        try:
-            write(os.fspath(temporary))
-            is_whole = temporary.stat().st_size >= num_bytes
-        except mx.base.MXNetError:
-            is_whole = False
-        if not is_whole:
-            raise EnvironmentProblem(
-                f"cannot write {os.fspath(path)}: the disk is full; free some space or choose "
-                "another folder"
-            )
+        write_natively(temporary, file_bytes(own), lambda name: mx.nd.save(name, own))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.models.spec import Spec
+from gluon_ssd.options.benchmark_idle import FORMATS_IDLE
 from gluon_ssd.options.benchmarks import named_network, weight_pairs
 from gluon_ssd.options.declare import option, suggestion
 from gluon_ssd.options.shared import DATASETS, METRICS, DataOptions, words
@@ -75,6 +76,9 @@ class FormatsBenchmark:
     output: str = option(
         "", "also write the numbers to this JSON file, and text (.md) and picture (.png) beside it"
     )
+
+    idle = FORMATS_IDLE
+    """What has no effect; see `options.idle`."""
 
     def __post_init__(self) -> None:
         if not self.specs and not self.model_prefixes:

@@ -43,3 +43,6 @@ ON_WHOLE_CPU = ("deploy", "eval", "formats", "loadgen", "model", "overlap", "tab
 """These time inference on every core, on both sides, whatever else the machine does. The others
 keep MXNet's own number of threads, as training and GluonCV's scripts do; "contended" sets that of
 its processes."""
+
+RUNS_FILES = ("contended", "deploy", "eval", "formats", "loadgen", "overlap", "table")
+"""These run files of exported models."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gluon_ssd.errors import OptionError
+from gluon_ssd.options.benchmark_idle import CONTENDED_IDLE
 from gluon_ssd.options.declare import option
 from gluon_ssd.options.shared import BACKENDS
 
@@ -37,6 +38,9 @@ class ContendedBenchmark(_OfAnyModel):
     seconds: float = option(3.0, "of each setting in a round, after a second that does not count")
     rounds: int = option(5, "rounds, each setting in turn", minimum=1)
     output: str = option("", "also write the numbers to this JSON file")
+
+    idle = CONTENDED_IDLE
+    """What has no effect; see `options.idle`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gluon_ssd.errors import OptionError
+from gluon_ssd.options.benchmark_idle import LOADGEN_IDLE
 from gluon_ssd.options.declare import option
 from gluon_ssd.options.shared import METRICS, DataOptions
 
@@ -80,3 +81,6 @@ class LoadgenBenchmark:
 
     loadgen: LoadgenOptions
     data: DataOptions = DataOptions()
+
+    idle = LOADGEN_IDLE
+    """What has no effect; see `options.idle`."""

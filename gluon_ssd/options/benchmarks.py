@@ -8,6 +8,7 @@ from typing import Any
 from gluon_ssd.errors import OptionError
 from gluon_ssd.families.catalog import SPECS, usual_size
 from gluon_ssd.models.spec import Spec
+from gluon_ssd.options.benchmark_idle import LOADER_IDLE, MODEL_IDLE, TABLE_IDLE
 from gluon_ssd.options.declare import option, suggestion
 from gluon_ssd.options.shared import check_network_name, words
 
@@ -121,6 +122,9 @@ class ModelBenchmark:
     json: bool = option(False, "print the numbers as JSON instead of a table")
     output: str = _output()
 
+    idle = MODEL_IDLE
+    """What has no effect; see `options.idle`."""
+
     def __post_init__(self) -> None:
         if not self.specs:
             raise OptionError("--network needs at least one network")
@@ -206,6 +210,9 @@ class TableBenchmark:
     output: str = option(
         "", "also write the numbers to this JSON file, and tables (.md) and chart (.png) beside it"
     )
+
+    idle = TABLE_IDLE
+    """What has no effect; see `options.idle`."""
 
     def __post_init__(self) -> None:
         names = self.network_names
@@ -295,6 +302,9 @@ class LoaderBenchmark:
     )
     output: str = _output()
 
+    idle = LOADER_IDLE
+    """What has no effect; see `options.idle`."""
+
 
 TORCH_NETWORKS = {
     "ssd300_resnet50_coco": "ssd300_resnet50",
@@ -330,6 +340,8 @@ class TorchBenchmark:
     def __post_init__(self) -> None:
         if not self.subjects:
             raise OptionError("--network needs at least one network")
+        if self.no_inference and self.no_training:
+            raise OptionError("--no-inference and --no-training leave nothing to measure")
 
     @property
     def subjects(self) -> tuple[tuple[Spec, str], ...]:

@@ -6,11 +6,30 @@ from dataclasses import dataclass
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import legacy, option
+from gluon_ssd.options.idle import Idle
 from gluon_ssd.options.shared import (
     RuntimeOptions,
     check_network_name,
     max_pixels_option,
     whole_numbers,
+)
+
+DEMO_IDLE = (
+    Idle(
+        ("network", "pretrained", "model_root", "mirror"),
+        lambda command: bool(command.model_prefix),
+        "with --model-prefix: the exported model runs",
+    ),
+    Idle(
+        ("streams",),
+        lambda command: True,
+        "in the demo, which computes one picture after the other",
+    ),
+    Idle(
+        ("gpus",),
+        lambda command: len(command.device_ids) > 1,
+        "beyond its first number: one GPU computes",
+    ),
 )
 
 
@@ -38,6 +57,9 @@ class DemoCommand(RuntimeOptions):
         "~/.mxnet/models", "folder where downloaded zoo weights are kept and looked for"
     )
     mirror: str = option("", "base URL of a mirror of the zoo's weights")
+
+    idle = DEMO_IDLE
+    """What has no effect; see `options.idle`."""
 
     def __post_init__(self) -> None:
         if not self.images:

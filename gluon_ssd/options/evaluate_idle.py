@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from gluon_ssd.options.idle import Idle
+from gluon_ssd.options.idle import WITHOUT_WORKERS, Idle
+
+_OF_DATA = (
+    *("splits", "limit_images", "dataset_root", "num_workers", "worker_timeout"),
+    *("exif", "max_pixels", "on_bad_image"),
+)
 
 
 def _makes_int8(command: Any) -> bool:
@@ -17,6 +22,11 @@ def _scores(command: Any) -> bool:
 
 def _reads_no_data(command: Any) -> bool:
     return bool(command.benchmark.benchmark and not command.benchmark.benchmark_data)
+
+
+def _writes_no_coco_file(command: Any) -> bool:
+    of_voc = command.eval.metric == "auto" and command.data.dataset == "voc"
+    return of_voc or command.eval.metric in ("voc07", "voc12")
 
 
 EVALUATE_IDLE = (
@@ -66,6 +76,21 @@ EVALUATE_IDLE = (
         "without an exported model (--deploy)",
     ),
     Idle(
+        ("no_fuse", "streams"),
+        _makes_int8,
+        "on making an int8 model",
+    ),
+    Idle(
+        ("backend",),
+        lambda command: command.deploy.auto_tuning,
+        "with --auto_tuning: its configuration names the framework, or the files do",
+    ),
+    Idle(
+        ("model_root", "mirror"),
+        lambda command: command.deploy.deploy,
+        "with --deploy: nothing is downloaded",
+    ),
+    Idle(
         ("quantized", "pretrained", "network"),
         lambda command: command.deploy.deploy,
         "with --deploy: the exported model runs",
@@ -86,6 +111,11 @@ EVALUATE_IDLE = (
         "where no data set is scored",
     ),
     Idle(
+        ("save_prefix",),
+        lambda command: _scores(command) and _writes_no_coco_file(command),
+        "on VOC's metrics: it names the result file of COCO's",
+    ),
+    Idle(
         ("metric",),
         lambda command: not (_scores(command) or command.deploy.auto_tuning),
         "where no data set is scored",
@@ -96,11 +126,12 @@ EVALUATE_IDLE = (
         "where neither a data set is scored nor --mode benchmark-inference measures",
     ),
     Idle(
-        ("splits", "limit_images", "dataset_root"),
+        _OF_DATA,
         _reads_no_data,
         "on --benchmark, which runs on noise unless --benchmark-data is given",
         told=True,
     ),
+    WITHOUT_WORKERS,
     Idle(
         ("dtype",),
         _makes_int8,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import option
+from gluon_ssd.options.idle import Idle
 from gluon_ssd.options.shared import DATASETS, ModelOptions, chosen_network
 from gluon_ssd.options.suppression import asked_suppression, suppression_option
 
@@ -63,6 +64,13 @@ class ExportOptions:
     post_nms: int | None = suppression_option("post_nms")
 
 
+EXPORT_IDLE = (
+    Idle(
+        ("network", "dataset", "pretrained", "model_root", "mirror"),
+        lambda command: bool(command.export.model_prefix),
+        "with --model-prefix: the exported model is written anew",
+    ),
+)
 _OF_ONNX = ("form", "opset", "fold_preprocessing")
 
 
@@ -72,6 +80,9 @@ class ExportCommand:
 
     model: ModelOptions = ModelOptions()
     export: ExportOptions = ExportOptions()
+
+    idle = EXPORT_IDLE
+    """What has no effect; see `options.idle`."""
 
     def __post_init__(self) -> None:
         options = self.export

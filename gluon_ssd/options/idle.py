@@ -57,6 +57,14 @@ class Idle:
     default_too: bool = False
 
 
+WITHOUT_WORKERS = Idle(
+    ("worker_timeout",),
+    lambda command: command.data.num_workers == 0,
+    "without processes that load images (-j 0)",
+)
+"""A rule of every command with a data set."""
+
+
 def check_idle(command: Any, given: Mapping[str, Any], flags: Sequence[NamedFlag]) -> None:
     """Refuse or tell the options that were given and have no effect on a command.
 

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import option
+from gluon_ssd.options.idle import Idle
 from gluon_ssd.options.shared import RuntimeOptions, max_pixels_option, whole_numbers
+
+PREDICT_IDLE = (
+    Idle(
+        ("gpus",),
+        lambda command: len(whole_numbers(command.gpus, "--gpus")) > 1,
+        "beyond its first number: one GPU computes",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,9 @@ class PredictCommand(RuntimeOptions):
     )
     gpus: str = option("", "GPU to use, such as 0; empty uses the CPU")
     max_pixels: int = max_pixels_option()
+
+    idle = PREDICT_IDLE
+    """What has no effect; see `options.idle`."""
 
     def __post_init__(self) -> None:
         if not self.model_prefix:

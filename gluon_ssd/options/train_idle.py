@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gluon_ssd.options.idle import Idle
+from gluon_ssd.options.idle import WITHOUT_WORKERS, Idle
 from gluon_ssd.options.modes import EVALUATION, INFERENCE_BENCHMARK, TRAINING, TRAINING_BENCHMARK
 
 WITHOUT_CROPS = ("hflip",)
@@ -35,6 +35,7 @@ def _has_warmup(command: Any) -> bool:
 
 
 TRAIN_IDLE = (
+    WITHOUT_WORKERS,
     Idle(
         ("lr_decay", "lr_decay_epoch"),
         lambda command: command.optimizer.schedule == "cosine",

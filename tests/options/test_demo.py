@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gluon_ssd.errors import OptionError
+from gluon_ssd.options.declare import parse
 from gluon_ssd.options.demo import DemoCommand
 
 
@@ -29,3 +30,35 @@ def test_another_runtime_than_mxnet_needs_an_exported_model():
     assert DemoCommand(images="a", backend="openvino", model_prefix="m").named_backend == "openvino"
     assert DemoCommand(images="a", backend="mxnet").named_backend == "mxnet"
     assert DemoCommand(images="a").named_backend == ""
+
+
+REFUSED = {
+    "--model-prefix m --model-root x": "--model-root has no effect with --model-prefix",
+    "--model-prefix m --streams 2": "--streams has no effect in the demo, which computes one",
+}
+TOLD = {
+    "--model-prefix m --network ssd_512_resnet50_v1_voc": "--network has no effect with --model-p",
+    "--gpus 0,1": "--gpus has no effect beyond its first number",
+}
+
+
+def parsed(text):
+    return parse(DemoCommand, ["--images", "a", *text.split()], prog="demo_ssd.py", description="")
+
+
+@pytest.mark.parametrize(("text", "message"), REFUSED.items())
+def test_options_of_ours_without_effect_are_refused(text, message):
+    with pytest.raises(OptionError, match=message):
+        parsed(text)
+
+
+@pytest.mark.parametrize(("text", "message"), TOLD.items())
+def test_options_of_gluoncv_without_effect_are_told(text, message, caplog):
+    parsed(text)
+    (line,) = caplog.messages
+    assert line.startswith(message)
+
+
+def test_options_with_effect_pass(caplog):
+    parsed("--model-root x --gpus 0 --threads 2 --every 3")
+    assert not caplog.messages

@@ -20,6 +20,11 @@ REFUSED = {
     "--benchmark --results x": "--results has no effect where no data set is scored",
     "--calibration --metric coco": "--metric has no effect where no data set is scored",
     "--benchmark --json-summary x": "--json-summary has no effect where neither",
+    "--calibration --streams 2": "--streams has no effect on making an int8 model",
+    "--auto_tuning --deploy --model-prefix x --no-fuse": "--no-fuse has no effect on making",
+    "--auto_tuning --backend openvino": "--backend has no effect with --auto_tuning",
+    "--deploy --model-prefix x --mirror http://m": "--mirror has no effect with --deploy",
+    "-j 0 --worker-timeout 3": "--worker-timeout has no effect without processes that load images",
     "--calibration --dtype bfloat16": "--dtype has no effect on making an int8 model",
 }
 TOLD = {
@@ -31,6 +36,8 @@ TOLD = {
     "--deploy --model-prefix x --quantized": "--quantized has no effect with --deploy",
     "--num-iterations 7": "--num-iterations has no effect without --benchmark",
     "--benchmark --save-prefix x": "--save-prefix has no effect where no data set is scored",
+    "--save-prefix x": "--save-prefix has no effect on VOC's metrics",
+    "--benchmark --exif apply": "--exif has no effect on --benchmark, which runs on noise",
     "--benchmark --splits val": "--splits has no effect on --benchmark, which runs on noise",
 }
 QUIET = (
@@ -38,6 +45,7 @@ QUIET = (
     "--auto_tuning --auto_tuning_config x.ini --metric coco --calib-split train --calib-output y",
     "--deploy --model-prefix x --no-fuse --results r --save-detections s --json-summary t",
     "--mode benchmark-inference --benchmark-warmup 3 --json-summary t --splits val",
+    "--metric coco --save-prefix x --worker-timeout 3 --streams 2",
     "--benchmark --benchmark-data --splits val --num-iterations 7 --dataset custom",
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gluon_ssd.errors import OptionError
+from gluon_ssd.options.declare import parse
 from gluon_ssd.options.export import OPSETS, ExportCommand, ExportOptions
 from gluon_ssd.options.shared import ModelOptions
 
@@ -91,3 +92,17 @@ def test_names_and_numbers_are_those_of_deployment():
     assert FORMS == tuple(names.FORMS)
     assert OPSETS == (convert.OPSETS[0], convert.OPSETS[-1])
     assert ExportOptions.opset == convert.OPSET
+
+
+@pytest.mark.parametrize("option", ["--dataset coco", "--pretrained f", "--mirror http://m"])
+def test_an_exported_model_leaves_options_of_networks_without_effect(option):
+    argv = ["--model-prefix", "p", "--output", "o", *option.split()]
+    message = f"^{option.split()[0]} has no effect with --model-prefix"
+    with pytest.raises(OptionError, match=message):
+        parse(ExportCommand, argv, prog="export_ssd.py", description="")
+
+
+def test_the_network_of_gluoncv_s_options_is_told(caplog):
+    argv = ["--model-prefix", "p", "--output", "o", "--network", "mobilenet1.0"]
+    assert parse(ExportCommand, argv, prog="export_ssd.py", description="").export.output == "o"
+    assert caplog.messages[0].startswith("--network has no effect with --model-prefix")

@@ -23,7 +23,7 @@ def test_the_model_and_the_folder_are_enough():
 
 def test_input_size_and_gpu():
     assert command("--data-shape", "300").input_size_hw == (300, 300)
-    assert command("--gpus", "1,2").device == "gpu:1"
+    assert command("--gpus", "1").device == "gpu:1"
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,10 @@ def test_choices_are_what_there_is():
     choices = {flag.name: set(flag.choices) for flag in flags_of(PredictCommand)}
     assert choices["format"] == set(FORMATS)
     assert choices["backend"] == {"auto", *RUNTIMES}
+
+
+def test_a_second_gpu_would_have_no_effect():
+    given = ["--model-prefix", "m", "--images", "a", "--gpus"]
+    with pytest.raises(OptionError, match="^--gpus has no effect beyond its first number"):
+        parse(PredictCommand, [*given, "0,1"], prog="predict_ssd.py", description="")
+    assert parse(PredictCommand, [*given, "1"], prog="", description="").device == "gpu:1"

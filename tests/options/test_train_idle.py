@@ -22,6 +22,7 @@ def parsed(text):
 REFUSED = {
     "--optimizer adam --momentum-rule torch": "--momentum-rule has no effect with --optimizer adam",
     "--warmup-factor 0.1": "--warmup-factor has no effect without --warmup-epochs",
+    "-j 0 --worker-timeout 3": "--worker-timeout has no effect without processes that load images",
     "--optimizer adam --no-wd-on-bias-bn": "--no-wd-on-bias-bn has no effect while there is no wei",
     "--val-splits none --target-map 0.5": "--target-map has no effect without validation",
     "--val-splits none --val-epochs 1": "--val-epochs has no effect without validation",

@@ -54,6 +54,11 @@ def list_sources(text: str) -> list[Path]:
     return sources
 
 
+def is_video(path: Path) -> bool:
+    """Whether a file is a video, by its ending."""
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
 def _is_known(path: Path) -> bool:
     return path.suffix.lower() in _SUFFIXES
 
@@ -74,7 +79,7 @@ def read_pictures(
     for path in sources:
         name = _unique(path, taken)
         try:
-            if path.suffix.lower() in VIDEO_SUFFIXES:
+            if is_video(path):
                 for number, image in read_frames(str(path), every=every, max_pixels=max_pixels):
                     yield Picture(f"{name}_{number:06d}", str(path), number, image)
             else:
@@ -89,7 +94,7 @@ def count_pictures(sources: Sequence[Path], every: int = 1) -> int | None:
 
     None where a header does not say the length. It is an estimate in any case, for the time left.
     """
-    videos = [path for path in sources if path.suffix.lower() in VIDEO_SUFFIXES]
+    videos = [path for path in sources if is_video(path)]
     frames = [count_frames(str(path)) for path in videos]
     if any(count <= 0 for count in frames):
         return None

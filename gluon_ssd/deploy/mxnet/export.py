@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +15,7 @@ from gluon_ssd.deploy.mxnet.files import (
     replaced_files,
     write_exported,
 )
-from gluon_ssd.deploy.mxnet.graph import Params, parse_graph
+from gluon_ssd.deploy.mxnet.graph import parse_graph
 from gluon_ssd.deploy.mxnet.model import load_deployed
 from gluon_ssd.deploy.mxnet.prepare import prepare
 from gluon_ssd.errors import EnvironmentProblem, WeightsError, last_line
@@ -77,7 +74,6 @@ def export_detector(detector: Detector, prefix: str, *, fused: bool, saved: Mode
     check_finite(exported.params, "export an earlier checkpoint")
     try:
         with replaced_files(prefix) as staged:
-            reserve_space(Path(staged).parent, exported.params)
             write_exported(exported, staged)
             plain = load_deployed(staged, fuse=False)
             _compare_outputs(plain.run(images), expected, prefix)
@@ -89,12 +85,6 @@ def export_detector(detector: Detector, prefix: str, *, fused: bool, saved: Mode
                 _compare_predictions(plain.run_heads(images), written.run_heads(images), prefix)
     except mx.MXNetError as error:
         raise EnvironmentProblem(f"cannot write {prefix}: {last_line(error)}") from error
-
-
-def reserve_space(folder: Path, params: Params) -> None:
-    """Fail now when the disk is too full: MXNet would write what fits and say nothing."""
-    with tempfile.TemporaryFile(dir=folder) as file:
-        os.posix_fallocate(file.fileno(), 0, sum(a.nbytes for a in params.values()))
 
 
 def _run_live(detector: Detector, images: np.ndarray) -> list[np.ndarray]:

@@ -32,6 +32,7 @@ from gluon_ssd.deploy.mxnet.pair import (
 from gluon_ssd.deploy.mxnet.symbol_check.check import MOST_BYTES, read_graph
 from gluon_ssd.deploy.mxnet.symbol_check.sizes import checked_shapes
 from gluon_ssd.errors import ModelError, WeightsError, last_line
+from gluon_ssd.models.native_write import file_bytes, write_natively
 from gluon_ssd.models.params_file import check_finite, read_params
 from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.system.files import atomic_write, ensure_directory, write_problem
@@ -164,7 +165,11 @@ def _record(graph: Graph, source: str) -> ModelRecord | None:
 
 
 def write_exported(model: Exported, prefix: str) -> None:
-    """Write symbol and parameters, one after the other, into a folder that is not in use yet."""
+    """Write parameters and symbol, one after the other, into a folder that is not in use yet.
+
+    Raises:
+        EnvironmentProblem, OSError: they cannot be written as a whole.
+    """
     symbol_file, params_file = exported_files(prefix)
     extra = dict(model.graph.extra)
     extra["attrs"] = {
@@ -173,16 +178,14 @@ def write_exported(model: Exported, prefix: str) -> None:
     }
     if model.record is not None:
         extra["attrs"][RECORD_ATTRIBUTE] = ["str", json.dumps(model.record.to_object())]
-    with atomic_write(symbol_file, "w") as file:
-        file.write(format_graph(Graph(model.graph.heads, extra)))
     statistics = set(to_symbol(model.graph).list_auxiliary_states())
     arrays = {
         f"{'aux' if name in statistics else 'arg'}:{name}": mx.nd.array(value, dtype=value.dtype)
         for name, value in model.params.items()
     }
-    mx.nd.save(str(params_file), arrays)
-    with open(params_file, "rb") as written:
-        os.fsync(written.fileno())
+    write_natively(params_file, file_bytes(arrays), lambda name: mx.nd.save(name, arrays))
+    with atomic_write(symbol_file, "w") as file:
+        file.write(format_graph(Graph(model.graph.heads, extra)))
 
 
 def move_exported(prefix: str, target: str) -> None:

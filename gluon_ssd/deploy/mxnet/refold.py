@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gluon_ssd.compat import mx
-from gluon_ssd.deploy.mxnet.export import reserve_space
 from gluon_ssd.deploy.mxnet.files import (
     INPUT,
     Exported,
@@ -56,7 +54,6 @@ def write_folded(
     params = prepare(graph, exported.params, {INPUT: (1, 3, *size_hw)}, for_export=True)
     try:
         with replaced_files(prefix) as staged:
-            reserve_space(Path(staged).parent, params)
             write_exported(Exported(exported.name, graph, params, record), staged)
             written = PlainDetector(read_exported(staged), size_hw)
             candidate = Candidate(written.raw_outputs, written.detect)

@@ -26,7 +26,7 @@ from gluon_ssd.deploy.engine_teams import follow_load
 from gluon_ssd.deploy.onnx.names import FORMS, IMAGE, RECORD_KEY
 from gluon_ssd.deploy.openvino.core import CORE
 from gluon_ssd.deploy.openvino.ir_pair import check_pair
-from gluon_ssd.errors import ModelError
+from gluon_ssd.errors import ModelError, OptionError
 from gluon_ssd.system.threads import inference_threads, throughput_streams
 
 Array = NDArray[Any]
@@ -206,8 +206,15 @@ def load_openvino(
 
     Raises:
         ModelError: the file cannot be used, or is no detector that this project wrote.
+        OptionError: `fuse` is off, which OpenVINO does not offer.
         WeightsError: its record is damaged.
     """
+    if not fuse:
+        raise OptionError(
+            f"OpenVINO always prepares {path} for speed, as written it does not run there; ask for "
+            "no such thing, or take the model of another runtime",
+            settings=("no_fuse",),
+        )
     network = read_network(path)
     engine = follow_load(
         OpenvinoEngine(network, path, threads=threads, streams=streams),

@@ -137,6 +137,8 @@ class _Backend:
             write_exported(join_halves(network, whole), self.candidate)
         except mx.MXNetError as error:
             raise TrialFailed(last_line(error)) from error
+        except OSError as error:
+            raise write_problem(self.candidate, error) from error
         return _Model(self, self.candidate, weight_bytes(network, params))
 
     def kept(self) -> str | None:

@@ -11,7 +11,7 @@ import pytest
 
 from gluon_ssd.deploy.onnx.names import RECORD_KEY
 from gluon_ssd.deploy.runtime import find_runtime, load_detector
-from gluon_ssd.errors import EnvironmentProblem, ModelError
+from gluon_ssd.errors import EnvironmentProblem, ModelError, OptionError
 from gluon_ssd.system.cpu import cpu_flags, has_bfloat16
 from tests.deploy.tiny_onnx import RECORD, tiny_images, write_tiny
 
@@ -118,6 +118,11 @@ def test_reshaping_to_nothing_is_refused_before_it_is_run(tmp_path):
 def test_an_ir_of_something_else_is_no_detector(tmp_path):
     with pytest.raises(ModelError, match="it carries no record"):
         load_detector(str(write_ir(tmp_path, record=None)))
+
+
+def test_a_file_cannot_run_as_it_is_written(tmp_path):
+    with pytest.raises(OptionError, match="OpenVINO always prepares .*m.xml for speed"):
+        load_detector(str(write_ir(tmp_path)), fuse=False)
 
 
 def test_a_missing_package_names_the_command_that_installs_it(tmp_path, monkeypatch):
