@@ -48,7 +48,9 @@ def open_custom(selection: Selection) -> ListedDataset:
     if not selection.classes and (base / _CLASSES_FILE).is_file():
         selection = replace(selection, classes=read_classes_file(base / _CLASSES_FILE))
     if base.is_file():
-        dataset: ListedDataset = _coco(base.parent, selection, base)
+        dataset: ListedDataset = _coco(
+            base.parent, selection, base, base.stem.removeprefix("instances_")
+        )
     elif voc_folders(base):
         dataset = _open_voc(base, selection)
     else:
@@ -93,7 +95,7 @@ def _open_coco(base: Path, selection: Selection) -> ListedDataset:
     for name in names:
         for file in annotation_candidates(base, name):
             if file.is_file():
-                return _coco(base, selection, file)
+                return _coco(base, selection, file, name)
     looked_for = ", ".join(f"annotations/instances_{name}.json" for name in names)
     if present := present_splits(base):
         raise DataError(
@@ -109,9 +111,10 @@ def _open_coco(base: Path, selection: Selection) -> ListedDataset:
     )
 
 
-def _coco(root: Path, selection: Selection, file: Path) -> CocoDataset:
+def _coco(root: Path, selection: Selection, file: Path, split: str) -> CocoDataset:
     return CocoDataset(
         root,
+        split=split,  # its folder comes first: another split's pictures often have the same names
         classes=selection.classes,
         use_crowd=selection.use_crowd or not selection.train,
         annotation_file=file,

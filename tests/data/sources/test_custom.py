@@ -105,6 +105,19 @@ def test_root_may_be_a_json_file_in_the_published_layout(tmp_path):
     assert dataset.image_path(0).startswith(str(tmp_path / "photos"))
 
 
+@pytest.mark.parametrize("below", ["", "images"])
+def test_pictures_of_the_same_names_are_taken_from_the_folder_of_the_split(tmp_path, below):
+    files = {name: write_coco(tmp_path, name, TOYS) for name in ("train2017", "val2017")}
+    for name in files:
+        if below:
+            (tmp_path / below).mkdir(exist_ok=True)
+            shutil.move(tmp_path / name, tmp_path / below / name)
+        by_split = Selection(tmp_path, splits=name, train=True)
+        for selection in (by_split, Selection(files[name], train=True)):
+            place = open_custom(selection).image_path(0)
+            assert place.startswith(str(tmp_path / below / name))
+
+
 def test_coco_takes_one_split(tmp_path):
     write_coco(tmp_path, "train", TOYS)
     assert len(open_custom(Selection(tmp_path, splits="train", train=False))) == 2
