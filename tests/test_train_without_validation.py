@@ -27,4 +27,7 @@ def test_a_missing_validation_set_names_its_option_and_the_splits(tmp_path):
     (data / "ImageSets/Main/val.txt").rename(data / "ImageSets/Main/rest.txt")
     message = one_error(train(tmp_path / "out", data, *TINY))
     assert message.startswith("error: no validation set: no split val or test in ")
-    assert "it has rest, train; name one of them; none trains without one (--val-splits)" in message
+    assert (
+        "it has rest, train; name one of them; or train without one with none (--val-splits)"
+        in message
+    )

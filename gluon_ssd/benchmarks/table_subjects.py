@@ -31,7 +31,7 @@ from gluon_ssd.errors import ModelError
 from gluon_ssd.families.build import build_network
 from gluon_ssd.families.catalog import SPECS, spec_of
 from gluon_ssd.models.first_weights import initialize
-from gluon_ssd.models.weights import load_parameters
+from gluon_ssd.models.weights import load_parameters, save_parameters
 from gluon_ssd.system.scratch import scratch_folder
 
 _SIZE_IN_FILE_NAME = re.compile(r"ssd_(\d+)_")
@@ -76,7 +76,7 @@ def network_source(name: str, weights: str) -> Source:
 
     def write(folder: str) -> tuple[str, Any]:
         prefix, parameters = str(Path(folder) / "f32"), str(Path(folder) / "weights.params")
-        network.save_parameters(parameters)
+        save_parameters(network, parameters)
         size_hw, decoding = network.input_size_hw, network.spec.decoding
         export_network_as(network, prefix, decoding=decoding, input_size_hw=size_hw, fused=False)
         return prefix, original_network(name, parameters, decoding) if has_original else None

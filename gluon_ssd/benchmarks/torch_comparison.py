@@ -24,7 +24,7 @@ from gluon_ssd.commands.wiring.models import export_network_as
 from gluon_ssd.compat import mx
 from gluon_ssd.models.interface import Network
 from gluon_ssd.models.spec import Spec
-from gluon_ssd.models.weights import load_parameters
+from gluon_ssd.models.weights import load_parameters, save_arrays
 from gluon_ssd.options.benchmarks import TRAINED_BY_TORCH, TorchBenchmark
 from gluon_ssd.report.tables import Row
 from gluon_ssd.report.timing import measure_latency
@@ -122,7 +122,7 @@ def _with_weights(spec: Spec, path: Path) -> Network:
     with np.load(path) as file:
         arrays = {name: file[name] for name in file.files}
     # Counters of batches are no weights, and have no dimension, which MXNet's files cannot hold.
-    mx.nd.save(str(own), {name: mx.nd.array(a) for name, a in arrays.items() if a.ndim})
+    save_arrays(own, {name: array for name, array in arrays.items() if array.ndim})
     load_parameters(network, own)
     return network
 

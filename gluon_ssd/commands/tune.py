@@ -26,7 +26,7 @@ from gluon_ssd.deploy.tuning.history import JOURNAL, History
 from gluon_ssd.deploy.tuning.search import search
 from gluon_ssd.deploy.tuning.search_backend import Measures, SearchBackend
 from gluon_ssd.deploy.tuning.trial import SearchSettings
-from gluon_ssd.errors import EnvironmentProblem, Interrupted, OptionError, SsdError
+from gluon_ssd.errors import EnvironmentProblem, Interrupted, OptionError, SsdError, one_line
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.inference.metrics import Score, make_score
 from gluon_ssd.options.evaluate import EvalCommand
@@ -61,7 +61,7 @@ def tune(command: EvalCommand, script_folder: Path) -> Iterator[str]:
     model_file = (command.deploy.model_prefix or "") if command.deploy.deploy else ""
     framework = loaded.config.model.framework_of(model_file)
     config = replace(loaded.config, model=ModelSection(framework))
-    yield from (f"{path}: not used: {line}" for line in loaded.unused)
+    yield from (one_line(f"{path}: not used: {line}") for line in loaded.unused)
     found = _backend(config, path)
     found.require()
     workspace = Path(config.strategy.workspace)
@@ -90,7 +90,7 @@ def tune(command: EvalCommand, script_folder: Path) -> Iterator[str]:
                 facts["framework"] = config.model.framework
             history = History(workspace, {**settings.search_facts(), **facts})
         if history.num_earlier:
-            yield f"going on with {history.num_earlier} measured models of {history.path}"
+            yield one_line(f"going on with {history.num_earlier} measured models of {history.path}")
         yield f"every trial is scored on {len(dataset)} images"
         score = make_score(dataset, command.eval.metric)
         need = found.bytes_per_image(prepared)

@@ -93,9 +93,11 @@ class Report:
         if self.share_bad <= share:
             return
         bad = [reason for reason in self.counts if REASONS[reason].is_bad]
-        first = {problem.reason: problem.file for problem in reversed(self.problems)}
+        first = {problem.reason: problem for problem in reversed(self.problems)}
         named = "; ".join(
-            f"{reason} {self.counts[reason]}x, first in {first[reason]}"
+            f"{reason} {self.counts[reason]}x, first in {first[reason].file}"
+            # Other reasons say all by themselves; of this one there are many kinds.
+            + (f" ({one_line(first[reason].detail)})" if reason == "broken annotation" else "")
             for reason in bad[:_ERROR_REASONS]
         )
         raise DataError(

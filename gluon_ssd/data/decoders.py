@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import io
 import struct
+import threading
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -25,6 +28,7 @@ _MOST_CHUNKS = 1_000_000
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 # No byte of packed data unpacks to more.
 _DEFLATE_RATIO = 1032
+_PILLOW_SETTING = threading.Lock()
 _PNG_PIXELS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT"})
 
 
@@ -79,15 +83,16 @@ def decode_gif(data: bytes, max_pixels: int) -> np.ndarray:
     from PIL.GifImagePlugin import GifImageFile
 
     try:
-        # Not through Image.open: it has a limit of its own, whatever is allowed here.
-        with GifImageFile(io.BytesIO(data)) as image:
-            # A frame may reach beyond the size in the header.
-            if image.width * image.height > max_pixels:
-                raise FileProblem(
-                    f"its first frame has {image.width} x {image.height} pixels, allowed are "
-                    f"{max_pixels}"
-                )
-            return np.asarray(image.convert("RGB"))
+        with _whole_files_alone():
+            # Not through Image.open: it has a limit of its own, whatever is allowed here.
+            with GifImageFile(io.BytesIO(data)) as image:
+                # A frame may reach beyond the size in the header.
+                if image.width * image.height > max_pixels:
+                    raise FileProblem(
+                        f"its first frame has {image.width} x {image.height} pixels, allowed are "
+                        f"{max_pixels}"
+                    )
+                return np.asarray(image.convert("RGB"))
     except (
         OSError,
         SyntaxError,
@@ -98,6 +103,23 @@ def decode_gif(data: bytes, max_pixels: int) -> np.ndarray:
         Image.DecompressionBombError,
     ) as error:
         raise FileProblem(f"the GIF cannot be decoded ({error})") from error
+
+
+@contextmanager
+def _whole_files_alone() -> Iterator[None]:
+    """Let Pillow refuse what is cut off, as it does unless another library has changed its setting.
+
+    GluonCV does so where it is imported. The setting is that of the process: one thread at a time.
+    """
+    from PIL import ImageFile
+
+    with _PILLOW_SETTING:
+        before = ImageFile.LOAD_TRUNCATED_IMAGES
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+        try:
+            yield
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def decode_other(data: bytes, *, upright: bool) -> np.ndarray:

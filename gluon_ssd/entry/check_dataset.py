@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gluon_ssd.errors import one_line
 from gluon_ssd.options.data_tools import CheckOptions
 from gluon_ssd.options.declare import parse, spellings
 from gluon_ssd.system.script import run_main
@@ -31,7 +32,8 @@ def _run(argv: Sequence[str] | None) -> int:
     reports = []
     with console_log():
         for report in check_reports(options):
-            print("\n".join(report.lines(examples=None if options.list else 3)), flush=True)
+            lines = report.lines(examples=None if options.list else 3)
+            print("\n".join(map(one_line, lines)), flush=True)
             reports.append(report)
     for report in reports:
         report.stop_above(options.max_bad_share)

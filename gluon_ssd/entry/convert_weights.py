@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gluon_ssd.errors import one_line
 from gluon_ssd.options.convert_weights import ConvertCommand
 from gluon_ssd.options.declare import parse, spellings
 from gluon_ssd.system.script import run_main
@@ -27,5 +28,5 @@ def convert(argv: Sequence[str] | None) -> int:
     from gluon_ssd.system.log import console_log
 
     with console_log():
-        print(convert_weights(command))
+        print(one_line(convert_weights(command)))
     return 0

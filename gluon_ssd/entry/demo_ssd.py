@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gluon_ssd.errors import one_line
 from gluon_ssd.options.declare import parse, spellings
 from gluon_ssd.options.demo import DemoCommand
 from gluon_ssd.system.guard import MODEL_ADVICE, join_guard, run_guarded
@@ -36,5 +37,5 @@ def demo(argv: Sequence[str] | None) -> int:
 
     with console_log():
         for line in detect_pictures(command):
-            print(line, flush=True)
+            print(one_line(line), flush=True)
     return 0

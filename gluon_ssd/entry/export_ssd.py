@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gluon_ssd.errors import one_line
 from gluon_ssd.options.declare import parse, spellings
 from gluon_ssd.options.export import ExportCommand
 from gluon_ssd.system.guard import MODEL_ADVICE, join_guard, run_guarded
@@ -33,5 +34,5 @@ def export(argv: Sequence[str] | None) -> int:
     from gluon_ssd.system.log import console_log
 
     with console_log():
-        print(export_network(command))
+        print(one_line(export_network(command)))
     return 0

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gluon_ssd.errors import one_line
 from gluon_ssd.options.declare import parse, spellings
 from gluon_ssd.options.predict import PredictCommand
 from gluon_ssd.system.guard import MODEL_ADVICE, join_guard, run_guarded
@@ -38,5 +39,5 @@ def predict(argv: Sequence[str] | None) -> int:
 
     with console_log():
         for line in predict_folder(command):
-            print(line, flush=True)
+            print(one_line(line), flush=True)
     return 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gluon_ssd.errors import one_line
 from gluon_ssd.options.declare import parse, spellings
 from gluon_ssd.options.prepare import PrepareCocoOptions
 from gluon_ssd.system.script import run_main
@@ -26,5 +27,5 @@ def _run(argv: Sequence[str] | None) -> int:
     from gluon_ssd.system.log import console_log
 
     with console_log():
-        print("\n".join(prepare_coco(options)))
+        print("\n".join(map(one_line, prepare_coco(options))))
     return 0

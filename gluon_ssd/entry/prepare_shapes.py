@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gluon_ssd.errors import one_line
 from gluon_ssd.options.data_tools import PrepareShapesOptions
 from gluon_ssd.options.declare import parse, spellings
 from gluon_ssd.system.script import run_main
@@ -24,5 +25,5 @@ def _run(argv: Sequence[str] | None) -> int:
 
     from gluon_ssd.commands.prepare_data import prepare_shapes
 
-    print(f"shapes data set in {prepare_shapes(options)}")
+    print(one_line(f"shapes data set in {prepare_shapes(options)}"))
     return 0

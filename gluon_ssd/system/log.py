@@ -10,7 +10,20 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
+from gluon_ssd.errors import one_line
+
 PACKAGE_LOGGER = "gluon_ssd"
+
+
+class LineFormatter(logging.Formatter):
+    """The bare message in one line, whatever names of files stand in it.
+
+    Messages that are written with line breaks keep theirs.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The message; called by `format`."""
+        return record.message if "\n" in str(record.msg) else one_line(record.message)
 
 
 class _BesideProgressBars(logging.Handler):
@@ -28,7 +41,7 @@ def console_log(level: int = logging.INFO) -> Iterator[logging.Logger]:
     """Show the package's messages as bare lines on stderr within the block."""
     logger = logging.getLogger(PACKAGE_LOGGER)
     handler = _BesideProgressBars()
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(LineFormatter())
     handler.setLevel(level)  # even where something else lowers the logger's level meanwhile
     before = logger.level
     logger.addHandler(handler)

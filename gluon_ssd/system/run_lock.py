@@ -54,6 +54,7 @@ def locked(target: str | os.PathLike[str], *, settings: Sequence[str] = ()) -> I
     try:
         handle = _open_locked(path, os.fspath(target), settings)
     except OSError as error:
+        _remove_folders(made)
         raise write_problem(target, error) from error
     try:
         remove_unfinished(path.parent, Path(target).name)
@@ -62,9 +63,15 @@ def locked(target: str | os.PathLike[str], *, settings: Sequence[str] = ()) -> I
         # While it is still locked, so that the file of a later holder is never removed.
         with suppress(OSError):
             path.unlink()
-            for folder in made:
-                folder.rmdir()  # refused where there is anything in it
+            _remove_folders(made)
         os.close(handle)
+
+
+def _remove_folders(made: Sequence[Path]) -> None:
+    """Remove folders that were made for an output and hold nothing."""
+    with suppress(OSError):
+        for folder in made:
+            folder.rmdir()  # refused where there is anything in it
 
 
 def _open_locked(path: Path, target: str, settings: Sequence[str]) -> int:
@@ -78,7 +85,11 @@ def _open_locked(path: Path, target: str, settings: Sequence[str]) -> int:
                     settings=settings,
                 )
             if _is_still(handle, path):
-                _note_holder(handle)
+                try:
+                    _note_holder(handle)
+                except OSError:
+                    path.unlink()
+                    raise
                 return handle
         except BaseException:
             os.close(handle)

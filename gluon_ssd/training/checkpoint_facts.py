@@ -23,6 +23,10 @@ class WrongFacts(Exception):
     """A fact is missing or out of its range; the text says which, and what it is."""
 
 
+# An mAP is at most 1, but for rounding; with a larger one no epoch would be the best ever again.
+_BEST = 1.000001
+
+
 def check_facts(facts: Any, numpy_state: NDArray[Any] | None) -> None:
     """Raise WrongFacts unless a run could go on from such facts.
 
@@ -126,9 +130,9 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "batch": is_count,
     "step": is_count,
     "num_updates": is_count,
-    "best_score": _or_none(is_finite),
+    "best_score": _or_none(lambda value: is_finite(value) and -1 <= value <= _BEST),
     "best_epoch": _or_none(is_count),
-    "best_shown": _or_none(is_finite),
+    "best_shown": _or_none(lambda value: is_finite(value) and -1 <= value <= 100 * _BEST),
     "meter": _is_meter,
     "options": lambda value: isinstance(value, Mapping),
     "network": lambda value: isinstance(value, Mapping),

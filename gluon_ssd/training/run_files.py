@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gluon_ssd.errors import EnvironmentProblem
 from gluon_ssd.system.files import atomic_write, ensure_directory, remove_unfinished, write_problem
-from gluon_ssd.system.log import PACKAGE_LOGGER
+from gluon_ssd.system.log import PACKAGE_LOGGER, LineFormatter
 from gluon_ssd.system.regular_file import read_regular
 
 
@@ -132,7 +132,7 @@ def logging_to(path: Path, *, first: Sequence[logging.LogRecord] = ()) -> Iterat
         handler = _StrictFileHandler(path, encoding="utf-8")
     except OSError as error:
         raise write_problem(path, error) from error
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(LineFormatter())
     try:
         for record in first:
             handler.handle(record)

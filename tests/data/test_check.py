@@ -166,6 +166,12 @@ def test_training_stops_above_the_share():
         report.stop_above(0.09)
 
 
+def test_the_error_of_a_broken_annotation_says_why():
+    found = (Problem("broken annotation", "a.xml", "it is cut off\nhere"),)
+    with pytest.raises(DataError, match=r"broken annotation 1x, first in a\.xml \(it is cut off"):
+        Report("custom", 2, 2, found, ()).stop_above(0.1)
+
+
 def test_empty_images_alone_are_fine(tmp_path):
     write_voc(tmp_path, {"a": voc_xml(), "b": voc_xml()})
     report = check_dataset(_open(tmp_path))

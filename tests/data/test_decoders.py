@@ -5,7 +5,7 @@ import io
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from gluon_ssd.data.decoders import (
     check_jpeg,
@@ -87,12 +87,17 @@ def test_of_a_gif_the_first_frame_is_taken():
     np.testing.assert_array_equal(pixels, np.full((20, 30, 3), (20, 0, 0), np.uint8))
 
 
+@pytest.mark.parametrize("tolerated", [False, True])
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
-def test_a_broken_gif_is_a_problem(share):
+def test_a_broken_gif_is_a_problem_whatever_other_libraries_ask_of_pillow(
+    monkeypatch, share, tolerated
+):
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", tolerated)
     content = io.BytesIO()
     Image.fromarray(odd.scene()).save(content, "GIF")
     with pytest.raises(FileProblem, match="the GIF cannot be decoded"):
         decode_gif(content.getvalue()[: int(share * len(content.getvalue()))], 10**6)
+    assert ImageFile.LOAD_TRUNCATED_IMAGES == tolerated
 
 
 def test_a_gif_is_limited_too():

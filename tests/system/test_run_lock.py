@@ -156,3 +156,22 @@ def test_a_file_removed_by_its_holder_in_between_locks_nobody_out(tmp_path, monk
     monkeypatch.setattr(fcntl, "flock", slow)
     with locked(tmp_path / "out"):
         assert path.exists() and len(calls) == 2
+
+
+def test_a_lock_that_cannot_be_noted_leaves_nothing(tmp_path, monkeypatch):
+    def full(handle, content, offset):
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(EnvironmentProblem, match="larger than a limit allows"):
+        with locked(tmp_path / "made" / "too" / "out"):
+            pytest.fail("it ran")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_line_breaks_in_names_are_escaped(tmp_path):
+    with locked(tmp_path / "a\nb"):
+        with pytest.raises(OptionError, match=r"a\\nb is being written .*\.a\\nb\.lock") as caught:
+            with locked(tmp_path / "a\nb"):
+                pytest.fail("it ran")
+    assert "\n" not in str(caught.value)

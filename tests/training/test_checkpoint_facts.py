@@ -59,10 +59,10 @@ def test_a_missing_fact_is_named(name: str):
 WRONG = [
     *[(name, value) for name in ("epoch", "batch", "step", "num_updates") for value in (-1, HUGE)],
     *[("batch", value) for value in (1.0, True, "3", None, [], {}, math.nan)],
-    *[("best_score", value) for value in (math.nan, math.inf, HUGE**10, "0.5", True, [])],
+    *[("best_score", value) for value in (7.0, -2, math.nan, math.inf, HUGE**10, "0.5", True, [])],
     ("num_updates", 10_001),
     *[("best_epoch", value) for value in (-1, 3, 0.5)],
-    *[("best_shown", value) for value in (math.nan, "x")],
+    *[("best_shown", value) for value in (math.nan, "x", 101.0)],
     *[("meter", value) for value in (None, [], {}, {**METER, "extra": 1}, {"class_sum": 1})],
     *[("meter", {**METER, "losses": value}) for value in (None, [1], {"a": math.nan}, {"a": "1"})],
     *[("meter", {**METER, "images": value}) for value in (-1, 0.5, None)],

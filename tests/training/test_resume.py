@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -147,7 +148,8 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path):
     path = str(save(tmp_path / "t", 1, 0).files.checkpoint)
     other = {"name": "other", "classes": ["a", "b", "c"]}
     with pytest.raises(WeightsError, match="other"):
-        begin(make_job(tmp_path / "t", resume=path, network=other))
+        job = make_job(tmp_path / "t", resume=path)
+        begin(replace(job, plan=replace(job.plan, network=other)))
 
 
 @pytest.mark.parametrize(

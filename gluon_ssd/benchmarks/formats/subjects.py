@@ -20,7 +20,7 @@ from gluon_ssd.families.build import build_network
 from gluon_ssd.models.first_weights import initialize
 from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.models.spec import Spec
-from gluon_ssd.models.weights import load_parameters
+from gluon_ssd.models.weights import load_parameters, save_parameters
 
 _WITH_PRODUCTS = ("Convolution", "FullyConnected")
 
@@ -77,7 +77,7 @@ def network_subject(spec: Spec, weights: str, folder: Path) -> Subject:
     export_network_as(network, prefix, decoding=spec.decoding, input_size_hw=size_hw, fused=False)
     original = None
     if has_original:
-        network.save_parameters(parameters)
+        save_parameters(network, parameters)
         original = {"name": name, "weights": parameters}
     return Subject(
         name=name,

@@ -26,6 +26,7 @@ from gluon_ssd.deploy.mxnet.int8.quantize import (
 )
 from gluon_ssd.deploy.mxnet.int8.quantize_graph import check_layers
 from gluon_ssd.deploy.mxnet.pair import exported_files
+from gluon_ssd.errors import one_line
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.report.layer_report import REPORT_SUFFIXES, layer_table, write_layer_report
 from gluon_ssd.system.files import ensure_writable
@@ -57,11 +58,11 @@ def calibrate_mxnet(command: EvalCommand, folder: Path) -> Iterator[str]:
             ensure_writable(path)
         dataset = calibration_set(command, prepared)
         agreement, table = _quantize(command, prepared, target, dataset)
-    yield f"Saving quantized model at {folder}"
-    yield f"{Path(target).name}: {agreement}"
+    yield one_line(f"Saving quantized model at {folder}")
+    yield one_line(f"{Path(target).name}: {agreement}")
     if table:
-        yield f"layers, the worst first ({target}-layers.png):\n{table}"
-    yield (
+        yield one_line(f"layers, the worst first ({target}-layers.png):") + f"\n{table}"
+    yield one_line(
         f"run it with: python eval_ssd.py --deploy --model-prefix {target} "
         f"--data-shape {prepared.input_size_hw[0]}"
     )

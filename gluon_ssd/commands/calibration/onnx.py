@@ -20,7 +20,7 @@ from gluon_ssd.deploy.onnx.quantize import (
     quantize_onnx,
     require_quantizer,
 )
-from gluon_ssd.errors import OptionError
+from gluon_ssd.errors import OptionError, one_line
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.system.files import ensure_writable
 from gluon_ssd.system.run_lock import locked
@@ -64,9 +64,9 @@ def calibrate_onnx(command: EvalCommand, folder: Path) -> Iterator[str]:
                 excluded=options.excluded_layers,
                 progress=show,
             )
-    yield f"Saving quantized model at {folder}"
-    yield f"{target.name}: {agreement}"
-    yield f"run it with: python eval_ssd.py --deploy --model-prefix {target}"
+    yield one_line(f"Saving quantized model at {folder}")
+    yield one_line(f"{target.name}: {agreement}")
+    yield one_line(f"run it with: python eval_ssd.py --deploy --model-prefix {target}")
 
 
 def _target(command: EvalCommand, folder: Path, source: str) -> Path:

@@ -22,7 +22,7 @@ from gluon_ssd.deploy.openvino.quantize import (
     quantize,
     write_quantized,
 )
-from gluon_ssd.errors import OptionError
+from gluon_ssd.errors import OptionError, one_line
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.system.files import ensure_writable
 from gluon_ssd.system.run_lock import locked
@@ -60,9 +60,9 @@ def calibrate_openvino(command: EvalCommand, folder: Path) -> Iterator[str]:
             counter = _Counter(show, count)
             network = quantize(detector, batches, recipe, check=counter)
             agreement = write_quantized(network, detector, str(target), batches, progress=show)
-    yield f"Saving quantized model at {folder}"
-    yield f"{target.name}: {agreement}"
-    yield f"run it with: python eval_ssd.py --deploy --model-prefix {target}"
+    yield one_line(f"Saving quantized model at {folder}")
+    yield one_line(f"{target.name}: {agreement}")
+    yield one_line(f"run it with: python eval_ssd.py --deploy --model-prefix {target}")
 
 
 class _Counter:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from gluon_ssd.deploy.tuning.history import History
 from gluon_ssd.deploy.tuning.trial import BASELINE, Measurement, SearchSettings, Trial, best_trial
+from gluon_ssd.errors import one_line
 from gluon_ssd.report.tuning_report import TuningRow, tuning_table, write_tuning_report
 
 _log = logging.getLogger(__name__)
@@ -84,14 +85,14 @@ def report_lines(
     yield f"{len(trials) - 1} trials, {seconds:.0f} s this time; the search ended: {reason}"
     if best is not None and best.measured is not None:
         verdict = "reached" if best.measured.accuracy >= goal else "MISSED"
-        yield (
+        yield one_line(
             f"kept trial {best.number} as {target}: mAP {best.measured.accuracy:.4f} (fp32 "
             f"{baseline.measured.accuracy:.4f}, goal {goal:.4f} {verdict}), "
             f"{best.measured.latency_ms:.2f} ms, {best.measured.speedup:.2f} times as fast as fp32"
         )
         if best.kept:
             yield f"in float: {', '.join(best.kept)}"
-    yield f"wrote {written[0]} and {written[1]}"
+    yield one_line(f"wrote {written[0]} and {written[1]}")
 
 
 def _row(trial: Trial, found: Measurement) -> TuningRow:

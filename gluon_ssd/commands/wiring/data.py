@@ -110,7 +110,9 @@ def _open_to_validate(options: TrainDataOptions, wanted: Selection) -> ListedDat
             f"that holds the annotation files of both, or train without validation with {NO_SPLIT}",
             settings=("dataset_root", "val_splits"),
         )
-    with splits_named("val_splits", f"no validation set: {{}}; {NO_SPLIT} trains without one"):
+    with splits_named(
+        "val_splits", f"no validation set: {{}}; or train without one with {NO_SPLIT}"
+    ):
         return _open(options, wanted)
 
 

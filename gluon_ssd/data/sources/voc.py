@@ -194,7 +194,7 @@ def _annotate(
         if not tolerant:
             raise
         size_hw, objects = None, []
-        problems.append(Problem("broken annotation", path, str(error)))
+        problems.append(Problem("broken annotation", path, str(error).removeprefix(f"{path}: ")))
     annotation, found = clean_objects(
         objects,
         labels_by_name=labels_by_name,

@@ -39,9 +39,8 @@ def class_names(folders: Iterable[Path]) -> tuple[str, ...]:
     if not counts:
         where = ", ".join(map(str, places))
         why = f" ({len(broken)} cannot be read; the first: {broken[0]})" if broken else ""
-        raise DataError(
-            f"no object in any annotation file of {where}{why}; label some images first"
-        )
+        advice = "mend them" if broken else "label some images first"
+        raise DataError(f"no object in any annotation file of {where}{why}; {advice}")
     if broken:
         _log.warning(
             "class names: %d annotation files cannot be read and are passed over; the first: %s",
