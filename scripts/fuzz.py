@@ -22,9 +22,6 @@ from gluon_ssd.errors import OptionError  # noqa: E402
 from gluon_ssd.options.declare import option, parse  # noqa: E402
 from gluon_ssd.system.files import atomic_write, ensure_writable  # noqa: E402
 from gluon_ssd.system.script import run_main  # noqa: E402
-from scripts.fuzzing.catalog import KINDS  # noqa: E402
-from scripts.fuzzing.report import as_json, groups, table  # noqa: E402
-from scripts.fuzzing.run import run  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -40,11 +37,6 @@ class FuzzOptions:
     keep: str = option("", "folder for the files of the finds, or of a single case; empty: none")
     output: str = option("", "file for the result, as JSON; empty: none")
 
-    @property
-    def kinds(self) -> Sequence[str]:
-        """Names of the chosen kinds."""
-        return [name for name in self.kind.split(",") if name] or list(KINDS)
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script; returns its exit code."""
@@ -53,15 +45,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     options = parse(FuzzOptions, argv, prog="fuzz.py", description=__doc__ or "")
-    if unknown := [name for name in options.kinds if name not in KINDS]:
+    # Only now, since --help needs no package.
+    from scripts.fuzzing.catalog import KINDS
+    from scripts.fuzzing.report import as_json, groups, table
+    from scripts.fuzzing.run import run
+
+    kinds = [name for name in options.kind.split(",") if name] or list(KINDS)
+    if unknown := [name for name in kinds if name not in KINDS]:
         raise OptionError(f"--kind wants some of {', '.join(KINDS)}; got {unknown[0]!r}")
     if options.output:
         ensure_writable(options.output)
     first, cases = (options.first, options.cases) if options.case < 0 else (options.case, 1)
     keep = Path(options.keep) if options.keep else None
-    summaries, finds = run(
-        options.kinds, first, cases, seed=options.seed, jobs=options.jobs, keep=keep
-    )
+    summaries, finds = run(kinds, first, cases, seed=options.seed, jobs=options.jobs, keep=keep)
     if finds:
         print(groups(finds), end="\n\n")
     print(table(summaries))

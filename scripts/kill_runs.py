@@ -24,8 +24,6 @@ from gluon_ssd.errors import OptionError  # noqa: E402
 from gluon_ssd.options.declare import option, parse  # noqa: E402
 from gluon_ssd.system.files import ensure_directory, ensure_writable  # noqa: E402
 from gluon_ssd.system.script import run_main  # noqa: E402
-from scripts.reliability import output_series, tally, training_series  # noqa: E402
-from scripts.reliability.state import State  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -56,6 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     options = parse(KillOptions, argv, prog="kill_runs.py", description=__doc__ or "")
+    # Only now, since --help needs no package.
+    from scripts.reliability import output_series, tally, training_series
+    from scripts.reliability.state import State
+
     output = Path(options.output).expanduser().absolute()
     ensure_writable(output)
     folder = ensure_directory(Path(options.work or output.with_suffix("")).absolute())

@@ -23,9 +23,6 @@ from gluon_ssd.errors import OptionError  # noqa: E402
 from gluon_ssd.options.declare import option, parse  # noqa: E402
 from gluon_ssd.system.files import ensure_directory, ensure_writable, write_json  # noqa: E402
 from gluon_ssd.system.script import run_main  # noqa: E402
-from scripts.reliability.soak import Plan, soak  # noqa: E402
-from scripts.reliability.soak_picture import draw  # noqa: E402
-from scripts.reliability.soak_record import verdicts  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -64,6 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     options = parse(SoakOptions, argv, prog="soak.py", description=__doc__ or "")
+    # Only now, since --help needs no package.
+    from scripts.reliability.soak import Plan, soak
+    from scripts.reliability.soak_picture import draw
+    from scripts.reliability.soak_record import verdicts
+
     output = Path(options.output).expanduser().absolute()
     ensure_writable(output)
     plan = Plan(

@@ -21,6 +21,9 @@ from gluon_ssd.options.prepare import (
     PrepareVocOptions,
 )
 from gluon_ssd.options.train import TrainCommand
+from scripts.fuzz import FuzzOptions
+from scripts.kill_runs import KillOptions
+from scripts.soak import SoakOptions
 from tests.entry_builders import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -36,6 +39,9 @@ COMMANDS = {
     "scripts/prepare_voc.py": PrepareVocOptions,
     "scripts/prepare_coco.py": PrepareCocoOptions,
     "scripts/prepare_openimages.py": PrepareOpenImagesOptions,
+    "scripts/fuzz.py": FuzzOptions,
+    "scripts/kill_runs.py": KillOptions,
+    "scripts/soak.py": SoakOptions,
     **{f"scripts/benchmark_ssd.py {kind}": options for kind, options in KINDS.items()},
 }
 DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
