@@ -192,7 +192,7 @@ def forbidden(tmp_path_factory, weights, prefix):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("train", "cannot write {}/sealed/{}_train.log: no permission to write there; change its"),
+        ("train", "cannot write {}/sealed/{}: no permission to write there; change its"),
         ("train_folder", "cannot write {}/sealed/new: no permission to write there; change its"),
         ("results", "cannot write {}/sealed/r.json: no permission to write there; change its"),
         ("export", "cannot write {}/sealed/model: no permission to write there; change its rights"),
@@ -224,7 +224,7 @@ def test_read_only_file_system(tmp_path, data, prefix):
     with small_disk(tmp_path / "disk", "1m") as disk:
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         advice = "that file system is read-only; choose another folder"
-        expected = f"error: cannot write {disk}/{NETWORK}_train.log: {advice}"
+        expected = f"error: cannot write {disk}/{NETWORK}: {advice}"
         assert one_error(train(disk, data)) == expected
         ended = demo(data / "JPEGImages", disk, "--model-prefix", prefix)
         assert one_error(ended).endswith(advice)

@@ -123,7 +123,7 @@ def test_an_operator_that_is_not_known(prefix, tmp_path, format):
     message = one_error(rewrite(tmp_path / "m", tmp_path / "out" / "o", "--format", format))
     assert message.startswith("error: Activation (")
     assert message.endswith("with act_type=softsign cannot be written as ONNX")
-    assert os.listdir(tmp_path / "out") == []
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("format", ["onnx", "mxnet"])

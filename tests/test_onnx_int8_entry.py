@@ -9,6 +9,7 @@ from pathlib import Path
 import onnx
 import pytest
 
+from gluon_ssd.deploy.onnx.quantize import _adds_without_overflow
 from gluon_ssd.deploy.runtime import load_detector
 from tests.deploy.tune_builders import export_tiny
 from tests.entry_builders import (
@@ -199,6 +200,8 @@ def test_int8_of_the_trained_model_keeps_its_accuracy(shared_dir, tmp_path: Path
     prefix, root = shared_dir / "weights/ssd_300_mobilenet0.75_voc", shared_dir / "data/voc-mini"
     if not (root.is_dir() and prefix.with_name(f"{prefix.name}-0000.params").is_file()):
         pytest.skip(f"no {prefix} or {root}")
+    if not _adds_without_overflow():
+        pytest.skip("this CPU leaves the weights of ONNX Runtime 7 bits, see docs/int8.md")
     data = ("--data-shape", 300, "--dataset-root", root, "-j", 0)
     fp32 = tmp_path / "fp32.onnx"
     names = tmp_path / "voc.txt"

@@ -153,7 +153,7 @@ def test_gradient_norm_is_clipped(limit, expected):
 
 def test_restore_refuses_the_momentum_of_another_network():
     optimizer = Optimizer(one_parameter(), momentum=0.9, wd=0.0)
-    with pytest.raises(WeightsError, match=r"momentum of weight \(3,\) does not fit"):
+    with pytest.raises(WeightsError, match=r"momentum of weight \(3,\) float32 does not fit"):
         optimizer.restore({"momentum/weight": np.zeros(3, "float32")}, 1)
 
 

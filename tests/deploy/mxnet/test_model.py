@@ -153,7 +153,7 @@ def test_truncated_symbol_is_named(copied):
 def test_symbol_with_unknown_operator_is_named(copied):
     path = Path(f"{copied}-symbol.json")
     path.write_text(path.read_text().replace('"softmax"', '"softermax"'))
-    with pytest.raises(ModelError, match="copy-symbol.json: .*softermax") as error:
+    with pytest.raises(ModelError, match="copy-symbol.json is .*softermax") as error:
         load_deployed(copied, input_size_hw=INPUT_HW)
     assert "\n" not in str(error.value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
@@ -19,6 +20,7 @@ from gluon_ssd.deploy.tuning.graph_edits import (
     operators_by_type,
     weight_bytes,
 )
+from gluon_ssd.system.cpu import cpu_flags
 
 IMAGES = np.random.default_rng(0).normal(0, 1, (2, 3, 8, 8)).astype(np.float32)
 
@@ -73,6 +75,7 @@ def test_one_grid_holds_at_most_255_values_shared_by_all_channels() -> None:
     assert rounded["second_bias"] is params["second_bias"]
 
 
+@pytest.mark.skipif("avx512bw" not in cpu_flags(), reason="oneDNN has bfloat16 with AVX512 alone")
 def test_bfloat16_changes_what_is_named_and_little_of_that() -> None:
     graph, params = network()
     fused = with_onednn(graph, calibrated=True)
