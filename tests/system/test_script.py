@@ -63,7 +63,8 @@ def _commands() -> list[type]:
     found = importlib.import_module("gluon_ssd.options").__path__
     names = [f"gluon_ssd.options.{module.name}" for module in pkgutil.iter_modules(found)]
     values = [value for name in names for value in vars(importlib.import_module(name)).values()]
-    return [value for value in values if is_dataclass(value) and _NAME.fullmatch(value.__name__)]
+    kinds = [value for value in values if isinstance(value, type) and is_dataclass(value)]
+    return [kind for kind in kinds if _NAME.fullmatch(kind.__name__)]
 
 
 def test_every_option_is_shown_as_its_flag() -> None:
