@@ -70,7 +70,12 @@ OTHER_OF_TWO = {("nvidia_ssd300", "sample", 3): 1, ("mlperf_ssd_r34", "correct_i
 CASES = [(source, form) for form in FORMS for source in SOURCES if form != "loops"]
 
 
-@pytest.mark.parametrize(("source", "form"), [*CASES, ("nvidia", "loops")])
+# The graph at 1200 pixels takes minutes on a CPU without AVX512.
+_LONG = pytest.param("mlperf 1200", "graph", marks=pytest.mark.long)
+_QUICK = [case for case in CASES if case != ("mlperf 1200", "graph")]
+
+
+@pytest.mark.parametrize(("source", "form"), [*_QUICK, _LONG, ("nvidia", "loops")])
 def test_detections_of_the_ssd_networks_are_the_published_ones(source, form):
     file, prefix, name = SOURCES[source]
     golden(file)[f"{prefix}decode.candidates"]  # skips where the file lacks it
