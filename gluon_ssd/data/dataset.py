@@ -100,6 +100,7 @@ class Selection:
         edge_px: what a COCO box's width has above x_max - x_min, 1 or 0; see `CocoFile`.
         by_wish: the classes were chosen among those of the data set, so that labels of others are
             left out as asked, and no fault of the data.
+        layout: of a custom data set, a name in `sources.layouts.LAYOUTS`; empty looks which it is.
     """
 
     root: str | os.PathLike[str]
@@ -111,6 +112,7 @@ class Selection:
     tolerant: bool = False
     edge_px: int = 1
     by_wish: bool = False
+    layout: str = ""
 
     @property
     def other_labels(self) -> str:
