@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from gluon_ssd.data.dataset import ListedDataset
+from gluon_ssd.data.image_source import name_of
 from gluon_ssd.data.orientations import read_turned
 from gluon_ssd.report.contact_sheet import ContactSheet, Objects
 from gluon_ssd.system.files import atomic_write
@@ -60,12 +61,12 @@ def write_contact_sheet(
         stays=False,
     ) as bar:
         for dataset, index in bar:
-            place = dataset.image_path(index)
+            source = dataset.image_source(index)
             found = dataset.annotation(index)
-            image = read_turned(place, dataset.orientation(index), max_pixels=max_pixels)
+            image = read_turned(source, dataset.orientation(index), max_pixels=max_pixels)
             labels = np.array([names[dataset.classes[each]] for each in found.labels], np.int64)
             objects = Objects(found.boxes_px, labels, found.difficult, found.crowd)
-            sheet.add(image, objects, os.path.basename(place))
+            sheet.add(image, objects, os.path.basename(name_of(source)))
     # Encoded here and written by Python, since OpenCV does not say why it cannot write.
     suffix = os.path.splitext(path)[1].lower()
     _, encoded = cv2.imencode(suffix, cv2.cvtColor(sheet.picture(), cv2.COLOR_RGB2BGR))

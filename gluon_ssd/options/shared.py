@@ -23,6 +23,9 @@ BACKENDS = ("mxnet", "onnxruntime", "openvino")
 
 EXIF = ("ignore", "apply")
 
+SCHEMAS = ("project", "endpoint")
+"""Forms of detections as JSON: this project's, and that of SageMaker's object detection."""
+
 METRICS = ("auto", "voc07", "voc12", "coco")
 
 
@@ -116,6 +119,12 @@ def layout_option() -> str:
         "layout of a custom data set; auto looks which one it has",
         choices=("auto", *LAYOUTS),
     )
+    return declared
+
+
+def detections_schema_option(help: str) -> str:
+    """The option of every command that writes detections as JSON, with what it means there."""
+    declared: str = option("project", help, choices=SCHEMAS)
     return declared
 
 

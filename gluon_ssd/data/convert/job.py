@@ -39,12 +39,12 @@ class Job:
 
     def names(self, parts: Sequence[Part], reserved: Collection[str] = ()) -> Names:
         """Names for the images of some splits, which share a folder."""
-        paths = [part.dataset.image_path(i) for part in parts for i in range(len(part))]
+        paths = [part.path(i) for part in parts for i in range(len(part))]
         return Names(common_folder(paths), reserved)
 
     def place(self, item: Item, below: str, name: str) -> None:
         """Bring an image file into a folder of the target."""
-        place_image(item.path, self.folder / below / name, link=self.link)
+        place_image(item.source, self.folder / below / name, link=self.link)
 
     def done(self, part: Part, place: str) -> None:
         """Note an image as written, under the path that it has below the folder."""

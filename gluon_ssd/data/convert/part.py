@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gluon_ssd.data.convert.image_files import file_name
 from gluon_ssd.data.dataset import Annotation, ListedDataset, RawObject
 from gluon_ssd.data.exif import turned_size
+from gluon_ssd.data.image_source import ImageSource
 from gluon_ssd.data.images import image_size
 
 
@@ -17,12 +19,14 @@ class Item(NamedTuple):
     """One image to be written.
 
     Attributes:
-        path: its file in the source.
+        source: where its bytes lie.
+        path: of its file, or one that it could have beside the file that holds it.
         image_id: in the source.
         annotation: its objects; labels are positions in the classes of the target.
         size_hw: height and width of the picture that the boxes were drawn on, px.
     """
 
+    source: ImageSource
     path: str
     image_id: str | int
     annotation: Annotation
@@ -46,6 +50,10 @@ class Part:
     def __len__(self) -> int:
         return len(self.dataset)
 
+    def path(self, index: int) -> str:
+        """A path for image `index`; see `image_files.file_name`."""
+        return file_name(self.dataset.image_source(index), self.dataset.image_id(index))
+
     def items(self) -> Iterator[Item]:
         """Every image, in order.
 
@@ -56,12 +64,13 @@ class Part:
         labels = np.array([places[name] for name in self.dataset.classes], np.int32)
         for index in range(len(self)):
             annotation = self.dataset.annotation(index)
-            path = self.dataset.image_path(index)
+            source = self.dataset.image_source(index)
             yield Item(
-                path,
+                source,
+                self.path(index),
                 self.dataset.image_id(index),
                 replace(annotation, labels=labels[annotation.labels]),
-                annotation.size_hw or turned_size(image_size(path), self.dataset.orientation(index)),
+                annotation.size_hw or turned_size(image_size(source), self.dataset.orientation(index)),
             )
 
 

@@ -34,7 +34,7 @@ def write_recordio(job: Job, parts: Sequence[Part]) -> None:
             file = RecordFile(records, path.name)
             for number, item in enumerate(part.items()):
                 labels = label_of(item)
-                offset = file.write(packed(number, labels, image_content(item.path)))
+                offset = file.write(packed(number, labels, image_content(item.source)))
                 index.write(f"{number}\t{offset}\n")
                 name, _ = names.name(item.path, item.image_id)
                 text = "\t".join(number_text(value) for value in labels.tolist())
