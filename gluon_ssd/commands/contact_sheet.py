@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 
@@ -11,10 +12,13 @@ import numpy as np
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.image_source import name_of
 from gluon_ssd.data.orientations import read_turned
+from gluon_ssd.errors import DataError
 from gluon_ssd.report.contact_sheet import ContactSheet, Objects
 from gluon_ssd.system.files import atomic_write
 from gluon_ssd.system.progress import progress_bar
 from gluon_ssd.system.wording import one_line
+
+_log = logging.getLogger(__name__)
 
 _QUIET_S = 1.0  # work that takes no longer shows no bar
 
@@ -29,6 +33,8 @@ def write_contact_sheet(
 ) -> str:
     """Draw the ground truth of images that are drawn by lot, in the order of the data sets.
 
+    An image that cannot be decoded after all is told and left out.
+
     Args:
         path: .png, .jpg or .jpeg, the form goes by that.
         datasets: of the same kind, their orientations settled, without images that cannot be used.
@@ -40,10 +46,12 @@ def write_contact_sheet(
         A line that says what was drawn.
 
     Raises:
-        DataError: an image cannot be read.
+        DataError: there is no image.
         EnvironmentProblem: the file cannot be written.
     """
     every = [(dataset, index) for dataset in datasets for index in range(len(dataset))]
+    if not every:
+        raise DataError(f"no image can be drawn for the contact sheet {path}: none can be used")
     lot = np.random.default_rng(seed).permutation(len(every))[:count]
     chosen = [every[number] for number in sorted(lot.tolist())]
     # Splits of one set may have other classes, or the same in another order.
@@ -63,7 +71,11 @@ def write_contact_sheet(
         for dataset, index in bar:
             source = dataset.image_source(index)
             found = dataset.annotation(index)
-            image = read_turned(source, dataset.orientation(index), max_pixels=max_pixels)
+            try:
+                image = read_turned(source, dataset.orientation(index), max_pixels=max_pixels)
+            except DataError as error:
+                _log.warning("left out of the contact sheet: %s", error)
+                continue
             labels = np.array([names[dataset.classes[each]] for each in found.labels], np.int64)
             objects = Objects(found.boxes_px, labels, found.difficult, found.crowd)
             sheet.add(image, objects, os.path.basename(name_of(source)))
