@@ -141,7 +141,7 @@ class VocDataset(ListedDataset):
         items = []
         for files, entry in listings:
             path = files.image(entry)
-            annotation, found = _annotate(
+            annotation, found = annotate(
                 files.annotation(entry), path, labels_by_name, tolerant, other_labels
             )
             image_id = entry.stem if has_unique_stems else f"{files.folder.name}/{entry.stem}"
@@ -184,9 +184,20 @@ def _list_images(
     return list(listed.values()), problems
 
 
-def _annotate(
+def annotate(
     path: str, image_path: str, labels_by_name: dict[str, int], tolerant: bool, others: str
 ) -> tuple[Annotation, list[Problem]]:
+    """The cleaned annotation of one image, and what is wrong with it.
+
+    Args:
+        path, image_path: of the XML file and the picture, which gives its size if the file has none.
+        labels_by_name: from class_index.
+        tolerant: count a broken file as a problem, and take it for one without objects.
+        others: the reason for labels of other classes.
+
+    Raises:
+        DataError: the file is missing or broken.
+    """
     problems = []
     try:
         size_hw, objects = read_annotation(path)
