@@ -8,12 +8,12 @@ from pathlib import Path
 
 from gluon_ssd.data.check import Report, check_dataset
 from gluon_ssd.data.classes import read_classes_file
-from gluon_ssd.data.dataset import Selection
+from gluon_ssd.data.dataset import Selection, image_paths
 from gluon_ssd.data.orientations import settle_orientations
 from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.data.sources.layouts import holds_one_set
 from gluon_ssd.options.data_tools import CheckOptions
-from gluon_ssd.options.shared import named_layout
+from gluon_ssd.options.shared import means_background, named_layout
 from gluon_ssd.system.progress import progress_bar
 
 
@@ -30,6 +30,7 @@ def check_reports(options: CheckOptions) -> Iterator[Report]:
     layout = named_layout(options.dataset, options.layout)
     root = Path(options.dataset_root).expanduser()
     is_one = bool(options.splits) or (options.dataset == "custom" and holds_one_set(root, layout))
+    checked: list[str] = []
     for is_training in (True,) if is_one else (True, False):
         selection = Selection(
             options.dataset_root,
@@ -40,8 +41,13 @@ def check_reports(options: CheckOptions) -> Iterator[Report]:
             tolerant=True,
             by_wish=classes is not None,
             layout=layout,
+            exif=options.exif,
+            unlabelled_is_background=means_background(options.dataset, options.unlabelled),
         )
         dataset = open_dataset(options.dataset, selection)
+        if not is_training and image_paths(dataset) == checked:
+            return  # a folder without splits is one set, too
+        checked = image_paths(dataset)
         bar = functools.partial(
             progress_bar, total=len(dataset), unit="img", description="images", stays=False
         )

@@ -52,6 +52,7 @@ REASONS: dict[str, Reason] = {
     "number behind a name": Reason("image", False, "read as most files that are there say"),
     "picture without annotation": Reason("image", False, "left out"),
     "annotation without picture": Reason("image", False, "left out"),
+    "listed again": Reason("image", False, "used as often as it is listed"),
     "same picture again": Reason("image", True, "kept"),
 }
 """Only reasons with is_bad count towards the share at which training stops."""

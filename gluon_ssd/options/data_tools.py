@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gluon_ssd.options.declare import option
-from gluon_ssd.options.shared import DATASETS, EXIF, layout_option, max_pixels_option
+from gluon_ssd.options.shared import (
+    DATASETS,
+    EXIF,
+    layout_option,
+    max_pixels_option,
+    unlabelled_option,
+)
 
 
 @dataclass(frozen=True)
@@ -15,6 +21,7 @@ class CheckOptions:
     dataset: str = option("voc", "kind of data set", choices=DATASETS)
     dataset_root: str = option("~/.mxnet/datasets/", "folder that holds the data set")
     layout: str = layout_option()
+    unlabelled: str = unlabelled_option()
     splits: str = option(
         "",
         "splits to check, joined by +, such as 2007_trainval+2012_trainval, VOC2007/test or train; "

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 DATASETS = {"voc": 1, "coco": 10, "custom": 1, "shapes": 1, "openimages": 1}
 """Kind of data set -> usual epochs between two validations."""
 
-LAYOUTS = ("voc", "coco")
+LAYOUTS = ("voc", "coco", "yolo", "xml", "csv")
 """The layouts of a custom data set; `data.sources.layouts.LAYOUTS` has the same names."""
 
 BACKENDS = ("mxnet", "onnxruntime", "openvino")
@@ -119,6 +119,18 @@ def layout_option() -> str:
     return declared
 
 
+def unlabelled_option() -> str:
+    """The option of every command that opens data sets with an annotation file for each picture."""
+    declared: str = option(
+        "skip",
+        "pictures without an annotation file, in VOC layout and folders of pictures and XML files: "
+        "skip leaves them out and counts them, and is an error for those that a list names; "
+        "background takes them for pictures without objects",
+        choices=("skip", "background"),
+    )
+    return declared
+
+
 def max_pixels_option() -> int:
     """The option of every command that reads pictures; `data.images.MAX_PIXELS` is its default."""
     declared: int = option(
@@ -137,6 +149,7 @@ class DataOptions:
     dataset: str = legacy("voc", "kind of data set", choices=DATASETS)
     dataset_root: str = option("~/.mxnet/datasets/", "folder that holds the data set")
     layout: str = layout_option()
+    unlabelled: str = unlabelled_option()
     num_workers: int = legacy(
         4,
         "processes that load images; 0 loads in this one",
@@ -176,6 +189,11 @@ class DataOptions:
         """The layout that --layout names; empty to look which one the data set has."""
         return named_layout(self.dataset, self.layout)
 
+    @property
+    def unlabelled_is_background(self) -> bool:
+        """Whether pictures without an annotation file are backgrounds."""
+        return means_background(self.dataset, self.unlabelled)
+
 
 def named_layout(dataset: str, layout: str) -> str:
     """The name of a layout, empty for "auto". Raises OptionError beside a published data set."""
@@ -187,6 +205,18 @@ def named_layout(dataset: str, layout: str) -> str:
             "out, or open the data with --dataset custom"
         )
     return layout
+
+
+def means_background(dataset: str, unlabelled: str) -> bool:
+    """Whether --unlabelled says background. Raises OptionError where it can have no effect."""
+    if unlabelled == "skip":
+        return False
+    if dataset not in ("voc", "custom"):
+        raise OptionError(
+            f"--unlabelled has no effect with --dataset {dataset}, which has no annotation file "
+            "for each picture; leave it out"
+        )
+    return True
 
 
 def means_no_weights(text: str) -> bool:

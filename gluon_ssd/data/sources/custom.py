@@ -8,6 +8,7 @@ from pathlib import Path
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.dataset import ListedDataset, Selection
 from gluon_ssd.data.sources.layouts import find_layout
+from gluon_ssd.errors import OptionError
 
 _CLASSES_FILE = "classes.txt"
 
@@ -26,6 +27,12 @@ def open_custom(selection: Selection) -> ListedDataset:
     layout = find_layout(base, selection.layout)
     if not selection.classes and (base / _CLASSES_FILE).is_file():
         selection = replace(selection, classes=read_classes_file(base / _CLASSES_FILE))
+    if selection.unlabelled_is_background and not layout.has_unlabelled:
+        raise OptionError(
+            f"{base} has the layout {layout.name}, in which no picture needs an annotation file of "
+            "its own; leave that out",
+            settings=("unlabelled",),
+        )
     dataset = layout.open(base, selection)
     dataset.name = "custom"
     return dataset

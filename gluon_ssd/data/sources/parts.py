@@ -11,12 +11,14 @@ A data set without any split is one set, whatever it is used for.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from gluon_ssd.data.dataset import Selection
 from gluon_ssd.data.images import IMAGE_SUFFIXES
+from gluon_ssd.data.problems import Problem
 from gluon_ssd.data.sources.pictures import PictureFinder, parts_of, pictures_below
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.system.text_file import read_lines
@@ -153,3 +155,16 @@ def numbered(names: Sequence[str]) -> list[str]:
         seen[name] = seen.get(name, 0) + 1
         unique.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
     return unique
+
+
+def as_used(pictures: Sequence[str], *, train: bool) -> tuple[list[str], list[Problem]]:
+    """The pictures as a data set has them: for training as often as they are listed, else once.
+
+    Returns:
+        Their paths, and a problem for each that was listed again and is left out.
+    """
+    if train:
+        return list(pictures), []
+    again = [path for path, count in Counter(pictures).items() if count > 1]
+    problems = [Problem("duplicate image", path, "listed again") for path in again]
+    return list(dict.fromkeys(pictures)), problems

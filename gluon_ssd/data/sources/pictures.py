@@ -92,25 +92,39 @@ class PictureFinder:
     def __call__(self, name: str) -> str:
         """The path of a picture; where it is not there, the path at which it was expected.
 
+        A plain path is looked for in the folders, and without its first folders too; a name of
+        another place under everything, by its last parts.
+
         Raises:
             DataError: there are two that a name of another place may mean.
         """
         parts, is_plain = parts_of(name)
         if "\0" in name or not parts or len(name) > _LONGEST_NAME:
             return os.path.join(self._folders[0], "no name of a picture")
-        below = os.path.join(*parts)
-        # Names of other systems may also be those of files here: a\b.jpg is one name on Linux.
-        places = [name, below] if is_plain or not name.startswith("/") else [below]
-        for folder in self._folders:
-            for place in places if ".." not in name.split("/") else [below]:
-                if found := _there(os.path.join(folder, place)):
-                    if not is_plain and place != name:
-                        self._moved.append((name, found))
+        # A name with a backslash may be that of a file here.
+        if not name.startswith("/") and ".." not in name.split("/"):
+            for folder in self._folders:
+                if found := _there(os.path.join(folder, name)):
                     return found
-        if found := self._of_same_end(name, parts):
+        found = self._of_last_parts(parts, is_plain) or (
+            None if is_plain else self._of_same_end(name, parts)
+        )
+        if found:
             self._moved.append((name, found))
             return found
-        return os.path.join(self._folders[0], below if is_plain else parts[-1])
+        return os.path.join(self._folders[0], *(parts if is_plain else parts[-1:]))
+
+    def _of_last_parts(self, parts: Sequence[str], is_plain: bool) -> str | None:
+        """The picture at the longest end of a path in the folders.
+
+        Of a plain path one folder is left at least: a picture that another split has as well is
+        not taken for a missing one.
+        """
+        for start in range(is_plain, len(parts) - is_plain):
+            for folder in self._folders:
+                if found := _there(os.path.join(folder, *parts[start:])):
+                    return found
+        return None
 
     def _of_same_end(self, name: str, parts: Sequence[str]) -> str | None:
         """The picture in the data set whose path ends as a name does, by as much as possible."""

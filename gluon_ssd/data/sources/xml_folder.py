@@ -14,26 +14,24 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gluon_ssd.data.dataset import (
-    Annotation,
     ListedDataset,
     ListedItem,
     Selection,
     class_index,
-    clean_objects,
 )
 from gluon_ssd.data.images import IMAGE_SUFFIXES
-from gluon_ssd.data.orientations import size_without_doubt
 from gluon_ssd.data.problems import Problem, log_lost_labels
 from gluon_ssd.data.sources.listed_items import id_of
 from gluon_ssd.data.sources.parts import (
     PICTURE_FOLDERS,
     USUAL_SPLITS,
     Part,
+    as_used,
     find_parts,
     numbered,
     pictures_of,
 )
-from gluon_ssd.data.sources.voc import annotate, voc_folders
+from gluon_ssd.data.sources.voc import annotate, background, voc_folders
 from gluon_ssd.data.sources.voc_class_names import class_names
 from gluon_ssd.errors import DataError
 from gluon_ssd.system.regular_file import open_regular
@@ -90,9 +88,8 @@ def open_xml_folder(root: Path, selection: Selection) -> ListedDataset:
     problems: list[Problem] = []
     items: list[ListedItem] = []
     for part in find_parts(root, selection):
-        pictures = pictures_of(part.place, root)
-        if not selection.train:
-            pictures = list(dict.fromkeys(pictures))
+        pictures, again = as_used(pictures_of(part.place, root), train=selection.train)
+        problems += again
         problems += _without_picture(part, pictures, files)
         for path in pictures:
             item = _item(path, files, labels_by_name, selection)
@@ -161,16 +158,10 @@ def _item(
             xml, path, labels_by_name, selection.tolerant, selection.other_labels
         )
     elif selection.unlabelled_is_background:
-        annotation = _background(path)
+        annotation = background(path)
     else:
         return Problem("picture without annotation", path, "no XML file of its name")
     return ListedItem(path, id_of(path, files.root), annotation, tuple(found))
-
-
-def _background(path: str) -> Annotation:
-    size_hw = size_without_doubt(path)
-    annotation, _ = clean_objects((), labels_by_name={}, size_hw=size_hw, edge=0, file=path)
-    return annotation
 
 
 def _without_picture(part: Part, pictures: Sequence[str], files: _XmlFiles) -> Iterator[Problem]:

@@ -8,7 +8,6 @@ background. Class names come from data.yaml, or from a file of names such as cla
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +19,7 @@ from gluon_ssd.data.sources.listed_items import Listed, id_of, item_of_fractions
 from gluon_ssd.data.sources.parts import (
     PICTURE_FOLDERS,
     USUAL_SPLITS,
+    as_used,
     find_parts,
     missing_split,
     numbered,
@@ -137,14 +137,7 @@ def _described_pictures(
 
 
 def _dataset(pictures: Sequence[str], labels: _Labels, selection: Selection) -> ListedDataset:
-    problems: list[Problem] = []
-    if not selection.train:
-        problems = [
-            Problem("duplicate image", path, "listed again")
-            for path, count in Counter(pictures).items()
-            if count > 1
-        ]
-        pictures = list(dict.fromkeys(pictures))
+    pictures, problems = as_used(pictures, train=selection.train)
     files = [_label_file(path, labels.top) for path in pictures]
     if not any(map(os.path.isfile, files)):
         raise DataError(
