@@ -106,6 +106,7 @@ class Selection:
         by_wish: the classes were chosen among those of the data set, so that labels of others are
             left out as asked, and no fault of the data.
         layout: of a custom data set, a name in `sources.layouts.LAYOUTS`; empty looks which it is.
+        image_root: folder of the images that a list or a manifest names; empty looks near it.
     """
 
     root: str | os.PathLike[str]
@@ -118,6 +119,7 @@ class Selection:
     edge_px: int = 1
     by_wish: bool = False
     layout: str = ""
+    image_root: str = ""
 
     @property
     def other_labels(self) -> str:
