@@ -13,7 +13,7 @@ from gluon_ssd.data.orientations import settle_orientations
 from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.data.sources.layouts import holds_one_set
 from gluon_ssd.options.data_tools import CheckOptions
-from gluon_ssd.options.shared import means_background, named_layout
+from gluon_ssd.options.own_data import own_data
 from gluon_ssd.system.progress import progress_bar
 
 
@@ -27,9 +27,9 @@ def check_reports(options: CheckOptions) -> Iterator[Report]:
     """
     classes = read_classes_file(options.classes) if options.classes else None
     # A file is one set, whatever it is used for.
-    layout = named_layout(options.dataset, options.layout)
+    own = own_data(options)
     root = Path(options.dataset_root).expanduser()
-    is_one = bool(options.splits) or (options.dataset == "custom" and holds_one_set(root, layout))
+    is_one = bool(options.splits) or (options.dataset == "custom" and holds_one_set(root, own.layout))
     checked: list[str] = []
     for is_training in (True,) if is_one else (True, False):
         selection = Selection(
@@ -40,9 +40,10 @@ def check_reports(options: CheckOptions) -> Iterator[Report]:
             keep_empty=True,
             tolerant=True,
             by_wish=classes is not None,
-            layout=layout,
+            layout=own.layout,
+            image_root=own.image_root,
             exif=options.exif,
-            unlabelled_is_background=means_background(options.dataset, options.unlabelled),
+            unlabelled_is_background=own.unlabelled_is_background,
         )
         dataset = open_dataset(options.dataset, selection)
         if not is_training and image_paths(dataset) == checked:

@@ -106,6 +106,7 @@ class Selection:
         by_wish: the classes were chosen among those of the data set, so that labels of others are
             left out as asked, and no fault of the data.
         layout: of a custom data set, a name in `sources.layouts.LAYOUTS`; empty looks which it is.
+        image_root: folder of the images that a list or a manifest names; empty looks near it.
         exif: "apply" or "ignore": how boxes that are fractions were drawn on photos with an EXIF
             orientation; as of `orientations.settle_orientations`.
         unlabelled_is_background: take a picture without an annotation file for a background, where
@@ -122,6 +123,7 @@ class Selection:
     edge_px: int = 1
     by_wish: bool = False
     layout: str = ""
+    image_root: str = ""
     exif: str = "ignore"
     unlabelled_is_background: bool = False
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gluon_ssd.options.declare import option
-from gluon_ssd.options.shared import (
-    DATASETS,
-    EXIF,
+from gluon_ssd.options.own_data import (
+    image_root_option,
     layout_option,
-    max_pixels_option,
     unlabelled_option,
 )
+from gluon_ssd.options.shared import DATASETS, EXIF, max_pixels_option
 
 
 @dataclass(frozen=True)
@@ -21,6 +20,7 @@ class CheckOptions:
     dataset: str = option("voc", "kind of data set", choices=DATASETS)
     dataset_root: str = option("~/.mxnet/datasets/", "folder that holds the data set")
     layout: str = layout_option()
+    image_root: str = image_root_option()
     unlabelled: str = unlabelled_option()
     splits: str = option(
         "",

@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import LARGEST_WHOLE, legacy, option, suggestion
+from gluon_ssd.options.own_data import (
+    image_root_option,
+    layout_option,
+    unlabelled_option,
+)
 from gluon_ssd.system.wording import quoted
 
 if TYPE_CHECKING:
@@ -14,9 +19,6 @@ if TYPE_CHECKING:
 
 DATASETS = {"voc": 1, "coco": 10, "custom": 1, "shapes": 1, "openimages": 1}
 """Kind of data set -> usual epochs between two validations."""
-
-LAYOUTS = ("voc", "coco", "yolo", "xml", "csv")
-"""The layouts of a custom data set; `data.sources.layouts.LAYOUTS` has the same names."""
 
 BACKENDS = ("mxnet", "onnxruntime", "openvino")
 """The runtimes; `deploy.runtime.RUNTIMES` has the same names."""
@@ -109,28 +111,6 @@ class RuntimeOptions:
         return "" if self.backend == "auto" else self.backend
 
 
-def layout_option() -> str:
-    """The option of every command that opens a custom data set."""
-    declared: str = option(
-        "auto",
-        "layout of a custom data set; auto looks which one it has",
-        choices=("auto", *LAYOUTS),
-    )
-    return declared
-
-
-def unlabelled_option() -> str:
-    """The option of every command that opens data sets with an annotation file for each picture."""
-    declared: str = option(
-        "skip",
-        "pictures without an annotation file, in VOC layout and folders of pictures and XML files: "
-        "skip leaves them out and counts them, and is an error for those that a list names; "
-        "background takes them for pictures without objects",
-        choices=("skip", "background"),
-    )
-    return declared
-
-
 def max_pixels_option() -> int:
     """The option of every command that reads pictures; `data.images.MAX_PIXELS` is its default."""
     declared: int = option(
@@ -149,6 +129,7 @@ class DataOptions:
     dataset: str = legacy("voc", "kind of data set", choices=DATASETS)
     dataset_root: str = option("~/.mxnet/datasets/", "folder that holds the data set")
     layout: str = layout_option()
+    image_root: str = image_root_option()
     unlabelled: str = unlabelled_option()
     num_workers: int = legacy(
         4,
@@ -184,39 +165,8 @@ class DataOptions:
         unset="one that cannot be read is an error, one that is damaged is used and counted",
     )
 
-    @property
-    def named_layout(self) -> str:
-        """The layout that --layout names; empty to look which one the data set has."""
-        return named_layout(self.dataset, self.layout)
-
-    @property
-    def unlabelled_is_background(self) -> bool:
-        """Whether pictures without an annotation file are backgrounds."""
-        return means_background(self.dataset, self.unlabelled)
 
 
-def named_layout(dataset: str, layout: str) -> str:
-    """The name of a layout, empty for "auto". Raises OptionError beside a published data set."""
-    if layout == "auto":
-        return ""
-    if dataset != "custom":
-        raise OptionError(
-            f"--layout has no effect with --dataset {dataset}, whose layout is known; leave it "
-            "out, or open the data with --dataset custom"
-        )
-    return layout
-
-
-def means_background(dataset: str, unlabelled: str) -> bool:
-    """Whether --unlabelled says background. Raises OptionError where it can have no effect."""
-    if unlabelled == "skip":
-        return False
-    if dataset not in ("voc", "custom"):
-        raise OptionError(
-            f"--unlabelled has no effect with --dataset {dataset}, which has no annotation file "
-            "for each picture; leave it out"
-        )
-    return True
 
 
 def means_no_weights(text: str) -> bool:

@@ -25,6 +25,7 @@ from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.detection.matching import MakesTargets
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.inference.dataset import check_classes, has_labels, no_image, open_for_scoring
+from gluon_ssd.options.own_data import own_data
 from gluon_ssd.options.shared import DataOptions
 from gluon_ssd.options.train import NO_SPLIT, TrainCommand, TrainDataOptions
 from gluon_ssd.system.progress import progress_bar
@@ -66,7 +67,7 @@ def training_data(command: TrainCommand) -> TrainingData:
             image is and --on-bad-image says error.
     """
     options = command.data
-    classes = _named_classes(options)
+    classes, own = _named_classes(options), own_data(options)
     wanted = Selection(
         _root(options),
         train=True,
@@ -76,9 +77,10 @@ def training_data(command: TrainCommand) -> TrainingData:
         use_crowd=not options.no_crowd,
         edge_px=command.network.edge_px,
         by_wish=classes is not None,
-        layout=options.named_layout,
+        layout=own.layout,
+        image_root=own.image_root,
         exif=options.exif,
-        unlabelled_is_background=options.unlabelled_is_background,
+        unlabelled_is_background=own.unlabelled_is_background,
     )
     train = _open(options, wanted)
     if options.no_crowd and train.coco_file is None:
@@ -164,15 +166,17 @@ def evaluation_set(
     Raises:
         DataError: the data is not there, or its classes are not the model's.
     """
+    own = own_data(options)
     selection = Selection(
         _root(options),
         train=train,
         splits=options.splits,
         classes=_named_classes(options),
         edge_px=model.edge_px,
-        layout=options.named_layout,
+        layout=own.layout,
+        image_root=own.image_root,
         exif=options.exif,
-        unlabelled_is_background=options.unlabelled_is_background,
+        unlabelled_is_background=own.unlabelled_is_background,
     )
     dataset = open_for_scoring(options.dataset, selection, classes=model.classes)
     dataset = _limited(dataset, options)
@@ -197,7 +201,9 @@ def _root(options: DataOptions) -> Path:
 
 def is_one_set(options: DataOptions) -> bool:
     """Whether the data set is a file that has no splits, and is used whole or not at all."""
-    return options.dataset == "custom" and holds_one_set(_root(options), options.named_layout)
+    return options.dataset == "custom" and holds_one_set(
+        _root(options), own_data(options).layout
+    )
 
 
 def _open(options: DataOptions, selection: Selection) -> ListedDataset:
