@@ -10,12 +10,12 @@ from pathlib import Path
 from gluon_ssd.commands.contact_sheet import write_contact_sheet
 from gluon_ssd.data.check import Report, check_dataset
 from gluon_ssd.data.classes import read_classes_file
-from gluon_ssd.data.dataset import Selection
+from gluon_ssd.data.dataset import Selection, image_paths
 from gluon_ssd.data.orientations import settle_orientations
 from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.data.sources.layouts import holds_one_set
 from gluon_ssd.options.data_tools import CheckOptions
-from gluon_ssd.options.shared import named_layout
+from gluon_ssd.options.own_data import own_data
 from gluon_ssd.system.files import ensure_writable
 from gluon_ssd.system.progress import progress_bar
 
@@ -37,9 +37,10 @@ def check_reports(options: CheckOptions) -> Iterator[Report]:
     usable = []
     classes = read_classes_file(options.classes) if options.classes else None
     # A file is one set, whatever it is used for.
-    layout = named_layout(options.dataset, options.layout)
+    own = own_data(options)
     root = Path(options.dataset_root).expanduser()
-    is_one = bool(options.splits) or (options.dataset == "custom" and holds_one_set(root, layout))
+    is_one = bool(options.splits) or (options.dataset == "custom" and holds_one_set(root, own.layout))
+    checked: list[str] = []
     for is_training in (True,) if is_one else (True, False):
         selection = Selection(
             options.dataset_root,
@@ -49,9 +50,15 @@ def check_reports(options: CheckOptions) -> Iterator[Report]:
             keep_empty=True,
             tolerant=True,
             by_wish=classes is not None,
-            layout=layout,
+            layout=own.layout,
+            image_root=own.image_root,
+            exif=options.exif,
+            unlabelled_is_background=own.unlabelled_is_background,
         )
         dataset = open_dataset(options.dataset, selection)
+        if not is_training and image_paths(dataset) == checked:
+            break  # a folder without splits is one set, too
+        checked = image_paths(dataset)
         bar = functools.partial(
             progress_bar, total=len(dataset), unit="img", description="images", stays=False
         )

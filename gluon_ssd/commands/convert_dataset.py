@@ -79,7 +79,7 @@ def _has_coco(datasets: list[ListedDataset]) -> bool:
 def _splits(command: ConvertDatasetCommand) -> list[_Split]:
     source = Path(command.source).expanduser()
     if not command.split_lists:
-        if command.dataset == "custom" and holds_one_set(source, command.named_layout):
+        if command.dataset == "custom" and holds_one_set(source, command.own_data.layout):
             return [_Split("", True, "train")]
         return [_Split("", True, "train"), _Split("", False, "val")]
     names = command.name_list or tuple(map(split_name, command.split_lists))
@@ -100,6 +100,7 @@ def _splits(command: ConvertDatasetCommand) -> list[_Split]:
 
 def _open(command: ConvertDatasetCommand, split: _Split) -> ListedDataset:
     classes = read_classes_file(command.classes) if command.classes else None
+    own = command.own_data
     selection = Selection(
         command.source,
         train=split.train,
@@ -108,7 +109,10 @@ def _open(command: ConvertDatasetCommand, split: _Split) -> ListedDataset:
         keep_empty=True,
         edge_px=command.edge_px,
         by_wish=classes is not None,
-        layout=command.named_layout,
+        layout=own.layout,
+        image_root=own.image_root,
+        exif=command.exif,
+        unlabelled_is_background=own.unlabelled_is_background,
     )
     dataset = open_dataset(command.dataset, selection)
     if len(dataset) == 0:

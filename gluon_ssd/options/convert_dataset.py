@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import option
 from gluon_ssd.options.idle import Idle
-from gluon_ssd.options.shared import DATASETS, EXIF, layout_option, max_pixels_option, named_layout
+from gluon_ssd.options.own_data import (
+    OwnData,
+    image_root_option,
+    layout_option,
+    own_data,
+    unlabelled_option,
+)
+from gluon_ssd.options.shared import DATASETS, EXIF, max_pixels_option
 from gluon_ssd.system.wording import quoted
 
 TARGETS = {
@@ -43,6 +50,8 @@ class ConvertDatasetCommand:
     to: str = option("", "form of the target", choices=TARGETS)
     dataset: str = option("custom", "kind of data set that the source is", choices=DATASETS)
     layout: str = layout_option()
+    image_root: str = image_root_option()
+    unlabelled: str = unlabelled_option()
     splits: str = option(
         "",
         "splits of the source with commas between, each of which becomes one of the target; a + "
@@ -95,7 +104,7 @@ class ConvertDatasetCommand:
                 f"--names must name each of the {len(self.split_lists)} splits of --splits; got "
                 f"{quoted(self.names)}"
             )
-        _ = self.named_layout
+        _ = self.own_data
 
     @property
     def split_lists(self) -> tuple[str, ...]:
@@ -108,9 +117,9 @@ class ConvertDatasetCommand:
         return _between_commas(self.names)
 
     @property
-    def named_layout(self) -> str:
-        """The layout that --layout names; empty to look which one the data set has."""
-        return named_layout(self.dataset, self.layout)
+    def own_data(self) -> OwnData:
+        """What is said of a custom data set."""
+        return own_data(self)
 
 
 def _between_commas(text: str) -> tuple[str, ...]:

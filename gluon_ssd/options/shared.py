@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import LARGEST_WHOLE, legacy, option, suggestion
+from gluon_ssd.options.own_data import (
+    image_root_option,
+    layout_option,
+    unlabelled_option,
+)
 from gluon_ssd.system.wording import quoted
 
 if TYPE_CHECKING:
@@ -14,9 +19,6 @@ if TYPE_CHECKING:
 
 DATASETS = {"voc": 1, "coco": 10, "custom": 1, "shapes": 1, "openimages": 1}
 """Kind of data set -> usual epochs between two validations."""
-
-LAYOUTS = ("voc", "coco")
-"""The layouts of a custom data set; `data.sources.layouts.LAYOUTS` has the same names."""
 
 BACKENDS = ("mxnet", "onnxruntime", "openvino")
 """The runtimes; `deploy.runtime.RUNTIMES` has the same names."""
@@ -112,16 +114,6 @@ class RuntimeOptions:
         return "" if self.backend == "auto" else self.backend
 
 
-def layout_option() -> str:
-    """The option of every command that opens a custom data set."""
-    declared: str = option(
-        "auto",
-        "layout of a custom data set; auto looks which one it has",
-        choices=("auto", *LAYOUTS),
-    )
-    return declared
-
-
 def detections_schema_option(help: str) -> str:
     """The option of every command that writes detections as JSON, with what it means there."""
     declared: str = option("project", help, choices=SCHEMAS)
@@ -146,6 +138,8 @@ class DataOptions:
     dataset: str = legacy("voc", "kind of data set", choices=DATASETS)
     dataset_root: str = option("~/.mxnet/datasets/", "folder that holds the data set")
     layout: str = layout_option()
+    image_root: str = image_root_option()
+    unlabelled: str = unlabelled_option()
     num_workers: int = legacy(
         4,
         "processes that load images; 0 loads in this one",
@@ -180,22 +174,8 @@ class DataOptions:
         unset="one that cannot be read is an error, one that is damaged is used and counted",
     )
 
-    @property
-    def named_layout(self) -> str:
-        """The layout that --layout names; empty to look which one the data set has."""
-        return named_layout(self.dataset, self.layout)
 
 
-def named_layout(dataset: str, layout: str) -> str:
-    """The name of a layout, empty for "auto". Raises OptionError beside a published data set."""
-    if layout == "auto":
-        return ""
-    if dataset != "custom":
-        raise OptionError(
-            f"--layout has no effect with --dataset {dataset}, whose layout is known; leave it "
-            "out, or open the data with --dataset custom"
-        )
-    return layout
 
 
 def means_no_weights(text: str) -> bool:

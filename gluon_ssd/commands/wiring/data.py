@@ -12,7 +12,7 @@ from pathlib import Path
 from gluon_ssd.data.augment.policies import POLICIES, Policy
 from gluon_ssd.data.check import check_dataset
 from gluon_ssd.data.classes import read_classes_file
-from gluon_ssd.data.dataset import ListedDataset, Selection
+from gluon_ssd.data.dataset import ListedDataset, Selection, image_paths
 from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples, TrainSamples
@@ -25,6 +25,7 @@ from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.detection.matching import MakesTargets
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.inference.dataset import check_classes, has_labels, no_image, open_for_scoring
+from gluon_ssd.options.own_data import own_data
 from gluon_ssd.options.shared import DataOptions
 from gluon_ssd.options.train import NO_SPLIT, TrainCommand, TrainDataOptions
 from gluon_ssd.system.progress import progress_bar
@@ -66,7 +67,7 @@ def training_data(command: TrainCommand) -> TrainingData:
             image is and --on-bad-image says error.
     """
     options = command.data
-    classes = _named_classes(options)
+    classes, own = _named_classes(options), own_data(options)
     wanted = Selection(
         _root(options),
         train=True,
@@ -76,7 +77,10 @@ def training_data(command: TrainCommand) -> TrainingData:
         use_crowd=not options.no_crowd,
         edge_px=command.network.edge_px,
         by_wish=classes is not None,
-        layout=options.named_layout,
+        layout=own.layout,
+        image_root=own.image_root,
+        exif=options.exif,
+        unlabelled_is_background=own.unlabelled_is_background,
     )
     train = _open(options, wanted)
     if options.no_crowd and train.coco_file is None:
@@ -85,7 +89,7 @@ def training_data(command: TrainCommand) -> TrainingData:
         )
     # The training classes decide, so that labels mean the same in both sets.
     wanted = replace(wanted, train=False, splits=options.val_splits, classes=train.classes)
-    val = _open_to_validate(options, wanted) if options.validates else None
+    val = _open_to_validate(options, wanted, train) if options.validates else None
     train = _checked(train, options, "training")
     if options.on_bad_image and not options.keep_empty:
         train = _without_empty(train, options.on_bad_image)
@@ -103,18 +107,26 @@ def training_data(command: TrainCommand) -> TrainingData:
     return TrainingData(train, val)
 
 
-def _open_to_validate(options: TrainDataOptions, wanted: Selection) -> ListedDataset:
+def _open_to_validate(
+    options: TrainDataOptions, wanted: Selection, train: ListedDataset
+) -> ListedDataset:
     """The validation set; what is said of its splits names the option that it has for them."""
+    without = DataError(
+        f"{wanted.root} is the training set, and there is none to validate on: name the folder "
+        "that holds both, or another split, or train without validation with "
+        f"{NO_SPLIT}",
+        settings=("dataset_root", "val_splits"),
+    )
     if is_one_set(options) and not wanted.splits:
-        raise DataError(
-            f"{wanted.root} is the training set, and there is none to validate on: name the folder "
-            f"that holds the annotation files of both, or train without validation with {NO_SPLIT}",
-            settings=("dataset_root", "val_splits"),
-        )
+        raise without
     with splits_named(
         "val_splits", f"no validation set: {{}}; or train without one with {NO_SPLIT}"
     ):
-        return _open(options, wanted)
+        val = _open(options, wanted)
+    # A folder without splits is one set, whatever it is used for.
+    if not wanted.splits and image_paths(val) == image_paths(train):
+        raise without
+    return val
 
 
 @contextmanager
@@ -154,13 +166,17 @@ def evaluation_set(
     Raises:
         DataError: the data is not there, or its classes are not the model's.
     """
+    own = own_data(options)
     selection = Selection(
         _root(options),
         train=train,
         splits=options.splits,
         classes=_named_classes(options),
         edge_px=model.edge_px,
-        layout=options.named_layout,
+        layout=own.layout,
+        image_root=own.image_root,
+        exif=options.exif,
+        unlabelled_is_background=own.unlabelled_is_background,
     )
     dataset = open_for_scoring(options.dataset, selection, classes=model.classes)
     dataset = _limited(dataset, options)
@@ -185,7 +201,9 @@ def _root(options: DataOptions) -> Path:
 
 def is_one_set(options: DataOptions) -> bool:
     """Whether the data set is a file that has no splits, and is used whole or not at all."""
-    return options.dataset == "custom" and holds_one_set(_root(options), options.named_layout)
+    return options.dataset == "custom" and holds_one_set(
+        _root(options), own_data(options).layout
+    )
 
 
 def _open(options: DataOptions, selection: Selection) -> ListedDataset:

@@ -6,6 +6,7 @@ them out, start at 0, or begin anew in every image. `area` and `iscrowd` may be 
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -18,11 +19,17 @@ from gluon_ssd.errors import DataError
 from gluon_ssd.system.files import read_json
 from gluon_ssd.system.wording import one_line, shown
 
+WITHOUT_ANNOTATIONS = "image_info_"
+"""How the names of COCO's files begin that list pictures alone, such as those of test-dev."""
+
 MOST_PX = 1e9
 """Largest number of a box: beyond any picture, and far below what float32 holds."""
 
 _MOST_LETTERS = 500  # of a name; a path of 16 folders with long names has fewer
 _FLAGS = (None, 0, 1)  # False and True equal 0 and 1
+
+
+_log = logging.getLogger(__name__)
 
 
 class Category(NamedTuple):
@@ -158,6 +165,13 @@ class CocoJson:
         Raises:
             DataError: an annotation is broken, unless they are counted.
         """
+        if "annotations" not in self._content and self.path.name.startswith(WITHOUT_ANNOTATIONS):
+            _log.warning(
+                "%s lists pictures without annotations: what is found in them can be written, and "
+                "is not scored",
+                self.path,
+            )
+            return {}
         objects: dict[int | str, list[RawObject]] = defaultdict(list)
         for number, record in enumerate(self._records("annotations")):
             try:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.dataset import ListedDataset, Selection
+from gluon_ssd.data.sources.class_ids import CLASSES_FILE
 from gluon_ssd.data.sources.layouts import find_layout
-
-_CLASSES_FILE = "classes.txt"
+from gluon_ssd.errors import OptionError
 
 
 def open_custom(selection: Selection) -> ListedDataset:
@@ -20,12 +20,24 @@ def open_custom(selection: Selection) -> ListedDataset:
 
     Raises:
         DataError: it has no layout that is read, saying what was looked for.
-        OptionError: splits of one file.
+        OptionError: splits of one file, or a folder of images where the data name none.
     """
     base = Path(selection.root).expanduser()
     layout = find_layout(base, selection.layout)
-    if not selection.classes and (base / _CLASSES_FILE).is_file():
-        selection = replace(selection, classes=read_classes_file(base / _CLASSES_FILE))
+    if selection.image_root and not layout.names_images:
+        raise OptionError(
+            f"a folder of images has no effect on {base}, which is read as {layout.name} and says "
+            "itself where its images are; leave it out",
+            settings=("image_root",),
+        )
+    if selection.unlabelled_is_background and not layout.has_unlabelled:
+        raise OptionError(
+            f"{base} has the layout {layout.name}, in which no picture needs an annotation file of "
+            "its own; leave that out",
+            settings=("unlabelled",),
+        )
+    if not selection.classes and (base / CLASSES_FILE).is_file():
+        selection = replace(selection, classes=read_classes_file(base / CLASSES_FILE))
     dataset = layout.open(base, selection)
     dataset.name = "custom"
     return dataset

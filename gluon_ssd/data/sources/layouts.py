@@ -1,7 +1,7 @@
 """The layouts that a user's own data set may have, and which of them one has.
 
 To add a layout, write a module beside this one with a function that recognises it and one that
-opens it, and give it a line in LAYOUTS, and one in `options.shared.LAYOUTS`, which the command line
+opens it, and give it a line in LAYOUTS, and one in `options.own_data.LAYOUTS`, which the command line
 offers.
 """
 
@@ -15,8 +15,15 @@ from pathlib import Path
 
 from gluon_ssd.data.dataset import ListedDataset, Selection
 from gluon_ssd.data.sources.coco_folder import is_coco, open_coco_folder
+from gluon_ssd.data.sources.csv_boxes import is_csv, open_csv
 from gluon_ssd.data.sources.foreign import foreign_files
+from gluon_ssd.data.sources.lst import is_lst, open_lst
+from gluon_ssd.data.sources.manifest import is_manifest, open_manifest
+from gluon_ssd.data.sources.recordio import is_recordio, open_recordio
+from gluon_ssd.data.sources.sagemaker import is_sagemaker, open_sagemaker
 from gluon_ssd.data.sources.voc_folder import is_voc_folder, open_voc_folder
+from gluon_ssd.data.sources.xml_folder import is_xml_folder, open_xml_folder
+from gluon_ssd.data.sources.yolo import is_yolo, open_yolo
 from gluon_ssd.errors import DataError, OptionError
 
 _log = logging.getLogger(__name__)
@@ -34,6 +41,9 @@ class Layout:
         open: gets the root and the selection, whose root is the same. It raises DataError or
             OptionError.
         file_has_splits: where the root is a file, it names the splits and is no single set.
+        names_images: its files name images that may lie elsewhere, in `Selection.image_root`.
+        has_unlabelled: it has an annotation file for each picture, and may lack some; see
+            `Selection.unlabelled_is_background`.
     """
 
     name: str
@@ -41,6 +51,8 @@ class Layout:
     recognises: Callable[[Path], bool]
     open: Callable[[Path, Selection], ListedDataset]
     file_has_splits: bool = False
+    names_images: bool = False
+    has_unlabelled: bool = False
 
 
 LAYOUTS: dict[str, Layout] = {
@@ -52,12 +64,65 @@ LAYOUTS: dict[str, Layout] = {
             "folder below)",
             is_voc_folder,
             open_voc_folder,
+            has_unlabelled=True,
         ),
         Layout(
             "coco",
             "COCO JSON (annotations/instances_train.json, train.json or a JSON file)",
             is_coco,
             open_coco_folder,
+            names_images=True,
+        ),
+        Layout(
+            "yolo",
+            "YOLO (data.yaml, or images/ and labels/, or text files beside the pictures)",
+            is_yolo,
+            open_yolo,
+            file_has_splits=True,
+        ),
+        Layout(
+            "recordio",
+            "MXNet's RecordIO (train.rec and val.rec, with or without .idx)",
+            is_recordio,
+            open_recordio,
+        ),
+        Layout(
+            "lst",
+            "lists of MXNet's im2rec (train.lst and val.lst) with images as files",
+            is_lst,
+            open_lst,
+            names_images=True,
+        ),
+        Layout(
+            "sagemaker",
+            "SageMaker's channels (train and train_annotation, validation and "
+            "validation_annotation)",
+            is_sagemaker,
+            open_sagemaker,
+        ),
+        Layout(
+            "manifest",
+            "augmented manifests (train.manifest and validation.manifest, or one file)",
+            is_manifest,
+            open_manifest,
+            names_images=True,
+        ),
+        Layout(
+            "xml",
+            "pictures and XML files in VOC's form, side by side or in folders that mirror each "
+            "other, without ImageSets",
+            is_xml_folder,
+            open_xml_folder,
+            has_unlabelled=True,
+        ),
+        Layout(
+            "csv",
+            "a table of boxes (train.csv, train_labels.csv, train/_annotations.csv, or a .csv or "
+            ".tsv file) whose first line names its columns",
+            is_csv,
+            open_csv,
+            file_has_splits=True,
+            names_images=True,
         ),
     )
 }

@@ -10,7 +10,8 @@ from gluon_ssd.data.dataset import Selection
 from gluon_ssd.data.sources.custom import open_custom
 from gluon_ssd.data.sources.layouts import LAYOUTS, find_layout, holds_one_set
 from gluon_ssd.errors import DataError, OptionError
-from gluon_ssd.options import shared
+from gluon_ssd.options import own_data
+from gluon_ssd.options.shared import DataOptions
 from tests.data.builders import coco_content, voc_object, voc_xml, write_coco, write_voc
 
 TOYS = coco_content((1,), [{"image_id": 1, "bbox": [1, 1, 9, 9], "category_id": 3}], {3: "bee"})
@@ -25,7 +26,7 @@ def both(tmp_path):
 
 
 def test_the_command_line_offers_every_layout():
-    assert tuple(LAYOUTS) == shared.LAYOUTS
+    assert tuple(LAYOUTS) == own_data.LAYOUTS
 
 
 def test_of_two_layouts_that_fit_the_first_is_taken_and_told_once(both, caplog):
@@ -62,8 +63,14 @@ def test_json_of_another_tool_beside_the_data_is_not_taken_for_coco(tmp_path):
     assert find_layout(tmp_path).name == "coco"
 
 
-def test_layout_has_no_effect_on_a_published_set():
-    with pytest.raises(OptionError, match="--layout has no effect with --dataset voc"):
-        shared.named_layout("voc", "coco")
-    assert shared.named_layout("voc", "auto") == ""
-    assert shared.named_layout("custom", "coco") == "coco"
+@pytest.mark.parametrize("given", [{"layout": "coco"}, {"image_root": "/photos"}])
+def test_options_of_own_data_have_no_effect_on_a_published_set(given):
+    with pytest.raises(OptionError, match="--(layout|image-root) has no effect with --dataset voc"):
+        own_data.own_data(DataOptions(dataset="voc", **given))
+    assert any(own_data.own_data(DataOptions(dataset="custom", **given)))
+    assert not any(own_data.own_data(DataOptions(dataset="voc")))
+
+
+def test_a_folder_of_images_is_refused_where_the_data_name_none(both):
+    with pytest.raises(OptionError, match="is read as coco and says itself where its images are"):
+        open_custom(Selection(both, train=True, layout="coco", image_root="photos"))
