@@ -9,6 +9,7 @@ import pytest
 
 from gluon_ssd.options import declare as cli
 from gluon_ssd.options.benchmark_kinds import KINDS
+from gluon_ssd.options.convert_dataset import ConvertDatasetCommand
 from gluon_ssd.options.convert_weights import ConvertCommand
 from gluon_ssd.options.data_tools import CheckOptions, PrepareShapesOptions
 from gluon_ssd.options.demo import DemoCommand
@@ -34,6 +35,7 @@ COMMANDS = {
     "scripts/export_ssd.py": ExportCommand,
     "scripts/predict_ssd.py": PredictCommand,
     "scripts/check_dataset.py": CheckOptions,
+    "scripts/convert_dataset.py": ConvertDatasetCommand,
     "scripts/convert_weights.py": ConvertCommand,
     "scripts/prepare_shapes.py": PrepareShapesOptions,
     "scripts/prepare_voc.py": PrepareVocOptions,

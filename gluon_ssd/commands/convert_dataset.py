@@ -12,7 +12,8 @@ from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.convert.convert import Wish, convert, refuse_full
 from gluon_ssd.data.convert.names import is_split_name, split_name
 from gluon_ssd.data.convert.part import Part, all_classes
-from gluon_ssd.data.dataset import ListedDataset, Selection
+from gluon_ssd.data.convert.targets import TARGETS
+from gluon_ssd.data.dataset import ListedDataset, Selection, image_paths
 from gluon_ssd.data.orientations import settle_orientations
 from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.data.sources.layouts import holds_one_set
@@ -47,9 +48,13 @@ def convert_dataset(command: ConvertDatasetCommand) -> Iterator[str]:
     refuse_full(target)
     with locked(target, settings=("target",)):
         refuse_full(target)
-        datasets = []
+        datasets: list[ListedDataset] = []
+        first_images: list[str] = []
         for split in splits:
             dataset = _open(command, split)
+            if not split.splits and datasets and image_paths(dataset) == first_images:
+                break  # a folder without splits is one set, too
+            first_images = image_paths(dataset)
             lines, dataset = _checked(command, dataset, split.name)
             yield from lines
             datasets.append(dataset)
@@ -61,7 +66,7 @@ def convert_dataset(command: ConvertDatasetCommand) -> Iterator[str]:
         classes = all_classes(datasets)
         parts = [
             Part(split.name, dataset, classes)
-            for split, dataset in zip(splits, datasets, strict=True)
+            for split, dataset in zip(splits, datasets, strict=False)
         ]
         total = sum(map(len, parts))
         wish = Wish(command.to, link=command.link, edge_px=command.edge_px)
@@ -90,12 +95,19 @@ def _splits(command: ConvertDatasetCommand) -> list[_Split]:
                 "- and _, with no year in front",
                 settings=("names",),
             )
+    allowed = TARGETS[command.to].split_names
+    if allowed and (other := [name for name in names if name not in allowed]):
+        raise OptionError(
+            f"{TARGETS[command.to].name} has no split {quoted(other[0])}, but {', '.join(allowed)}; "
+            "name one of these for each",
+            settings=("names",),
+        )
     if len(set(names)) < len(names):
         raise OptionError(
             f"two splits of the target would have one name, of {', '.join(names)}; name them apart",
             settings=("names",),
         )
-    return [_Split(of, True, name) for of, name in zip(command.split_lists, names, strict=True)]
+    return [_Split(of, False, name) for of, name in zip(command.split_lists, names, strict=True)]
 
 
 def _open(command: ConvertDatasetCommand, split: _Split) -> ListedDataset:

@@ -40,7 +40,7 @@ def loss_lines(target: Target, parts: Sequence[Part], *, edge_px: int) -> Iterat
             f"{_counted(empty, 'image')} without objects: {target.needs_objects} refuse such "
             "records, this project reads them"
         )
-    turned = sum(_needs_option(target, part, i) for part in parts for i in range(len(part)))
+    turned = sum(needs_option(target, part, i) for part in parts for i in range(len(part)))
     if turned:
         yield (
             f"{_counted(turned, 'photo')} with boxes on the upright picture, which {target.name} "
@@ -62,7 +62,8 @@ def _own_areas(rows: np.ndarray) -> int:
     return int((~np.isclose(rows[:, 4], rows[:, 2] * rows[:, 3], rtol=1e-6, atol=1e-3)).sum())
 
 
-def _needs_option(target: Target, part: Part, index: int) -> bool:
+def needs_option(target: Target, part: Part, index: int) -> bool:
+    """Whether the boxes of an image fit its upright picture, and the form cannot say so."""
     orientation = part.dataset.orientation(index)
     if orientation == AS_STORED:
         return False

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gluon_ssd.data.convert.job import Job
+from gluon_ssd.data.convert.losses import needs_option
 from gluon_ssd.data.convert.part import Item, Part
 from gluon_ssd.data.convert.targets import Target
 from gluon_ssd.data.dataset import Annotation, Dataset, Selection
@@ -53,6 +54,7 @@ def compare(job: Job, target: Target, parts: Sequence[Part]) -> Difference:
         DataError: it cannot be opened.
     """
     difference = Difference()
+    is_turned = any(needs_option(target, part, i) for part in parts for i in range(len(part)))
     for part in parts:
         selection = Selection(
             job.folder,
@@ -61,6 +63,7 @@ def compare(job: Job, target: Target, parts: Sequence[Part]) -> Difference:
             keep_empty=True,
             edge_px=job.edge_px,
             layout=target.layout,
+            exif="apply" if is_turned else "ignore",
         )
         written = open_dataset("custom", selection)
         where = _order(written, job.places[part.name])

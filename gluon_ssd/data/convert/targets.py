@@ -30,6 +30,7 @@ class Target:
         holds_size: whether it says which size the picture had that boxes were drawn on, so that
             photos on their side are turned or not.
         needs_objects: who refuses an image without objects; empty for nobody.
+        split_names: that it can have; empty for any.
     """
 
     name: str
@@ -40,17 +41,24 @@ class Target:
     holds_area: bool
     holds_size: bool
     needs_objects: str = ""
+    split_names: tuple[str, ...] = ()
 
 
 TARGETS: dict[str, Target] = {
     "voc": Target("VOC layout", "voc", write_voc, True, False, False, True),
     "coco": Target("COCO JSON", "coco", write_coco, False, True, True, True),
-    "yolo": Target("YOLO txt", "yolo", write_yolo, False, False, False, False),
+    "yolo": Target(
+        "YOLO txt",
+        "yolo",
+        write_yolo,
+        *(False, False, False, False),
+        split_names=("train", "val", "valid", "validation", "test"),
+    ),
     "recordio": Target(
         "RecordIO",
         "recordio",
         write_recordio,
-        *(True, False, False, False),
+        *(True, False, False, True),
         needs_objects="the readers of GluonCV and MXNet",
     ),
 }

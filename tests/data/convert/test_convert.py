@@ -19,7 +19,7 @@ from tests.data.builders import coco_content, write_coco
 from tests.data.convert.builders import CLASSES, annotation, assert_same, opened, part
 from tests.data.photos import photo
 
-FORMS = ["voc", "coco"]
+FORMS = list(TARGETS)
 BOXES = [(0, 0, 10, 20), (33.25, 7.5, 79, 59), (1, 2, 3, 4), (0.1, 0.2, 60.3, 50.7)]
 # Each form loses flags that it has no place for.
 LOSES = {
