@@ -27,11 +27,12 @@ _QUIET_S = 1.0  # work that takes no longer shows no bar
 
 
 class _Split(NamedTuple):
-    """What to open, and what to call it in the target."""
+    """What to open, and what to call it in the target; whether it may be absent."""
 
     splits: str
     train: bool
     name: str
+    optional: bool = False
 
 
 def convert_dataset(command: ConvertDatasetCommand) -> Iterator[str]:
@@ -49,15 +50,17 @@ def convert_dataset(command: ConvertDatasetCommand) -> Iterator[str]:
     with locked(target, settings=("target",)):
         refuse_full(target)
         datasets: list[ListedDataset] = []
-        first_images: list[str] = []
+        seen: list[list[str]] = []
+        names = []
         for split in splits:
-            dataset = _open(command, split)
-            if not split.splits and datasets and image_paths(dataset) == first_images:
-                break  # a folder without splits is one set, too
-            first_images = image_paths(dataset)
+            dataset = _opened(command, split)
+            if dataset is None or (not command.split_lists and image_paths(dataset) in seen):
+                continue  # absent, or a folder without splits, which is one set
+            seen.append(image_paths(dataset))
             lines, dataset = _checked(command, dataset, split.name)
             yield from lines
             datasets.append(dataset)
+            names.append(split.name)
         if command.edge_px != 1 and command.to != "coco" and not _has_coco(datasets):
             raise OptionError(
                 "the data set is not COCO JSON, and none is made, so that no box has such an edge",
@@ -65,8 +68,7 @@ def convert_dataset(command: ConvertDatasetCommand) -> Iterator[str]:
             )
         classes = all_classes(datasets)
         parts = [
-            Part(split.name, dataset, classes)
-            for split, dataset in zip(splits, datasets, strict=False)
+            Part(name, dataset, classes) for name, dataset in zip(names, datasets, strict=True)
         ]
         total = sum(map(len, parts))
         wish = Wish(command.to, link=command.link, edge_px=command.edge_px)
@@ -86,7 +88,10 @@ def _splits(command: ConvertDatasetCommand) -> list[_Split]:
     if not command.split_lists:
         if command.dataset == "custom" and holds_one_set(source, command.own_data.layout):
             return [_Split("", True, "train")]
-        return [_Split("", True, "train"), _Split("", False, "val")]
+        usual = [_Split("", True, "train"), _Split("", False, "val")]
+        # Published sets have no boxes for theirs, or use it for validation.
+        is_own = command.dataset == "custom"
+        return [*usual, _Split("test", False, "test", optional=True)] if is_own else usual
     names = command.name_list or tuple(map(split_name, command.split_lists))
     for name in names:
         if not is_split_name(name):
@@ -108,6 +113,15 @@ def _splits(command: ConvertDatasetCommand) -> list[_Split]:
             settings=("names",),
         )
     return [_Split(of, False, name) for of, name in zip(command.split_lists, names, strict=True)]
+
+
+def _opened(command: ConvertDatasetCommand, split: _Split) -> ListedDataset | None:
+    try:
+        return _open(command, split)
+    except DataError as error:
+        if not split.optional or "splits" not in error.settings:
+            raise
+        return None
 
 
 def _open(command: ConvertDatasetCommand, split: _Split) -> ListedDataset:

@@ -22,20 +22,22 @@ def convert(*argv):
     return run_script("scripts/convert_dataset.py", *argv)
 
 
-def test_the_usual_splits_become_train_and_val(source, tmp_path):
+def test_the_usual_splits_and_test_are_taken(source, tmp_path):
     ended = convert(source, tmp_path / "new/out", "--to", "coco")
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.splitlines() == [
         "source custom: 3 images, 3 labels, 0 images unusable, worst share 0.00%",
         "source custom: 1 images, 1 labels, 0 images unusable, worst share 0.00%",
+        "source custom: 2 images, 3 labels, 0 images unusable, worst share 0.00%",
         f"train: 3 images, 3 boxes of 2 classes as COCO JSON in {tmp_path}/new/out",
         f"val: 1 images, 1 boxes of 2 classes as COCO JSON in {tmp_path}/new/out",
-        "2 difficult flags lost: COCO JSON has none",
-        "read back: all 4 boxes are the same to the last bit",
+        f"test: 2 images, 3 boxes of 2 classes as COCO JSON in {tmp_path}/new/out",
+        "4 difficult flags lost: COCO JSON has none",
+        "read back: all 7 boxes are the same to the last bit",
     ]
     assert sorted(os.listdir(tmp_path / "new")) == ["out"]
     files = sorted(os.listdir(tmp_path / "new/out/annotations"))
-    assert files == ["instances_train.json", "instances_val.json"]
+    assert files == [f"instances_{name}.json" for name in ("test", "train", "val")]
     argv = ("--dataset", "custom", "--dataset-root", tmp_path / "new/out")
     assert run_script("scripts/check_dataset.py", *argv).code == 0
 
@@ -90,10 +92,11 @@ def test_labels_that_the_reader_leaves_out_are_counted(source, tmp_path):
         (["--to", "voc", "--splits", "val,val"], "two splits of the target would have one name"),
         (["--to", "voc", "--splits", "val", "--names", "a+b"], "cannot be called 'a+b'; use lett"),
         (["--to", "voc", "--edge-px", "0"], "is not COCO JSON, and none is made"),
+        (["--to", "yolo", "--splits", "val", "--names", "x"], "YOLO txt has no split 'x', but train"),
         (["--to", "voc", "--dataset", "coco"], "no COCO annotations of split"),
         (["--to", "voc", "--classes", "none.txt"], "cannot read the class file none.txt"),
     ],
-    ids=["split", "double", "name", "edge", "kind", "classes"],
+    ids=["split", "double", "name", "edge", "yolo", "kind", "classes"],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(source, tmp_path, argv, message):
     error = one_error(convert(source, tmp_path / "out", *argv))

@@ -20,6 +20,7 @@ from gluon_ssd.system.json_text import parse_json
 from gluon_ssd.system.regular_file import read_regular
 
 _ROW_LENGTH = 6  # class, score and four corners
+_LARGEST_SIDE = 1 << 30  # px, beyond any picture
 
 
 def line_of(row: Row) -> str:
@@ -82,7 +83,8 @@ def _is_line(content: Any) -> bool:
     if content.keys() != {"file", "width", "height", "prediction"}:
         return False
     rows = content["prediction"]
-    is_sized = is_count(content["width"]) and is_count(content["height"])
+    sides = (content["width"], content["height"])
+    is_sized = all(is_count(side) and side <= _LARGEST_SIDE for side in sides)
     return is_sized and isinstance(rows, list) and all(map(_is_row, rows))
 
 
