@@ -19,7 +19,6 @@ from gluon_ssd.options.own_data import own_data
 from gluon_ssd.system.files import ensure_writable
 from gluon_ssd.system.progress import progress_bar
 
-
 _log = logging.getLogger(__name__)
 
 
@@ -39,7 +38,9 @@ def check_reports(options: CheckOptions) -> Iterator[Report]:
     # A file is one set, whatever it is used for.
     own = own_data(options)
     root = Path(options.dataset_root).expanduser()
-    is_one = bool(options.splits) or (options.dataset == "custom" and holds_one_set(root, own.layout))
+    is_one = bool(options.splits) or (
+        options.dataset == "custom" and holds_one_set(root, own.layout)
+    )
     checked: list[str] = []
     for is_training in (True,) if is_one else (True, False):
         selection = Selection(

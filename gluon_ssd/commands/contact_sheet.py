@@ -57,9 +57,7 @@ def write_contact_sheet(
     # Splits of one set may have other classes, or the same in another order.
     classes = tuple(dict.fromkeys(name for dataset in datasets for name in dataset.classes))
     names = {name: label for label, name in enumerate(classes)}
-    sheet = ContactSheet(
-        len(chosen), classes, f"{len(chosen)} of {len(every)} images, seed {seed}"
-    )
+    sheet = ContactSheet(len(chosen), classes, f"{len(chosen)} of {len(every)} images, seed {seed}")
     with progress_bar(
         chosen,
         total=len(chosen),

@@ -103,8 +103,8 @@ def _splits(command: ConvertDatasetCommand) -> list[_Split]:
     allowed = TARGETS[command.to].split_names
     if allowed and (other := [name for name in names if name not in allowed]):
         raise OptionError(
-            f"{TARGETS[command.to].name} has no split {quoted(other[0])}, but {', '.join(allowed)}; "
-            "name one of these for each",
+            f"{TARGETS[command.to].name} has no split {quoted(other[0])}, but "
+            f"{', '.join(allowed)}; name one of these for each",
             settings=("names",),
         )
     if len(set(names)) < len(names):

@@ -56,7 +56,7 @@ class ConvertDatasetCommand:
         "",
         "splits of the source with commas between, each of which becomes one of the target; a + "
         "joins several into one, as in training; empty takes the usual training and validation "
-        "splits, and test of a custom set"
+        "splits, and test of a custom set",
     )
     names: str = option(
         "",

@@ -15,7 +15,6 @@ from gluon_ssd.options.own_data import (
 )
 from gluon_ssd.options.shared import DATASETS, EXIF, max_pixels_option
 
-
 SHEET_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 CHECK_IDLE = (

@@ -52,8 +52,8 @@ class DemoCommand(RuntimeOptions):
         "detections", "folder for the annotated pictures and what was found in them as JSON"
     )
     schema: str = detections_schema_option(
-        "detections.json for all pictures, or the answer of a SageMaker endpoint beside each, which "
-        "leaves out no score"
+        "detections.json for all pictures, or the answer of a SageMaker endpoint beside each, "
+        "which leaves out no score"
     )
     data_shape: int = option(
         0, "side of the network input, in pixels; 0 takes the model's own", minimum=0

@@ -1,7 +1,7 @@
-"""A sheet of small pictures with their labelled objects, to see at a glance whether labels are right.
+"""A sheet of small pictures with their labelled objects, to see whether labels are right.
 
-A picture is drawn into its cell and forgotten, so that a sheet takes the memory of its own pixels and
-of one picture at a time.
+A picture is drawn into its cell and forgotten, so that a sheet takes the memory of its own pixels
+and of one picture at a time.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _DASH, _DOT = (9, 6), (2, 5)  # px drawn and left out
 class Objects(NamedTuple):
     """The labelled objects of a picture.
 
-    boxes_px: float (M, 4), corners in pixels of the picture. labels: int (M,). difficult, crowd: bool
-    (M,).
+    boxes_px: float (M, 4), corners in pixels of the picture. labels: int (M,). difficult, crowd:
+    bool (M,).
     """
 
     boxes_px: np.ndarray
@@ -53,7 +53,7 @@ class ContactSheet:
     def __init__(self, count: int, classes: Sequence[str], title: str) -> None:
         self._classes = tuple(classes)
         self._title = title
-        self._columns = max(1, min(_WIDEST, math.ceil(math.sqrt(count * 1.3))))
+        self._columns = min(count, _WIDEST, math.ceil(math.sqrt(count * 1.3)))
         rows = math.ceil(count / self._columns)
         width = 2 * _MARGIN + self._columns * (_CELL + _GAP) - _GAP
         height = _HEAD + _MARGIN + rows * (_CELL + _TITLE + _GAP)
@@ -214,9 +214,7 @@ def _height(area: Area) -> int:
     return area[3] - area[1]
 
 
-def _rectangle(
-    canvas: np.ndarray, corners: Area, color: tuple[int, int, int], kind: str
-) -> None:
+def _rectangle(canvas: np.ndarray, corners: Area, color: tuple[int, int, int], kind: str) -> None:
     """A frame: whole lines for an object, dashes for a difficult one, dots around a crowd."""
     x_min, y_min, x_max, y_max = corners
     if kind not in ("difficult", "crowd"):

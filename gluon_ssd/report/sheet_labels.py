@@ -51,20 +51,20 @@ def _best(
     others: NDArray[np.int64],
     taken: NDArray[np.int64],
 ) -> Area | None:
-    best: tuple[float, Area] | None = None
-    for rank, (left, top) in enumerate(_candidates(box, *size_wh, frame)):
-        if best is not None and best[0] <= _OF_RANK * rank:
-            break
-        area = (left, top, left + size_wh[0], top + size_wh[1])
-        is_inside = all(np.less_equal(frame[:2], area[:2])) and all(np.less_equal(area[2:], frame[2:]))
-        if not is_inside or _shared(area, taken).any():
-            continue
-        # A box that holds the whole name is no worse for it than one that is far away.
-        holds = (others[:, :2] <= area[:2]).all(axis=1) & (others[:, 2:] >= area[2:]).all(axis=1)
-        cost = float(_shared(area, others[~holds]).sum()) + _OF_RANK * rank
-        if best is None or cost < best[0]:
-            best = cost, area
-    return best[1] if best is not None else None
+    corners = np.array(list(_candidates(box, *size_wh, frame)), np.int64)
+    areas = np.concatenate([corners, corners + size_wh], axis=1)  # (K, 4)
+    is_free = (areas[:, :2] >= frame[:2]).all(axis=1) & (areas[:, 2:] <= frame[2:]).all(axis=1)
+    is_free &= ~_shared(areas, taken).any(axis=1)
+    if not is_free.any():
+        return None
+    # A box that holds the whole name is no worse for it than one that is far away.
+    holds = (others[:, :2] <= areas[:, None, :2]).all(axis=2)  # (K, M)
+    holds &= (others[:, 2:] >= areas[:, None, 2:]).all(axis=2)
+    costs = np.where(holds, 0, _shared(areas, others)).sum(axis=1) + _OF_RANK * np.arange(
+        len(areas)
+    )
+    left, top, right, bottom = areas[np.where(is_free, costs, np.inf).argmin()].tolist()
+    return left, top, right, bottom
 
 
 def _candidates(box: Area, width: int, height: int, frame: Area) -> Iterator[tuple[int, int]]:
@@ -90,8 +90,9 @@ def _sizes(boxes: NDArray[np.int64]) -> NDArray[np.int64]:
     return sizes
 
 
-def _shared(area: Area, others: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Pixels that an area has in common with each of some others."""
-    starts = np.maximum(others[:, :2], area[:2])
-    ends = np.minimum(others[:, 2:], area[2:])
-    return _sizes(np.concatenate([starts, np.maximum(ends, starts)], axis=1))
+def _shared(areas: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Pixels that each of K areas has in common with each of M others, (K, M)."""
+    starts = np.maximum(others[:, :2], areas[:, None, :2])
+    ends = np.minimum(others[:, 2:], areas[:, None, 2:])
+    pixels: NDArray[np.int64] = np.maximum(ends - starts, 0).prod(axis=2)
+    return pixels

@@ -31,7 +31,14 @@ def test_a_sample_of_all_splits_is_drawn(root, tmp_path, suffix):
 
 def test_the_same_seed_draws_the_same_images(root, tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        check(root, "--contact-sheet", tmp_path / f"{name}.png", "--sheet-images", 3, *("--sheet-seed", seed))
+        check(
+            root,
+            "--contact-sheet",
+            tmp_path / f"{name}.png",
+            "--sheet-images",
+            3,
+            *("--sheet-seed", seed),
+        )
     a, b, c = ((tmp_path / f"{name}.png").read_bytes() for name in "abc")
     assert a == b != c
 

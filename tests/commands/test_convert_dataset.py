@@ -92,7 +92,10 @@ def test_labels_that_the_reader_leaves_out_are_counted(source, tmp_path):
         (["--to", "voc", "--splits", "val,val"], "two splits of the target would have one name"),
         (["--to", "voc", "--splits", "val", "--names", "a+b"], "cannot be called 'a+b'; use lett"),
         (["--to", "voc", "--edge-px", "0"], "is not COCO JSON, and none is made"),
-        (["--to", "yolo", "--splits", "val", "--names", "x"], "YOLO txt has no split 'x', but train"),
+        (
+            ["--to", "yolo", "--splits", "val", "--names", "x"],
+            "YOLO txt has no split 'x', but train",
+        ),
         (["--to", "voc", "--dataset", "coco"], "no COCO annotations of split"),
         (["--to", "voc", "--classes", "none.txt"], "cannot read the class file none.txt"),
     ],

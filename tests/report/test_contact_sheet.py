@@ -42,7 +42,7 @@ def test_cells_are_filled_in_order():
 def test_boxes_have_the_color_of_their_class_and_names():
     plain = sheet_of(objects())
     picture = sheet_of(objects([(20, 30, 100, 90)], [1]))
-    assert share_of(picture, class_color(1)) > 0.01
+    assert share_of(picture, class_color(1)) > 0.005
     assert share_of(plain, class_color(1)) == 0
 
 

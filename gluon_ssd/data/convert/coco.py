@@ -1,8 +1,8 @@
 """Write a data set as COCO JSON: annotations/instances_SPLIT.json, SPLIT/, classes.txt.
 
 The numbers of a source in COCO's format are written as they were: ids of images and of categories,
-x, y, w, h and area. Others get x_max - x_min + 1 for the width, since a box of this project ends with
-its last pixel, as GluonCV reads COCO; see `edge_px` of the job.
+x, y, w, h and area. Others get x_max - x_min + 1 for the width, since a box of this project ends
+with its last pixel, as GluonCV reads COCO; see `edge_px` of the job.
 """
 
 from __future__ import annotations

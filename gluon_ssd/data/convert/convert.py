@@ -18,8 +18,8 @@ from gluon_ssd.system.new_folder import new_folder
 class Wish(NamedTuple):
     """How to write.
 
-    form: a key of TARGETS. link: make links to image files instead of copies. edge_px: what the width
-    of a COCO box has above x_max - x_min, unless the source is COCO JSON and has told.
+    form: a key of TARGETS. link: make links to image files instead of copies. edge_px: what the
+    width of a COCO box has above x_max - x_min, unless the source is COCO JSON and has told.
     """
 
     form: str

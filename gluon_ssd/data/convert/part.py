@@ -70,7 +70,8 @@ class Part:
                 self.path(index),
                 self.dataset.image_id(index),
                 replace(annotation, labels=labels[annotation.labels]),
-                annotation.size_hw or turned_size(image_size(source), self.dataset.orientation(index)),
+                annotation.size_hw
+                or turned_size(image_size(source), self.dataset.orientation(index)),
             )
 
 

@@ -1,10 +1,11 @@
 """Write RecordIO files of images with labels, as MXNet's readers have them.
 
-A record is the magic number, four bytes whose upper three bits say which part it is and whose others
-how long, the data, and zeros up to a multiple of four. Where the data hold the magic number at a
-multiple of four, a reader that lost its place would take that for the start of a record: the number is
-left out there and a new part begins, and readers put it back between two parts. Source: dmlc-core's
-recordio.h; the head in front of an image is `IRHeader` of MXNet's python/mxnet/recordio.py.
+A record is the magic number, four bytes whose upper three bits say which part it is and whose
+others how long, the data, and zeros up to a multiple of four. Where the data hold the magic number
+at a multiple of four, a reader that lost its place would take that for the start of a record: the
+number is left out there and a new part begins, and readers put it back between two parts. Source:
+dmlc-core's recordio.h; the head in front of an image is `IRHeader` of MXNet's
+python/mxnet/recordio.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Write a data set as RecordIO: SPLIT.rec with its SPLIT.idx and SPLIT.lst, classes.txt.
 
-The label of an image is 4, 6, its width and height, and six numbers for each object: the class from 0,
-the corners as shares of the image, and 1 if it is difficult. So GluonCV's tutorial has it, and
+The label of an image is 4, 6, its width and height, and six numbers for each object: the class from
+0, the corners as shares of the image, and 1 if it is difficult. So GluonCV's tutorial has it, and
 example/ssd of MXNet the flag.
 """
 

@@ -1,7 +1,7 @@
 """Write a data set as YOLO txt: data.yaml, images/SPLIT, labels/SPLIT, classes.txt.
 
-A line of a label file is "class x_center y_center width height", the class from 0, the others shares
-of the image. Shares are written with all their digits, so that no box moves.
+A line of a label file is "class x_center y_center width height", the class from 0, the others
+shares of the image. Shares are written with all their digits, so that no box moves.
 """
 
 from __future__ import annotations

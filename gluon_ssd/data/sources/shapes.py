@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-
 from pathlib import Path
 from typing import Any
 
@@ -127,5 +126,3 @@ def _write_item(folder: Path, stem: str, size: int, rng: np.random.Generator) ->
     raw = [RawObject(item.name, item.box_px, item.is_difficult) for item in objects]
     xml = annotation_text(f"{stem}.jpg", (size, size), raw)
     (folder / "Annotations" / f"{stem}.xml").write_text(xml, encoding="utf-8")
-
-

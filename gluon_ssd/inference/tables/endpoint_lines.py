@@ -1,7 +1,8 @@
-"""Tables of detections as lines of an endpoint's answers, as batch transform of SageMaker has them.
+"""Tables of detections as an endpoint's answers, line by line, as SageMaker's batch transform.
 
-A line is the answer with the picture's name and size beside it, which an answer has not, or with the
-reason why the picture cannot be used. Readers that look for "prediction" alone pass over the others.
+A line is the answer with the picture's name and size beside it, which an answer has not, or with
+the reason why the picture cannot be used. Readers that look for "prediction" alone pass over the
+others.
 """
 
 from __future__ import annotations

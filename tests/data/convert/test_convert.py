@@ -14,10 +14,11 @@ from gluon_ssd.data.convert.convert import Wish, convert
 from gluon_ssd.data.convert.part import Part, all_classes
 from gluon_ssd.data.convert.targets import TARGETS
 from gluon_ssd.data.dataset import Annotation
+from gluon_ssd.data.orientations import settle_orientations
 from gluon_ssd.errors import DataError, EnvironmentProblem
 from tests.data.builders import coco_content, write_coco
 from tests.data.convert.builders import CLASSES, annotation, assert_same, opened, part
-from tests.data.photos import photo
+from tests.data.photos import UPRIGHT_HW, photo
 
 FORMS = list(TARGETS)
 BOXES = [(0, 0, 10, 20), (33.25, 7.5, 79, 59), (1, 2, 3, 4), (0.1, 0.2, 60.3, 50.7)]
@@ -28,6 +29,8 @@ LOSES = {
     "yolo": ["difficult", "crowd"],
     "recordio": ["crowd"],
 }
+# Shares of 32 bits have no number for every corner; half a digit of the last one, of 80 pixels.
+MOVES = {"recordio": 80 * 2.0**-24}
 
 
 def source(folder):
@@ -56,14 +59,19 @@ def test_there_and_back_is_the_identity(tmp_path, form):
     assert lines[0] == (
         f"train: 3 images, 5 boxes of 3 classes as {TARGETS[form].name} in {tmp_path / form}"
     )
-    assert lines[-1] == "read back: all 5 boxes are the same to the last bit"
+    assert lines[-1].startswith("read back: ") and "other objects" not in lines[-1]
     written = opened(tmp_path / form)
     assert written.classes == CLASSES
-    assert_same(written, own.dataset, without=LOSES[form])
+    assert_same(written, own.dataset, without=LOSES[form], within_px=MOVES.get(form, 0))
     for back in FORMS:
         folder = tmp_path / f"{form}_{back}"
-        lines_of([as_part(written)], folder, back)
-        assert_same(opened(folder), own.dataset, without=[*LOSES[form], *LOSES[back]])
+        lines = lines_of([as_part(written)], folder, back)
+        # What was read from a form is held by it to the last bit.
+        is_exact = back == form or back not in MOVES
+        assert not is_exact or lines[-1] == "read back: all 5 boxes are the same to the last bit"
+        lost = [*LOSES[form], *LOSES[back]]
+        within_px = 0 if is_exact else MOVES[back]
+        assert_same(opened(folder), written, without=lost, within_px=within_px)
 
 
 CORNER = st.floats(0, 80, width=32).map(lambda value: value if value > 1e-3 else 0.0)
@@ -87,13 +95,15 @@ def annotations(draw) -> Annotation:
 
 
 @pytest.mark.parametrize("form", FORMS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(found=annotations())
 def test_any_boxes_come_back_bit_for_bit(tmp_path_factory, form, found):
     folder = tmp_path_factory.mktemp("any")
     own = part(folder / "in", {"a.jpg": found, "b.jpg": annotation(BOXES)})
     lines_of([own], folder / "out", form)
-    assert_same(opened(folder / "out"), own.dataset, without=LOSES[form])
+    assert_same(
+        opened(folder / "out"), own.dataset, without=LOSES[form], within_px=MOVES.get(form, 0)
+    )
 
 
 def test_numbers_of_a_coco_file_stay_as_they_are(tmp_path):
@@ -135,6 +145,21 @@ def test_edges_of_coco_boxes_by_option(tmp_path):
     [
         ("voc", ["1 crowd flag lost, the boxes are kept: VOC layout has none"]),
         ("coco", ["2 difficult flags lost: COCO JSON has none"]),
+        (
+            "yolo",
+            [
+                "2 difficult flags lost: YOLO txt has none",
+                "1 crowd flag lost, the boxes are kept: YOLO txt has none",
+            ],
+        ),
+        (
+            "recordio",
+            [
+                "1 crowd flag lost, the boxes are kept: RecordIO has none",
+                "1 image without objects: the readers of GluonCV and MXNet refuse such records, "
+                "this project reads them",
+            ],
+        ),
     ],
 )
 def test_what_a_form_cannot_hold_is_counted(tmp_path, form, expected):
@@ -157,15 +182,17 @@ def test_splits_share_images_in_voc_and_not_elsewhere(tmp_path):
     parts = [
         part(tmp_path / "in", {"a.jpg": boxes, "b.jpg": boxes}, name="trainval"),
         part(tmp_path / "in", {"b.jpg": boxes}, name="val"),
-        part(tmp_path / "in", {"b.jpg": annotation(BOXES[:2])}, name="other"),
+        part(tmp_path / "in", {"b.jpg": annotation(BOXES[:2])}, name="test"),
     ]
     lines = lines_of(parts, tmp_path / "voc", "voc")
     assert "1 images have other names than in the source, to stay apart" in lines
     assert sorted(os.listdir(tmp_path / "voc/JPEGImages")) == ["a.jpg", "b.jpg", "b_2.jpg"]
     lines_of(parts, tmp_path / "coco", "coco")
-    for folder in (tmp_path / "voc", tmp_path / "coco"):
+    lines_of(parts, tmp_path / "rec", "recordio")
+    for folder in (tmp_path / "voc", tmp_path / "coco", tmp_path / "rec"):
         for own in parts:
-            assert_same(opened(folder, own.name), own.dataset)
+            within_px = MOVES["recordio"] if folder.name == "rec" else 0
+            assert_same(opened(folder, own.name), own.dataset, within_px=within_px)
 
 
 def test_classes_of_all_splits_are_joined(tmp_path):
@@ -175,10 +202,11 @@ def test_classes_of_all_splits_are_joined(tmp_path):
     ]
     classes = all_classes([each.dataset for each in sets])
     assert classes == ("dog", "cat", "Cat")
-    parts = [Part(name, each.dataset, classes) for name, each in zip("tv", sets, strict=True)]
+    names = ("train", "val")
+    parts = [Part(name, each.dataset, classes) for name, each in zip(names, sets, strict=True)]
     for form in FORMS:
         lines_of(parts, tmp_path / form, form)
-        assert opened(tmp_path / form, "v").annotation(0).labels.tolist() == [2, 0]
+        assert opened(tmp_path / form, "val").annotation(0).labels.tolist() == [2, 0]
 
 
 def test_links_lead_to_the_images(tmp_path):
@@ -193,12 +221,19 @@ def test_links_lead_to_the_images(tmp_path):
 def test_photos_keep_their_tags_and_sizes(tmp_path, tag, size_hw):
     (tmp_path / "in").mkdir()
     photo(tmp_path / "in/a.jpg", tag)
-    own = part(tmp_path / "in", {"a.jpg": annotation(BOXES[2:3], size_hw=size_hw)})
+    given = part(tmp_path / "in", {"a.jpg": annotation(BOXES[2:3], size_hw=size_hw)})
+    own = as_part(settle_orientations(given.dataset, "ignore"))
+    is_upright = size_hw == UPRIGHT_HW
+    assert own.dataset.orientation(0) == (tag if is_upright else 1)
     for form in FORMS:
-        lines_of([own], tmp_path / form, form)
-        written = opened(tmp_path / form)
-        assert written.annotation(0).size_hw == size_hw
-        assert_same(written, own.dataset)
+        lines = lines_of([own], tmp_path / form, form)
+        told = "1 photo with boxes on the upright picture, which YOLO txt cannot say: open the "
+        assert (f"{told}target with --exif apply" in lines) == (form == "yolo" and is_upright)
+        exif = "apply" if form == "yolo" and is_upright else "ignore"
+        written = opened(tmp_path / form, exif=exif)
+        assert form == "yolo" or written.annotation(0).size_hw == size_hw
+        assert_same(written, own.dataset, within_px=MOVES.get(form, 0))
+        assert settle_orientations(written, exif).orientation(0) == own.dataset.orientation(0)
 
 
 def test_photos_that_only_an_option_turns_are_counted(tmp_path):

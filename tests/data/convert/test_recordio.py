@@ -22,7 +22,7 @@ def write(folder, annotations):
 
 
 def test_files_hold_boxes_flags_and_bytes(tmp_path):
-    import mxnet.recordio
+    from gluon_ssd.compat import mx
 
     source, out = write(
         tmp_path, {"a.jpg": annotation(BOXES, [2, 0], difficult=[1]), "b.png": annotation()}
@@ -30,13 +30,13 @@ def test_files_hold_boxes_flags_and_bytes(tmp_path):
     assert sorted(path.name for path in out.iterdir()) == [
         *("classes.txt", "train.idx", "train.lst", "train.rec")
     ]
-    reader = mxnet.recordio.MXIndexedRecordIO(str(out / "train.idx"), str(out / "train.rec"), "r")
+    reader = mx.recordio.MXIndexedRecordIO(str(out / "train.idx"), str(out / "train.rec"), "r")
     assert reader.keys == [0, 1]
-    header, image = mxnet.recordio.unpack(reader.read_idx(0))
+    header, image = mx.recordio.unpack(reader.read_idx(0))
     assert image == read(source.dataset, 0)
     expected = [4, 6, 80, 60, 2, 0, 0, 0.125, 1 / 3, 0, 0, 33.25 / 80, 7 / 60, 79 / 80, 59 / 60, 1]
     np.testing.assert_allclose(header.label, expected, rtol=1e-6)
-    header, image = mxnet.recordio.unpack(reader.read_idx(1))
+    header, image = mx.recordio.unpack(reader.read_idx(1))
     assert header.label.tolist() == [4, 6, 80, 60] and image == read(source.dataset, 1)
     reader.close()
     lines = (out / "train.lst").read_text("utf-8").splitlines()
@@ -48,7 +48,8 @@ def test_files_hold_boxes_flags_and_bytes(tmp_path):
 
 
 def test_gluoncv_finds_the_same_boxes(tmp_path):
-    from gluoncv.data import RecordFileDetection
+    from gluon_ssd.compat import mx  # noqa: F401  (GluonCV needs the NumPy aliases it sets)
+    from gluoncv.data import RecordFileDetection  # isort: skip
 
     source, out = write(
         tmp_path, {"a.jpg": annotation(BOXES, [2, 0], difficult=[1]), "b.jpg": annotation(BOXES)}

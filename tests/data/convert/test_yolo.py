@@ -15,7 +15,9 @@ from tests.data.convert.builders import CLASSES, annotation, part
 
 def test_files_of_two_splits(tmp_path):
     boxes = [(0, 0, 20, 30), (40, 15, 80, 60)]
-    train = part(tmp_path / "in", {"x/images/a.jpg": annotation(boxes, [1, 2]), "b.jpg": annotation()})
+    train = part(
+        tmp_path / "in", {"x/images/a.jpg": annotation(boxes, [1, 2]), "b.jpg": annotation()}
+    )
     val = part(tmp_path / "in", {"b.jpg": annotation()}, name="val")
     (tmp_path / "out").mkdir()
     write_yolo(Job(tmp_path / "out", CLASSES), [train, val])
