@@ -80,8 +80,8 @@ class ContactSheet:
         height, width = drawn.shape[:2]
         x, y = left + (_CELL - width) // 2, top + (_CELL - height) // 2
         self._canvas[y : y + height, x : x + width] = drawn
-        notes = [f"{len(objects.labels)} objects" if len(objects.labels) != 1 else "1 object"]
-        notes += [f"{left_out} names left out"] if left_out else []
+        notes = [_counted(len(objects.labels), "object")]
+        notes += [f"{_counted(left_out, 'name')} left out"] if left_out else []
         text = f"{title} · {', '.join(notes)}"
         strip = self._canvas[top + _CELL : top + _CELL + _TITLE, left : left + _CELL]
         _write(strip, (0, 3), _cut(text, self._text_font, _CELL), self._text_font, _GREY)
@@ -173,6 +173,10 @@ class ContactSheet:
         part[:] = color
         luma = 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2]
         _write(part, (3, 0), text, self._name_font, (0, 0, 0) if luma > 120 else (255, 255, 255))
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from gluon_ssd.data.convert.part import Part
+from gluon_ssd.data.convert.part import Item, Part
 from gluon_ssd.data.convert.targets import Target
 from gluon_ssd.data.exif import AS_STORED, SWAPS_SIDES
 
@@ -46,6 +46,12 @@ def loss_lines(target: Target, parts: Sequence[Part], *, edge_px: int) -> Iterat
             f"{_counted(turned, 'photo')} with boxes on the upright picture, which {target.name} "
             "cannot say: open the target with --exif apply"
         )
+    cut = sum(_beyond(item, edge_px) for part in parts for item in part.items())
+    if target.layout == "coco" and cut:
+        yield (
+            f"{_counted(cut, 'box', 'boxes')} at the right or lower edge end a pixel before it: "
+            "GluonCV reads COCO so; --edge-px 0 keeps them"
+        )
     if target.layout == "coco" and edge_px == 0:
         yield (
             "widths are x_max - x_min, as most tools and the networks of NVIDIA and MLPerf read "
@@ -53,8 +59,16 @@ def loss_lines(target: Target, parts: Sequence[Part], *, edge_px: int) -> Iterat
         )
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+def _counted(count: int, noun: str, several: str = "") -> str:
+    return f"{count} {noun if count == 1 else several or f'{noun}s'}"
+
+
+def _beyond(item: Item, edge_px: int) -> int:
+    """How many boxes would reach beyond the picture with the added pixel."""
+    if item.annotation.coco is not None:
+        return 0
+    height, width = item.size_hw
+    return int((item.annotation.boxes_px[:, 2:] + edge_px > (width, height)).any(axis=1).sum())
 
 
 def _own_areas(rows: np.ndarray) -> int:

@@ -133,6 +133,8 @@ def test_edges_of_coco_boxes_by_option(tmp_path):
         assert [row["bbox"][2] for row in written["annotations"]] == widths
         said = [line for line in lines if "widths are x_max - x_min" in line]
         assert len(said) == (edge_px == 0)
+        cut = "1 box at the right or lower edge end a pixel before it: GluonCV reads COCO so; "
+        assert (f"{cut}--edge-px 0 keeps them" in lines) == (edge_px == 1)
     # With the added pixel a box cannot reach the edge itself, which is told.
     assert lines_of([own], tmp_path / "told", "coco")[-1] == (
         "read back: 1 of 2 boxes are not the same to the last bit, by 1 pixels at most"
