@@ -164,7 +164,7 @@ def test_cut_records_are_one_line_with_their_place(broken, weights, tmp_path):
 
 def test_an_image_that_is_cut_in_its_record_is_skipped_as_asked(sets, weights, tmp_path):
     dataset = open_custom(Selection(sets["recordio"], train=False))
-    (offset, length), = dataset.image_source(1).parts
+    ((offset, length),) = dataset.image_source(1).parts
     data = tmp_path / "data"
     shutil.copytree(sets["recordio"], data)
     with open(data / "val.rec", "r+b") as file:
