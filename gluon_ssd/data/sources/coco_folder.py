@@ -66,7 +66,9 @@ def open_coco_folder(root: Path, selection: Selection) -> ListedDataset:
         OptionError: a split of a data set that is one file.
     """
     splits = selection.splits
-    top = root.parent if root.is_file() else root
+    top = root
+    if root.is_file():  # annotations and pictures stand beside each other
+        top = root.parent.parent if root.parent.name == "annotations" else root.parent
     if splits.lower().endswith(".json"):
         file = _named_file(top, splits)
         return _open(top if file.is_relative_to(top) else file.parent, selection, file)
@@ -126,5 +128,6 @@ def _open(root: Path, selection: Selection, file: Path, split: str = "") -> Coco
         classes=selection.classes,
         use_crowd=selection.use_crowd or not selection.train,
         annotation_file=file,
+        image_root=selection.image_root,
         rules=COCO_RULES.for_selection(selection)._replace(edge_px=selection.edge_px),
     )

@@ -220,7 +220,11 @@ def _items(
     """The images of a table, in the order in which they first come."""
     rows = table.meant
     is_fractions = _are_fractions(rows, table.path)
-    find = PictureFinder(top, _picture_folders(table.path, top), str(table.path))
+    folders = _picture_folders(table.path, top)
+    if selection.image_root:
+        top = Path(selection.image_root).expanduser()
+        folders = [top]
+    find = PictureFinder(top, folders, str(table.path))
     by_picture: dict[str, list[Row]] = {}
     for row in rows:
         by_picture.setdefault(row.picture, []).append(row)
