@@ -143,13 +143,13 @@ class DaliLoader(EpochByEpoch):
         broken = find_undecodable(sources)
         if broken is None:
             return DataError(
-                f"DALI failed on one of {', '.join(map(name_of, sources[:4]))}, ..., all of which it can decode "
-                f"alone ({_reason(error)}); train without DALI",
+                f"DALI failed on one of {', '.join(map(name_of, sources[:4]))}, ..., all of which "
+                f"it can decode alone ({_reason(error)}); train without DALI",
                 settings=("dali",),
             )
         message = (
-            f"DALI cannot decode the image {name_of(broken)}: {_reason(error)}; replace the file, take it "
-            "out of the data set, or train without DALI"
+            f"DALI cannot decode the image {name_of(broken)}: {_reason(error)}; replace the file, "
+            "take it out of the data set, or train without DALI"
         )
         if self._skip_bad:
             return _BadFile(message, indices[sources.index(broken)])

@@ -1,4 +1,4 @@
-"""Read the lists of MXNet's im2rec: an index, label numbers and the path of an image in each line."""
+"""Read the lists of MXNet's im2rec: lines of an index, label numbers and an image's path."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The layouts that a user's own data set may have, and which of them one has.
 
 To add a layout, write a module beside this one with a function that recognises it and one that
-opens it, and give it a line in LAYOUTS, and one in `options.own_data.LAYOUTS`, which the command line
-offers.
+opens it, and give it a line in LAYOUTS, and one in `options.own_data.LAYOUTS`, which the command
+line offers.
 """
 
 from __future__ import annotations

@@ -34,28 +34,34 @@ def open_lst(root: Path, selection: Selection) -> ListedDataset:
             there.
     """
     files = split_files(root, selection, (LIST_SUFFIX,))
-    lists = [(path, read_label_list(path, tolerant=selection.tolerant)) for path in files]
-    ids = iter(unique_ids([(path.stem, each.number) for path, entries in lists for each in entries]))
+    lists = {path: read_label_list(path, tolerant=selection.tolerant) for path in files}
+    keys = [(path.stem, entry.number) for path, entries in lists.items() for entry in entries]
+    ids = iter(unique_ids(keys))
     images = [
-        IdImage(image, next(ids), each.label.objects, each.where, size_hw, fractions, each.problems)
-        for path, entries in lists
-        for each, image, size_hw, fractions in _placed(path, entries, selection)
+        each for path, entries in lists.items() for each in _images(path, entries, ids, selection)
     ]
     names = class_names(root, selection, {}, lambda: _all_ids(root, files, images))
     return dataset_of(images, names, selection)
 
 
-def _placed(
-    path: Path, entries: list[ListEntry], selection: Selection
-) -> Iterator[tuple[ListEntry, str, tuple[int, int] | None, bool]]:
-    """Each line with its image, the size that counts and whether its corners are fractions."""
+def _images(
+    path: Path, entries: list[ListEntry], ids: Iterator[str | int], selection: Selection
+) -> Iterator[IdImage]:
     folders = image_folders(path, selection.image_root)
     find = ImageFinder(path, folders, [each.path for each in entries])
     pixels = are_pixels(each.label for each in entries)
     if pixels:
         _log.warning("%s: the corners of its boxes are taken as pixels, not as fractions", path)
     for each in entries:
-        yield each, find(each.path, each.where), each.label.size_hw, not pixels
+        yield IdImage(
+            find(each.path, each.where),
+            next(ids),
+            each.label.objects,
+            each.where,
+            each.label.size_hw,
+            not pixels,
+            each.problems,
+        )
 
 
 def _all_ids(root: Path, read: list[Path], images: list[IdImage]) -> Iterator[int]:

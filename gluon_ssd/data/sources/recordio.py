@@ -51,28 +51,14 @@ def open_recordio(root: Path, selection: Selection) -> ListedDataset:
             classification; a split is not there.
     """
     files = split_files(root, selection, _SUFFIXES)
-    found = [_read(path, selection.tolerant) for path in files]
-    records = [(path, record) for path, part in zip(files, found, strict=True) for record in part.records]
-    if not records:
+    found = {path: _read(path, selection.tolerant) for path in files}
+    keys = [(path.stem, record.number) for path, part in found.items() for record in part.records]
+    if not keys:
         raise DataError(f"{files[0]} has no record that can be read")
-    ids = unique_ids([(path.stem, record.number) for path, record in records])
-    pixels = {path: are_pixels(record.label for record in part.records) for path, part in zip(files, found, strict=True)}
-    images = [
-        IdImage(
-            record.image,
-            image_id,
-            record.label.objects,
-            str(record.image),
-            record.label.size_hw,
-            not pixels[path],
-            record.problems,
-        )
-        for (path, record), image_id in zip(records, ids, strict=True)
-    ]
-    for path in (path for path, is_so in pixels.items() if is_so):
-        _log.warning("%s: the corners of its boxes are taken as pixels, not as fractions", path)
+    ids = iter(unique_ids(keys))
+    images = [each for path, part in found.items() for each in _images(path, part.records, ids)]
     names = class_names(root, selection, {}, lambda: _all_ids(root, files, images))
-    problems = [problem for part in found for problem in part.problems]
+    problems = [problem for part in found.values() for problem in part.problems]
     return dataset_of(images, names, selection, problems=problems)
 
 
@@ -90,6 +76,24 @@ class _File(NamedTuple):
 
     records: list[_Labelled]
     problems: list[Problem]
+
+
+def _images(
+    path: Path, records: list[_Labelled], ids: Iterator[str | int]
+) -> Iterator[IdImage]:
+    pixels = are_pixels(record.label for record in records)
+    if pixels:
+        _log.warning("%s: the corners of its boxes are taken as pixels, not as fractions", path)
+    for record in records:
+        yield IdImage(
+            record.image,
+            next(ids),
+            record.label.objects,
+            str(record.image),
+            record.label.size_hw,
+            not pixels,
+            record.problems,
+        )
 
 
 def _records_of(path: Path) -> Path:

@@ -1,7 +1,7 @@
 """The records of an MXNet RecordIO file: where each lies, every length checked before it is used.
 
-A record is a magic number, a word whose low 29 bits are a length and whose top 3 bits say which part
-of a record this is, the data, and zeros up to a multiple of 4. Where the data hold the magic number
+A record is a magic number, a word whose low 29 bits are a length and whose top 3 bits say which
+part of a record this is, the data, and zeros up to a multiple of 4. Where the data hold the number
 at a 4-byte boundary, the writer leaves it out and begins a new part; a reader puts it back.
 """
 
@@ -159,7 +159,8 @@ def _check_line(line: str, where: str, offsets: set[int]) -> int:
     fields = line.split()
     offset = fields[-1] if len(fields) == 2 else ""
     if not (offset.isascii() and offset.isdigit()):
-        raise DataError(f"{where} must be an id and an offset; got {quoted(line.strip())}; {advice}")
+        got = quoted(line.strip())
+        raise DataError(f"{where} must be an id and an offset; got {got}; {advice}")
     if int(offset) not in offsets:
         raise DataError(f"{where}: no record begins at byte {offset}; {advice}")
     return 1

@@ -42,7 +42,8 @@ def split_files(root: Path, selection: Selection, suffixes: Sequence[str]) -> li
     present = files_with(folder, suffixes)
     if selection.splits:
         names = [name.strip() for name in selection.splits.split("+")]
-        return [_named(folder, name, present, suffixes) for name in names]
+        found = (_named(folder, name, present, suffixes) for name in names)
+        return list(dict.fromkeys(found))
     for name in _USUAL[selection.train]:
         fitting = list(_fitting(name, present))
         if len({path.stem for path in fitting}) > 1:
