@@ -130,14 +130,13 @@ def _described_pictures(
         names = [name for name in wanted if name in description.parts][:1]
     if missing := [name for name in names or wanted if name not in description.parts]:
         raise missing_split(description.path, missing, sorted(description.parts))
-    top = Path(os.sep) if anywhere else description.path.parent
     places = [
         located(description, place, anywhere=anywhere)
         for name in names
         for place in description.parts[name]
     ]
     home = description.path.parent
-    return [path for place in places for path in pictures_of(place, top, [home])]
+    return [path for place in places for path in pictures_of(place, home, anywhere=anywhere)]
 
 
 def _dataset(
