@@ -40,7 +40,9 @@ def json_label(annotation):
         "image_size": [{"width": PHOTO_HW[1], "height": PHOTO_HW[0], "depth": 3}],
         "annotations": [
             {"class_id": label, "left": x, "top": y, "width": right - x, "height": bottom - y}
-            for label, (x, y, right, bottom) in zip(annotation.labels.tolist(), corners, strict=True)
+            for label, (x, y, right, bottom) in zip(
+                annotation.labels.tolist(), corners, strict=True
+            )
         ],
     }
 

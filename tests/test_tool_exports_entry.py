@@ -1,4 +1,4 @@
-"""Data of labelling tools by --dataset custom: training, the data check and evaluation see one set."""
+"""Data of labelling tools by --dataset custom: training, check and evaluation see one set."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_training_validation_and_check_see_the_same_boxes(layout, tmp_path):
     loader = evaluation_loader(
         asked.data, data.validation, batch_size=1, input_format=InputFormat((300, 300))
     )
-    assert [len(batch["image"]) for batch in loader] == [1]
+    assert [batch.indices.tolist() for batch in loader.epoch(0)] == [[0]]
     loader.close()
     reports = list(check_reports(CheckOptions(dataset="custom", dataset_root=str(tmp_path))))
     assert [(report.num_images, report.problems) for report in reports] == [(1, ())] * 2
@@ -101,7 +101,12 @@ BROKEN = {
     "NaN": ("yolo", "labels/train/a.txt", "0 nan .5 .1 .1", "line 1 must hold finite"),
     "pixels": ("yolo", "labels/val/b.txt", "0 320 240 5 5", "line 1 holds 320.0, which looks"),
     "no header": ("csv", "train.csv", "a.jpg,10,5,50,45,dog", "train.csv has no header"),
-    "too few cells": ("csv", "val.csv", "path,x1,y1,x2,y2,class\nb.jpg,1", "val.csv line 2: it has"),
+    "too few cells": (
+        "csv",
+        "val.csv",
+        "path,x1,y1,x2,y2,class\nb.jpg,1",
+        "val.csv line 2: it has",
+    ),
     "cut XML": ("xml", "train/a.xml", "<annotation><object>", "a.xml is not valid XML"),
 }
 

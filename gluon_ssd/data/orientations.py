@@ -90,7 +90,9 @@ def settle_orientations(dataset: ListedDataset, exif: str) -> ListedDataset:
     return dataset.with_orientations(orientations, problems)
 
 
-def _told_by_size(source: ImageSource, tag: int, declared_hw: tuple[int, int] | None) -> bool | None:
+def _told_by_size(
+    source: ImageSource, tag: int, declared_hw: tuple[int, int] | None
+) -> bool | None:
     """Whether boxes were drawn upright, by the size that their annotation gives; None if unsure."""
     if tag < SWAPS_SIDES or declared_hw is None or declared_hw[0] == declared_hw[1]:
         return None

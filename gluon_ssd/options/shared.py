@@ -166,9 +166,6 @@ class DataOptions:
     )
 
 
-
-
-
 def means_no_weights(text: str) -> bool:
     """Whether an option that names weights asks for random ones."""
     return text.lower() in ("false", "0", "no", "f")

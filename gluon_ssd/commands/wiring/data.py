@@ -201,9 +201,7 @@ def _root(options: DataOptions) -> Path:
 
 def is_one_set(options: DataOptions) -> bool:
     """Whether the data set is a file that has no splits, and is used whole or not at all."""
-    return options.dataset == "custom" and holds_one_set(
-        _root(options), own_data(options).layout
-    )
+    return options.dataset == "custom" and holds_one_set(_root(options), own_data(options).layout)
 
 
 def _open(options: DataOptions, selection: Selection) -> ListedDataset:

@@ -129,9 +129,7 @@ def dataset_of(
             file=each.where,
             others=selection.other_labels,
         )
-        items.append(
-            ListedItem(each.image, each.image_id, annotation, (*each.problems, *found))
-        )
+        items.append(ListedItem(each.image, each.image_id, annotation, (*each.problems, *found)))
     dataset = ListedDataset(
         items, name="custom", classes=names.classes, metric="voc07", problems=problems
     )

@@ -172,6 +172,7 @@ def annotation_candidates(root: str | os.PathLike[str], split: str) -> list[Path
         f"annotations/{split}.json",
         f"annotations/{WITHOUT_ANNOTATIONS}{split}.json",
         f"{split}.json",
+        f"instances_{split}.json",
         f"{split}/_annotations.coco.json",
     )
     return [base / name for base in base_folders(root, "coco") for name in names]
@@ -194,7 +195,7 @@ def present_splits(root: str | os.PathLike[str]) -> list[str]:
     for base in base_folders(root, "coco"):
         for file in base.glob("annotations/*.json"):
             names.add(file.stem.removeprefix("instances_").removeprefix(WITHOUT_ANNOTATIONS))
-        names |= {file.stem for file in base.glob("*.json")}
+        names |= {file.stem.removeprefix("instances_") for file in base.glob("*.json")}
         names |= {file.parent.name for file in base.glob("*/_annotations.coco.json")}
     return sorted(names)
 
@@ -264,9 +265,9 @@ class _Locator:
         found = self._find(name)  # as it lay on another computer
         if (os.path.isabs(name) or ".." in name.split("/")) and not os.path.isfile(found):
             raise DataError(
-                f"{self.path}: the picture {shown(name, 200)} of image {shown(entry.image_id)} lies "
-                f"outside the data set, which is in {' and '.join(self.tops)}; write paths below "
-                "the folder of the pictures"
+                f"{self.path}: the picture {shown(name, 200)} of image {shown(entry.image_id)} "
+                f"lies outside the data set, which is in {' and '.join(self.tops)}; write paths "
+                "below the folder of the pictures"
             )
         return found
 

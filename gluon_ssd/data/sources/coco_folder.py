@@ -77,7 +77,7 @@ def open_coco_folder(root: Path, selection: Selection) -> ListedDataset:
         if splits:
             raise OptionError(
                 f"the data set {root} is one file and has no split {splits!r}; name the folder "
-                "that holds the annotation files of all splits, or another JSON file as a split, or "
+                "that holds the annotation files of all splits, another JSON file as a split, or "
                 "leave the splits out",
                 settings=("splits",),
             )

@@ -8,7 +8,6 @@ table whose numbers all lie from 0 to 1 is one of fractions.
 from __future__ import annotations
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -197,7 +196,7 @@ def _only_class(path: Path, classes: Sequence[str] | None) -> str:
     if classes and len(classes) == 1:
         return classes[0]
     raise DataError(
-        f"{path} has no column for the class; add one with the header class, or name the only class",
+        f"{path} has no column for the class; add one with the header class, or name the only one",
         settings=("classes",),
     )
 

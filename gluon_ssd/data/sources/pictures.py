@@ -112,7 +112,7 @@ class PictureFinder:
         # A name with a backslash may be that of a file here.
         if not name.startswith("/") and ".." not in name.split("/"):
             for folder in self._folders:
-                if found := _there(os.path.join(folder, name)):
+                if found := _there(os.path.normpath(os.path.join(folder, name))):
                     return found
         found = self._of_last_parts(parts, is_plain) or (
             None if is_plain else self._of_same_end(name, parts)

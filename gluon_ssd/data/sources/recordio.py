@@ -78,9 +78,7 @@ class _File(NamedTuple):
     problems: list[Problem]
 
 
-def _images(
-    path: Path, records: list[_Labelled], ids: Iterator[str | int]
-) -> Iterator[IdImage]:
+def _images(path: Path, records: list[_Labelled], ids: Iterator[str | int]) -> Iterator[IdImage]:
     pixels = are_pixels(record.label for record in records)
     if pixels:
         _log.warning("%s: the corners of its boxes are taken as pixels, not as fractions", path)

@@ -106,7 +106,9 @@ def open_yolo(root: Path, selection: Selection) -> ListedDataset:
         pictures = [
             path for part in find_parts(top, selection) for path in pictures_of(part.place, top)
         ]
-    return _dataset(pictures, _Labels(top, names.by_id, selection.tolerant), names.classes, selection)
+    return _dataset(
+        pictures, _Labels(top, names.by_id, selection.tolerant), names.classes, selection
+    )
 
 
 def _ids_below(top: Path) -> Iterator[int]:
@@ -191,7 +193,9 @@ def _read(file: str, labels: _Labels) -> tuple[list[RawObject], list[Problem]]:
     return objects, list(_problems(found, file, labels.names))
 
 
-def _problems(found: Sequence[YoloObject], file: str, names: Mapping[int, str]) -> Iterator[Problem]:
+def _problems(
+    found: Sequence[YoloObject], file: str, names: Mapping[int, str]
+) -> Iterator[Problem]:
     last = max(names)
     for item in found:
         if item.class_id not in names:

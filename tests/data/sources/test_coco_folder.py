@@ -43,7 +43,7 @@ def opened(root, **given):
         ("result.json", "images/a.jpg", "../../label-studio/media/upload/1/a.jpg"),
         ("result.json", "images/a b.jpg", "/data/local-files/?d=photos/a%20b.jpg"),
         ("labels.json", "data/a.jpg", "a.jpg"),  # FiftyOne
-        ("dataset.json", "a.jpg", "/home/me/labelme/a.jpg"),  # labelme2coco
+        ("dataset.json", "a.jpg", "/old/me/labelme/a.jpg"),  # labelme2coco
         ("annotations.json", "JPEGImages/a.jpg", "JPEGImages/a.jpg"),
         ("annotations/all.json", "pictures/a.jpg", "C:\\work\\pictures\\a.jpg"),
         ("annotations/all.json", "images/a.jpg", "https://host/bucket/a.jpg?key=1"),

@@ -39,4 +39,4 @@ def test_columns_by_their_names(header, picture, name, form, box, size):
 
 def test_flags_and_the_split():
     found = read_header(["image", "bbox", "difficult", "is_crowd", "Split"])
-    assert (found.difficult, found.crowd, found.split, found.count) == (2, 3, 4, 5)
+    assert (found.difficult, found.crowd, found.split, found.width) == (2, 3, 4, 5)

@@ -130,7 +130,9 @@ def test_no_layout_says_what_was_looked_for(tmp_path, make):
     root = tmp_path / "data"
     if make:
         root.mkdir()
-    expected = r"data is no data set: .* these are: VOC layout \(ImageSets/Main, .*; COCO JSON \(ann"
+    expected = (
+        r"data is no data set: .* these are: VOC layout \(ImageSets/Main, .*; COCO JSON \(ann"
+    )
     with pytest.raises(DataError, match=expected):
         open_custom(Selection(root, train=True))
 

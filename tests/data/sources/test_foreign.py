@@ -21,7 +21,9 @@ from gluon_ssd.errors import DataError
 def test_a_file_of_another_tool_is_named(tmp_path, name, what):
     path = tmp_path / name
     path.write_bytes(b"\x50\x4b\x03\x04\xff\xfe")  # no text at all
-    with pytest.raises(DataError, match=f"{name} is no data set: .*; it is {what}; these") as caught:
+    with pytest.raises(
+        DataError, match=f"{name} is no data set: .*; it is {what}; these"
+    ) as caught:
         open_dataset("custom", Selection(path, train=True))
     assert "dataset_root" in caught.value.settings
 

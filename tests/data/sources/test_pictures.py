@@ -25,7 +25,7 @@ def top(tmp_path):
         ("./job/a b.jpg", ["job", "a b.jpg"], True),
         ("C:\\data\\train\\a.jpg", ["data", "train", "a.jpg"], False),
         ("train\\a.jpg", ["train", "a.jpg"], False),
-        ("/home/x/a.jpg", ["home", "x", "a.jpg"], False),
+        ("/old/x/a.jpg", ["old", "x", "a.jpg"], False),
         ("../up/a.jpg", ["up", "a.jpg"], False),
         ("https://host/b%20c/a.jpg?sign=1#x", ["b c", "a.jpg"], False),
         ("s3://bucket/train/a.jpg", ["train", "a.jpg"], False),

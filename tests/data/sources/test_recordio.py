@@ -146,9 +146,7 @@ def test_splits_are_files(tmp_path):
 
 
 def test_a_list_replaces_the_labels_by_id(tmp_path, caplog):
-    write_records(
-        tmp_path / "a.rec", [data_of(n, float(n), encoded(n)) for n in (5, 3, 4)]
-    )
+    write_records(tmp_path / "a.rec", [data_of(n, float(n), encoded(n)) for n in (5, 3, 4)])
     lines = (f"{n}\t2\t5\t0\t{n / 10}\t0.1\t0.9\t0.9\tx/{n}.jpg\n" for n in (3, 5, 9))
     (tmp_path / "a.lst").write_text("".join(lines))
     assert find_layout(tmp_path / "a.lst").name == "recordio"

@@ -57,7 +57,10 @@ def test_the_data_of_a_record_come_back(data):
         (b"\xff\xd8\xff\xe0abcd", "a.rec: record 0 at byte 0 does not begin with the magic"),
         (framed(b"abc")[:-1][:9], "record 0 at byte 0 is cut off: a part of 3 bytes begins at"),
         (framed(b"abcd") + b"\x0a", "record 1 at byte 12 is cut off: the file ends at byte 13"),
-        (framed(b"abcd") + head(0, (1 << 29) - 1), "record 1 at byte 12 is cut off: a part of 5368"),
+        (
+            framed(b"abcd") + head(0, (1 << 29) - 1),
+            "record 1 at byte 12 is cut off: a part of 5368",
+        ),
         (framed(b"abcd") * 2 + b"12345678", "record 2 at byte 24 does not begin with the magic"),
         (head(2, 0), "a part of kind 2 stands at byte 0, expected is 0 or 1"),
         (head(3, 0), "a part of kind 3 stands at byte 0"),

@@ -18,7 +18,15 @@ def test_a_label():
 
 @pytest.mark.parametrize(
     "size",
-    [None, [], {}, [7], [{"width": 80}], [{"width": 0, "height": 9}], [{"width": "8", "height": 9}]],
+    [
+        None,
+        [],
+        {},
+        [7],
+        [{"width": 80}],
+        [{"width": 0, "height": 9}],
+        [{"width": "8", "height": 9}],
+    ],
 )
 def test_an_unusable_size_is_none(size):
     assert read_label({"image_size": size, "annotations": []}, "here") == ((), None)

@@ -20,7 +20,9 @@ def touch(folder, *names):
 
 
 def test_usual_names(tmp_path):
-    touch(tmp_path, "train.rec", "train.lst", "validation.REC", "test.rec", "old_train.rec", "._a.rec")
+    touch(
+        tmp_path, "train.rec", "train.lst", "validation.REC", "test.rec", "old_train.rec", "._a.rec"
+    )
     assert chosen(tmp_path) == ["train.rec"]
     assert chosen(tmp_path, train=False) == ["validation.REC"]
     assert [p.name for p in files_with(tmp_path, SUFFIXES)][-1] == "train.lst"

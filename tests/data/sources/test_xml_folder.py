@@ -39,8 +39,18 @@ def opened(root, **given):
     ("first", "first_xml", "second", "second_xml"),
     [
         ("train/a.jpg", "train/a.xml", "valid/a.jpg", "valid/a.xml"),  # Roboflow
-        ("images/train/a.jpg", "annotations/train/a.xml", "images/val/a.jpg", "annotations/val/a.xml"),
-        ("train/images/a.jpg", "train/annotations/a.xml", "test/images/a.jpg", "test/annotations/a.xml"),
+        (
+            "images/train/a.jpg",
+            "annotations/train/a.xml",
+            "images/val/a.jpg",
+            "annotations/val/a.xml",
+        ),
+        (
+            "train/images/a.jpg",
+            "train/annotations/a.xml",
+            "test/images/a.jpg",
+            "test/annotations/a.xml",
+        ),
         ("train/a.png", "Annotations/train/a.xml", "val/a.png", "Annotations/val/a.xml"),
     ],
 )
@@ -120,7 +130,9 @@ def test_backgrounds_cannot_be_asked_of_a_layout_without_such_files(tmp_path):
 
 
 def test_the_xml_of_another_split_is_not_taken(tmp_path):
-    write(tmp_path, {"train/a.jpg": None, "valid/a.xml": CAT, "train/b.jpg": None, "train/b.xml": DOG})
+    write(
+        tmp_path, {"train/a.jpg": None, "valid/a.xml": CAT, "train/b.jpg": None, "train/b.xml": DOG}
+    )
     dataset = opened(tmp_path)
     assert [dataset.image_id(i) for i in range(len(dataset))] == ["train/b.jpg"]
 

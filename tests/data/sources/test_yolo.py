@@ -43,7 +43,11 @@ def opened(root, **given):
     ("train", "val", "parts"),
     [
         ("images/train/a.jpg", "images/val/b.jpg", "train: images/train\nval: images/val\n"),
-        ("train/images/a.jpg", "valid/images/b.jpg", "train: ../train/images\nval: ../valid/images\n"),
+        (
+            "train/images/a.jpg",
+            "valid/images/b.jpg",
+            "train: ../train/images\nval: ../valid/images\n",
+        ),
         ("images/train/a.jpg", "images/val/b.jpg", ""),
         ("train/images/a.jpg", "valid/images/b.jpg", ""),
         ("train/a.jpg", "test/b.jpg", ""),
