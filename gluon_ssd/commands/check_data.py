@@ -38,9 +38,9 @@ def check_reports(options: CheckOptions) -> Iterator[Report]:
     # A file is one set, whatever it is used for.
     own = own_data(options)
     root = Path(options.dataset_root).expanduser()
+    checked: list[str] = []
     is_file = options.dataset == "custom" and holds_one_set(root, own.layout)
     is_one = bool(options.splits) or is_file
-    checked: list[str] = []
     for is_training in (True,) if is_one else (True, False):
         selection = Selection(
             options.dataset_root,

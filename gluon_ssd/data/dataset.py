@@ -110,7 +110,7 @@ class Selection:
         exif: "apply" or "ignore": how boxes that are fractions were drawn on photos with an EXIF
             orientation; as of `orientations.settle_orientations`.
         unlabelled_is_background: take a picture without an annotation file for a background, where
-            each has a file of its own; else it is left out and counted, or an error if it is listed.
+            each has a file of its own; else it is left out and counted, and an error if listed.
     """
 
     root: str | os.PathLike[str]

@@ -7,9 +7,7 @@ from typing import NamedTuple, Protocol
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import option
 
-LAYOUTS = (
-    *("voc", "coco", "yolo", "recordio", "lst", "sagemaker", "manifest", "xml", "csv"),
-)
+LAYOUTS = (*("voc", "coco", "yolo", "recordio", "lst", "sagemaker", "manifest", "xml", "csv"),)
 """The layouts of a custom data set; `data.sources.layouts.LAYOUTS` has the same names."""
 
 _AUTO, _SKIP = "auto", "skip"

@@ -28,8 +28,8 @@ from typing import Any
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import Flag, assemble, flags_of
 from gluon_ssd.options.tuning import TuningConfig, load_tuning_config
-from gluon_ssd.system.yaml_text import is_yaml, read_yaml_file
 from gluon_ssd.system.wording import quoted
+from gluon_ssd.system.yaml_text import is_yaml, read_yaml_file
 
 _FRAMEWORKS = {
     "mxnet": "mxnet",

@@ -46,9 +46,7 @@ def read_yaml_file(
     text = read_text(path, what, error=error)
     name = os.fspath(path)
     if len(text) > _MOST_CHARACTERS:
-        raise error(
-            f"{name} has {len(text)} characters, allowed are {_MOST_CHARACTERS}"
-        )
+        raise error(f"{name} has {len(text)} characters, allowed are {_MOST_CHARACTERS}")
     try:
         depth = 0
         for token in yaml.scan(text):

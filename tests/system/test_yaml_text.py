@@ -29,7 +29,9 @@ def test_names_of_files_decide() -> None:
     ids=["utf-8", "utf-16"],
 )
 def test_files_of_other_editors(tmp_path: Path, content: bytes) -> None:
-    assert read_yaml_file(write(tmp_path, content), "options in", error=OptionError) == {"Bär": [1, "x"]}
+    assert read_yaml_file(write(tmp_path, content), "options in", error=OptionError) == {
+        "Bär": [1, "x"]
+    }
 
 
 LAUGHS = "\n".join(f"a{n + 1}: &a{n + 1} [{f'*a{n}, ' * 9}]" for n in range(9))

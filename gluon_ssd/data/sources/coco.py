@@ -79,6 +79,7 @@ class CocoDataset(ListedDataset):
         skip_empty: leave out images without a usable box (legacy training).
         use_crowd: keep crowd boxes, flagged (legacy training).
         annotation_file: JSON file to read in place of the split's usual one.
+        image_root: folder of the pictures; empty looks for it.
         rules: those of COCO unless others are given.
 
     Images come in the order of their ids. Boxes of zero area are left out, counted in `problems`
@@ -98,6 +99,7 @@ class CocoDataset(ListedDataset):
         skip_empty: bool = False,
         use_crowd: bool = True,
         annotation_file: str | os.PathLike[str] | None = None,
+        image_root: str = "",
         rules: Rules = COCO_RULES,
     ) -> None:
         path = Path(annotation_file or _find_annotation_file(root, split)).expanduser()
@@ -110,8 +112,8 @@ class CocoDataset(ListedDataset):
         labels_by_name = class_index(names)
         category_ids = _ids_of_classes(names, categories, path)
         entries = content.images()
-        folder = _find_image_folder(root, split, path, entries)
-        locate = _Locator(root, path, folder)
+        folder = os.path.expanduser(image_root) or _find_image_folder(root, split, path, entries)
+        locate = _Locator(image_root or root, path, folder)
         objects = content.objects({entry.image_id for entry in entries}, categories)
         items = []
         for entry in entries:
@@ -170,6 +172,7 @@ def annotation_candidates(root: str | os.PathLike[str], split: str) -> list[Path
         f"annotations/{split}.json",
         f"annotations/{WITHOUT_ANNOTATIONS}{split}.json",
         f"{split}.json",
+        f"instances_{split}.json",
         f"{split}/_annotations.coco.json",
     )
     return [base / name for base in base_folders(root, "coco") for name in names]
@@ -192,7 +195,7 @@ def present_splits(root: str | os.PathLike[str]) -> list[str]:
     for base in base_folders(root, "coco"):
         for file in base.glob("annotations/*.json"):
             names.add(file.stem.removeprefix("instances_").removeprefix(WITHOUT_ANNOTATIONS))
-        names |= {file.stem for file in base.glob("*.json")}
+        names |= {file.stem.removeprefix("instances_") for file in base.glob("*.json")}
         names |= {file.parent.name for file in base.glob("*/_annotations.coco.json")}
     return sorted(names)
 
@@ -251,8 +254,7 @@ class _Locator:
         # Annotations and pictures of one export stand beside each other.
         tops.add(os.path.commonpath([os.path.abspath(path.parent), os.path.abspath(folder)]))
         self.tops = tuple(sorted(tops - {os.path.abspath(os.sep)}))
-        beside = path.parent.parent if path.parent.name == "annotations" else Path(root)
-        top = path.parent if beside == beside.parent else beside.expanduser()
+        top = Path(root).expanduser()
         self._find = PictureFinder(top, [Path(folder)], str(path))
 
     def __call__(self, entry: ImageEntry) -> str:
@@ -263,9 +265,9 @@ class _Locator:
         found = self._find(name)  # as it lay on another computer
         if (os.path.isabs(name) or ".." in name.split("/")) and not os.path.isfile(found):
             raise DataError(
-                f"{self.path}: the picture {shown(name, 200)} of image {shown(entry.image_id)} lies "
-                f"outside the data set, which is in {' and '.join(self.tops)}; write paths below "
-                "the folder of the pictures"
+                f"{self.path}: the picture {shown(name, 200)} of image {shown(entry.image_id)} "
+                f"lies outside the data set, which is in {' and '.join(self.tops)}; write paths "
+                "below the folder of the pictures"
             )
         return found
 

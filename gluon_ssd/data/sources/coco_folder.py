@@ -66,15 +66,19 @@ def open_coco_folder(root: Path, selection: Selection) -> ListedDataset:
         OptionError: a split of a data set that is one file.
     """
     splits = selection.splits
-    top = root.parent if root.is_file() else root
+    top = root
+    if root.is_file():  # annotations and pictures stand beside each other
+        top = root.parent.parent if root.parent.name == "annotations" else root.parent
+        top = root.parent if top == top.parent else top  # not all of a disk
     if splits.lower().endswith(".json"):
-        file = _named_file(top, splits)
+        file = _named_file([top, root.parent] if root.is_file() else [top], splits)
         return _open(top if file.is_relative_to(top) else file.parent, selection, file)
     if root.is_file():
         if splits:
             raise OptionError(
                 f"the data set {root} is one file and has no split {splits!r}; name the folder "
-                "that holds the annotation files of all splits, or leave the splits out",
+                "that holds the annotation files of all splits, another JSON file as a split, or "
+                "leave the splits out",
                 settings=("splits",),
             )
         return _open(top, selection, root)
@@ -94,13 +98,13 @@ def open_coco_folder(root: Path, selection: Selection) -> ListedDataset:
     )
 
 
-def _named_file(top: Path, name: str) -> Path:
-    places = [top / name, Path(name).expanduser()]
+def _named_file(tops: list[Path], name: str) -> Path:
+    places = [*(top / name for top in tops), Path(name).expanduser()]
     for place in places:
         if place.is_file():
             return place
     raise DataError(
-        f"there is no file {places[0]}; name an annotation file below {top}, or give its path",
+        f"there is no file {places[0]}; name an annotation file below {tops[0]}, or give its path",
         settings=("splits",),
     )
 
@@ -126,5 +130,6 @@ def _open(root: Path, selection: Selection, file: Path, split: str = "") -> Coco
         classes=selection.classes,
         use_crowd=selection.use_crowd or not selection.train,
         annotation_file=file,
+        image_root=selection.image_root,
         rules=COCO_RULES.for_selection(selection)._replace(edge_px=selection.edge_px),
     )

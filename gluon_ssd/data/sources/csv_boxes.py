@@ -8,7 +8,6 @@ table whose numbers all lie from 0 to 1 is one of fractions.
 from __future__ import annotations
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -129,21 +128,34 @@ def open_csv(root: Path, selection: Selection) -> ListedDataset:
 
 
 def _tables(root: Path, selection: Selection, problems: list[Problem]) -> list[_Table]:
-    top = root if root.is_dir() else root.parent
-    wanted = USUAL_SPLITS[selection.train]
-    if selection.splits:
-        names = split_names(selection.splits)
-    else:
-        names = [name for name in wanted if _find(top, name)][:1]
-    if names and root.is_dir() and (found := [_find(top, name) for name in names]):
-        if None not in found:
-            return [_read(path, selection, problems) for path in found if path]
-    elif any(_find(top, name) for name in USUAL_SPLITS[not selection.train]) and root.is_dir():
-        raise missing_split(root, wanted, _present(root))
+    if paths := _tables_of_splits(root, selection):
+        return [_read(path, selection, problems) for path in paths]
     path = root if root.is_file() else _table_of_all(root)
     if path is None:
-        raise missing_split(root, names or wanted, _present(root))
+        raise missing_split(root, [selection.splits or "train"], [])
     return [_part_of(_read(path, selection, problems), selection)]
+
+
+def _tables_of_splits(root: Path, selection: Selection) -> list[Path]:
+    """The tables of the chosen splits; none where one table holds all.
+
+    Raises:
+        DataError: there are tables of other splits alone.
+    """
+    if root.is_file():  # beside it there may be others, by their names
+        if not selection.splits.lower().endswith(_SUFFIXES):
+            return []
+        root = root.parent
+    present = _present(root)
+    wanted = split_names(selection.splits) if selection.splits else USUAL_SPLITS[selection.train]
+    found = {name: _find(root, name) for name in wanted}
+    paths = [path for path in found.values() if path]
+    if not selection.splits and paths:
+        return paths[:1]
+    missing = [name for name, path in found.items() if path is None]
+    if missing and present:
+        raise missing_split(root, missing, present)
+    return [] if missing else paths
 
 
 def _part_of(table: _Table, selection: Selection) -> _Table:
@@ -184,7 +196,7 @@ def _only_class(path: Path, classes: Sequence[str] | None) -> str:
     if classes and len(classes) == 1:
         return classes[0]
     raise DataError(
-        f"{path} has no column for the class; add one with the header class, or name the only class",
+        f"{path} has no column for the class; add one with the header class, or name the only one",
         settings=("classes",),
     )
 
@@ -220,7 +232,11 @@ def _items(
     """The images of a table, in the order in which they first come."""
     rows = table.meant
     is_fractions = _are_fractions(rows, table.path)
-    find = PictureFinder(top, _picture_folders(table.path, top), str(table.path))
+    folders = _picture_folders(table.path, top)
+    if selection.image_root:
+        top = Path(selection.image_root).expanduser()
+        folders = [top]
+    find = PictureFinder(top, folders, str(table.path))
     by_picture: dict[str, list[Row]] = {}
     for row in rows:
         by_picture.setdefault(row.picture, []).append(row)

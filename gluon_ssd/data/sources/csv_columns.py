@@ -60,7 +60,7 @@ class Columns(NamedTuple):
     """Positions of the columns of a table; None where there is none.
 
     Attributes:
-        count: of all columns.
+        width: how many columns there are.
         picture, name: of the picture and of the class.
         form: how a box is written, one of the four words above.
         box: four columns, or one.
@@ -68,7 +68,7 @@ class Columns(NamedTuple):
         difficult, crowd, split: of flags, and of the split that a row belongs to.
     """
 
-    count: int
+    width: int
     picture: int | None
     name: int | None
     form: str
@@ -97,7 +97,7 @@ def read_header(cells: Sequence[str]) -> Columns:
     if picture is None and name is not None and name != places.get("name"):
         picture = places.get("name")
     return Columns(
-        count=len(cells),
+        width=len(cells),
         picture=picture,
         name=name,
         form=form,

@@ -68,15 +68,15 @@ def read_rows(path: Path, on_broken: Callable[[int, str], None]) -> tuple[Column
         DataError: the file cannot be read, or has no header that says what its columns are.
     """
     with _table(path) as file:
-        first = file.readline(_LONGEST_HEADER)
+        first, skipped = file.readline(_LONGEST_HEADER), 0
+        if first.lower().startswith("sep="):  # Excel's line in front of the header
+            first, skipped = file.readline(_LONGEST_HEADER), 1
         if len(first) == _LONGEST_HEADER:
-            raise DataError(f"{path} has a first line of {len(first)} characters or more; it is no table")
+            raise DataError(f"{path} has a first line of {len(first)} characters; it is no table")
         delimiter, columns = _columns(first, path)
         reader = csv.reader(itertools.chain([first], file), delimiter=delimiter)
         next(reader)
-        if first.lower().startswith("sep="):  # Excel's line in front of the header
-            next(reader)
-        return columns, list(_rows(reader, columns, on_broken))
+        return columns, list(_rows(reader, columns, skipped, on_broken))
 
 
 @contextmanager
@@ -127,12 +127,15 @@ def _is_retinanet(cells: Sequence[str]) -> bool:
 
 
 def _rows(
-    reader: Iterator[list[str]], columns: Columns, on_broken: Callable[[int, str], None]
+    reader: Iterator[list[str]],
+    columns: Columns,
+    skipped: int,
+    on_broken: Callable[[int, str], None],
 ) -> Iterator[Row]:
     for cells in reader:
         if not any(map(str.strip, cells)):
             continue
-        line = reader.line_num  # type: ignore[attr-defined]  # of csv's reader
+        line = reader.line_num + skipped  # type: ignore[attr-defined]  # of csv's reader
         try:
             yield _row(cells, columns, line)
         except _Broken as fault:
@@ -145,11 +148,11 @@ class _Broken(Exception):
 
 def _row(cells: list[str], columns: Columns, line: int) -> Row:
     """One row. Raises _Broken."""
-    if len(cells) > columns.count and not any(map(str.strip, cells[columns.count :])):
-        del cells[columns.count :]
-    if len(cells) != columns.count:
+    if len(cells) > columns.width and not any(map(str.strip, cells[columns.width :])):
+        del cells[columns.width :]
+    if len(cells) != columns.width:
         raise _Broken(
-            f"has {len(cells)} cells, the header has {columns.count}; put names with a delimiter "
+            f"has {len(cells)} cells, the header has {columns.width}; put names with a delimiter "
             "in quotes"
         )
     picture = _text(cells, columns.picture, "picture")

@@ -111,13 +111,13 @@ def _folder_of_all(root: Path) -> Path:
     return root
 
 
-def pictures_of(place: Path, top: Path, folders: Sequence[Path] = ()) -> list[str]:
+def pictures_of(place: Path, top: Path, *, anywhere: bool = False) -> list[str]:
     """The pictures of a folder or of a list, in order; a list may have one twice.
 
     Args:
         place: the folder or the list.
         top: the folder of the data set, outside of which no picture is opened.
-        folders: where else the names of a list may begin.
+        anywhere: as of `PictureFinder`.
 
     Raises:
         DataError: there is none; a list that cannot be read.
@@ -125,7 +125,7 @@ def pictures_of(place: Path, top: Path, folders: Sequence[Path] = ()) -> list[st
     if place.is_dir():
         found = pictures_below(place)
     else:
-        find = PictureFinder(top, [place.parent, top, *folders], str(place))
+        find = PictureFinder(top, [place.parent, top], str(place), anywhere=anywhere)
         found = []
         for number, line in enumerate(read_lines(place, "image list"), start=1):
             if line.strip():

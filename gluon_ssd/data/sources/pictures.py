@@ -80,12 +80,16 @@ class PictureFinder:
         top: the folder of the data set, outside of which no picture is opened.
         folders: where names may begin, the most likely first; all in `top`.
         source: the file that names them, for messages.
+        anywhere: take absolute paths as they are, wherever they lead.
     """
 
-    def __init__(self, top: Path, folders: Sequence[Path], source: str) -> None:
+    def __init__(
+        self, top: Path, folders: Sequence[Path], source: str, *, anywhere: bool = False
+    ) -> None:
         self._top = os.path.abspath(top)
         self._folders = [os.path.abspath(folder) for folder in dict.fromkeys(folders)]
         self._source = source
+        self._anywhere = anywhere
         self._by_name: dict[str, list[str]] | None = None
         self._moved: list[tuple[str, str]] = []
 
@@ -101,10 +105,14 @@ class PictureFinder:
         parts, is_plain = parts_of(name)
         if "\0" in name or not parts or len(name) > _LONGEST_NAME:
             return os.path.join(self._folders[0], "no name of a picture")
+        if name.startswith("/") and os.path.isfile(name):
+            is_inside = os.path.abspath(name).startswith(os.path.join(self._top, ""))
+            if is_inside or self._anywhere:
+                return name
         # A name with a backslash may be that of a file here.
         if not name.startswith("/") and ".." not in name.split("/"):
             for folder in self._folders:
-                if found := _there(os.path.join(folder, name)):
+                if found := _there(os.path.normpath(os.path.join(folder, name))):
                     return found
         found = self._of_last_parts(parts, is_plain) or (
             None if is_plain else self._of_same_end(name, parts)

@@ -154,7 +154,8 @@ class VocDataset(ListedDataset):
         items = []
         for (files, entry), image_id in zip(listings, ids, strict=True):
             path = files.image(entry)
-            file, found = files.annotation(entry), []
+            file = files.annotation(entry)
+            found: list[Problem] = []
             if unlabelled_is_background and not os.path.isfile(file):
                 annotation = background(path)
             else:
@@ -209,7 +210,8 @@ def annotate(
     """The cleaned annotation of one image, and what is wrong with it.
 
     Args:
-        path, image_path: of the XML file and the picture, which gives its size if the file has none.
+        path: of the XML file.
+        image_path: of the picture, which gives its size if the file has none.
         labels_by_name: from class_index.
         tolerant: count a broken file as a problem, and take it for one without objects.
         others: the reason for labels of other classes.

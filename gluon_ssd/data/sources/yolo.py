@@ -8,13 +8,14 @@ background. Class names come from data.yaml, or from a file of names such as cla
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from gluon_ssd.data.dataset import ListedDataset, RawObject, Selection, class_index
 from gluon_ssd.data.images import IMAGE_SUFFIXES
 from gluon_ssd.data.problems import Problem, log_lost_labels
+from gluon_ssd.data.sources.class_ids import class_names
 from gluon_ssd.data.sources.listed_items import Listed, id_of, item_of_fractions
 from gluon_ssd.data.sources.parts import (
     PICTURE_FOLDERS,
@@ -46,7 +47,7 @@ class _Labels(NamedTuple):
     """What is needed to read the label file of any picture."""
 
     top: Path
-    names: dict[int, str]
+    names: Mapping[int, str]
     tolerant: bool
 
 
@@ -91,28 +92,33 @@ def open_yolo(root: Path, selection: Selection) -> ListedDataset:
     trained on twice, and scored once.
 
     Raises:
-        DataError: no split, no picture, no class names, or a label file that is broken.
+        DataError: no split, no picture, or a label file that is broken.
         OptionError: splits that cannot be read.
     """
     file = find_description(root)
     description = read_description(file) if file else None
     top = root if root.is_dir() else root.parent
-    names = (description.names if description else {}) or names_beside(top)
-    if not names:
-        names = dict(enumerate(selection.classes or ()))
-    if not names:
-        raise DataError(
-            f"{root} names no class, and the labels of YOLO have numbers alone; write names into "
-            "data.yaml, or one name a line into classes.txt",
-            settings=("classes",),
-        )
+    own = (description.names if description else {}) or names_beside(top)
+    names = class_names(top, selection, own, lambda: _ids_below(top))
     if description and description.parts:
         pictures = _described_pictures(description, selection, anywhere=root.is_file())
     else:
         pictures = [
             path for part in find_parts(top, selection) for path in pictures_of(part.place, top)
         ]
-    return _dataset(pictures, _Labels(top, names, selection.tolerant), selection)
+    return _dataset(
+        pictures, _Labels(top, names.by_id, selection.tolerant), names.classes, selection
+    )
+
+
+def _ids_below(top: Path) -> Iterator[int]:
+    """The class of every object in a data set without names, whatever the split."""
+    for path in files_below(top, (".txt",)):
+        if _may_be_labels(path):
+            try:
+                yield from (item.class_id for item in read_yolo_labels(path))
+            except DataError:
+                continue  # another text, or a label file of which the split that has it will tell
 
 
 def _described_pictures(
@@ -126,17 +132,18 @@ def _described_pictures(
         names = [name for name in wanted if name in description.parts][:1]
     if missing := [name for name in names or wanted if name not in description.parts]:
         raise missing_split(description.path, missing, sorted(description.parts))
-    top = Path(os.sep) if anywhere else description.path.parent
     places = [
         located(description, place, anywhere=anywhere)
         for name in names
         for place in description.parts[name]
     ]
     home = description.path.parent
-    return [path for place in places for path in pictures_of(place, top, [home])]
+    return [path for place in places for path in pictures_of(place, home, anywhere=anywhere)]
 
 
-def _dataset(pictures: Sequence[str], labels: _Labels, selection: Selection) -> ListedDataset:
+def _dataset(
+    pictures: Sequence[str], labels: _Labels, classes: tuple[str, ...], selection: Selection
+) -> ListedDataset:
     pictures, problems = as_used(pictures, train=selection.train)
     files = [_label_file(path, labels.top) for path in pictures]
     if not any(map(os.path.isfile, files)):
@@ -144,7 +151,6 @@ def _dataset(pictures: Sequence[str], labels: _Labels, selection: Selection) -> 
             f"none of the {len(files)} pictures has a label file; the first is {pictures[0]}, "
             f"whose labels were looked for in {files[0]}"
         )
-    classes = tuple(selection.classes or labels.names.values())
     labels_by_name = class_index(classes)
     ids = numbered([id_of(path, labels.top) for path in pictures])
     items = []
@@ -187,7 +193,9 @@ def _read(file: str, labels: _Labels) -> tuple[list[RawObject], list[Problem]]:
     return objects, list(_problems(found, file, labels.names))
 
 
-def _problems(found: Sequence[YoloObject], file: str, names: dict[int, str]) -> Iterator[Problem]:
+def _problems(
+    found: Sequence[YoloObject], file: str, names: Mapping[int, str]
+) -> Iterator[Problem]:
     last = max(names)
     for item in found:
         if item.class_id not in names:

@@ -177,7 +177,10 @@ def located(description: Description, place: str, *, anywhere: bool) -> Path:
         if os.path.exists(target):
             if start:
                 _log.warning(
-                    "%s: %s is taken as %s", description.path, one_line(place), one_line(target.name)
+                    "%s: %s is taken as %s",
+                    description.path,
+                    one_line(place),
+                    one_line(target.name),
                 )
             return target
     if outside:
@@ -187,8 +190,8 @@ def located(description: Description, place: str, *, anywhere: bool) -> Path:
             settings=("dataset_root",),
         )
     raise DataError(
-        f"{description.path}: there is no {one_line(place)}, neither from {home / description.base} "
-        f"nor from {home}; mend the path"
+        f"{description.path}: there is no {one_line(place)}, neither from "
+        f"{home / description.base} nor from {home}; mend the path"
     )
 
 
