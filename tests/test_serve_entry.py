@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -35,10 +35,22 @@ def service(*options):
 
 
 def ask(port, method, path, body=None, headers=IMAGE):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request(method, path, body, headers)
-    answer = connection.getresponse()
-    return answer.status, answer.headers, answer.read()
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+
+
+@contextmanager
+def begun(port, body, length):
+    """A connection that has sent the start of a request, which the service has let in."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+        connection.putrequest("POST", "/invocations")
+        connection.putheader("Content-Length", str(length))
+        connection.endheaders(body)
+        while b"\nssd_open_requests 1.0\n" not in ask(port, "GET", "/metrics")[2]:
+            time.sleep(0.01)
+        yield connection
 
 
 def wait_until_ready(port):
@@ -51,7 +63,7 @@ def test_it_answers_what_predict_finds_and_ends_when_all_is_answered(prefix, tmp
     images = [path.read_bytes() for path in photos(tmp_path, 2)]
     expected = [endpoint_json(found) for found in load(prefix).predict(images, threshold=0.0)]
     assert all(len(each["prediction"]) > 1 for each in expected)
-    with service("--model-prefix", prefix) as (process, port):
+    with service("--model-prefix", prefix, "--batch-size", 2) as (process, port):
         wait_until_ready(port)
         for image, wanted in zip(images, expected, strict=True):
             code, headers, body = ask(port, "POST", "/invocations", image)
@@ -62,22 +74,18 @@ def test_it_answers_what_predict_finds_and_ends_when_all_is_answered(prefix, tmp
                 assert row == pytest.approx(other, abs=1e-5)
 
         # A request whose body has begun is let in, and is finished after the signal.
-        begun = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        begun.putrequest("POST", "/invocations")
-        begun.putheader("Content-Length", str(len(images[0])))
-        begun.endheaders(images[0][:500])
-        while b"\nssd_open_requests 1.0\n" not in ask(port, "GET", "/metrics")[2]:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGTERM)
-        while ask(port, "GET", "/ping")[0] != 503:
-            time.sleep(0.01)
-        code, headers, body = ask(port, "POST", "/invocations", images[1])
-        assert code == 503 and headers["retry-after"] == "1"
-        assert json.loads(body)["error"]["reason"] == "the service is ending"
-        begun.send(images[0][500:])
-        answer = begun.getresponse()
-        assert answer.status == 200
-        assert len(json.loads(answer.read())["prediction"]) == len(expected[0]["prediction"])
+        with begun(port, images[0][:500], len(images[0])) as connection:
+            process.send_signal(signal.SIGTERM)
+            while ask(port, "GET", "/ping")[0] != 503:
+                time.sleep(0.01)
+            code, headers, body = ask(port, "POST", "/invocations", images[1])
+            assert (code, headers["retry-after"]) == (503, "1")
+            assert json.loads(body)["error"]["reason"] == "the service is ending"
+            connection.send(images[0][500:])
+            answer = connection.getresponse()
+            assert answer.status == 200
+            found = json.loads(answer.read())["prediction"]
+            assert len(found) == len(expected[0]["prediction"])
         lines = process.stderr.read().splitlines()
         assert process.wait(timeout=60) == 0
     assert lines[-2:] == [
@@ -87,18 +95,15 @@ def test_it_answers_what_predict_finds_and_ends_when_all_is_answered(prefix, tmp
     assert any(line.startswith(f"ready: {prefix}, 300 x 300 px, float32, ") for line in lines)
 
 
+@pytest.mark.slow
 def test_a_request_that_does_not_end_is_left_at_the_limit(prefix):
-    with service("--model-prefix", prefix, "--drain", 0.2, "--batch-size", 1) as (process, port):
+    options = ("--model-prefix", prefix, "--drain", 0.2, "--batch-size", 1)
+    with service(*options) as (process, port):
         wait_until_ready(port)
-        begun = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        begun.putrequest("POST", "/invocations")
-        begun.putheader("Content-Length", "1000")
-        begun.endheaders(b"x")
-        while b"\nssd_open_requests 1.0\n" not in ask(port, "GET", "/metrics")[2]:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGTERM)
-        lines = process.stderr.read().splitlines()
-        assert process.wait(timeout=60) == 143
+        with begun(port, b"x", 1000):
+            process.send_signal(signal.SIGTERM)
+            lines = process.stderr.read().splitlines()
+            assert process.wait(timeout=60) == 143
     assert lines[-1] == "stopped by SIGTERM with open requests: there was no more time"
 
 

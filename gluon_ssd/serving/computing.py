@@ -65,7 +65,8 @@ class Computing:
                 outputs = self.detecting.shared.run(np.stack(images))
             except SsdError as error:
                 _log.error("%s", error)
-                failed = Refused(500, f"the model cannot compute this: {error}")
+                # Its line may name files of this machine, which are none of a caller's business.
+                failed = Refused(500, "the model cannot compute this; the log says more")
                 return [answers.get(number, failed) for number in range(len(requests))]
             each = (time.perf_counter() - start) / len(images)
             rows = zip(sizes_hw, outputs.ids, outputs.scores, outputs.boxes, strict=True)

@@ -36,28 +36,40 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self.answers = 0
-        of = {"registry": self._registry}
-        self._requests = Counter("ssd_requests", "Requests answered, by code.", ["code"], **of)
+        registry = self._registry
+        self._requests = Counter(
+            "ssd_requests", "Requests answered, by code.", ["code"], registry=registry
+        )
         self._seconds = Histogram(
             "ssd_request_seconds",
             "First byte to answer, of what was found.",
             buckets=_SECONDS,
-            **of,
+            registry=registry,
         )
-        self.waiting = Gauge("ssd_waiting_requests", "Requests that wait for their batch.", **of)
-        self.open = Gauge("ssd_open_requests", "Requests from first byte to answer.", **of)
-        self.ready = Gauge("ssd_ready", "1 while requests are taken.", **of)
+        self.waiting = Gauge(
+            "ssd_waiting_requests", "Requests that wait for their batch.", registry=registry
+        )
+        self.open = Gauge(
+            "ssd_open_requests", "Requests from first byte to answer.", registry=registry
+        )
+        self.ready = Gauge("ssd_ready", "1 while requests are taken.", registry=registry)
         self.wait = Histogram(
-            "ssd_wait_seconds", "Time that requests waited for their batch.", buckets=_SECONDS, **of
+            "ssd_wait_seconds",
+            "Time that requests waited for their batch.",
+            buckets=_SECONDS,
+            registry=registry,
         )
         self.batches = Histogram(
-            "ssd_batch_requests", "Requests computed as one batch.", buckets=_LENGTHS, **of
+            "ssd_batch_requests",
+            "Requests computed as one batch.",
+            buckets=_LENGTHS,
+            registry=registry,
         )
         self.damaged = Counter(
-            "ssd_damaged_images", "JPEGs that can be decoded and are damaged.", **of
+            "ssd_damaged_images", "JPEGs that can be decoded and are damaged.", registry=registry
         )
-        ProcessCollector(**of)
-        PlatformCollector(**of)
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
 
     def answered(self, code: int, seconds: float | None = None) -> None:
         """Count an answer; with the seconds that it took, where something was looked for."""

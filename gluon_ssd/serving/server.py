@@ -23,6 +23,7 @@ from gluon_ssd.serving.computing import Computing
 from gluon_ssd.serving.limits import ServeLimits
 from gluon_ssd.serving.metrics import Metrics
 from gluon_ssd.serving.service import Service
+from gluon_ssd.system.guard import let_crashes_end
 from gluon_ssd.system.signals import SIGNALS, handling, not_ignored
 
 _log = logging.getLogger(__name__)
@@ -124,6 +125,7 @@ async def _take_requests(service: Service, load: Load, end: _End) -> None:
             loading.result()
             return
         batcher = _batcher(service, loading.result())
+        let_crashes_end()  # MXNet may have been imported, in the thread that loads
         async with aclosing(batcher):
             service.begin(batcher)
             await asked

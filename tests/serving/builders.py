@@ -28,11 +28,12 @@ def encoded(pixels: np.ndarray, kind: str = "PNG", **options) -> bytes:
     return file.getvalue()
 
 
+LIMITS = ServeLimits()
 PNG = encoded(bright(1))
 JPEG = encoded(np.full((40, 60, 3), 30, np.uint8), "JPEG")
 
 
-def computing_of(folder: Path, limits: ServeLimits = ServeLimits(), **facts) -> Computing:
+def computing_of(folder: Path, limits: ServeLimits = LIMITS, **facts) -> Computing:
     """What answers, by the toy detector: it finds the one bright rectangle of a picture."""
     detecting = Detecting(SharedModel(toy_model(folder)), CLASSES, 4, 0.0, keeps_pixels=False)
     return Computing(facts.get("detecting", detecting), limits, Metrics())
@@ -40,7 +41,7 @@ def computing_of(folder: Path, limits: ServeLimits = ServeLimits(), **facts) -> 
 
 @asynccontextmanager
 async def running(
-    compute, limits: ServeLimits = ServeLimits(), *, batch_size: int = 4, workers: int = 1
+    compute, limits: ServeLimits = LIMITS, *, batch_size: int = 4, workers: int = 1
 ) -> AsyncIterator[tuple[Service, httpx.AsyncClient]]:
     """A service that is ready, and a client of it."""
     service = Service(limits, getattr(compute, "metrics", Metrics()))

@@ -12,7 +12,7 @@ from gluon_ssd.serving.contract import JSON, JSON_LINES, OWN
 from gluon_ssd.serving.limits import ServeLimits
 from gluon_ssd.serving.metrics import Metrics
 from gluon_ssd.serving.service import Service, State
-from tests.serving.builders import JPEG, PNG, computing_of, running
+from tests.serving.builders import JPEG, LIMITS, PNG, computing_of, running
 from tests.serving.test_batching import Held, begun
 
 pytestmark = pytest.mark.serve
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.serve
 SMALL = ServeLimits(max_bytes=2000, max_pixels=3000, body_s=0.1)
 
 
-def run(scenario, compute, limits=ServeLimits(), **options):
+def run(scenario, compute, limits=LIMITS, **options):
     """Run a scenario, a function of a service and its client."""
 
     async def inside():
@@ -171,7 +171,9 @@ def test_ping_and_invocations_before_the_model_is_there_and_at_the_end(tmp_path)
         states = []
         for change in (lambda: None, service.drain):
             change()
-            states.append((await client.get("/ping"), await client.post("/invocations", content=PNG)))
+            states.append(
+                (await client.get("/ping"), await client.post("/invocations", content=PNG))
+            )
         service.state = State.LOADING
         states.append((await client.get("/ping"), await client.post("/invocations", content=PNG)))
         return states
@@ -233,7 +235,12 @@ def test_a_fault_of_the_service_is_an_answer_too():
 
 @pytest.mark.parametrize(
     ("method", "path", "code"),
-    [("GET", "/", 404), ("GET", "/docs", 404), ("GET", "/invocations", 405), ("POST", "/ping", 405)],
+    [
+        ("GET", "/", 404),
+        ("GET", "/docs", 404),
+        ("GET", "/invocations", 405),
+        ("POST", "/ping", 405),
+    ],
 )
 def test_other_paths_say_which_there_are(tmp_path, method, path, code):
     async def scenario(service, client):

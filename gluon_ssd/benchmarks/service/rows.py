@@ -1,4 +1,4 @@
-"""A service under load: its throughput beside the runtime's own, and many requests with some broken.
+"""A service under load: its throughput beside the runtime's own, and many requests.
 
 Service, clients and the runtime alone are processes of their own, which take turns.
 """
@@ -27,7 +27,6 @@ from gluon_ssd.inference.proof_images import made_up_pictures
 from gluon_ssd.options.benchmark_load import ServeBenchmark
 from gluon_ssd.report.tables import Row
 from gluon_ssd.report.timing import latency_statistics
-from gluon_ssd.system.load import LoadMeter
 
 _log = logging.getLogger(__name__)
 
@@ -38,8 +37,7 @@ SERVE_NOTE = (
     "every round; of network's and of predict's are the ratios within a round, the median of all. "
     "p50 and p99: from sending a request to its whole answer. Wrong: answers that are not what "
     "predict finds, or that do not name the fault of a broken request. Lost: without an answer. "
-    "Memory: of the service, after a tenth of the requests and after all. Others: cores that other "
-    "programs than this benchmark's parent used, its own children counted."
+    "Memory: of the service, after a tenth of the requests and after all."
 )
 
 _MOST_IMAGES = 64
@@ -65,7 +63,6 @@ def serve_rows(options: ServeBenchmark) -> list[Row]:
         "max_requests": 4 * options.clients,
         "max_wait": 60.0,
     }
-    load = LoadMeter()
     with ExitStack() as started:
         folder = started.enter_context(tempfile.TemporaryDirectory())
         count = _write_pictures(options.images, Path(folder))
@@ -102,7 +99,6 @@ def serve_rows(options: ServeBenchmark) -> list[Row]:
             **speed,
             **many,
             "exit code after SIGTERM": code,
-            "others": load.cores_of_others() or 0.0,
         }
     ]
 
@@ -212,7 +208,7 @@ def speed_facts(found: Mapping[str, Sequence[Any]]) -> Row:
     """
     service = [each["rate"] for each in found["service"]]
     times = latency_statistics(np.concatenate([each["ms"] for each in found["service"]]) / 1000)
-    row: Row = {"service, images/s": float(np.median(service))}
+    row: dict[str, Any] = {"service, images/s": float(np.median(service))}
     for name in ("network", "predict"):
         row[f"{name}, images/s"] = float(np.median(found[name]))
         row[f"of {name}'s"] = float(np.median(np.divide(service, found[name])))
@@ -227,9 +223,7 @@ def _many(options: ServeBenchmark, senders: Senders, service: Served) -> Row:
             chunk * options.requests // _CHUNKS, (chunk + 1) * options.requests // _CHUNKS
         )
         found.append(
-            senders.so_many(
-                numbers, broken_every=options.broken, most_bytes=_MAX_BODY_MIB << 20
-            )
+            senders.so_many(numbers, broken_every=options.broken, most_bytes=_MAX_BODY_MIB << 20)
         )
         memory.append(service.memory_mib)
     together = joined(found)

@@ -10,9 +10,7 @@ IMAGES = (b"first picture", b"second picture", b"third picture")
 
 
 def sent(numbers, broken_every):
-    return [
-        request(number, IMAGES, broken_every=broken_every, most_bytes=20) for number in numbers
-    ]
+    return [request(number, IMAGES, broken_every=broken_every, most_bytes=20) for number in numbers]
 
 
 def test_one_in_a_hundred_is_broken_in_every_way():

@@ -37,5 +37,7 @@ def test_a_missing_extra_is_told_with_the_command(monkeypatch):
     for name in [name for name in sys.modules if name.startswith("gluon_ssd.serving.server")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    with pytest.raises(EnvironmentProblem, match="uvicorn is not installed; run: .* --extras serve"):
+    with pytest.raises(
+        EnvironmentProblem, match="uvicorn is not installed; run: .* --extras serve"
+    ):
         run_service(ServeCommand(model_prefix="m"))
