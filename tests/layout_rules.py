@@ -72,7 +72,6 @@ MAY_IMPORT: dict[str, set[str]] = {
         "report",
     },
     "inference.tables": {"errors", "system", "inference"},
-    # HTTP in front of a detector of any runtime.
     "serving": {"errors", "system", "data", "deploy.seam", "inference"},
     # What `import gluon_ssd` offers; the package itself imports it when it is asked for.
     "api": {"errors", "system", "data", "deploy", "deploy.seam", "evaluation", "inference"},
