@@ -8,7 +8,7 @@ import numpy as np
 
 from gluon_ssd.data.convert.part import Item, Part
 from gluon_ssd.data.convert.targets import Target
-from gluon_ssd.data.exif import AS_STORED, SWAPS_SIDES
+from gluon_ssd.data.exif import AS_STORED, SWAPS_SIDES, orientation_of_file
 
 
 def loss_lines(target: Target, parts: Sequence[Part], *, edge_px: int) -> Iterator[str]:
@@ -46,6 +46,11 @@ def loss_lines(target: Target, parts: Sequence[Part], *, edge_px: int) -> Iterat
             f"{_counted(turned, 'photo')} with boxes on the upright picture, which {target.name} "
             "cannot say: open the target with --exif apply"
         )
+        if not target.holds_size and (stored := sum(map(_as_stored, parts))):
+            yield (
+                f"{_counted(stored, 'photo')} with an EXIF orientation and boxes on the picture as "
+                "stored, which are read wrongly with it"
+            )
     cut = sum(_beyond(item, edge_px) for part in parts for item in part.items())
     if target.layout == "coco" and cut:
         yield (
@@ -74,6 +79,15 @@ def _beyond(item: Item, edge_px: int) -> int:
 def _own_areas(rows: np.ndarray) -> int:
     """How many areas are not those of the box."""
     return int((~np.isclose(rows[:, 4], rows[:, 2] * rows[:, 3], rtol=1e-6, atol=1e-3)).sum())
+
+
+def _as_stored(part: Part) -> int:
+    """How many photos have an EXIF orientation, and boxes on the picture as it is stored."""
+    return sum(
+        part.dataset.orientation(index) == AS_STORED
+        and orientation_of_file(part.dataset.image_source(index)) != AS_STORED
+        for index in range(len(part))
+    )
 
 
 def needs_option(target: Target, part: Part, index: int) -> bool:

@@ -12,6 +12,7 @@ from gluon_ssd.data.convert.part import Part
 from gluon_ssd.data.convert.targets import TARGETS
 from gluon_ssd.data.dataset import CocoFile, ListedDataset, ListedItem
 from tests.data.convert.builders import annotation, part
+from tests.data.photos import photo
 
 BOX = (1, 2, 11, 22)
 
@@ -34,6 +35,18 @@ def test_areas_that_are_not_those_of_boxes(area, lost):
     assert list(loss_lines(TARGETS["coco"], [Part("val", dataset, ("a",))], edge_px=1)) == [
         "segmentations, keypoints and captions of COCO are not read, and not written"
     ]
+
+
+def test_photos_of_both_kinds_are_told(tmp_path):
+    objects = {f"{name}.jpg": annotation([BOX]) for name in "ab"}
+    for name in objects:
+        photo(tmp_path / name, 6)
+    own = part(tmp_path, objects)
+    mixed = Part("train", own.dataset.with_orientations({0: 6}, {}), own.classes)
+    assert list(loss_lines(TARGETS["recordio"], [mixed], edge_px=1)) == []
+    upright, stored = loss_lines(TARGETS["yolo"], [mixed], edge_px=1)
+    assert upright.startswith("1 photo with boxes on the upright picture")
+    assert stored.startswith("1 photo with an EXIF orientation and boxes on the picture as stored")
 
 
 @pytest.mark.parametrize(
