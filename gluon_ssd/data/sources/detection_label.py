@@ -70,8 +70,8 @@ def parse_label(numbers: Sequence[float] | np.ndarray, where: str) -> DetectionL
         )
     objects = row[int(header) :].reshape(-1, int(width))
     found = (_object(values, f"{where}: object {n}") for n, values in enumerate(objects, start=1))
-    size = row[3], row[2]
-    known = header >= 4 and all(side >= 1 and side == int(side) for side in size)
+    size = row[3:1:-1] if header >= 4 else row[:0]  # width and height
+    known = len(size) == 2 and all(1 <= side <= _LARGEST and side == int(side) for side in size)
     return DetectionLabel(
         tuple(item for item in found if item is not None),
         (int(size[0]), int(size[1])) if known else None,

@@ -102,6 +102,12 @@ def _read(path: Path, tolerant: bool) -> _File:
     """The records of a .rec file, or of the one beside a list, whose labels then count."""
     if path.suffix.lower() != LIST_SUFFIX:
         return _read_file(path, tolerant)
+    if not _records_of(path).is_file():
+        raise DataError(
+            f"there is no {_records_of(path)} with the images of {path}; put it there, or open the "
+            "list as the layout lst, whose images are files",
+            settings=("layout",),
+        )
     listed = {entry.number: entry for entry in read_label_list(path, tolerant=tolerant)}
     content = _read_file(_records_of(path), tolerant, with_labels=False)
     kept = [

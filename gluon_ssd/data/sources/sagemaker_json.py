@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from gluon_ssd.data.sources.detection_label import IdObject
 from gluon_ssd.errors import DataError
@@ -100,7 +100,9 @@ def _size(value: Any) -> tuple[int, int] | None:
     entry = value[0] if isinstance(value, list) and value else value
     if not isinstance(entry, dict):
         return None
-    sides = entry.get("height"), entry.get("width")
-    if any(isinstance(side, bool) or not isinstance(side, int) for side in sides):
-        return None
-    return (sides[0], sides[1]) if all(1 <= side <= _LARGEST for side in sides) else None
+    height, width = entry.get("height"), entry.get("width")
+    return (height, width) if _is_side(height) and _is_side(width) else None
+
+
+def _is_side(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _LARGEST
