@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gluon_ssd.data.check import Report, check_dataset
 from gluon_ssd.data.classes import read_classes_file
-from gluon_ssd.data.dataset import Selection
+from gluon_ssd.data.dataset import Selection, image_paths
 from gluon_ssd.data.orientations import settle_orientations
 from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.data.sources.layouts import holds_one_set
@@ -29,6 +29,7 @@ def check_reports(options: CheckOptions) -> Iterator[Report]:
     # A file is one set, whatever it is used for.
     own = own_data(options)
     root = Path(options.dataset_root).expanduser()
+    checked: list[str] = []
     is_file = options.dataset == "custom" and holds_one_set(root, own.layout)
     is_one = bool(options.splits) or is_file
     for is_training in (True,) if is_one else (True, False):
@@ -42,8 +43,13 @@ def check_reports(options: CheckOptions) -> Iterator[Report]:
             by_wish=classes is not None,
             layout=own.layout,
             image_root=own.image_root,
+            exif=options.exif,
+            unlabelled_is_background=own.unlabelled_is_background,
         )
         dataset = open_dataset(options.dataset, selection)
+        if not is_training and image_paths(dataset) == checked:
+            return  # a folder without splits is one set, too
+        checked = image_paths(dataset)
         bar = functools.partial(
             progress_bar, total=len(dataset), unit="img", description="images", stays=False
         )

@@ -24,10 +24,10 @@ from typing import Any, NoReturn, TypeVar
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.idle import check_idle
 from gluon_ssd.options.ini_file import read_ini
-from gluon_ssd.options.yaml_file import is_yaml
 from gluon_ssd.options.yannqi import read_yaml
 from gluon_ssd.system.address import shown
 from gluon_ssd.system.wording import one_line, quoted
+from gluon_ssd.system.yaml_text import is_yaml
 
 Command = TypeVar("Command")
 
