@@ -160,7 +160,8 @@ MAY_USE: dict[str, set[str]] = {
     "deploy.onnx": {"numpy", "onnx", "onnxruntime", "google"},
     # nncf draws its progress with rich.
     "deploy.openvino": {"numpy", "openvino", "nncf", "rich"},
-    "report": {"numpy", "cv2", "matplotlib", "mlperf_logging"},
+    # Pillow writes names with more letters than OpenCV has.
+    "report": {"numpy", "cv2", "matplotlib", "PIL", "mlperf_logging"},
     "inference": {"numpy", "supervision"},
     "inference.tables": {"pyarrow"},
     "serving": {"numpy", "fastapi", "starlette", "uvicorn", "prometheus_client"},

@@ -111,6 +111,11 @@ EVALUATE_IDLE = (
         "where no data set is scored",
     ),
     Idle(
+        ("schema",),
+        lambda command: not command.eval.save_detections,
+        "without --save-detections",
+    ),
+    Idle(
         ("save_prefix",),
         lambda command: _scores(command) and _writes_no_coco_file(command),
         "on VOC's metrics: it names the result file of COCO's",

@@ -25,6 +25,9 @@ BACKENDS = ("mxnet", "onnxruntime", "openvino")
 
 EXIF = ("ignore", "apply")
 
+SCHEMAS = ("project", "endpoint")
+"""Forms of detections as JSON: this project's, and that of SageMaker's object detection."""
+
 METRICS = ("auto", "voc07", "voc12", "coco")
 
 
@@ -109,6 +112,12 @@ class RuntimeOptions:
     def named_backend(self) -> str:
         """The name of the runtime; empty where the files decide."""
         return "" if self.backend == "auto" else self.backend
+
+
+def detections_schema_option(help: str) -> str:
+    """The option of every command that writes detections as JSON, with what it means there."""
+    declared: str = option("project", help, choices=SCHEMAS)
+    return declared
 
 
 def max_pixels_option(default: int = 300_000_000) -> int:
