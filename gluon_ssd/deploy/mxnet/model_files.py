@@ -31,7 +31,7 @@ ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
 _SYMBOL = "-symbol.json"
 _KEPT = re.compile(rf"[^.].*(-symbol\.json|-\d{{4,}}\.params)|{re.escape(FILE_NAME)}")
 # Weights are hardly packed at all; those of ResNet-50 at 512 pixels take 130 MB.
-_LIMITS = Limits(files=1000, size=8 * 10**9, ratio=100)
+_LIMITS = Limits(files=1000, size=4 * 10**9, ratio=100)
 
 _log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ def _in_archive(path: str) -> tuple[Path | None, str]:
     """The archive that a path leads to, and what it names in there; None for another path."""
     whole = Path(path)
     for place in (whole, *whole.parents):
-        if place.name.lower().endswith(ARCHIVES) and place.is_file():
+        if place.name.lower().endswith(ARCHIVES) and os.path.isfile(place):
             inner = whole.relative_to(place).as_posix()
             return place, "" if inner == "." else inner
     return None, ""
@@ -132,7 +132,7 @@ def _is_folder(path: str) -> bool:
 def _pair(path: str, source: str = "") -> ModelFiles:
     symbol, params = files_to_read(path)
     beside = symbol.parent / FILE_NAME
-    if not beside.exists():
+    if not os.path.exists(beside):
         return ModelFiles(plain_prefix(path), symbol, params)
     return ModelFiles(plain_prefix(path), symbol, params, beside, source or str(beside))
 

@@ -56,8 +56,8 @@ def from_mxnet_ssd(arrays: Mapping[str, Any]) -> dict[str, Any]:
 def _no_counterpart(what: str) -> WeightsError:
     return WeightsError(
         f"the weights are those of SageMaker's Object Detection or MXNet's SSD example with {what}, "
-        "which has no counterpart among the networks of the zoo: it runs, is quantised and exported "
-        "from its symbol, which is named in place of a network",
+        "which has no counterpart among the networks of the zoo; run, quantise or export it from its "
+        "symbol: its pair, its folder or its model.tar.gz is taken as an exported model",
         settings=("model_prefix",),
     )
 
