@@ -1,4 +1,4 @@
-"""Models of SageMaker and of MXNet's SSD example in the shared folder, with weights made by rule."""
+"""Models of SageMaker and MXNet's SSD example in the shared folder; weights are made by rule."""
 
 from __future__ import annotations
 

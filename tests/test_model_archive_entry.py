@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import subprocess
@@ -12,11 +11,11 @@ import numpy as np
 import pytest
 
 from gluon_ssd import load
-from gluon_ssd.deploy.mxnet.files import read_exported, write_exported
 from gluon_ssd.deploy.runtime import load_detector
 from tests.data.builders import write_image
 from tests.deploy.mxnet.model_archives import (
     NAME,
+    bare_members,
     hyperparams_text,
     model_members,
     write_archive,
@@ -40,11 +39,9 @@ def archive(prefix: str, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bare(prefix: str, tmp_path_factory) -> dict[str, bytes]:
+def bare(prefix: str) -> dict[str, bytes]:
     """The members of an archive of a symbol that says nothing of its size."""
-    folder = tmp_path_factory.mktemp("bare")
-    write_exported(dataclasses.replace(read_exported(prefix), record=None), str(folder / "x"))
-    return {**model_members(str(folder / "x")), "hyperparams.json": hyperparams_text()}
+    return {**bare_members(prefix), "hyperparams.json": hyperparams_text()}
 
 
 def test_the_same_model_from_prefix_folder_and_archive(prefix: str, archive: Path, tmp_path: Path):
@@ -72,14 +69,12 @@ def test_hyperparams_give_size_and_number_of_classes(bare, tmp_path: Path, caplo
 
 
 def test_every_command_takes_an_archive(archive: Path, tmp_path: Path):
-    write_image(tmp_path / "images/a.png", 64, 48)
+    write_image(tmp_path / "images/a.png", (48, 64))
     images = ("--images", tmp_path / "images")
     ended = run_script("eval_ssd.py", "--deploy", "--model-prefix", archive, *TIMED)
     assert ended.code == 0, ended.err
     out = tmp_path / "demo"
-    ended = run_script(
-        "scripts/demo_ssd.py", "--model-prefix", archive, *images, "--output", out
-    )
+    ended = run_script("scripts/demo_ssd.py", "--model-prefix", archive, *images, "--output", out)
     assert ended.code == 0, ended.err
     predicted = ("--output", tmp_path / "table", *images)
     ended = run_script("scripts/predict_ssd.py", "--model-prefix", archive, *predicted)
@@ -119,6 +114,7 @@ def test_broken_archives_are_one_line(what: str, bare, tmp_path: Path):
     assert re.search(expected, line), line
 
 
+@pytest.mark.slow
 def test_the_guarded_process_leaves_no_folder(archive: Path, tmp_path: Path):
     place = tmp_path / "tmp"
     place.mkdir()

@@ -24,8 +24,8 @@ class PredictCommand(RuntimeOptions):
 
     model_prefix: str = option(
         "",
-        "detector: an .onnx file, an OpenVINO .xml, what an exported pair starts with, or a folder or "
-        "model.tar.gz with one",
+        "detector: an .onnx file, an OpenVINO .xml, what an exported pair starts with, or a "
+        "folder or model.tar.gz with one",
     )
     images: str = option("", "folder of images; those of the folders in it too")
     output: str = option("predictions", "folder for the table; with a table there, go on with it")

@@ -148,9 +148,7 @@ def _opened(archive: Path, folder: Path, limits: Limits) -> Iterator[Any]:
 
 
 @contextmanager
-def _gunzipped(
-    archive: Path, file: IO[bytes], folder: Path, limits: Limits
-) -> Iterator[IO[bytes]]:
+def _gunzipped(archive: Path, file: IO[bytes], folder: Path, limits: Limits) -> Iterator[IO[bytes]]:
     """What is in a gzip file, as a file without a name in `folder`: there is none to be removed."""
     most = min(limits.size, max(_RATIO_FROM_BYTES, limits.ratio * archive.stat().st_size))
     ensure_directory(folder)

@@ -239,8 +239,8 @@ def test_a_body_that_the_zoo_lacks_is_told(case: str, tmp_path: Path):
     assert message == (
         f"error: {path}: the weights are those of SageMaker's Object Detection or MXNet's SSD "
         f"example with {what}, which has no counterpart among the networks of the zoo; run, "
-        "quantise or export it from its symbol: its pair, its folder or its model.tar.gz is taken "
-        "as an exported model"
+        "quantise or export it from its symbol: its pair, folder or model.tar.gz is taken as an "
+        "exported model"
     )
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
 

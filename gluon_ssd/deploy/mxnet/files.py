@@ -126,8 +126,8 @@ def _read(files: ModelFiles) -> Exported:
         if not path.is_file():
             raise kind(
                 f"there is no file {path}; an exported model is a pair <prefix>-symbol.json and "
-                "<prefix>-0000.params, a folder or archive with one, or a file .onnx or .xml: check "
-                "the name"
+                "<prefix>-0000.params, a folder or archive with one, or a file .onnx or .xml: "
+                "check the name"
             )
     try:
         text = read_regular(symbol_file, MOST_BYTES)

@@ -92,9 +92,7 @@ def read_hyperparams(path: Path, source: str = "") -> Hyperparams:
     )
 
 
-def _integer(
-    found: dict[str, str], key: str, limits: tuple[int, int], source: str
-) -> int | None:
+def _integer(found: dict[str, str], key: str, limits: tuple[int, int], source: str) -> int | None:
     text = found.get(key)
     if text is None:
         return None

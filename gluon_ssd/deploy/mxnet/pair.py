@@ -37,7 +37,7 @@ def names_parameters(path: str) -> bool:
 
 
 def epochs_of(prefix: str) -> dict[int, Path]:
-    """Epoch -> its parameter file, of all that are there for a prefix, the last epoch at the end."""
+    """Epoch -> its parameter file, of all that a prefix has, the last epoch at the end."""
     symbol, params = exported_files(prefix)
     start = symbol.name.removesuffix("-symbol.json")
     found = {

@@ -1,4 +1,4 @@
-"""Weights of SageMaker's Object Detection and of MXNet's example/ssd, where they are a zoo network's.
+"""Weights of SageMaker's Object Detection and of MXNet's example/ssd that fit a zoo network.
 
 Their vgg16_reduced at 300 pixels is the zoo's ssd_300_vgg16_atrous: 71 arrays, one to one. Only the
 input differs, RGB without its mean and undivided. The zoo's extractor multiplies what it is given
@@ -17,7 +17,7 @@ from gluon_ssd.errors import WeightsError
 PIXEL_MEAN = (123.0, 117.0, 104.0)
 """Of RGB in 0..255; what the training scripts subtract unless they are told otherwise."""
 SIZES_PX = (30.0, 60.0, 111.0, 162.0, 213.0, 264.0, 315.0)
-"""Least anchor of each level and one more, as of the zoo's network for VOC; example/ssd rounds them."""
+"""Least anchor of each level and one more, as of the zoo's for VOC; example/ssd rounds them."""
 
 _HEAD = "_cls_pred_conv_weight"
 _CONVOLUTIONS = (2, 2, 3, 3, 3)  # of each stage
@@ -47,7 +47,7 @@ def from_mxnet_ssd(arrays: Mapping[str, Any]) -> dict[str, Any]:
     for pattern, body in _OTHER_BODIES.items():
         if any(pattern.match(name) for name in arrays):
             raise _no_counterpart(f"a {body}")
-    if "conv1_1_weight" not in arrays:
+    if "conv5_3_weight" not in arrays:
         raise _no_counterpart("another body than VGG-16")
     ours = _modern_names() | _legacy_names()
     return {ours.get(name, name): array for name, array in arrays.items()}
@@ -55,9 +55,9 @@ def from_mxnet_ssd(arrays: Mapping[str, Any]) -> dict[str, Any]:
 
 def _no_counterpart(what: str) -> WeightsError:
     return WeightsError(
-        f"the weights are those of SageMaker's Object Detection or MXNet's SSD example with {what}, "
-        "which has no counterpart among the networks of the zoo; run, quantise or export it from its "
-        "symbol: its pair, its folder or its model.tar.gz is taken as an exported model",
+        "the weights are those of SageMaker's Object Detection or MXNet's SSD example with "
+        f"{what}, which has no counterpart among the networks of the zoo; run, quantise or export "
+        "it from its symbol: its pair, folder or model.tar.gz is taken as an exported model",
         settings=("model_prefix",),
     )
 

@@ -50,9 +50,7 @@ def changed_tar(draw: random.Random, data: bytes) -> tuple[bytes, str]:
     if draw.random() < 0.4:
         return damage(draw, data)
     # Name, mode, size, time, kind, target and prefix of the first or a later header.
-    starts = [
-        at for at in range(0, len(data), _HEADER) if data[at + 257 : at + 262] == b"ustar"
-    ]
+    starts = [at for at in range(0, len(data), _HEADER) if data[at + 257 : at + 262] == b"ustar"]
     start = draw.choice(starts)
     header = bytearray(data[start : start + _HEADER])
     begin, size = draw.choice(((0, 100), (100, 8), (124, 12), (136, 12), (156, 1), (157, 100)))

@@ -21,7 +21,21 @@ SOUND = {
     "epochs": "30",
     "freeze_layer_pattern": "",
 }
-_ODD = ("-1", "0", "1e9", "nan", "inf", " 300 ", "300.0", "0x12c", "٣٠٠", "9" * 400, "\n", 300, None)
+_ODD = (
+    "-1",
+    "0",
+    "1e9",
+    "nan",
+    "inf",
+    " 300 ",
+    "300.0",
+    "0x12c",
+    "٣٠٠",
+    "9" * 400,
+    "\n",
+    300,
+    None,
+)
 _WRONG: tuple[tuple[str, Any], ...] = (
     ("image_shape", "0"),
     ("image_shape", "1000000"),
@@ -71,9 +85,14 @@ class HyperparamsKind(Kind):
         from gluon_ssd.deploy.mxnet.hyperparams import read_hyperparams
 
         found = read_hyperparams(folder / FILE, "a")
-        return found.base_network, found.input_size_hw, found.num_classes, (
-            found.nms_threshold,
-            found.nms_topk,
+        return (
+            found.base_network,
+            found.input_size_hw,
+            found.num_classes,
+            (
+                found.nms_threshold,
+                found.nms_topk,
+            ),
         )
 
     def complain(self, answer: Any) -> str:

@@ -48,17 +48,12 @@ class SagemakerKind(Kind):
 
     def prepare(self, folder: Path) -> None:
         """Export the detector, without its record."""
-        from dataclasses import replace
-
-        from gluon_ssd.deploy.mxnet.files import read_exported, write_exported
+        from tests.deploy.mxnet.model_archives import bare_members
         from tests.deploy.tune_builders import export_tiny
 
         (folder / "model").mkdir()
-        exported = replace(read_exported(export_tiny(folder)), record=None)
-        write_exported(exported, str(folder / _NAME))
-        members = {"hyperparams.json": json.dumps({**SOUND, "image_shape": _SIDE}).encode()}
-        for end in ("-symbol.json", "-0000.params"):
-            members[_NAME + end] = (folder / (_NAME + end)).read_bytes()
+        members = bare_members(export_tiny(folder))
+        members["hyperparams.json"] = json.dumps({**SOUND, "image_shape": _SIDE}).encode()
         for path in folder.glob("*.*"):
             path.unlink()
         (folder / "model" / _FILE).write_bytes(_packed(_taped(members)))
@@ -120,7 +115,12 @@ class SagemakerKind(Kind):
         shapes = sorted((name, array.shape) for name, array in exported.params.items())
         facts = exported.hyperparams
         stated = facts and (facts.input_size_hw, facts.num_classes, facts.nms_threshold)
-        return json.loads(format_graph(exported.graph)), shapes, stated, exported.input_size_hw(None)
+        return (
+            json.loads(format_graph(exported.graph)),
+            shapes,
+            stated,
+            exported.input_size_hw(None),
+        )
 
     def _members(self) -> dict[str, bytes]:
         with tarfile.open(fileobj=io.BytesIO(self.seeds["model"][_FILE])) as archive:

@@ -41,3 +41,12 @@ def write_archive(path: Path, members: Mapping[str, bytes], mode: str = "w:gz") 
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
     return path
+
+
+def bare_members(prefix: str) -> dict[str, bytes]:
+    """As `model_members`, of a symbol that says nothing of its size and classes."""
+    members = model_members(prefix)
+    symbol = json.loads(members[f"{NAME}-symbol.json"])
+    del symbol["attrs"]["gluon_ssd_model"]
+    members[f"{NAME}-symbol.json"] = json.dumps(symbol).encode()
+    return members

@@ -45,7 +45,10 @@ def test_what_is_missing_stays_open(tmp_path: Path):
         (b"[]", "must hold one JSON object; got"),
         (hyperparams_text(epochs=30), "'epochs' must be a text in quotes.* got 30"),
         (hyperparams_text(image_shape=300), "'image_shape' must be a text"),
-        (hyperparams_text(image_shape=""), r"image_shape must be an integer from 8 to 8192; got ''"),
+        (
+            hyperparams_text(image_shape=""),
+            r"image_shape must be an integer from 8 to 8192; got ''",
+        ),
         (hyperparams_text(image_shape="-300"), "image_shape must be an integer"),
         (hyperparams_text(image_shape="0"), "image_shape must be an integer"),
         (hyperparams_text(image_shape="1e3"), "image_shape must be an integer"),

@@ -111,7 +111,9 @@ def test_several_models_are_listed(tmp_path: Path):
     folder = write_folder(tmp_path / "m", TWO)
     archive = write_archive(tmp_path / "m.tar.gz", TWO)
     for place in (folder, archive):
-        with pytest.raises(ModelError, match=rf"{place} holds 2 models: b, {NAME}; name .* {place}/b"):
+        with pytest.raises(
+            ModelError, match=rf"{place} holds 2 models: b, {NAME}; name .* {place}/b"
+        ):
             read(place)
         assert read(f"{place}/b") == (f"{place}/b", b"of b", "b-0007.params", False)
     with pytest.raises(ModelError, match=rf"holds no model c; it holds b, {NAME}"):
