@@ -117,7 +117,7 @@ UNIT_OF: dict[str, str] = {
     **{
         f"deploy.{of}": "deploy.seam"
         for of in "detector_parts engine engine_teams teams ranges agreement raw_model "
-        "runtime_model onnx.names".split()
+        "runtime_model told onnx.names".split()
     },
     "families.*.spec": "models.spec",
     # What specs of several families have in common.

@@ -14,12 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.graph import Graph, Params, format_graph, output_shapes, to_symbol
 from gluon_ssd.deploy.mxnet.halves import split_at_predictions
+from gluon_ssd.deploy.mxnet.multibox.cut import MultiBox, cut_multibox
 from gluon_ssd.deploy.mxnet.pair import (
     DIGEST_ATTRIBUTE,
     check_digest,
@@ -59,12 +61,16 @@ class Exported:
         graph: the symbol; its input is called "data".
         params: every array the symbol needs beside its input.
         record: class names, input size and so on; None for a symbol that carries none.
+        multibox: what followed where the graph was cut before MultiBoxDetection: it is no detector
+            then until `multibox.convert` makes it one. None for all others.
     """
 
     name: str
     graph: Graph
     params: Params
     record: ModelRecord | None
+    multibox: MultiBox | None = None
+    hyperparams: Any = None
 
     @property
     def is_quantised(self) -> bool:
@@ -101,6 +107,8 @@ class Exported:
 def read_exported(prefix: str) -> Exported:
     """Read and check both files of a prefix, or of the name of one of them; see `files_to_read`.
 
+    A symbol with MultiBoxDetection is cut before it; `read.read_pair` makes it a detector.
+
     Raises:
         ModelError: the symbol is missing, not one of a detector (see `symbol_check`), or has
             another input than "data".
@@ -128,6 +136,8 @@ def read_exported(prefix: str) -> Exported:
         ) from error
     graph = read_graph(text, str(symbol_file))
     record, digest = _record(graph, str(symbol_file)), take_digest(graph.extra.get("attrs", {}))
+    cut = cut_multibox(graph, str(symbol_file))
+    graph, multibox = cut or (graph, None)
     try:
         to_symbol(graph)
     except mx.MXNetError as error:
@@ -152,7 +162,7 @@ def read_exported(prefix: str) -> Exported:
     used = {name: params[name] for name in variables if name != INPUT}
     check_finite(used, "take the weights of an earlier epoch", f"{params_file}: ")
     check_digest(digest, params, symbol_file, params_file)
-    return Exported(prefix, graph, used, record)
+    return Exported(prefix, graph, used, record, multibox)
 
 
 def _record(graph: Graph, source: str) -> ModelRecord | None:
@@ -231,8 +241,8 @@ def check_shapes(exported: Exported, input_size_hw: tuple[int, int]) -> None:
     except mx.MXNetError as error:
         if _takes_rows_of_pixels(exported, input_size_hw):
             raise ModelError(
-                f"{name} takes images as {(1, *input_size_hw, 3)}, uint8, with its preprocessing "
-                f"inside, as GluonCV's export_block writes it; this needs {shapes[INPUT]}, "
+                f"{name} takes images as {(1, *input_size_hw, 3)}, with a preprocessing of its own "
+                f"inside; this needs {shapes[INPUT]}, "
                 "normalised: export it with preprocess=None and layout='CHW'"
             ) from error
         wrong = _wrong_shapes(exported, shapes)
