@@ -37,7 +37,7 @@ def best_of_sigmoid(logits: NDArray[np.float32], decoding: Decoding) -> Candidat
         decoding: of images, without a background.
     """
     if decoding.one_class:
-        (rows,) = np.nonzero(logits.max(axis=1) >= least_logit(decoding.score_floor))
+        (rows,) = np.nonzero(np.fmax.reduce(logits, axis=1) >= least_logit(decoding.score_floor))
         return plain_best_classes(plain_scores(logits[rows], decoding), rows, decoding)
     flat, count = logits.reshape(-1), decoding.nms_topk
     places = np.flatnonzero(flat >= least_logit(decoding.score_floor))

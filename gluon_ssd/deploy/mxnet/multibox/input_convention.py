@@ -55,7 +55,7 @@ def input_convention(exported: Exported, told: Preprocessing | None) -> Preproce
     found = Preprocessing(RAW if is_sagemaker else MINUS_MEAN)
     _log.warning(
         "%s: images go in as %s, which is a guess: AWS's programs take pixels as they are for "
-        "models of SageMaker, example/ssd subtracts a mean; a wrong one loses a third or nearly all. "
+        "models of SageMaker, example/ssd subtracts a mean; a wrong one costs a third or all. "
         "Say it with --preprocessing (%s)",
         name,
         found,
