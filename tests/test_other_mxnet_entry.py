@@ -44,7 +44,8 @@ def test_evaluation_says_what_it_takes_the_images_for(model, data):
     ended = evaluate(model, data, "--data-shape", SIDE)
     assert ended.code == 0, ended.err
     assert re.search(r"^cat \S+\ndog \S+\nmAP \S+$", ended.out, re.MULTILINE)
-    (line,) = ended.err.splitlines()
+    line, names = ended.err.splitlines()
+    assert "its class k is taken as class k of the data set (cat, dog)" in names
     assert line == (
         f"{model}: images go in as RGB from 0 to 255, nothing subtracted; its first batch norm "
         "has seen a mean of (117, 117, 117)"
@@ -55,7 +56,7 @@ def test_a_deploy_symbol_tells_what_its_suppression_costs(deploy_symbol, data):
     told = ("--preprocessing", "rgb_minus_mean", "--mean-rgb", "123.68,116.779,103.939")
     ended = evaluate(deploy_symbol, data, *told)
     assert ended.code == 0, ended.err
-    size, images, suppression = ended.err.splitlines()
+    size, images, suppression, _ = ended.err.splitlines()
     assert size.endswith("its name says 64 px")
     assert "less (123.68, 116.779, 103.939), not divided, as you say" in images
     assert "suppresses over all classes" in suppression
