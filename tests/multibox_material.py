@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,8 @@ import numpy as np
 import pytest
 
 from gluon_ssd.compat import mx
+from gluon_ssd.detection.arrays import as_numpy
+from tests.other_mxnet import RuleModel
 
 TINY = "tiny_96_2"
 BIG = (
@@ -22,46 +22,17 @@ BIG = (
 )
 
 
-@dataclass(frozen=True)
-class Case:
-    """One folder of shared/other-mxnet/models."""
-
-    folder: Path
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        return json.loads((self.folder / "case.json").read_text())
-
-    @property
-    def side(self) -> int:
-        return self.facts["image_shape"]
-
-    @property
-    def expected(self) -> Any:
-        return np.load(self.folder / "expected.npz")
+class Case(RuleModel):
+    """One folder of shared/other-mxnet/models, with both of its symbols."""
 
     def symbol(self, form: str) -> str:
         """The text of the "training" or "deploy" symbol."""
         ahead = "deploy_" if form == "deploy" else ""
-        return (self.folder / f"{ahead}{self.facts['prefix']}-symbol.json").read_text()
-
-    def _rule(self) -> Any:
-        """The module rule_weights of the material."""
-        path = self.folder.parent.parent / "rule_weights.py"
-        spec = importlib.util.spec_from_file_location("rule_weights", path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    def pictures(self, height: int, width: int) -> np.ndarray:
-        """uint8 (2, H, W, 3), RGB."""
-        rule = self._rule()
-        return np.stack([rule.rule_image(k, height, width) for k in self.facts["images"]])
+        return (self.folder / f"{ahead}{self.symbol_file.name}").read_text()
 
     def images(self) -> np.ndarray:
         """Network input, float32 (2, 3, H, W)."""
-        return self.as_input(self.pictures(self.side, self.side))
+        return self.as_input(self.pixels())
 
     def as_input(self, pictures: np.ndarray) -> np.ndarray:
         """Pixels (B, H, W, 3) as the network wants them."""
@@ -73,27 +44,8 @@ class Case:
 
         Weights are those of the training symbol, as one archive has them for both.
         """
-        facts = self.facts
-        symbol = mx.sym.load_json(self.symbol("training"))
-        shapes, _, of_statistics = symbol.infer_shape(
-            data=(1, 3, self.side, self.side), label=(1, 1, 6)
-        )
-        arguments = dict(zip(symbol.list_arguments(), shapes, strict=True))
-        statistics = dict(zip(symbol.list_auxiliary_states(), of_statistics, strict=True))
-        arguments = {n: s for n, s in arguments.items() if n not in ("data", "label")}
-        values = self._rule().rule_params(
-            arguments | statistics,
-            num_classes=facts["num_classes"],
-            pixel_mean=facts["rule_pixel_mean"],
-            salt=facts["salt"],
-            head_gain=facts["head_gain"],
-        )
-        stored = {
-            f"{'aux' if name in statistics else 'arg'}:{name}": mx.nd.array(value)
-            for name, value in values.items()
-        }
         prefix.parent.mkdir(parents=True, exist_ok=True)
-        mx.nd.save(f"{prefix}-0000.params", stored)
+        self.write_params(prefix.with_name(f"{prefix.name}-0000.params"))
         Path(f"{prefix}-symbol.json").write_text(text or self.symbol(form))
         return str(prefix)
 
@@ -115,8 +67,6 @@ def case(shared_dir: Path, name: str) -> Case:
 
 def rows_as_fractions(outputs: Any, size_hw: tuple[int, int]) -> list[np.ndarray]:
     """The kept rows of each image, float32 (n, 6), corners as fractions, in their order."""
-    from gluon_ssd.detection.arrays import as_numpy
-
     height, width = size_hw
     found = []
     for rows in np.concatenate([as_numpy(output) for output in outputs], axis=2):

@@ -153,11 +153,11 @@ def test_the_api_takes_the_preprocessing(model, tmp_path):
         (("--mean-rgb", "1,2,3"), "--mean-rgb has no effect without --preprocessing"),
         (
             ("--preprocessing", "rgb_minus_mean", "--mean-rgb", "1,2"),
-            "--mean-rgb must be three numbers from 0 to 255",
+            "--mean-rgb must be three numbers from 0 to 255 joined",
         ),
         (
             ("--preprocessing", "rgb_minus_mean", "--mean-rgb", "a,b,c"),
-            "--mean-rgb must be three numbers from 0 to 255",
+            "--mean-rgb must be three numbers from 0 to 255 joined",
         ),
         (("--preprocessing", "bgr"), "--preprocessing must be one of auto, imagenet"),
     ],

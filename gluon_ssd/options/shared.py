@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gluon_ssd.detection.preprocessing import KINDS, MINUS_MEAN, Preprocessing
+from gluon_ssd.detection.preprocessing import (
+    KINDS,
+    MINUS_MEAN,
+    USUAL_MEAN_RGB,
+    Preprocessing,
+)
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import LARGEST_WHOLE, legacy, option, suggestion
 from gluon_ssd.system.wording import quoted
@@ -109,15 +114,23 @@ def told_preprocessing(kind: str, mean_rgb: str) -> Preprocessing | None:
         )
     if kind == "auto":
         return None
-    if not mean_rgb:
-        return Preprocessing(kind)
+    return Preprocessing(kind, three_values(mean_rgb) or USUAL_MEAN_RGB)
+
+
+def three_values(text: str) -> tuple[float, ...]:
+    """'123,117,104' to three numbers, the empty string to (). Raises OptionError for others."""
+    if not text:
+        return ()
     try:
-        return Preprocessing(kind, tuple(float(part) for part in mean_rgb.split(",")))
-    except (ValueError, OptionError):
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        values = ()
+    if len(values) != 3 or not all(0 <= value <= 255 for value in values):
         raise OptionError(
-            f"--mean-rgb must be three numbers from 0 to 255 with commas between; got "
-            f"{quoted(mean_rgb)}"
-        ) from None
+            "--mean-rgb must be three numbers from 0 to 255 joined by commas, such as "
+            f"123,117,104; got {quoted(text)}"
+        )
+    return values
 
 
 @dataclass(frozen=True)

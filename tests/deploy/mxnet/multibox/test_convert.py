@@ -87,7 +87,7 @@ def test_every_setting_gives_what_the_operator_gives(tiny, tmp_path, number):
     variant = json.loads((tiny.folder / "variants.json").read_text())[number]
     size_hw = tuple(variant["image_hw"])
     prefix = tiny.write("deploy", tmp_path / "m", tiny.changed(variant["change"]))
-    images = tiny.as_input(tiny.pictures(*size_hw))
+    images = tiny.as_input(tiny.pixels(size_hw))
     expected = by_operator(prefix, images)
     assert [len(rows) for rows in expected] == variant["kept"]
     golden = np.load(tiny.folder / "variants.npz")[f"rows_{number}"]
