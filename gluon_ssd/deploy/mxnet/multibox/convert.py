@@ -81,7 +81,6 @@ def own_detector(
         mean=preprocessing.mean,
         std=preprocessing.std,
         family="multibox",
-        resize="linear",
         edge_px=0,
         weights_from=_MADE_BY,
         has_names=False,

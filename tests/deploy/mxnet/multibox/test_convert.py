@@ -128,7 +128,7 @@ def test_the_record_says_what_the_symbol_does(prefixes):
     decoding = record.decoding
     assert (record.input_size_hw, record.classes) == (SIZE_HW, ("class0", "class1"))
     assert not record.has_names
-    assert (record.mean, record.resize, record.edge_px) == ((0.0,) * 3, "linear", 0)
+    assert (record.mean, record.edge_px) == ((0.0,) * 3, 0)
     assert (decoding.nms_thresh, decoding.nms_topk, decoding.post_nms) == (0.45, 100, -1)
     assert decoding.one_class and decoding.clips and not decoding.per_class
     assert not (decoding.strict or decoding.score_strict)
