@@ -180,6 +180,7 @@ class Detector:
             OptionError: an argument is wrong.
         """
         # Only now: the metric of COCO alone takes longer to import than a detector to load.
+        from gluon_ssd.data.dataset import Selection
         from gluon_ssd.data.loading.samples import EvalSamples
         from gluon_ssd.data.loading.stand_in import rule_of
         from gluon_ssd.data.orientations import settle_orientations
@@ -190,13 +191,10 @@ class Detector:
             raise OptionError(f"on_bad_image must be 'error' or 'skip'; got {on_bad_image!r}")
         model, names = self._shared.model, self.classes or None
         if isinstance(dataset, str):
-            dataset = open_for_scoring(
-                dataset,
-                Path(root).expanduser(),
-                splits=splits,
-                classes=names,
-                edge_px=model.edge_px,
+            selection = Selection(
+                Path(root).expanduser(), train=False, splits=splits, edge_px=model.edge_px
             )
+            dataset = open_for_scoring(dataset, selection, classes=names)
         dataset = settle_orientations(dataset, "ignore")
         check_classes(dataset, names, model.num_classes)
         model = model.with_streams()

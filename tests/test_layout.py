@@ -69,6 +69,8 @@ TESTED_BY = {
     "entry/eval_ssd.py": "test_eval_entry.py",
     "commands/tune.py": "test_tuning_entry.py",
     "commands/tuning/data.py": "test_tuning_entry.py",
+    "data/sources/coco_folder.py": "data/sources/test_custom.py",
+    "options/own_data.py": "data/sources/test_layouts.py",
     "commands/tuning/narrator.py": "test_tuning_entry.py",
 }
 

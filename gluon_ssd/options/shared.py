@@ -13,6 +13,7 @@ from gluon_ssd.detection.preprocessing import (
 )
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import LARGEST_WHOLE, legacy, option, suggestion
+from gluon_ssd.options.own_data import image_root_option, layout_option
 from gluon_ssd.system.wording import quoted
 
 if TYPE_CHECKING:
@@ -187,6 +188,8 @@ class DataOptions:
 
     dataset: str = legacy("voc", "kind of data set", choices=DATASETS)
     dataset_root: str = option("~/.mxnet/datasets/", "folder that holds the data set")
+    layout: str = layout_option()
+    image_root: str = image_root_option()
     num_workers: int = legacy(
         4,
         "processes that load images; 0 loads in this one",

@@ -341,7 +341,7 @@ def _write(archive: Path, member: _Member, path: Path, on_bytes: Callable[[int],
         part.unlink(missing_ok=True)
 
 
-def _read(source: IO[bytes]) -> bytes:
+def _read(source: IO[bytes] | gzip.GzipFile) -> bytes:
     try:
         return source.read(_BLOCK_BYTES)
     except OSError as error:

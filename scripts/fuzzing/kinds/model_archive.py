@@ -40,11 +40,11 @@ def _packed(tape: bytes) -> bytes:
     return gzip.compress(tape, 1, mtime=0)
 
 
-class SagemakerKind(Kind):
+class ModelArchiveKind(Kind):
     """The archive of a small detector whose symbol says nothing of its size and classes."""
 
-    name = "sagemaker"
-    in_suite = 200
+    name = "model_archive"
+    in_suite = 60
 
     def prepare(self, folder: Path) -> None:
         """Export the detector, without its record."""
@@ -75,7 +75,7 @@ class SagemakerKind(Kind):
             "no symbol": _taped({"hyperparams.json": sound["hyperparams.json"]}),
             "two models": _taped({**sound, **again}),
             "no text": _taped(numbers),
-            "zeros": _taped({**sound, "x-0000.params": bytes(64 << 20)}),
+            "zeros": _taped({"x-symbol.json": b"{}", "x-0000.params": bytes(64 << 20)}),
         }
         cases = [Case("model", {_FILE: _packed(t)}, REFUSED, of) for of, t in tapes.items()]
         cases.append(Case("model", {_FILE: data[:-9]}, REFUSED, "cut"))
