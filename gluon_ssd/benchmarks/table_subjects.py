@@ -24,7 +24,7 @@ from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.deploy.mxnet.files import Exported
 from gluon_ssd.deploy.mxnet.int8.quantize import prepare_detector, quantize_prepared
 from gluon_ssd.deploy.mxnet.model import deploy
-from gluon_ssd.deploy.mxnet.read import read_pair
+from gluon_ssd.deploy.mxnet.read_pair import read_pair
 from gluon_ssd.deploy.runtime import load_detector
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.input_format import InputFormat

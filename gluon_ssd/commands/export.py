@@ -13,7 +13,7 @@ from gluon_ssd.commands.wiring.proof_images import proof_images
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.deploy.mxnet.export import trace_detector
 from gluon_ssd.deploy.mxnet.files import Exported
-from gluon_ssd.deploy.mxnet.read import read_pair
+from gluon_ssd.deploy.mxnet.read_pair import read_pair
 from gluon_ssd.deploy.mxnet.refold import write_folded
 from gluon_ssd.deploy.other_formats import Target, write_proven
 from gluon_ssd.deploy.told import Told

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.candidates import Best, select_best
-from gluon_ssd.detection.decoding import SCORE_ACTIVATIONS, Decoding
+from gluon_ssd.detection.decoding import Decoding, check_decoding
 from gluon_ssd.detection.group_candidates import best_of_classes, best_of_levels, best_rows
 from gluon_ssd.detection.one_class_candidates import best_of_anchors, rows_of_anchors
 from gluon_ssd.errors import ModelError
@@ -101,7 +101,7 @@ class DetectionDecoder(mx.gluon.HybridBlock):
 
     Raises:
         ModelError: the activation of the scores is unknown, or `decoding` asks for what is not
-            there; see `check_decoding`.
+            there; see `decoding.check_decoding`.
     """
 
     def __init__(self, num_classes: int, decoding: Decoding = Decoding()) -> None:  # noqa: B008
@@ -155,32 +155,6 @@ class DetectionDecoder(mx.gluon.HybridBlock):
             num_classes=self.num_classes,
             num_anchors=self._expected.num_anchors,
             input_size_hw=self._expected.input_size_hw,
-        )
-
-
-def check_decoding(decoding: Decoding) -> None:
-    """Raise ModelError for settings, or a pair of them, that no decoder here has."""
-    if decoding.score_activation not in SCORE_ACTIVATIONS:
-        raise ModelError(
-            f"scores are activated by {' or '.join(SCORE_ACTIVATIONS)}; "
-            f"got {decoding.score_activation!r}"
-        )
-    if decoding.relative_to != "anchors":
-        raise ModelError("boxes that come as corners are decoded outside of MXNet alone")
-    if decoding.later_wins and decoding.topk_of != "class":
-        raise ModelError(
-            "of equal scores the larger anchor index can come first only where candidates are the "
-            f"best of each class; here they are those of each {decoding.topk_of}"
-        )
-    if decoding.one_class and decoding.topk_of != "image":
-        raise ModelError(
-            "an anchor has its best class alone only where candidates are the best of an image; "
-            f"here they are those of each {decoding.topk_of}"
-        )
-    if decoding.topk_of == "class" and not decoding.per_class:
-        raise ModelError(
-            "boxes of different classes cannot suppress one another where candidates are the best "
-            "of each class"
         )
 
 

@@ -138,6 +138,32 @@ class Decoding:
         return self.suppresses and enough_left and enough_there and ranks_fit
 
 
+def check_decoding(decoding: Decoding) -> None:
+    """Raise ModelError for settings, or a pair of them, that no decoder here has."""
+    if decoding.score_activation not in SCORE_ACTIVATIONS:
+        raise ModelError(
+            f"scores are activated by {' or '.join(SCORE_ACTIVATIONS)}; "
+            f"got {decoding.score_activation!r}"
+        )
+    if decoding.relative_to != "anchors":
+        raise ModelError("boxes that come as corners are decoded outside of MXNet alone")
+    if decoding.later_wins and decoding.topk_of != "class":
+        raise ModelError(
+            "of equal scores the larger anchor index can come first only where candidates are the "
+            f"best of each class; here they are those of each {decoding.topk_of}"
+        )
+    if decoding.one_class and decoding.topk_of != "image":
+        raise ModelError(
+            "an anchor has its best class alone only where candidates are the best of an image; "
+            f"here they are those of each {decoding.topk_of}"
+        )
+    if decoding.topk_of == "class" and not decoding.per_class:
+        raise ModelError(
+            "boxes of different classes cannot suppress one another where candidates are the best "
+            "of each class"
+        )
+
+
 def _below(number: float) -> float:
     """The float32 number below a positive one."""
     (bits,) = struct.unpack("<I", struct.pack("<f", number))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gluon_ssd.compat import mx
-from gluon_ssd.detection.decoder import DetectionDecoder, check_decoding, decode_detections
-from gluon_ssd.detection.decoding import Decoding
+from gluon_ssd.detection.decoder import DetectionDecoder, decode_detections
+from gluon_ssd.detection.decoding import Decoding, check_decoding
 from gluon_ssd.errors import ModelError
 from tests.detection.raw_outputs import SIZE_HW, raw_outputs
 from tests.detection.slow_decoding import slow_detections

@@ -16,7 +16,7 @@ from gluon_ssd.deploy.detector_parts import DetectorParts
 from gluon_ssd.deploy.mxnet.files import Exported, read_exported
 from gluon_ssd.deploy.mxnet.parts import detector_parts
 from gluon_ssd.deploy.mxnet.passes.replace_decoder import count_classes
-from gluon_ssd.deploy.mxnet.read import read_pair
+from gluon_ssd.deploy.mxnet.read_pair import read_pair
 from gluon_ssd.families.build import build_network
 from gluon_ssd.models.first_weights import initialize
 from gluon_ssd.models.record import ModelRecord

@@ -13,7 +13,7 @@ from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.sources.catalog import SOURCES
 from gluon_ssd.deploy.mxnet.files import Exported, read_exported, write_exported
 from gluon_ssd.deploy.mxnet.parts import detector_parts
-from gluon_ssd.deploy.mxnet.read import read_pair
+from gluon_ssd.deploy.mxnet.read_pair import read_pair
 from gluon_ssd.deploy.runtime_model import DetectorFacts
 from gluon_ssd.deploy.told import Told
 from gluon_ssd.errors import OptionError

@@ -108,7 +108,7 @@ class Exported:
 def read_exported(prefix: str) -> Exported:
     """Read and check the two files that a path means; see `model_files`.
 
-    A symbol with MultiBoxDetection is cut before it; `read.read_pair` makes it a detector.
+    A symbol with MultiBoxDetection is cut before it; `read_pair` makes it a detector.
 
     Raises:
         ModelError: the symbol is missing, not one of a detector (see `symbol_check`), or has

@@ -22,7 +22,7 @@ from gluon_ssd.deploy.mxnet.halves import Halves, split_at_predictions
 from gluon_ssd.deploy.mxnet.low_precision import lower_network
 from gluon_ssd.deploy.mxnet.output_pattern import BOX_NMS, suppression_of
 from gluon_ssd.deploy.mxnet.prepare import prepare
-from gluon_ssd.deploy.mxnet.read import read_pair
+from gluon_ssd.deploy.mxnet.read_pair import read_pair
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.arrays import as_numpy
 from gluon_ssd.errors import ModelError

@@ -153,7 +153,7 @@ class SymbolKind(Kind):
         from gluon_ssd.deploy.mxnet.files import check_shapes
         from gluon_ssd.deploy.mxnet.graph import format_graph
         from gluon_ssd.deploy.mxnet.model import deploy
-        from gluon_ssd.deploy.mxnet.read import read_pair
+        from gluon_ssd.deploy.mxnet.read_pair import read_pair
 
         exported = read_pair(str(folder / "tiny"), input_size_hw=(_SIZE, _SIZE))
         size_hw = exported.input_size_hw((_SIZE, _SIZE))

@@ -32,7 +32,7 @@ from gluon_ssd.deploy.mxnet.int8.quantize_graph import (
 )
 from gluon_ssd.deploy.mxnet.model import deploy, load_deployed
 from gluon_ssd.deploy.mxnet.prepare import prepare
-from gluon_ssd.deploy.mxnet.read import read_pair
+from gluon_ssd.deploy.mxnet.read_pair import read_pair
 from gluon_ssd.deploy.runtime_model import DetectorFacts
 from gluon_ssd.errors import ModelError, OptionError
 from gluon_ssd.models.record import ModelRecord

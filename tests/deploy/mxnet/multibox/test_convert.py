@@ -14,7 +14,7 @@ from gluon_ssd.deploy.mxnet.files import read_exported
 from gluon_ssd.deploy.mxnet.model import deploy
 from gluon_ssd.deploy.mxnet.parts import detector_parts
 from gluon_ssd.deploy.mxnet.plain import PlainDetector
-from gluon_ssd.deploy.mxnet.read import read_pair
+from gluon_ssd.deploy.mxnet.read_pair import read_pair
 from gluon_ssd.deploy.runtime import load_detector
 from gluon_ssd.deploy.told import Told
 from gluon_ssd.detection.preprocessing import Preprocessing

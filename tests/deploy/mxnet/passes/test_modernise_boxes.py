@@ -10,7 +10,7 @@ from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.graph import parse_graph
 from gluon_ssd.deploy.mxnet.model import load_deployed
 from gluon_ssd.deploy.mxnet.passes.modernise_boxes import modernise_boxes
-from gluon_ssd.deploy.mxnet.read import read_pair
+from gluon_ssd.deploy.mxnet.read_pair import read_pair
 from tests.deploy.conftest import INPUT_HW, by_mxnet, make_network, random_images
 
 
