@@ -171,10 +171,10 @@ class RuntimeOptions:
         return "" if self.backend == "auto" else self.backend
 
 
-def max_pixels_option() -> int:
+def max_pixels_option(default: int = 300_000_000) -> int:
     """The option of every command that reads pictures; `data.images.MAX_PIXELS` is its default."""
     declared: int = option(
-        300_000_000,
+        default,
         "most pixels of a picture or a frame of a video; larger ones are refused by their headers",
         minimum=1,
         maximum=2**30,
