@@ -73,16 +73,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "inference.tables": {"errors", "system", "inference"},
     "serving": {"errors", "system", "data", "deploy.seam", "inference"},
-    # What `import gluon_ssd` offers; the package itself imports it when it is asked for. Of detection
-    # it offers how pixels are prepared.
-    "api": {
-        *_LOW,
-        "data",
-        "deploy",
-        "deploy.seam",
-        "evaluation",
-        "inference",
-    },
+    # What `import gluon_ssd` offers; the package itself imports it when it is asked for.
+    "api": {*_LOW, "data", "deploy", "deploy.seam", "evaluation", "inference"},
     "": {"api"},
     "options": {
         "errors",
