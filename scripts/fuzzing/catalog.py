@@ -17,6 +17,7 @@ from scripts.fuzzing.kinds.model_archive import ModelArchiveKind
 from scripts.fuzzing.kinds.onnx_file import OnnxKind
 from scripts.fuzzing.kinds.openvino_file import OpenvinoKind
 from scripts.fuzzing.kinds.options_file import OptionsKind
+from scripts.fuzzing.kinds.own_folders import CsvKind, XmlFolderKind, YoloKind
 from scripts.fuzzing.kinds.params import ParamsKind
 from scripts.fuzzing.kinds.picture_file import PictureKind
 from scripts.fuzzing.kinds.record import RecordKind
@@ -32,6 +33,9 @@ KINDS: dict[str, type[Kind]] = {
     for kind in (
         CocoKind,
         VocKind,
+        YoloKind,
+        XmlFolderKind,
+        CsvKind,
         ListKind,
         RecordioKind,
         LstKind,
