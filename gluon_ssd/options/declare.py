@@ -49,6 +49,7 @@ def option(default: Any, help: str, **facts: Any) -> Any:
 
 
 legacy = functools.partial(option, legacy=True)
+address = functools.partial(option, starts=("http://", "https://"))
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class Flag:
         unset: what a default of None comes to, for help and tables.
         several: it takes one word or more; the value is a text with commas between them, as which
             an ini file holds it.
+        starts: what a text begins with, unless it is empty; another one is not shown, since it may
+            hold a password.
     """
 
     group: str
@@ -83,6 +86,7 @@ class Flag:
     legacy: bool = False
     unset: str = ""
     several: bool = False
+    starts: tuple[str, ...] = ()
 
     @property
     def spelling(self) -> str:
@@ -105,6 +109,8 @@ class Flag:
 
     def check(self, value: Any, where: str) -> Any:
         """The value in its declared spelling. Raises OptionError when it is not allowed."""
+        if self.starts and value and not value.lower().startswith(self.starts):
+            raise OptionError(f"{where} must begin with {' or '.join(self.starts)}")
         if self.choices:
             for choice in self.choices:
                 if value.lower() == choice.lower():
@@ -181,7 +187,7 @@ class _Parser(argparse.ArgumentParser):
             word = message.split()[2].split("=")[0]
             known = [s for action in self._actions for s in action.option_strings]
             hint = suggestion(word, known)
-        raise OptionError(f"{message}{hint}; see {self.prog} --help")
+        raise OptionError(f"{shown(message)}{hint}; see {self.prog} --help")
 
     def _get_option_tuples(self, option_string: str) -> list[Any]:
         # An abbreviation that fits a legacy flag means that flag, whatever was added since.

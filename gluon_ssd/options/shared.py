@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gluon_ssd.errors import OptionError
-from gluon_ssd.options.declare import LARGEST_WHOLE, legacy, option, suggestion
+from gluon_ssd.options.declare import LARGEST_WHOLE, address, legacy, option, suggestion
 from gluon_ssd.system.wording import quoted
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class ModelOptions:
     model_root: str = option(
         "~/.mxnet/models", "folder where downloaded zoo weights are kept and looked for"
     )
-    mirror: str = option(
+    mirror: str = address(
         "",
         "base URL of a mirror of the zoo's weights; empty uses MXNET_GLUON_REPO or the zoo's own",
     )
