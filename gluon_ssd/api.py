@@ -170,36 +170,42 @@ class Detector:
             OptionError: an argument is wrong.
         """
         # Only now: the metric of COCO alone takes longer to import than a detector to load.
+        from gluon_ssd.data.dataset import Selection
         from gluon_ssd.data.loading.samples import EvalSamples
         from gluon_ssd.data.loading.stand_in import rule_of
-        from gluon_ssd.data.orientations import settle_orientations
-        from gluon_ssd.inference.dataset import check_classes, open_for_scoring
         from gluon_ssd.inference.evaluate import evaluate
 
         if on_bad_image not in (None, "error", "skip"):
             raise OptionError(f"on_bad_image must be 'error' or 'skip'; got {on_bad_image!r}")
-        model, names = self._shared.model, self.classes or None
-        if isinstance(dataset, str):
-            dataset = open_for_scoring(
-                dataset,
-                Path(root).expanduser(),
-                splits=splits,
-                classes=names,
-                edge_px=model.edge_px,
-            )
-        dataset = settle_orientations(dataset, "ignore")
-        check_classes(dataset, names, model.num_classes)
-        model = model.with_streams()
+        opened = self._opened(dataset, root, splits)
+        model = self._shared.model.with_streams()
         return evaluate(
             SharedModel(model).push,
             EvalSamples(model.input_format, max_pixels),
-            dataset,
+            opened,
             metric=metric,
             batch_size=batch_size,
             num_workers=num_workers,
             streams=model.streams,
             bad=rule_of(on_bad_image, leave_out=True),
         )
+
+    def _opened(
+        self, dataset: str | ListedDataset, root: str | os.PathLike[str], splits: str
+    ) -> ListedDataset:
+        """A data set to score this detector on; see `evaluate`."""
+        from gluon_ssd.data.orientations import settle_orientations
+        from gluon_ssd.inference.dataset import check_classes, open_for_scoring
+
+        model, names = self._shared.model, self.classes or None
+        if isinstance(dataset, str):
+            selection = Selection(
+                Path(root).expanduser(), train=False, splits=splits, edge_px=model.edge_px
+            )
+            dataset = open_for_scoring(dataset, selection, classes=names)
+        dataset = settle_orientations(dataset, "ignore")
+        check_classes(dataset, names, model.num_classes)
+        return dataset
 
     def export(
         self,

@@ -4,13 +4,13 @@
 #   bash scripts/setup.sh                       what training and evaluation need
 #   bash scripts/setup.sh --dev                 and the test tools
 #   bash scripts/setup.sh --extras dali,tune    and optional parts: dali horovod tune mllog onnx openvino
-#                                               loadgen ray supervision
+#                                               loadgen ray supervision serve
 #   PYTHON=/path/to/python3.12 bash scripts/setup.sh    with this Python (3.11 or 3.12)
 # Horovod is compiled (2 to 4 minutes; needs cmake, g++, make); its wheel is kept in
 # GLUON_SSD_CACHE (~/.cache/gluon-ssd) for the next time.
 set -euo pipefail
 
-EXTRAS="dali horovod tune mllog onnx openvino loadgen ray supervision"
+EXTRAS="dali horovod tune mllog onnx openvino loadgen ray supervision serve"
 NEEDED_MB=1500 # .venv takes 0.7 GB, DALI 0.6 GB; the rest is room for downloads and their unpacking
 
 say() { echo "setup.sh: $*"; }

@@ -43,6 +43,7 @@ EXTRA_MODULES = {
     "loadgen": "mlperf_loadgen",
     "ray": "ray",
     "supervision": "supervision",
+    "serve": "fastapi",
 }
 _MISSING_EXTRA = "missing extra"
 

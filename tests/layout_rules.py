@@ -72,6 +72,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "report",
     },
     "inference.tables": {"errors", "system", "inference"},
+    "serving": {"errors", "system", "data", "deploy.seam", "inference"},
     # What `import gluon_ssd` offers; the package itself imports it when it is asked for.
     "api": {"errors", "system", "data", "deploy", "deploy.seam", "evaluation", "inference"},
     "": {"api"},
@@ -163,6 +164,7 @@ MAY_USE: dict[str, set[str]] = {
     "report": {"numpy", "cv2", "matplotlib", "mlperf_logging"},
     "inference": {"numpy", "supervision"},
     "inference.tables": {"pyarrow"},
+    "serving": {"numpy", "fastapi", "starlette", "uvicorn", "prometheus_client"},
     # GluonCV is the other side of a benchmark.
     "benchmarks.gluoncv": {"numpy", "gluoncv"},
     "benchmarks.loadgen": {"numpy", "mlperf_loadgen"},

@@ -124,6 +124,20 @@ def test_evaluation_both_ways_gives_the_same_score(tmp_path, shared_dir):
     assert [row["mAP"] for row in rows] == pytest.approx([0.8767] * 2, abs=1e-3)
 
 
+@pytest.mark.serve
+@pytest.mark.slow
+def test_a_service_under_load(tmp_path, prefix):
+    options = ("--model-prefix", prefix, "--clients", 4, "--seconds", 0.5, "--rounds", 1)
+    text, (row,) = benchmark("serve", tmp_path, *options, "--requests", 100, "--broken", 10)
+    assert (row["wrong"], row["lost"], row["exit code after SIGTERM"]) == (0, 0, 0)
+    assert row["answers by code"] == "200: 90, 400: 6, 413: 2, 415: 2"
+    for name in ("service", "network", "predict"):
+        assert row[f"{name}, images/s"] > 0
+    assert 0 < row["p50, ms"] <= row["p99, ms"]
+    assert row["memory at the end, MiB"] > 0
+    assert "decoding and HTTP counted" in " ".join(text.split())
+
+
 def test_unknown_network_is_one_line():
     ended = run_script("scripts/benchmark_ssd.py", "decode", "--network", "vgg16")
     assert one_error(ended).startswith("error: --network must be a full name such as ")

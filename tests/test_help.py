@@ -60,6 +60,7 @@ def test_help_of_a_benchmark(kind):
         ("scripts/demo_ssd.py", [], "--images needs at least one image, folder or video"),
         ("scripts/predict_ssd.py", [], "--model-prefix needs a detector: "),
         ("scripts/predict_ssd.py", ["--model-prefix", "m"], "--images needs a folder of images"),
+        ("scripts/serve_ssd.py", [], "--model-prefix needs a detector: "),
         ("scripts/export_ssd.py", [], "--output PREFIX is needed"),
         ("scripts/benchmark_ssd.py", [], "name what to measure: "),
         ("scripts/benchmark_ssd.py", ["no"], "unknown benchmark 'no'; there are "),

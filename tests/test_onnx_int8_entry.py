@@ -196,12 +196,13 @@ def test_run_tuning_says_what_is_missing(arguments, message) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["qdq", "qoperator"])
 def test_int8_of_the_trained_model_keeps_its_accuracy(shared_dir, tmp_path: Path, form) -> None:
-    """All 496 images: within 0.005 of 0.6385, in at most 0.3 of the bytes."""
+    """All 496 images: within 0.005 of 0.6385, in at most 0.3 of the bytes.
+
+    On a CPU that leaves the weights 7 bits the drop is 0.0107; see docs/int8.md.
+    """
     prefix, root = shared_dir / "weights/ssd_300_mobilenet0.75_voc", shared_dir / "data/voc-mini"
     if not (root.is_dir() and prefix.with_name(f"{prefix.name}-0000.params").is_file()):
         pytest.skip(f"no {prefix} or {root}")
-    if not _adds_without_overflow():
-        pytest.skip("this CPU leaves the weights of ONNX Runtime 7 bits, see docs/int8.md")
     data = ("--data-shape", 300, "--dataset-root", root, "-j", 0)
     fp32 = tmp_path / "fp32.onnx"
     names = tmp_path / "voc.txt"
@@ -220,4 +221,5 @@ def test_int8_of_the_trained_model_keeps_its_accuracy(shared_dir, tmp_path: Path
     scored = run_script("eval_ssd.py", "--deploy", "--model-prefix", int8, *data)
     assert scored.code == 0, scored.err
     (line,) = [line for line in scored.out.splitlines() if line.startswith("mAP")]
-    assert abs(float(line.split()[-1].lstrip("=")) - 0.6385) < 0.005
+    drop = 0.6385 - float(line.split()[-1].lstrip("="))
+    assert abs(drop) < (0.005 if _adds_without_overflow() else 0.012)

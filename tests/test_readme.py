@@ -20,6 +20,7 @@ from gluon_ssd.options.prepare import (
     PrepareOpenImagesOptions,
     PrepareVocOptions,
 )
+from gluon_ssd.options.serve import ServeCommand
 from gluon_ssd.options.train import TrainCommand
 from scripts.fuzz import FuzzOptions
 from scripts.kill_runs import KillOptions
@@ -33,6 +34,7 @@ COMMANDS = {
     "scripts/demo_ssd.py": DemoCommand,
     "scripts/export_ssd.py": ExportCommand,
     "scripts/predict_ssd.py": PredictCommand,
+    "scripts/serve_ssd.py": ServeCommand,
     "scripts/check_dataset.py": CheckOptions,
     "scripts/convert_weights.py": ConvertCommand,
     "scripts/prepare_shapes.py": PrepareShapesOptions,
@@ -61,6 +63,7 @@ def table(script):
         "scripts/export_ssd.py",
         "scripts/demo_ssd.py",
         "scripts/predict_ssd.py",
+        "scripts/serve_ssd.py",
     ],
 )
 def test_flag_table_is_current(script):

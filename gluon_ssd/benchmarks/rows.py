@@ -14,6 +14,7 @@ from gluon_ssd.benchmarks.model_costs import COSTS_NOTE, cost_rows
 from gluon_ssd.benchmarks.overlap import OVERLAP_NOTE, overlap_rows
 from gluon_ssd.benchmarks.precision import precision_rows
 from gluon_ssd.benchmarks.scaling import network_bound_rows, scaling_rows
+from gluon_ssd.benchmarks.service.rows import SERVE_NOTE, serve_rows
 from gluon_ssd.benchmarks.torch_comparison import TORCH_NOTE, torch_rows
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.runtime import load_detector
@@ -54,6 +55,7 @@ ROWS: dict[str, Callable[[Any], Sequence[Row]]] = {
     "network-bound": network_bound_rows,
     "overlap": overlap_rows,
     "scaling": scaling_rows,
+    "serve": serve_rows,
     "torch": torch_rows,
 }
 
@@ -61,6 +63,7 @@ NOTES = {
     "contended": CONTENDED_NOTE,
     "model": COSTS_NOTE,
     "overlap": OVERLAP_NOTE,
+    "serve": SERVE_NOTE,
     "torch": TORCH_NOTE,
 }
 """How numbers were counted, where a table needs it; it stands above."""

@@ -41,6 +41,8 @@ TEXTS: dict[str, Callable[[Any], str]] = {
 }
 """Benchmarks that write their own text and files; the others are those of `rows.ROWS`."""
 
+_UPRIGHT = ("scaling", "serve")  # these give one long row, which is easier to read so
+
 
 def run_benchmark(kind: str, options: Any) -> str:
     """Measure, write the file of `--output`, and return what to print, as Markdown.
@@ -71,7 +73,7 @@ def _run(kind: str, options: Any) -> str:
         write_json(target, rows)
     if getattr(options, "json", False):
         return json.dumps(rows, indent=2)
-    if kind == "scaling":  # one long row, which is easier to read upright
+    if kind in _UPRIGHT:
         rows = [{"": key, "value": value} for row in rows for key, value in row.items()]
     note = textwrap.fill(NOTES.get(kind, ""), width=100)
     return f"{note}\n\n{markdown_table(rows)}".strip()

@@ -11,7 +11,9 @@ from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.dataset import Selection
 from gluon_ssd.data.orientations import settle_orientations
 from gluon_ssd.data.sources.catalog import open_dataset
+from gluon_ssd.data.sources.layouts import holds_one_set
 from gluon_ssd.options.data_tools import CheckOptions
+from gluon_ssd.options.own_data import own_data
 from gluon_ssd.system.progress import progress_bar
 
 
@@ -25,7 +27,10 @@ def check_reports(options: CheckOptions) -> Iterator[Report]:
     """
     classes = read_classes_file(options.classes) if options.classes else None
     # A file is one set, whatever it is used for.
-    is_one = bool(options.splits) or Path(options.dataset_root).expanduser().is_file()
+    own = own_data(options)
+    root = Path(options.dataset_root).expanduser()
+    is_file = options.dataset == "custom" and holds_one_set(root, own.layout)
+    is_one = bool(options.splits) or is_file
     for is_training in (True,) if is_one else (True, False):
         selection = Selection(
             options.dataset_root,
@@ -35,6 +40,8 @@ def check_reports(options: CheckOptions) -> Iterator[Report]:
             keep_empty=True,
             tolerant=True,
             by_wish=classes is not None,
+            layout=own.layout,
+            image_root=own.image_root,
         )
         dataset = open_dataset(options.dataset, selection)
         bar = functools.partial(

@@ -8,6 +8,7 @@ from gluon_ssd.options.demo import DemoCommand
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.options.export import ExportCommand
 from gluon_ssd.options.predict import PredictCommand
+from gluon_ssd.options.serve import ServeCommand
 from gluon_ssd.options.train import TrainCommand
 
 TABLES = {
@@ -16,6 +17,7 @@ TABLES = {
     "scripts/export_ssd.py": ExportCommand,
     "scripts/demo_ssd.py": DemoCommand,
     "scripts/predict_ssd.py": PredictCommand,
+    "scripts/serve_ssd.py": ServeCommand,
 }
 
 

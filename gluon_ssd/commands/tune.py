@@ -31,7 +31,7 @@ from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.inference.metrics import Score, make_score
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.options.tuning import ModelSection, TuningConfig
-from gluon_ssd.options.zoo_tuning import load_tuning
+from gluon_ssd.options.zoo_tuning import LoadedTuning, load_tuning
 from gluon_ssd.report.timing import compare, finish
 from gluon_ssd.system.files import ensure_writable, sha1_of
 from gluon_ssd.system.run_lock import locked
@@ -60,53 +60,64 @@ def tune(command: EvalCommand, script_folder: Path) -> Iterator[str]:
     loaded = load_tuning(path)
     model_file = (command.deploy.model_prefix or "") if command.deploy.deploy else ""
     framework = loaded.config.model.framework_of(model_file)
-    config = replace(loaded.config, model=ModelSection(framework))
+    loaded = replace(loaded, config=replace(loaded.config, model=ModelSection(framework)))
     yield from (one_line(f"{path}: not used: {line}") for line in loaded.unused)
-    found = _backend(config, path)
+    found = _backend(loaded.config, path)
     found.require()
-    workspace = Path(config.strategy.workspace)
-    in_workspace = f"{path}: [strategy] workspace", OptionError, EnvironmentProblem
-    with _naming(*in_workspace):
+    workspace = Path(loaded.config.strategy.workspace)
+    with _naming(*_in_workspace(path)):
         ensure_writable(workspace / found.log)
     with (
         locked(workspace / JOURNAL),
         float_model(command, found.reads, found.prepare) as prepared,
-        locked(_target(command, prepared.prefix, script_folder, found), settings=_TARGET),
     ):
         target = _target(command, prepared.prefix, script_folder, found)
-        for file in found.files(target):
-            ensure_writable(file)
-        names = found.operator_names(prepared)
-        left, missing = named_in_float(loaded.float_patterns, names)
-        yield from (f"{path}: not used: op_wise {name}, which this model lacks" for name in missing)
-        settings = search_settings(config, names, path, also_in_float=left)
-        dataset = evaluation_set(command.data, prepared)
-        source = calibration_set(command, prepared) if command.deploy.calib_split else dataset
-        drawn = _calibration_images(source, settings, path)
-        with _naming(*in_workspace):
-            facts = _facts(command, prepared.input_size_hw, (dataset, drawn))
-            facts |= {what: sha1_of(file) for what, file in found.sources(prepared).items()}
-            if found.reads:  # of journals without it, the framework is MXNet
-                facts["framework"] = config.model.framework
-            history = History(workspace, {**settings.search_facts(), **facts})
-        if history.num_earlier:
-            yield one_line(f"going on with {history.num_earlier} measured models of {history.path}")
-        yield f"every trial is scored on {len(dataset)} images"
-        score = make_score(dataset, command.eval.metric)
-        need = found.bytes_per_image(prepared)
-        batch_size = batch_that_fits(command.batch_size(on_gpus=False), need, len(dataset))
-        calibration = images_of(command.data, drawn, prepared)
-        with (
-            listening() as request,
-            tuning_images(command.data, dataset, prepared, batch_size) as images,
-        ):
-            measures = _measures(score, images, calibration[:1], request)
-            opened = found.open(
-                prepared, target, calibration, settings, measures, workspace=workspace
-            )
-            with _naming(f"{path}: [quantization] fp32_layers, fp32_operators", OptionError):
-                shown = str(found.files(target)[0]) if found.reads else target
-                yield from _search(opened, settings, history, request, shown)
+        with locked(target, settings=_TARGET):
+            for file in found.files(target):
+                ensure_writable(file)
+            yield from _tune_into(target, prepared, found, command, loaded)
+
+
+def _tune_into(
+    target: str, prepared: Any, found: SearchBackend, command: EvalCommand, loaded: LoadedTuning
+) -> Iterator[str]:
+    """Open the data and the history, and search; nobody else writes to the target meanwhile."""
+    path, config = command.deploy.auto_tuning_config, loaded.config
+    workspace = Path(config.strategy.workspace)
+    names = found.operator_names(prepared)
+    left, missing = named_in_float(loaded.float_patterns, names)
+    yield from (f"{path}: not used: op_wise {name}, which this model lacks" for name in missing)
+    settings = search_settings(config, names, path, also_in_float=left)
+    dataset = evaluation_set(command.data, prepared)
+    source = calibration_set(command, prepared) if command.deploy.calib_split else dataset
+    drawn = _calibration_images(source, settings, path)
+    with _naming(*_in_workspace(path)):
+        facts = _facts(command, prepared.input_size_hw, (dataset, drawn))
+        facts |= {what: sha1_of(file) for what, file in found.sources(prepared).items()}
+        if found.reads:  # of journals without it, the framework is MXNet
+            facts["framework"] = config.model.framework
+        history = History(workspace, {**settings.search_facts(), **facts})
+    if history.num_earlier:
+        yield one_line(f"going on with {history.num_earlier} measured models of {history.path}")
+    yield f"every trial is scored on {len(dataset)} images"
+    score = make_score(dataset, command.eval.metric)
+    need = found.bytes_per_image(prepared)
+    batch_size = batch_that_fits(command.batch_size(on_gpus=False), need, len(dataset))
+    calibration = images_of(command.data, drawn, prepared)
+    with (
+        listening() as request,
+        tuning_images(command.data, dataset, prepared, batch_size) as images,
+    ):
+        measures = _measures(score, images, calibration[:1], request)
+        opened = found.open(prepared, target, calibration, settings, measures, workspace=workspace)
+        with _naming(f"{path}: [quantization] fp32_layers, fp32_operators", OptionError):
+            shown = str(found.files(target)[0]) if found.reads else target
+            yield from _search(opened, settings, history, request, shown)
+
+
+def _in_workspace(path: str) -> tuple[str, type[SsdError], type[SsdError]]:
+    """Where in the configuration the folder of a search is named, and the errors it may cause."""
+    return f"{path}: [strategy] workspace", OptionError, EnvironmentProblem
 
 
 def _backend(config: TuningConfig, path: str) -> SearchBackend:

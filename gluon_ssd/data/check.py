@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.exif import AS_STORED, orientation_of_file, turned_size
 from gluon_ssd.data.image_notes import Note, collected_notes
+from gluon_ssd.data.image_source import ImageSource, content_sha1, is_there, name_of
 from gluon_ssd.data.images import MAX_PIXELS, measure_image, read_image
 from gluon_ssd.data.problems import LABELS_LOST, REASONS, SEE_ALL, Problem
 from gluon_ssd.errors import DataError
-from gluon_ssd.system.files import sha1_of
 from gluon_ssd.system.wording import one_line
 
 _EXAMPLES = 3  # files named for each reason in the short report
@@ -130,10 +130,11 @@ def check_dataset(
     unusable = []
     first_with: dict[str, int] = {}
     for index, look in enumerate(_look_at_images(dataset, read_images, progress, max_pixels)):
-        path, annotation = dataset.image_path(index), dataset.annotation(index)
+        source, annotation = dataset.image_source(index), dataset.annotation(index)
+        path = name_of(source)
         num_labels += len(annotation.labels)
         size_hw = look.size_hw and turned_size(look.size_hw, dataset.orientation(index))
-        problem = look.problem or _compare_sizes(path, size_hw, annotation.size_hw)
+        problem = look.problem or _compare_sizes(source, size_hw, annotation.size_hw)
         if problem is not None:
             problems.append(problem)
             unusable.append(index)
@@ -157,36 +158,36 @@ class _Look(NamedTuple):
 def _look_at_images(
     dataset: ListedDataset, read_images: bool, progress: Progress | None, max_pixels: int
 ) -> Iterator[_Look]:
-    paths = [dataset.image_path(index) for index in range(len(dataset))]
+    sources = [dataset.image_source(index) for index in range(len(dataset))]
     # OpenCV decodes outside Python's lock, so threads use all cores; headers are too quick for it.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         look = functools.partial(_look_at, read=read_images, max_pixels=max_pixels)
-        looks = pool.map(look, paths) if read_images else map(look, paths)
+        looks = pool.map(look, sources) if read_images else map(look, sources)
         yield from (progress(looks) if progress else looks)
 
 
-def _look_at(path: str, read: bool, max_pixels: int) -> _Look:
+def _look_at(source: ImageSource, read: bool, max_pixels: int) -> _Look:
     try:
         if not read:
-            return _Look(measure_image(path, max_pixels=max_pixels))
+            return _Look(measure_image(source, max_pixels=max_pixels))
         with collected_notes() as notes:
-            height, width = read_image(path, max_pixels=max_pixels).shape[:2]
-        return _Look((height, width), sha1_of(path), notes=tuple(notes))
+            height, width = read_image(source, max_pixels=max_pixels).shape[:2]
+        return _Look((height, width), content_sha1(source), notes=tuple(notes))
     except DataError as error:
-        reason = "unreadable image" if os.path.exists(path) else "missing image"
-        return _Look(problem=Problem(reason, path, str(error)))
+        reason = "unreadable image" if is_there(source) else "missing image"
+        return _Look(problem=Problem(reason, name_of(source), str(error)))
 
 
 def _compare_sizes(
-    path: str, size_hw: tuple[int, int] | None, declared_hw: tuple[int, int] | None
+    source: ImageSource, size_hw: tuple[int, int] | None, declared_hw: tuple[int, int] | None
 ) -> Problem | None:
     if size_hw is None or declared_hw is None or declared_hw == size_hw:
         return None
     height, width = declared_hw
     detail = f"annotated as {width}x{height}, the image has {size_hw[1]}x{size_hw[0]} pixels"
-    if (orientation := orientation_of_file(path)) != AS_STORED:
+    if (orientation := orientation_of_file(source)) != AS_STORED:
         detail += f" and the EXIF orientation {orientation}"
-    return Problem("image size mismatch", path, detail)
+    return Problem("image size mismatch", name_of(source), detail)
 
 
 def _place(problem: Problem) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from gluon_ssd.data.image_source import ImageSource, name_of
 from gluon_ssd.data.problems import Problem
 
 # Boxes that are stored as shares of the image do not meet its edge to the last bit.
@@ -69,7 +70,11 @@ class Dataset(Protocol):
         ...
 
     def image_path(self, index: int) -> str:
-        """File of the image."""
+        """The image's file, and for an image inside a larger file its place there, in words."""
+        ...
+
+    def image_source(self, index: int) -> ImageSource:
+        """What to read the image from."""
         ...
 
     def image_id(self, index: int) -> str | int:
@@ -100,6 +105,8 @@ class Selection:
         edge_px: what a COCO box's width has above x_max - x_min, 1 or 0; see `CocoFile`.
         by_wish: the classes were chosen among those of the data set, so that labels of others are
             left out as asked, and no fault of the data.
+        layout: of a custom data set, a name in `sources.layouts.LAYOUTS`; empty looks which it is.
+        image_root: folder of the images that a list or a manifest names; empty looks near it.
     """
 
     root: str | os.PathLike[str]
@@ -111,6 +118,8 @@ class Selection:
     tolerant: bool = False
     edge_px: int = 1
     by_wish: bool = False
+    layout: str = ""
+    image_root: str = ""
 
     @property
     def other_labels(self) -> str:
@@ -149,7 +158,7 @@ class RawObject(NamedTuple):
 class ListedItem(NamedTuple):
     """One image with its cleaned annotation, and what was found wrong with that."""
 
-    image_path: str
+    image: ImageSource
     image_id: str | int
     annotation: Annotation
     problems: tuple[Problem, ...] = ()
@@ -186,7 +195,7 @@ class ListedDataset:
         self.coco_file = coco_file
         self._other_problems = tuple(problems)
         self._item_problems = tuple(item.problems for item in items)
-        self._paths = tuple(item.image_path for item in items)
+        self._sources = tuple(item.image for item in items)
         self._ids = tuple(item.image_id for item in items)
         self.is_oriented = False
         self._orientations: dict[int, int] = {}
@@ -207,7 +216,7 @@ class ListedDataset:
         self._sizes_hw = tuple(annotation.size_hw for annotation in annotations)
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return len(self._sources)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -215,8 +224,12 @@ class ListedDataset:
         return (*self._other_problems, *itertools.chain.from_iterable(self._item_problems))
 
     def image_path(self, index: int) -> str:
-        """File of image `index`."""
-        return self._paths[index]
+        """File of image `index`; for an image inside a larger file its place there as well."""
+        return name_of(self._sources[index])
+
+    def image_source(self, index: int) -> ImageSource:
+        """What to read image `index` from."""
+        return self._sources[index]
 
     def image_id(self, index: int) -> str | int:
         """Id of image `index`, unique in the data set."""
@@ -256,7 +269,7 @@ class ListedDataset:
         part = copy.copy(self)
         part._other_problems = ()
         part._item_problems = tuple(self._item_problems[index] for index in chosen)
-        part._paths = tuple(self._paths[index] for index in chosen)
+        part._sources = tuple(self._sources[index] for index in chosen)
         part._ids = tuple(self._ids[index] for index in chosen)
         part._orientations = {
             place: self._orientations[index]

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from gluon_ssd.system.regular_file import open_regular
+from gluon_ssd.data.image_source import ImageSource, open_image
 
 AS_STORED = 1
 """The orientation of an image that is not turned, and of one whose file names none."""
@@ -26,14 +26,14 @@ _MOST_SEGMENTS = 1000
 _MOST_FILL = 10_000
 
 
-def orientation_of_file(path: str | os.PathLike[str]) -> int:
+def orientation_of_file(path: ImageSource) -> int:
     """The EXIF orientation of a JPEG file, 1 to 8.
 
     1 too where there is no tag, an impossible one, or no JPEG; whether the file can be used at all
     is judged by who reads the image.
     """
     try:
-        with open_regular(path) as file:
+        with open_image(path) as file:
             return orientation_of(file)
     except OSError:
         return AS_STORED

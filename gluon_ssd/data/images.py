@@ -27,8 +27,8 @@ from gluon_ssd.data.decoders import (
 from gluon_ssd.data.exif import orientation_of, turned
 from gluon_ssd.data.image_headers import FileProblem, Header, TooLarge, read_header
 from gluon_ssd.data.image_notes import DAMAGED, DARK, Note, tell
+from gluon_ssd.data.image_source import ImageSource, name_of, open_image
 from gluon_ssd.errors import DataError
-from gluon_ssd.system.regular_file import open_regular
 
 IMAGE_SUFFIXES: tuple[str, ...] = (
     ".jpg",
@@ -59,7 +59,7 @@ _DARK_BELOW = 32
 
 
 def read_image(
-    path: str | os.PathLike[str],
+    path: ImageSource,
     *,
     upright: bool = False,
     max_pixels: int = MAX_PIXELS,
@@ -82,14 +82,14 @@ def read_image(
         DataError: naming the file when it is missing, no regular file, no image, cut off, or too
             large.
     """
-    with _naming(path, advice), open_regular(path) as file:
+    with _naming(path, advice), open_image(path) as file:
         header, data = _whole(file, max_pixels)
-    return _decode(header, data, os.fspath(path), upright, max_pixels, advice)
+    return _decode(header, data, name_of(path), upright, max_pixels, advice)
 
 
 def decode_image(
     data: bytes,
-    name: str | os.PathLike[str],
+    name: ImageSource,
     *,
     upright: bool = False,
     max_pixels: int = MAX_PIXELS,
@@ -112,11 +112,11 @@ def decode_image(
     with _naming(name, advice):
         header = read_header(io.BytesIO(data))
         _refuse_large(header, max_pixels)
-    return _decode(header, data, os.fspath(name), upright, max_pixels, advice)
+    return _decode(header, data, name_of(name), upright, max_pixels, advice)
 
 
 def read_encoded(
-    path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS, refuse_damaged: bool = False
+    path: ImageSource, *, max_pixels: int = MAX_PIXELS, refuse_damaged: bool = False
 ) -> tuple[np.ndarray, tuple[int, int]]:
     """Read an image file without decoding it, and check that it is not cut off.
 
@@ -131,7 +131,7 @@ def read_encoded(
         DataError: naming the file when it is missing, no image, cut off, or too large. JPEG and PNG
             are judged by their headers, sums and end markers, other formats by decoding them.
     """
-    with _naming(path), open_regular(path) as file:
+    with _naming(path), open_image(path) as file:
         header, data = _whole(file, max_pixels)
         if header.kind == "PNG":
             check_png(data)
@@ -140,26 +140,26 @@ def read_encoded(
             if refuse_damaged and (warning := jpeg_warning(data)):
                 raise FileProblem(f"it is damaged ({warning})")
     if header.kind not in _HAVE_END:
-        _decode(header, data, os.fspath(path), False, max_pixels, OF_SETS)
+        _decode(header, data, name_of(path), False, max_pixels, OF_SETS)
     return np.frombuffer(data, dtype=np.uint8), header.size_hw
 
 
-def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+def image_size(path: ImageSource) -> tuple[int, int]:
     """Read (height, width) in pixels from a header, without decoding.
 
     Raises:
         DataError: naming the file when it is missing, no image, or cut off, as far as that shows.
     """
-    with _naming(path), open_regular(path) as file:
+    with _naming(path), open_image(path) as file:
         return read_header(file).size_hw
 
 
-def measure_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+def measure_image(path: ImageSource, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """As image_size, for an image that is to be decoded later: it must not be too large.
 
     A format without an end marker is decoded to see that it is whole.
     """
-    with _naming(path), open_regular(path) as file:
+    with _naming(path), open_image(path) as file:
         header = read_header(file)
         _refuse_large(header, max_pixels)
     if header.kind not in _HAVE_END:
@@ -167,7 +167,7 @@ def measure_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS)
     return header.size_hw
 
 
-def size_of_file(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+def size_of_file(path: ImageSource) -> tuple[int, int] | None:
     """As image_size, but None for an unusable file; for annotations without a size."""
     try:
         return image_size(path)
@@ -233,17 +233,17 @@ def _refuse_large(header: Header, max_pixels: int) -> None:
 
 
 @contextmanager
-def _naming(path: str | os.PathLike[str], advice: str = OF_SETS) -> Iterator[None]:
+def _naming(path: ImageSource, advice: str = OF_SETS) -> Iterator[None]:
     """Turn what goes wrong with an image file into a DataError that names it."""
     try:
         yield
     except OSError as error:
         what = "put the file there or take it out of the data set" if advice is OF_SETS else advice
         raise DataError(
-            f"cannot read the image {os.fspath(path)}: {error.strerror or error}; {what}"
+            f"cannot read the image {name_of(path)}: {error.strerror or error}; {what}"
         ) from error
     except FileProblem as problem:
         raise DataError(
-            f"cannot use the image {os.fspath(path)}: {problem}; {advice}",
+            f"cannot use the image {name_of(path)}: {problem}; {advice}",
             settings=("max_pixels",) if isinstance(problem, TooLarge) else (),
         ) from problem.__cause__

@@ -8,12 +8,12 @@ once, when a data set is opened, and the data set carries the answer to whoever 
 from __future__ import annotations
 
 import logging
-import os
 
 import numpy as np
 
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.exif import AS_STORED, SWAPS_SIDES, orientation_of_file, turned, turned_size
+from gluon_ssd.data.image_source import ImageSource
 from gluon_ssd.data.images import MAX_PIXELS, image_size, read_image
 from gluon_ssd.data.problems import Problem
 from gluon_ssd.errors import DataError, OptionError
@@ -22,22 +22,22 @@ _log = logging.getLogger(__name__)
 
 
 def read_turned(
-    path: str | os.PathLike[str], orientation: int, *, max_pixels: int = MAX_PIXELS
+    source: ImageSource, orientation: int, *, max_pixels: int = MAX_PIXELS
 ) -> np.ndarray:
     """Read an image of a data set as its boxes were drawn; else as `read_image`."""
-    image = read_image(path, max_pixels=max_pixels)
+    image = read_image(source, max_pixels=max_pixels)
     return image if orientation == AS_STORED else turned(image, orientation)
 
 
-def size_without_doubt(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+def size_without_doubt(source: ImageSource) -> tuple[int, int] | None:
     """(height, width) of a file whose annotation gives none.
 
     None where the file cannot be used, or where it depends on whether the photo is to be turned.
     """
-    if orientation_of_file(path) >= SWAPS_SIDES:
+    if orientation_of_file(source) >= SWAPS_SIDES:
         return None
     try:
-        return image_size(path)
+        return image_size(source)
     except DataError:
         return None
 
@@ -64,19 +64,19 @@ def settle_orientations(dataset: ListedDataset, exif: str) -> ListedDataset:
     orientations, problems = {}, {}
     unsure = []
     for index in range(len(dataset)):
-        path = dataset.image_path(index)
-        tag = orientation_of_file(path)
+        source = dataset.image_source(index)
+        tag = orientation_of_file(source)
         if tag == AS_STORED:
             continue
-        is_told = _told_by_size(path, tag, dataset.annotation(index).size_hw)
+        is_told = _told_by_size(source, tag, dataset.annotation(index).size_hw)
         if is_told is None:
-            unsure.append(path)
+            unsure.append(dataset.image_path(index))
         is_upright = exif == "apply" if is_told is None else is_told
         if is_upright:
             orientations[index] = tag
         reason = "EXIF orientation applied" if is_upright else "EXIF orientation ignored"
         by = "by option" if is_told is None else "by the annotated size"
-        problems[index] = Problem(reason, path, f"orientation {tag}, {by}")
+        problems[index] = Problem(reason, dataset.image_path(index), f"orientation {tag}, {by}")
     if unsure:
         _log.warning(
             "%s: %d photos have an EXIF orientation, and no annotated size tells whether their "
@@ -90,12 +90,14 @@ def settle_orientations(dataset: ListedDataset, exif: str) -> ListedDataset:
     return dataset.with_orientations(orientations, problems)
 
 
-def _told_by_size(path: str, tag: int, declared_hw: tuple[int, int] | None) -> bool | None:
+def _told_by_size(
+    source: ImageSource, tag: int, declared_hw: tuple[int, int] | None
+) -> bool | None:
     """Whether boxes were drawn upright, by the size that their annotation gives; None if unsure."""
     if tag < SWAPS_SIDES or declared_hw is None or declared_hw[0] == declared_hw[1]:
         return None
     try:
-        stored_hw = image_size(path)
+        stored_hw = image_size(source)
     except DataError:
         return None
     if declared_hw == stored_hw:

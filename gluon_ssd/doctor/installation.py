@@ -28,6 +28,7 @@ EXTRAS = {
     "loadgen": ("mlcommons-loadgen",),
     "ray": ("ray", "pyarrow"),
     "supervision": ("supervision",),
+    "serve": ("fastapi", "uvicorn", "httptools", "prometheus-client"),
 }
 
 _PROBE_SECONDS = 60

@@ -11,6 +11,7 @@ OMP_NUM_THREADS=1 horovodrun -np 2 --gloo python scripts/benchmark_ssd.py scalin
 python scripts/benchmark_ssd.py network-bound --batch-size 8
 python scripts/benchmark_ssd.py contended --model-prefix MODEL.onnx
 python scripts/benchmark_ssd.py overlap --model-prefix MODEL.onnx --dataset-root DIR
+python scripts/benchmark_ssd.py serve --model-prefix MODEL.onnx --images DIR
 python scripts/benchmark_ssd.py table  --output table.json
 python scripts/benchmark_ssd.py torch  --python "$(bash scripts/torch_env.sh)"
 python scripts/benchmark_ssd.py formats --network ssd_512_mobilenet1.0_voc --output formats.json

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -138,18 +138,33 @@ class Detecting:
     ) -> Found:
         pixels, read = picture.pixels, picture.read_again
         height, width = pixels.shape[:2]
-        ids, scores = ids.reshape(-1), scores.reshape(-1)
-        kept = (ids >= 0) & (scores >= self.threshold)
-        input_wh = np.array(self.shared.model.input_size_hw[::-1] * 2, np.float32)
-        scale = np.array([width, height] * 2, np.float32) / input_wh
-        return Found(
-            labels=ids[kept].astype(np.int64),
-            scores=scores[kept].astype(np.float32),
-            boxes_px=clip_boxes(boxes[kept] * scale, (height, width)),
-            classes=self.classes,
-            size_hw=(height, width),
+        return replace(
+            self.found((height, width), ids, scores, boxes),
             seconds=seconds,
             source=picture.source,
             frame=picture.frame,
             read=(lambda: pixels) if self.keeps_pixels else read,
+        )
+
+    def found(self, size_hw: tuple[int, int], ids: Array, scores: Array, boxes: Array) -> Found:
+        """What the outputs of one picture say, for a picture that comes from nowhere.
+
+        Args:
+            size_hw: height and width of the picture, px.
+            ids, scores, boxes: (K, 1), (K, 1) and (K, 4), a row of `Outputs`.
+        """
+        ids, scores = ids.reshape(-1), scores.reshape(-1)
+        kept = (ids >= 0) & (scores >= self.threshold)
+        input_wh = np.array(self.shared.model.input_size_hw[::-1] * 2, np.float32)
+        scale = np.array([*size_hw[::-1]] * 2, np.float32) / input_wh
+        return Found(
+            labels=ids[kept].astype(np.int64),
+            scores=scores[kept].astype(np.float32),
+            boxes_px=clip_boxes(boxes[kept] * scale, size_hw),
+            classes=self.classes,
+            size_hw=size_hw,
+            seconds=0.0,
+            source="",
+            frame=None,
+            read=None,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gluon_ssd.data.dataset import ListedDataset, Selection
 from gluon_ssd.data.sources.catalog import SOURCES, open_dataset
@@ -20,26 +21,15 @@ _SETTINGS = ("dataset", "classes")
 
 
 def open_for_scoring(
-    kind: str,
-    root: str | os.PathLike[str],
-    *,
-    splits: str = "",
-    train: bool = False,
-    named: Sequence[str] | None = None,
-    classes: Sequence[str] | None,
-    edge_px: int,
+    kind: str, selection: Selection, *, classes: Sequence[str] | None
 ) -> ListedDataset:
     """Open a data set to score a detector on.
 
     Args:
         kind: a key of `data.sources.catalog.SOURCES`.
-        root: folder that holds it.
-        splits: names joined by +; empty takes the usual ones.
-        train: take the usual training splits, where `splits` is empty.
-        named: names of the data set's classes, for a kind that has none of its own.
+        selection: which part; its classes are those of a kind that has none of its own.
         classes: names of the detector's classes, which then give the label order; None where it
             has none.
-        edge_px: how COCO boxes end, as of `ModelRecord`.
 
     Raises:
         DataError: the data is not there, or holds no image.
@@ -47,13 +37,11 @@ def open_for_scoring(
     """
     if kind not in SOURCES:
         raise OptionError(f"the data set must be one of {', '.join(SOURCES)}; got {kind!r}")
-    if named is None and classes is not None and SOURCES[kind].classes is None:
-        named = tuple(classes)
-    dataset = open_dataset(
-        kind, Selection(root, train=train, splits=splits, classes=named, edge_px=edge_px)
-    )
+    if selection.classes is None and classes is not None and SOURCES[kind].classes is None:
+        selection = replace(selection, classes=tuple(classes))
+    dataset = open_dataset(kind, selection)
     if len(dataset) == 0:
-        raise no_image(kind, root)
+        raise no_image(kind, selection.root)
     return dataset
 
 

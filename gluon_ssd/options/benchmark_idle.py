@@ -39,6 +39,9 @@ LOADER_IDLE = (
 CONTENDED_IDLE = (
     Idle(("nice",), lambda command: not command.loops, "without processes that it is of (--loops)"),
 )
+SERVE_IDLE = (
+    Idle(("broken",), lambda command: not command.requests, "without requests (--requests 0)"),
+)
 LOADGEN_IDLE = (
     WITHOUT_WORKERS,
     Idle(

@@ -1,11 +1,11 @@
-"""Options of scripts/benchmark_ssd.py contended and overlap."""
+"""Options of scripts/benchmark_ssd.py contended, overlap and serve."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from gluon_ssd.errors import OptionError
-from gluon_ssd.options.benchmark_idle import CONTENDED_IDLE
+from gluon_ssd.options.benchmark_idle import CONTENDED_IDLE, SERVE_IDLE
 from gluon_ssd.options.declare import option
 from gluon_ssd.options.shared import BACKENDS
 
@@ -62,3 +62,28 @@ class OverlapBenchmark(_OfAnyModel):
     limit_images: int = option(0, "use only the first N images; 0 uses all", minimum=0)
     rounds: int = option(3, "rounds, each way in turn", minimum=1)
     output: str = option("", "also write the numbers to this JSON file")
+
+
+@dataclass(frozen=True)
+class ServeBenchmark(_OfAnyModel):
+    """Options of scripts/benchmark_ssd.py serve."""
+
+    images: str = option(
+        "", "folder of JPEG and PNG files to send, the first 64 of them; empty makes some up"
+    )
+    clients: int = option(16, "clients that each send one request after the other", minimum=1)
+    seconds: float = option(5.0, "of each way in a round", minimum=0.1)
+    rounds: int = option(5, "rounds, each way in turn, after one that does not count", minimum=1)
+    requests: int = option(
+        10_000, "requests after the rounds, whose answers are compared; 0 for none", minimum=0
+    )
+    broken: int = option(100, "of these, one in so many is broken; 0 for none", minimum=0)
+    batch_size: int = option(8, "most requests of a batch", minimum=1)
+    threads: int = option(
+        0, "threads that compute; 0 is OMP_NUM_THREADS, or else one on each core", minimum=0
+    )
+    streams: int = option(0, "batches beside one another; 0 is one for each thread", minimum=0)
+    output: str = option("", "also write the numbers to this JSON file")
+
+    idle = SERVE_IDLE
+    """What has no effect; see `options.idle`."""

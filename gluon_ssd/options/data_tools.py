@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gluon_ssd.options.declare import option
+from gluon_ssd.options.own_data import image_root_option, layout_option
 from gluon_ssd.options.shared import DATASETS, EXIF, max_pixels_option
 
 
@@ -14,6 +15,8 @@ class CheckOptions:
 
     dataset: str = option("voc", "kind of data set", choices=DATASETS)
     dataset_root: str = option("~/.mxnet/datasets/", "folder that holds the data set")
+    layout: str = layout_option()
+    image_root: str = image_root_option()
     splits: str = option(
         "",
         "splits to check, joined by +, such as 2007_trainval+2012_trainval, VOC2007/test or train; "

@@ -8,7 +8,7 @@ from gluon_ssd.options.idle import WITHOUT_WORKERS, Idle
 
 _OF_DATA = (
     *("splits", "limit_images", "dataset_root", "num_workers", "worker_timeout"),
-    *("exif", "max_pixels", "on_bad_image"),
+    *("layout", "image_root", "exif", "max_pixels", "on_bad_image"),
 )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import LARGEST_WHOLE, address, legacy, option, suggestion
+from gluon_ssd.options.own_data import image_root_option, layout_option
 from gluon_ssd.system.wording import quoted
 
 if TYPE_CHECKING:
@@ -106,10 +107,10 @@ class RuntimeOptions:
         return "" if self.backend == "auto" else self.backend
 
 
-def max_pixels_option() -> int:
+def max_pixels_option(default: int = 300_000_000) -> int:
     """The option of every command that reads pictures; `data.images.MAX_PIXELS` is its default."""
     declared: int = option(
-        300_000_000,
+        default,
         "most pixels of a picture or a frame of a video; larger ones are refused by their headers",
         minimum=1,
         maximum=2**30,
@@ -123,6 +124,8 @@ class DataOptions:
 
     dataset: str = legacy("voc", "kind of data set", choices=DATASETS)
     dataset_root: str = option("~/.mxnet/datasets/", "folder that holds the data set")
+    layout: str = layout_option()
+    image_root: str = image_root_option()
     num_workers: int = legacy(
         4,
         "processes that load images; 0 loads in this one",

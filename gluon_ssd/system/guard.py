@@ -76,9 +76,10 @@ def join_guard() -> None:
 def let_crashes_end() -> None:
     """In the child, after MXNet was imported, whose own handlers can wait for ever after a crash.
 
-    In any other process nothing happens.
+    In any other process nothing happens, and in any other thread than the main one, where Python
+    sets no handlers: who imports MXNet in another one calls this afterwards.
     """
-    if _joined:
+    if _joined and threading.current_thread() is threading.main_thread():
         restore_crash_signals()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
@@ -73,35 +74,20 @@ def within(
         work: called once.
         too_late: gets a result that nobody waits for any more.
     """
-    result: list[Result] = []
-    problem: list[BaseException] = []
-    lock, done = threading.Lock(), threading.Event()
-    left = False
+    future: Future[Result] = Future()
 
     def run() -> None:
         try:
-            made = work()
+            future.set_result(work())
         except BaseException as error:
-            problem.append(error)  # raised again by the thread that waits
-        else:
-            with lock:
-                result.append(made)
-                is_late = left
-            if is_late:
-                too_late(made)
-        finally:
-            done.set()
+            future.set_exception(error)  # raised again by the thread that waits
 
+    # No executor: its threads would keep the program from ending.
     threading.Thread(target=run, name="ask", daemon=True).start()
-    if not done.wait(seconds):
-        with lock:
-            if not result:
-                left = True
-                raise TimeoutError
-        done.wait()
-    if problem:
-        raise problem[0]
-    return result[0]
+    if not wait([future], seconds).done:
+        future.add_done_callback(lambda late: late.exception() or too_late(late.result()))
+        raise TimeoutError
+    return future.result()
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from scripts.fuzzing.kinds.archive import ArchiveKind
 from scripts.fuzzing.kinds.checkpoint import CheckpointKind
 from scripts.fuzzing.kinds.coco import CocoKind
 from scripts.fuzzing.kinds.film import FilmKind
+from scripts.fuzzing.kinds.ground_truth import ManifestKind, SagemakerKind
 from scripts.fuzzing.kinds.journal import JournalKind
 from scripts.fuzzing.kinds.listings import ListKind
 from scripts.fuzzing.kinds.onnx_file import OnnxKind
@@ -17,6 +18,7 @@ from scripts.fuzzing.kinds.options_file import OptionsKind
 from scripts.fuzzing.kinds.params import ParamsKind
 from scripts.fuzzing.kinds.picture_file import PictureKind
 from scripts.fuzzing.kinds.record import RecordKind
+from scripts.fuzzing.kinds.recordio import LstKind, RecordioKind
 from scripts.fuzzing.kinds.symbol import SymbolKind
 from scripts.fuzzing.kinds.tables import TableKind
 from scripts.fuzzing.kinds.torch_weights import TorchKind
@@ -29,6 +31,10 @@ KINDS: dict[str, type[Kind]] = {
         CocoKind,
         VocKind,
         ListKind,
+        RecordioKind,
+        LstKind,
+        ManifestKind,
+        SagemakerKind,
         OptionsKind,
         JournalKind,
         HistoryKind,

@@ -21,7 +21,7 @@ def assert_is_dataset(dataset: Dataset) -> None:
     assert len(set(ids)) == len(ids)
     for index in range(len(dataset)):
         _assert_is_annotation(dataset.annotation(index), len(dataset.classes))
-    image = read_image(dataset.image_path(0))
+    image = read_image(dataset.image_source(0))
     assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
     assert image.shape[:2] == dataset.annotation(0).size_hw
     _assert_survives_pickling(dataset)
@@ -47,5 +47,5 @@ def _assert_survives_pickling(dataset):
     copy = pickle.loads(pickle.dumps(dataset))
     last = len(dataset) - 1
     assert len(copy) == len(dataset)
-    assert copy.image_path(last) == dataset.image_path(last)
+    assert copy.image_source(last) == dataset.image_source(last)
     np.testing.assert_array_equal(copy.annotation(last).boxes_px, dataset.annotation(last).boxes_px)

@@ -30,6 +30,9 @@ class NumberedDataset:
     def image_path(self, index: int) -> str:
         return f"images/{index:06d}.jpg"
 
+    def image_source(self, index: int) -> str:
+        return self.image_path(index)
+
     def image_id(self, index: int) -> int:
         return index
 

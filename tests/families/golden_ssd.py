@@ -11,11 +11,16 @@ from gluon_ssd.compat import mx
 from gluon_ssd.families.build import build_network, family_of
 from gluon_ssd.models.first_weights import initialize, parameters_of
 from gluon_ssd.models.residual_ssd.network import ResidualSsd
+from gluon_ssd.system.cpu import cpu_flags
 from tests import golden_rule as rule
 from tests.golden_rule import distance, summary, summary_distance
 
 TOLERANCE = 2e-5
 """Of features and outputs in evaluation; see README.md of the golden numbers."""
+
+HAS_AVX512 = "avx512f" in cpu_flags()
+"""Whether oneDNN sums as it did where the bounds were set. With AVX2 it rounds in another order:
+the last level then differs by 3e-3, and a running statistic by 9e-5."""
 
 _KEPT = np.float32(0.9)  # the share of running statistics that a step keeps
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
@@ -184,8 +189,9 @@ def assert_training_step(network: ResidualSsd, numbers: Mapping[str, Any], names
     behind = {k.removeprefix("train."): v for k, v in numbers.items() if k.startswith("train.")}
     outputs = {key: found[key] for key in ("loc", "conf")}
     # The last level normalises four numbers by their own mean and variance, which enlarges the
-    # rounding: 1e-3 on CPUs with AVX512, 3e-3 on those with AVX2.
-    assert_outputs(outputs, behind, anchors_of_level(network), 5e-4, 2e-3, 5e-3)
+    # rounding.
+    last = 2e-3 if HAS_AVX512 else 5e-3
+    assert_outputs(outputs, behind, anchors_of_level(network), 5e-4, 2e-3, last)
     total = found["loss"].asnumpy().sum()
     assert abs(total / behind["loss"] - 1) < 1e-5
     own = parameters_of(network)
@@ -222,4 +228,5 @@ def assert_running_statistics(
             assert abs(found - expected) / absolute < 5e-4, name
     for name in set(numbers) & set(published):
         few = published[name][: len(numbers[name])]
-        np.testing.assert_allclose(few, numbers[name], rtol=5e-4, atol=1e-4)  # AVX2: 9e-5
+        atol = 5e-5 if HAS_AVX512 else 1e-4
+        np.testing.assert_allclose(few, numbers[name], rtol=5e-4, atol=atol)

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from gluon_ssd.data.dataset import Selection
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.inference.dataset import check_classes, has_labels, open_for_scoring
 from tests.entry_builders import voc_set
@@ -16,8 +17,9 @@ def root(tmp_path):
 
 
 def opened(root, **options):
-    defaults = {"splits": "", "classes": ("cat", "dog"), "edge_px": 1}
-    return open_for_scoring("custom", root, **{**defaults, **options})
+    classes = options.pop("classes", ("cat", "dog"))
+    selection = Selection(root, **{"train": False, **options})
+    return open_for_scoring("custom", selection, classes=classes)
 
 
 @pytest.mark.parametrize(
@@ -31,12 +33,13 @@ def test_splits(root, options, count):
 def test_the_detector_gives_the_order_of_labels(root):
     assert opened(root, classes=("dog", "cat")).classes == ("dog", "cat")
     assert opened(root, classes=None).classes == ("cat", "dog")
-    assert opened(root, classes=None, named=("dog", "cat")).classes == ("dog", "cat")
+    named = Selection(root, train=False, classes=("dog", "cat"))
+    assert open_for_scoring("custom", named, classes=None).classes == ("dog", "cat")
 
 
 def test_an_unknown_kind_lists_those_there_are(root):
     with pytest.raises(OptionError, match="must be one of voc, coco, custom, .*; got 'pascal'"):
-        open_for_scoring("pascal", root, classes=None, edge_px=1)
+        open_for_scoring("pascal", Selection(root, train=False), classes=None)
 
 
 def test_a_set_without_images_is_refused(root, monkeypatch):

@@ -19,6 +19,7 @@ REFUSED = {
         "--anchors has no effect with --train"
     ),
     "contended --model-prefix m --loops 0 --nice 3": "--nice has no effect without processes",
+    "serve --model-prefix m --requests 0 --broken 9": "--broken has no effect without requests",
     "loadgen --model-prefix m --streams 2": "--streams has no effect in the scenario SingleStream",
     "loadgen --model-prefix m --target-latency 3": "--target-latency has no effect outside the",
     "loadgen --model-prefix m --metric coco": "--metric has no effect outside the mode accuracy",
@@ -32,6 +33,7 @@ QUIET = (
     "formats --network ssd300_resnet50 --dataset-root d --metric coco --limit-images 3",
     "dali --anchors ssd_300_mobilenet0.25_voc",
     "contended --model-prefix m --nice 3",
+    "serve --model-prefix m --broken 9",
     "loadgen --model-prefix m --scenario Server --streams 2 --target-latency 3 --min-queries 3",
     "loadgen --model-prefix m --mode accuracy --metric coco --worker-timeout 3",
     "torch --no-training",

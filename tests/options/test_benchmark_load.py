@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from gluon_ssd.errors import OptionError
-from gluon_ssd.options.benchmark_load import ContendedBenchmark, OverlapBenchmark
+from gluon_ssd.options.benchmark_load import ContendedBenchmark, OverlapBenchmark, ServeBenchmark
 
 
-@pytest.mark.parametrize("kind", [ContendedBenchmark, OverlapBenchmark])
+@pytest.mark.parametrize("kind", [ContendedBenchmark, OverlapBenchmark, ServeBenchmark])
 def test_a_model_is_needed(kind) -> None:
     with pytest.raises(OptionError, match="--model-prefix is needed"):
         kind()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from gluon_ssd.commands.wiring.data import evaluation_set, model_loader, splits_named
+from gluon_ssd.commands.wiring.data import (
+    evaluation_set,
+    is_one_set,
+    model_loader,
+    splits_named,
+)
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.deploy.mxnet.int8.layer_errors import RANKING
 from gluon_ssd.deploy.mxnet.int8.stored_batches import StoredBatches
@@ -36,7 +40,7 @@ def calibration_set(command: EvalCommand, model: DetectorFacts) -> ListedDataset
     if not split:
         return evaluation_set(command.data, model)
     # A file has no usual training images, but those that are scored.
-    is_usual = split == "train" and not os.path.isfile(command.data.dataset_root)
+    is_usual = split == "train" and not is_one_set(command.data)
     drawn = replace(command.data, splits="" if is_usual else split, limit_images=0)
     with splits_named("calib_split"):
         dataset = evaluation_set(drawn, model, train=is_usual)

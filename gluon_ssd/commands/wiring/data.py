@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,11 +19,13 @@ from gluon_ssd.data.loading.samples import EvalSamples, TrainSamples
 from gluon_ssd.data.loading.stand_in import rule_of
 from gluon_ssd.data.orientations import settle_orientations
 from gluon_ssd.data.sources.catalog import SOURCES, open_dataset
+from gluon_ssd.data.sources.layouts import holds_one_set
 from gluon_ssd.deploy.runtime_model import DetectorFacts, RuntimeModel
 from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.detection.matching import MakesTargets
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.inference.dataset import check_classes, has_labels, no_image, open_for_scoring
+from gluon_ssd.options.own_data import own_data
 from gluon_ssd.options.shared import DataOptions
 from gluon_ssd.options.train import NO_SPLIT, TrainCommand, TrainDataOptions
 from gluon_ssd.system.progress import progress_bar
@@ -66,7 +67,7 @@ def training_data(command: TrainCommand) -> TrainingData:
             image is and --on-bad-image says error.
     """
     options = command.data
-    classes = _named_classes(options)
+    classes, own = _named_classes(options), own_data(options)
     wanted = Selection(
         _root(options),
         train=True,
@@ -76,6 +77,8 @@ def training_data(command: TrainCommand) -> TrainingData:
         use_crowd=not options.no_crowd,
         edge_px=command.network.edge_px,
         by_wish=classes is not None,
+        layout=own.layout,
+        image_root=own.image_root,
     )
     train = _open(options, wanted)
     if options.no_crowd and train.coco_file is None:
@@ -104,7 +107,7 @@ def training_data(command: TrainCommand) -> TrainingData:
 
 def _open_to_validate(options: TrainDataOptions, wanted: Selection) -> ListedDataset:
     """The validation set; what is said of its splits names the option that it has for them."""
-    if os.path.isfile(wanted.root) and not wanted.splits:
+    if is_one_set(options) and not wanted.splits:
         raise DataError(
             f"{wanted.root} is the training set, and there is none to validate on: name the folder "
             f"that holds the annotation files of both, or train without validation with {NO_SPLIT}",
@@ -153,15 +156,17 @@ def evaluation_set(
     Raises:
         DataError: the data is not there, or its classes are not the model's.
     """
-    dataset = open_for_scoring(
-        options.dataset,
+    own = own_data(options)
+    selection = Selection(
         _root(options),
-        splits=options.splits,
         train=train,
-        named=_named_classes(options),
-        classes=model.classes,
+        splits=options.splits,
+        classes=_named_classes(options),
         edge_px=model.edge_px,
+        layout=own.layout,
+        image_root=own.image_root,
     )
+    dataset = open_for_scoring(options.dataset, selection, classes=model.classes)
     dataset = _limited(dataset, options)
     check_classes(dataset, model.classes, model.num_classes)
     return dataset
@@ -180,6 +185,11 @@ def _named_classes(options: DataOptions) -> tuple[str, ...] | None:
 
 def _root(options: DataOptions) -> Path:
     return Path(options.dataset_root).expanduser()
+
+
+def is_one_set(options: DataOptions) -> bool:
+    """Whether the data set is a file that has no splits, and is used whole or not at all."""
+    return options.dataset == "custom" and holds_one_set(_root(options), own_data(options).layout)
 
 
 def _open(options: DataOptions, selection: Selection) -> ListedDataset:

@@ -16,6 +16,7 @@ import numpy as np
 
 from gluon_ssd.data.augment.settings import DaliAugmentation
 from gluon_ssd.data.dali.draws import Draws
+from gluon_ssd.data.image_source import ImageSource, open_image
 from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.errors import EnvironmentProblem
 
@@ -226,18 +227,23 @@ def _pixels(dali: Dali, inputs: PixelInputs, resize: str, decoder: str) -> Any:
     )
 
 
-def find_undecodable(paths: Sequence[str]) -> str | None:
-    """The first of some image files that DALI cannot decode alone, or None."""
+def find_undecodable(sources: Sequence[ImageSource]) -> ImageSource | None:
+    """The first of some images that DALI cannot decode alone, or None."""
     dali = load_dali()
-    for path in paths:
+    for source in sources:
         pipeline = dali.Pipeline(1, 1, None, exec_async=False, exec_pipelined=False)
         with pipeline:
             encoded = dali.fn.external_source(name="encoded", dtype=dali.types.UINT8, ndim=1)
             pipeline.set_outputs(dali.fn.decoders.image(encoded, output_type=dali.types.RGB))
         pipeline.build()
-        pipeline.feed_input("encoded", [np.fromfile(path, dtype=np.uint8)])
+        pipeline.feed_input("encoded", [_content(source)])
         try:
             pipeline.run()
         except RuntimeError:
-            return path
+            return source
     return None
+
+
+def _content(source: ImageSource) -> np.ndarray:
+    with open_image(source) as file:
+        return np.frombuffer(file.read(), dtype=np.uint8)

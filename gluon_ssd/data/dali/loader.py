@@ -15,6 +15,7 @@ import numpy as np
 from gluon_ssd.data.dali.graphs import PixelGraph, PixelInputs, find_undecodable, load_dali
 from gluon_ssd.data.dali.prepare import DaliSamples, Prepared, Preparer
 from gluon_ssd.data.dataset import Dataset
+from gluon_ssd.data.image_source import name_of
 from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.loader import Batch
 from gluon_ssd.data.loading.one_epoch import EpochByEpoch
@@ -138,20 +139,20 @@ class DaliLoader(EpochByEpoch):
     def _name_file(self, error: RuntimeError, feed: _Feed) -> DataError:
         """Name the file that DALI failed on, since its own error does not."""
         indices = [used.image for prepared in feed.given for used in prepared.used]
-        paths = [self._dataset.image_path(index) for index in indices]
-        broken = find_undecodable(paths)
+        sources = [self._dataset.image_source(index) for index in indices]
+        broken = find_undecodable(sources)
         if broken is None:
             return DataError(
-                f"DALI failed on one of {', '.join(paths[:4])}, ..., all of which it can decode "
-                f"alone ({_reason(error)}); train without DALI",
+                f"DALI failed on one of {', '.join(map(name_of, sources[:4]))}, ..., all of which "
+                f"it can decode alone ({_reason(error)}); train without DALI",
                 settings=("dali",),
             )
         message = (
-            f"DALI cannot decode the image {broken}: {_reason(error)}; replace the file, take it "
-            "out of the data set, or train without DALI"
+            f"DALI cannot decode the image {name_of(broken)}: {_reason(error)}; replace the file, "
+            "take it out of the data set, or train without DALI"
         )
         if self._skip_bad:
-            return _BadFile(message, indices[paths.index(broken)])
+            return _BadFile(message, indices[sources.index(broken)])
         return DataError(message, settings=("dali",))
 
 

@@ -141,17 +141,17 @@ class Preparer:
     def _read(self, index: int) -> tuple[np.ndarray, tuple[int, int]]:
         if index in self.refused:
             raise DataError(self.refused[index])
-        path = self._dataset.image_path(index)
+        source = self._dataset.image_source(index)
         # Looking for damage takes time, so each file is looked at once.
         look = self._bad.refuse_damaged and index not in self._sound
         most = self._samples.max_pixels
-        found = read_encoded(path, max_pixels=most, refuse_damaged=look)
+        found = read_encoded(source, max_pixels=most, refuse_damaged=look)
         self._sound.add(index)
         orientation = self._dataset.orientation(index)
         if orientation == AS_STORED:
             return found
         # DALI's decoders leave the tag alone, so the turned picture is handed over as a bitmap.
-        image = turned(decode_image(found[0].tobytes(), path, max_pixels=most), orientation)
+        image = turned(decode_image(found[0].tobytes(), source, max_pixels=most), orientation)
         bitmap = cv2.imencode(".bmp", image[..., ::-1])[1].ravel()
         return bitmap, turned_size(found[1], orientation)
 
@@ -164,7 +164,7 @@ def _boxes_unit(dataset: Dataset, index: int, max_pixels: int) -> np.ndarray:
     annotation = dataset.annotation(index)
     try:
         height, width = annotation.size_hw or turned_size(
-            measure_image(dataset.image_path(index), max_pixels=max_pixels),
+            measure_image(dataset.image_source(index), max_pixels=max_pixels),
             dataset.orientation(index),
         )
     except DataError:

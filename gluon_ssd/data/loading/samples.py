@@ -102,5 +102,5 @@ class EvalSamples:
 
 
 def _read(dataset: Dataset, index: int, max_pixels: int) -> np.ndarray:
-    path, orientation = dataset.image_path(index), dataset.orientation(index)
-    return read_turned(path, orientation, max_pixels=max_pixels)
+    source, orientation = dataset.image_source(index), dataset.orientation(index)
+    return read_turned(source, orientation, max_pixels=max_pixels)

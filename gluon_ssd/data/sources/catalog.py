@@ -13,7 +13,7 @@ from gluon_ssd.data.class_names import COCO_CLASSES, OPENIMAGES_CLASSES, VOC_CLA
 from gluon_ssd.data.dataset import ListedDataset, Selection
 from gluon_ssd.data.sources.coco import open_coco
 from gluon_ssd.data.sources.custom import open_custom
-from gluon_ssd.data.sources.foreign import check_file
+from gluon_ssd.data.sources.foreign import check_folder
 from gluon_ssd.data.sources.openimages import open_openimages
 from gluon_ssd.data.sources.shapes import open_shapes
 from gluon_ssd.data.sources.voc import open_voc
@@ -49,10 +49,11 @@ def open_dataset(kind: str, selection: Selection) -> ListedDataset:
     """Open a data set by its kind, a key of SOURCES.
 
     Raises:
-        DataError: the data is not there, broken, or a file that holds no data set read here.
+        DataError: the data is not there, broken, or no data set that is read here.
         OptionError: the splits cannot be read.
     """
-    check_file(selection.root, kind)
+    if kind != "custom":
+        check_folder(selection.root, kind)
     source = SOURCES[kind]
     usual = source.splits[0 if selection.train else 1] if source.splits else ""
     splits, classes = selection.splits or usual, selection.classes or source.classes

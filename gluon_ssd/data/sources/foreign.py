@@ -27,40 +27,31 @@ _KINDS = {
     ".tgz": "an archive that is not unpacked",
     ".7z": "an archive that is not unpacked",
 }
-"""Ending -> what such a file is; none of them is opened as a data set."""
-
-_READ = "a data set is a folder in VOC layout or with COCO JSON, or a COCO JSON file"
+"""Ending -> what such a file is, where it is of no layout that is read."""
 
 
-def check_file(root: str | os.PathLike[str], kind: str) -> None:
-    """Raise DataError where the root of a data set is a file that is not opened as one.
-
-    Args:
-        root: the folder or file; a custom data set may be a JSON file.
-        kind: of the data set.
-    """
+def check_folder(root: str | os.PathLike[str], kind: str) -> None:
+    """Raise DataError where the root of a published data set, which is a folder, is a file."""
     path = Path(root).expanduser()
-    if not os.path.isfile(path):
-        return
-    if what := _KINDS.get(path.suffix.lower()):
-        raise DataError(
-            f"{path} is {what}, which is not read as a data set yet; {_READ}: write the boxes in "
-            "one of these forms",
-            settings=("dataset_root",),
-        )
-    if kind != "custom":
+    if path.is_file():
         raise DataError(
             f"{path} is a file, and the {kind} data set is a folder; give the folder that holds "
-            "it, or open a COCO JSON file as a custom data set",
+            "it, or open the file as a custom data set",
             settings=("dataset_root", "dataset"),
         )
 
 
-def foreign_files(folder: Path) -> str:
-    """'; it holds NAME, a ...' for files of other tools directly in a folder, or nothing."""
-    names = sorted(os.listdir(folder)) if folder.is_dir() else []
+def foreign_files(root: Path) -> str:
+    """'; it holds NAME, a ...' for files of other tools directly in a folder, or nothing.
+
+    For a file it is '; it is a ...'.
+    """
+    if root.is_file():
+        what = _KINDS.get(root.suffix.lower())
+        return f"; it is {what}" if what else ""
+    names = sorted(os.listdir(root)) if root.is_dir() else []
     found = [
-        f"{one_line(name)}, {what}, which is not read as a data set yet"
+        f"{one_line(name)}, {what}"
         for name in names
         if (what := _KINDS.get(os.path.splitext(name)[1].lower())) and name != "classes.txt"
     ]

@@ -126,11 +126,13 @@ def test_coco_takes_one_split(tmp_path):
 
 
 @pytest.mark.parametrize("make", [True, False], ids=["empty", "absent"])
-def test_neither_layout_says_what_was_looked_for(tmp_path, make):
+def test_no_layout_says_what_was_looked_for(tmp_path, make):
     root = tmp_path / "data"
     if make:
         root.mkdir()
-    expected = r"data is no data set: neither VOC layout \(ImageSets/Main, .* nor COCO JSON \(ann"
+    expected = (
+        r"data is no data set: .* these are: VOC layout \(ImageSets/Main, .*; COCO JSON \(ann"
+    )
     with pytest.raises(DataError, match=expected):
         open_custom(Selection(root, train=True))
 

@@ -1,0 +1,170 @@
+"""Data sets whose objects have the ids of classes: their names, and the data set made of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from gluon_ssd.data.classes import read_classes_file
+from gluon_ssd.data.dataset import (
+    ListedDataset,
+    ListedItem,
+    RawObject,
+    Selection,
+    class_index,
+    clean_objects,
+)
+from gluon_ssd.data.exif import SWAPS_SIDES, orientation_of_file, turned_size
+from gluon_ssd.data.image_source import ImageSource
+from gluon_ssd.data.images import size_of_file
+from gluon_ssd.data.orientations import size_without_doubt
+from gluon_ssd.data.problems import Problem, log_lost_labels
+from gluon_ssd.data.sources.detection_label import IdObject
+from gluon_ssd.errors import DataError
+
+_log = logging.getLogger(__name__)
+
+CLASSES_FILE = "classes.txt"
+
+_MOST_COUNTED = 10_000  # classes that no name tells of; a network of more is a damaged label
+
+
+class IdImage(NamedTuple):
+    """An image with its objects.
+
+    Attributes:
+        image: what to read it from.
+        image_id: unique in the data set.
+        objects: corners in pixels, or in fractions of the image.
+        where: names the label, for problems.
+        size_hw: height and width that the label gives.
+        fractions: whether corners are fractions.
+        problems: what was found on reading.
+    """
+
+    image: ImageSource
+    image_id: str | int
+    objects: Sequence[IdObject]
+    where: str
+    size_hw: tuple[int, int] | None = None
+    fractions: bool = False
+    problems: tuple[Problem, ...] = ()
+
+
+class ClassNames(NamedTuple):
+    """The names of a data set: in label order, and by the ids of the file."""
+
+    classes: tuple[str, ...]
+    by_id: Mapping[int, str]
+
+
+def class_names(
+    place: Path, selection: Selection, own: Mapping[int, str], ids: Callable[[], Iterable[int]]
+) -> ClassNames:
+    """The names of the classes.
+
+    Args:
+        place: folder or file of the data set; classes.txt may lie in it or beside it.
+        selection: its classes give the label order. Where the data know no names, they are the
+            names of ids 0, 1, 2 and so on.
+        own: names by id, as the data have them; may be empty.
+        ids: all ids of the data set, whatever the split; asked for where nothing else tells.
+
+    Raises:
+        DataError: the file of names cannot be used, or there is no object to count classes by.
+    """
+    file = (place if place.is_dir() else place.parent) / CLASSES_FILE
+    beside = read_classes_file(file) if file.is_file() else None
+    if own:
+        names = tuple(dict.fromkeys(own[number] for number in sorted(own)))
+        return ClassNames(tuple(selection.classes or beside or names), own)
+    known = beside or selection.classes
+    if known:
+        return ClassNames(tuple(selection.classes or known), dict(enumerate(known)))
+    count = max(ids(), default=-1) + 1
+    if not 0 < count <= _MOST_COUNTED:
+        raise DataError(
+            f"{place} names no classes, and its objects have ids up to {count - 1}; name them in "
+            f"{file} or with --classes",
+            settings=("classes",),
+        )
+    _log.warning(
+        "%s names no classes; they are called class 0 to class %d; a file %s or --classes names "
+        "them",
+        place,
+        count - 1,
+        file,
+    )
+    counted = tuple(f"class {number}" for number in range(count))
+    return ClassNames(counted, dict(enumerate(counted)))
+
+
+def dataset_of(
+    images: Sequence[IdImage],
+    names: ClassNames,
+    selection: Selection,
+    *,
+    problems: Sequence[Problem] = (),
+) -> ListedDataset:
+    """The data set of images with ids.
+
+    Objects of ids without a name are counted as an unknown class. Corners in fractions are those of
+    the picture as stored, unless the label gives the size that it has upright.
+    """
+    labels_by_name = class_index(names.classes)
+    items = []
+    for each in images:
+        size_hw = _size(each)
+        scale = (1.0, 1.0)
+        if each.fractions:
+            scale = (size_hw[1], size_hw[0]) if size_hw else (0.0, 0.0)
+        annotation, found = clean_objects(
+            # Of an image that cannot be read nobody knows where its fractions are.
+            [_raw(item, names, scale) for item in each.objects] if scale[0] else (),
+            labels_by_name=labels_by_name,
+            size_hw=size_hw,
+            edge=0,
+            file=each.where,
+            others=selection.other_labels,
+        )
+        items.append(ListedItem(each.image, each.image_id, annotation, (*each.problems, *found)))
+    dataset = ListedDataset(
+        items, name="custom", classes=names.classes, metric="voc07", problems=problems
+    )
+    log_lost_labels(dataset.problems, dataset.name)
+    return dataset
+
+
+def _raw(item: IdObject, names: ClassNames, scale: tuple[float, float]) -> RawObject:
+    x_min, y_min, x_max, y_max = item.box
+    box = (x_min * scale[0], y_min * scale[1], x_max * scale[0], y_max * scale[1])
+    name = names.by_id.get(item.class_id, f"class {item.class_id}")
+    return RawObject(name, box, difficult=item.difficult)
+
+
+def _size(each: IdImage) -> tuple[int, int] | None:
+    """(height, width) to clip by, and to multiply fractions by; None where nobody knows."""
+    if not each.fractions:
+        return each.size_hw or size_without_doubt(each.image)
+    stored = size_of_file(each.image)
+    # The header may give the size before the picture was made smaller; fractions do not mind.
+    if stored is not None and each.size_hw not in (None, stored):
+        tag = orientation_of_file(each.image)
+        if tag >= SWAPS_SIDES and each.size_hw == turned_size(stored, tag):
+            return each.size_hw
+    return stored
+
+
+def unique_ids(ids: Sequence[tuple[str, int]]) -> list[str | int]:
+    """Ids that differ from one another, of (file, id) pairs.
+
+    They are the ids where these differ, else file and id, else file and position.
+    """
+    numbers = [number for _, number in ids]
+    if len(set(numbers)) == len(numbers):
+        return list(numbers)
+    if len(set(ids)) == len(ids):
+        return [f"{file}/{number}" for file, number in ids]
+    return [f"{file}/{position}" for position, (file, _) in enumerate(ids)]

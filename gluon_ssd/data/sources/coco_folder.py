@@ -1,0 +1,88 @@
+"""A user's own data set in COCO's JSON format: a folder, or one annotation file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from gluon_ssd.data.dataset import ListedDataset, Selection
+from gluon_ssd.data.sources.coco import (
+    COCO_RULES,
+    CocoDataset,
+    annotation_candidates,
+    one_split,
+    present_splits,
+)
+from gluon_ssd.data.sources.voc import base_folders
+from gluon_ssd.errors import DataError, OptionError
+from gluon_ssd.system.regular_file import open_regular
+from gluon_ssd.system.wording import one_line, some_of
+
+# The first that exists is used when no split is named.
+_USUAL_SPLITS = {True: ("train2017", "train"), False: ("val2017", "val", "valid", "test")}
+_BY_NAME = frozenset(name for names in _USUAL_SPLITS.values() for name in names)
+_FIRST_KEY = re.compile(rb'(\xef\xbb\xbf)?\s*\{\s*"(info|licenses|images|annotations|categories)"')
+_PEEKED_BYTES = 4096
+# One JSON object a line: another format, whose lines begin alike.
+_LINES = (".manifest", ".jsonl", ".ndjson")
+
+
+def is_coco(root: Path) -> bool:
+    """Whether a root is a JSON file, or a folder with annotation files where COCO keeps them."""
+    if root.is_file():
+        suffix = root.suffix.lower()
+        return suffix == ".json" or (suffix not in _LINES and _begins_as_coco(root))
+    for base in base_folders(root, "coco"):
+        if any(base.glob("annotations/*.json")) or any(base.glob("*/_annotations.coco.json")):
+            return True
+        # Other tools write JSON of their own beside their data.
+        if any(
+            file.stem.removeprefix("instances_") in _BY_NAME or _begins_as_coco(file)
+            for file in base.glob("*.json")
+        ):
+            return True
+    return False
+
+
+def _begins_as_coco(file: Path) -> bool:
+    try:
+        with open_regular(file) as content:
+            return bool(_FIRST_KEY.match(content.read(_PEEKED_BYTES)))
+    except OSError:
+        return False
+
+
+def open_coco_folder(root: Path, selection: Selection) -> ListedDataset:
+    """Open it. Raises DataError where the usual splits are absent, saying which there are."""
+    splits = selection.splits
+    if root.is_file():
+        if splits:
+            raise OptionError(
+                f"the data set {root} is one file and has no split {splits!r}; name the folder "
+                "that holds the annotation files of all splits, or leave the splits out",
+                settings=("splits",),
+            )
+        return _open(root.parent, selection, root, root.stem.removeprefix("instances_"))
+    names = [one_split(splits)] if splits else _USUAL_SPLITS[selection.train]
+    for name in names:
+        for file in annotation_candidates(root, name):
+            if file.is_file():
+                return _open(root, selection, file, name)
+    looked_for = ", ".join(f"annotations/instances_{name}.json" for name in names)
+    present = some_of(map(one_line, present_splits(root)), most=8) or "none"
+    raise DataError(
+        f"no split {' or '.join(names)} of COCO JSON in {root} ({looked_for} or {names[0]}.json); "
+        f"it has {present}; name one of them",
+        settings=("splits",),
+    )
+
+
+def _open(root: Path, selection: Selection, file: Path, split: str) -> CocoDataset:
+    return CocoDataset(
+        root,
+        split=split,  # its folder comes first: another split's pictures often have the same names
+        classes=selection.classes,
+        use_crowd=selection.use_crowd or not selection.train,
+        annotation_file=file,
+        rules=COCO_RULES.for_selection(selection)._replace(edge_px=selection.edge_px),
+    )
