@@ -170,7 +170,6 @@ class Detector:
             OptionError: an argument is wrong.
         """
         # Only now: the metric of COCO alone takes longer to import than a detector to load.
-        from gluon_ssd.data.dataset import Selection
         from gluon_ssd.data.loading.samples import EvalSamples
         from gluon_ssd.data.loading.stand_in import rule_of
         from gluon_ssd.inference.evaluate import evaluate
@@ -194,6 +193,7 @@ class Detector:
         self, dataset: str | ListedDataset, root: str | os.PathLike[str], splits: str
     ) -> ListedDataset:
         """A data set to score this detector on; see `evaluate`."""
+        from gluon_ssd.data.dataset import Selection
         from gluon_ssd.data.orientations import settle_orientations
         from gluon_ssd.inference.dataset import check_classes, open_for_scoring
 

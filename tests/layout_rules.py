@@ -141,7 +141,8 @@ MUST_NOT_IMPORT = {
 # Packages outside the standard library. MXNet comes through compat alone.
 MAY_USE: dict[str, set[str]] = {
     # requests keeps connections open and knows proxies; urllib3 below it raises errors of its own.
-    "system": {"tqdm", "requests", "urllib3"},
+    # Configurations of yannqi and descriptions of YOLO's data sets are YAML.
+    "system": {"tqdm", "requests", "urllib3", "yaml"},
     "compat": {"numpy", "mxnet"},
     "detection": {"numpy", "numba"},
     "detection.mxnet": {"numpy"},
@@ -153,15 +154,14 @@ MAY_USE: dict[str, set[str]] = {
     # MXNet does not load its own mixed precision.
     "training": {"numpy", "horovod", "mxnet"},
     "evaluation": {"numpy", "pycocotools"},
-    # yannqi's configuration is YAML.
-    "options": {"yaml"},
     "deploy": {"numpy", "neural_compressor"},
     "deploy.seam": {"numpy"},
     # protobuf tells of a file that is none of its own.
     "deploy.onnx": {"numpy", "onnx", "onnxruntime", "google"},
     # nncf draws its progress with rich.
     "deploy.openvino": {"numpy", "openvino", "nncf", "rich"},
-    "report": {"numpy", "cv2", "matplotlib", "mlperf_logging"},
+    # Pillow writes names with more letters than OpenCV has.
+    "report": {"numpy", "cv2", "matplotlib", "PIL", "mlperf_logging"},
     "inference": {"numpy", "supervision"},
     "inference.tables": {"pyarrow"},
     "serving": {"numpy", "fastapi", "starlette", "uvicorn", "prometheus_client"},

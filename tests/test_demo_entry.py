@@ -259,3 +259,21 @@ def test_damaged_video_is_one_line(prefix, tmp_path):
     assert one_error(ended).startswith("error: 1 of 1 files could not be used")
     message = f"cannot decode the video {film}; it is damaged or of an unknown codec"
     assert ended.err.splitlines().count(message) == 1
+
+
+def test_answers_of_an_endpoint_lie_beside_the_pictures(shown, prefix, tmp_path):
+    folder, _, rows = shown
+    ended = demo(folder / "in", tmp_path, "--model-prefix", prefix, "--schema", "endpoint")
+    assert ended.code == 0, ended.err
+    assert "annotated pictures and their answers as .json are in" in ended.out
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == sorted(f"i{n}.{end}" for n in range(5) for end in ("jpg", "json"))
+    for number, row in enumerate(rows):
+        answer = json.loads((tmp_path / f"i{number}.json").read_text())
+        strong = [each for each in answer["prediction"] if each[1] >= THRESHOLD]
+        assert len(answer["prediction"]) > len(strong) == len(row["detections"])
+        size = np.array([row["width"], row["height"]] * 2)
+        for each, listed_one in zip(strong, row["detections"], strict=True):
+            assert each[0] == listed_one["label"]
+            assert each[1] == pytest.approx(listed_one["score"], abs=1e-6)
+            np.testing.assert_allclose(each[2:] * size, listed_one["box_px"], atol=0.006)

@@ -69,6 +69,23 @@ def test_detections_file_holds_every_box_in_pixels_of_the_image(perfect, data):
         assert 0.6 < row["score"] < 1
 
 
+def test_answers_of_an_endpoint_are_the_same_detections(perfect, data, weights, tmp_path):
+    file = tmp_path / "d.jsonl"
+    ended = evaluate(
+        *(data, weights, "--post-nms", PER_IMAGE),
+        *("--save-detections", file, "--schema", "endpoint"),
+    )
+    assert ended.code == 0, ended.err
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [line["image"] for line in lines] == sorted({row["image"] for row in perfect[2]})
+    rows = [row for line in lines for row in line["prediction"]]
+    classes = [("cat", "dog")[int(row[0])] for row in rows]
+    assert classes == [row["class"] for row in perfect[2]]
+    boxes = [[row[2] * 320, row[3] * 240, row[4] * 320, row[5] * 240] for row in rows]
+    for box, row in zip(boxes, perfect[2], strict=True):
+        assert box == pytest.approx(row["box_px"], abs=0.006)
+
+
 def test_fewer_detections_lower_the_recall_as_computed_by_hand(perfect, data, weights, tmp_path):
     """All that is found is right, so the 11-point mean counts the recall levels reached."""
     files = ("--results", tmp_path / "r.json", "--save-detections", tmp_path / "d.json")

@@ -70,8 +70,6 @@ TESTED_BY = {
     "commands/tune.py": "test_tuning_entry.py",
     "serving/bodies.py": "serving/test_app.py",
     "commands/tuning/data.py": "test_tuning_entry.py",
-    "data/sources/coco_folder.py": "data/sources/test_custom.py",
-    "options/own_data.py": "data/sources/test_layouts.py",
     "commands/tuning/narrator.py": "test_tuning_entry.py",
 }
 

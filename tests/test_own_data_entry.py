@@ -83,10 +83,11 @@ def sets(voc, tmp_path_factory):
             categories = [{"class_id": n, "name": each} for n, each in enumerate(NAMES)]
             text = json.dumps({"file": name, **label, "categories": categories})
             (folder / f"{channel}_annotation" / f"i{index}.json").write_text(text)
-    for split in ("train", "val"):
-        write_records(folders["recordio"] / f"{split}.rec", records, index=True)
-        (folders["lst"] / f"{split}.lst").write_text("\n".join(rows))
-        (folders["manifest"] / f"{split}.manifest").write_text("\n".join(lines))
+    # Two lists of the same images in one order would be one set.
+    for split, step in (("train", -1), ("val", 1)):
+        write_records(folders["recordio"] / f"{split}.rec", records[::step], index=True)
+        (folders["lst"] / f"{split}.lst").write_text("\n".join(rows[::step]))
+        (folders["manifest"] / f"{split}.manifest").write_text("\n".join(lines[::step]))
     for layout in ("recordio", "lst"):
         (folders[layout] / "classes.txt").write_text("\n".join(NAMES))
     return folders

@@ -100,3 +100,20 @@ def test_damaged_images_are_named_and_end_with_an_error(prefix, images, out):
     assert "bad.jpg: the JPEG is cut off" in named
     assert last.startswith("error: 1 of 7 images cannot be used; ")
     assert len(rows_in(out)) == 7
+
+
+def test_answers_of_an_endpoint_line_by_line(prefix, images, out):
+    (images / "i3.jpg").write_bytes(b"")
+    argv = ("--model-prefix", prefix, "--images", images, "--output", out)
+    assert one_error(run_script(SCRIPT, *argv, "--format", "endpoint")).startswith("error: 1 of 6")
+    rows = rows_in(out)
+    assert [row["file"] for row in rows] == [f"i{number}.jpg" for number in range(6)]
+    assert "cut off" in rows[3]["error"] or "empty" in rows[3]["error"]
+    found = [row for answer in rows if "prediction" in answer for row in answer["prediction"]]
+    assert found and all(0 < row[1] <= 1 for row in found)
+    assert all(len(row) == 6 and 0 <= min(row[2:]) <= max(row[2:]) <= 1 for row in found)
+    # The same command goes on: all have a line.
+    again = run_script(SCRIPT, *argv, "--format", "endpoint")
+    assert "1 that cannot be used" in again.out and len(rows_in(out)) == 6
+    message = one_error(run_script(SCRIPT, *argv))
+    assert "made with format endpoint, and this run has jsonl" in message

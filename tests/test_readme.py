@@ -9,6 +9,7 @@ import pytest
 
 from gluon_ssd.options import declare as cli
 from gluon_ssd.options.benchmark_kinds import KINDS
+from gluon_ssd.options.convert_dataset import ConvertDatasetCommand
 from gluon_ssd.options.convert_weights import ConvertCommand
 from gluon_ssd.options.data_tools import CheckOptions, PrepareShapesOptions
 from gluon_ssd.options.demo import DemoCommand
@@ -36,6 +37,7 @@ COMMANDS = {
     "scripts/predict_ssd.py": PredictCommand,
     "scripts/serve_ssd.py": ServeCommand,
     "scripts/check_dataset.py": CheckOptions,
+    "scripts/convert_dataset.py": ConvertDatasetCommand,
     "scripts/convert_weights.py": ConvertCommand,
     "scripts/prepare_shapes.py": PrepareShapesOptions,
     "scripts/prepare_voc.py": PrepareVocOptions,

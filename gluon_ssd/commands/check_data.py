@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+from gluon_ssd.commands.contact_sheet import write_contact_sheet
 from gluon_ssd.data.check import Report, check_dataset
 from gluon_ssd.data.classes import read_classes_file
-from gluon_ssd.data.dataset import Selection
+from gluon_ssd.data.dataset import Selection, image_paths
 from gluon_ssd.data.orientations import settle_orientations
 from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.data.sources.layouts import holds_one_set
 from gluon_ssd.options.data_tools import CheckOptions
 from gluon_ssd.options.own_data import own_data
+from gluon_ssd.system.files import ensure_writable
 from gluon_ssd.system.progress import progress_bar
+
+_log = logging.getLogger(__name__)
 
 
 def check_reports(options: CheckOptions) -> Iterator[Report]:
     """Check the named splits, or the usual training and then validation ones.
 
     Images without boxes are looked at too. Broken annotations are counted, not raised.
+    With --contact-sheet a sheet of images of all of them is drawn in the end.
 
     Raises:
         DataError: a split is not there, or a COCO file cannot be read at all.
     """
+    if options.contact_sheet:
+        ensure_writable(options.contact_sheet)
+    usable = []
     classes = read_classes_file(options.classes) if options.classes else None
     # A file is one set, whatever it is used for.
     own = own_data(options)
     root = Path(options.dataset_root).expanduser()
+    checked: list[str] = []
     is_file = options.dataset == "custom" and holds_one_set(root, own.layout)
     is_one = bool(options.splits) or is_file
     for is_training in (True,) if is_one else (True, False):
@@ -42,12 +52,28 @@ def check_reports(options: CheckOptions) -> Iterator[Report]:
             by_wish=classes is not None,
             layout=own.layout,
             image_root=own.image_root,
+            exif=options.exif,
+            unlabelled_is_background=own.unlabelled_is_background,
         )
         dataset = open_dataset(options.dataset, selection)
+        if not is_training and image_paths(dataset) == checked:
+            break  # a folder without splits is one set, too
+        checked = image_paths(dataset)
         bar = functools.partial(
             progress_bar, total=len(dataset), unit="img", description="images", stays=False
         )
         dataset = settle_orientations(dataset, options.exif)
-        yield check_dataset(
+        report = check_dataset(
             dataset, read_images=not options.fast, progress=bar, max_pixels=options.max_pixels
         )
+        usable.append(dataset.without(report.unusable))
+        yield report
+    if options.contact_sheet:
+        line = write_contact_sheet(
+            options.contact_sheet,
+            usable,
+            count=options.sheet_images,
+            seed=options.sheet_seed,
+            max_pixels=options.max_pixels,
+        )
+        _log.info("%s", line)

@@ -27,6 +27,7 @@ from gluon_ssd.detection.boxes import clip_boxes
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import DataError
 from gluon_ssd.families.catalog import spec_of
+from gluon_ssd.inference.endpoint_json import endpoint_answer
 from gluon_ssd.inference.found import class_names
 from gluon_ssd.options.demo import DemoCommand
 from gluon_ssd.options.shared import ModelOptions
@@ -65,10 +66,12 @@ def detect_pictures(command: DemoCommand) -> Iterator[str]:
     expected = count_pictures(sources, command.every)
     with progress_bar(pictures, total=expected, unit="img", description="detect") as bar:
         rows = [_annotate(command, model, names, picture=picture, folder=folder) for picture in bar]
-    write_json(folder / "detections.json", rows)
+    if command.schema == "project":
+        write_json(folder / "detections.json", rows)
     found = sum(len(row["detections"]) for row in rows)
     yield (
-        f"{found} objects in {len(rows)} pictures; annotated pictures and detections.json "
+        f"{found} objects in {len(rows)} pictures; annotated pictures and "
+        f"{'detections.json' if command.schema == 'project' else 'their answers as .json'} "
         f"are in {folder}"
     )
     if bad:
@@ -103,6 +106,9 @@ def _annotate(
     with atomic_write(path) as file:
         file.write(jpeg.tobytes())
     height, width = picture.image.shape[:2]
+    if command.schema == "endpoint":
+        answer = endpoint_answer(labels, scores, boxes_px, (height, width))
+        write_json(path.with_suffix(".json"), answer)
     return {
         "source": picture.source,
         "frame": picture.frame,

@@ -17,6 +17,7 @@ from gluon_ssd.evaluation.detections import Detections
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.result import Evaluation
 from gluon_ssd.families.catalog import spec_of
+from gluon_ssd.inference.endpoint_json import write_endpoint_answers
 from gluon_ssd.inference.metrics import make_score
 from gluon_ssd.options.declare import flat_values
 from gluon_ssd.options.evaluate import EvalCommand, EvalOptions
@@ -145,7 +146,7 @@ def evaluate(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
             summary.write((), flat_values(command), kind="PARAMETER")
             summary.write((), {"mAP": outcome.score})
     _write_results(command, found, outcome)
-    _write_detections(command.eval.save_detections, found, dataset)
+    _write_detections(command.eval, found, dataset)
 
 
 def _write_results(command: EvalCommand, found: Detections, outcome: Evaluation) -> None:
@@ -161,8 +162,12 @@ def _write_results(command: EvalCommand, found: Detections, outcome: Evaluation)
     write_json(command.eval.results, _without_nan(facts))
 
 
-def _write_detections(path: str, found: Detections, dataset: Any) -> None:
+def _write_detections(options: EvalOptions, found: Detections, dataset: Any) -> None:
+    path = options.save_detections
     if not path:
+        return
+    if options.schema == "endpoint":
+        write_endpoint_answers(path, found, dataset.image_path)
         return
     rows = [
         {

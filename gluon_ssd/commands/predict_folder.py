@@ -108,7 +108,7 @@ def _facts(command: PredictCommand, detector: Detector) -> dict[str, Any]:
     return {
         "images": str(Path(command.images).expanduser().resolve()),
         "model": ", ".join(_digests(command.model_prefix)),
-        "thresh": command.thresh,
+        "thresh": command.threshold,
         "classes": list(detector.classes),
         "input_size_hw": list(detector.input_size_hw),
     }
@@ -137,7 +137,7 @@ def _detect_rest(
     if before:
         _log.info("%d of %d images are done already", before, total)
     limits = Limits(max_pixels=command.max_pixels)
-    options = {"threshold": command.thresh, "batch_size": command.batch_size, "limits": limits}
+    options = {"threshold": command.threshold, "batch_size": command.batch_size, "limits": limits}
     with (
         progress_bar(total=total, unit="img", description="detect", initial=before) as bar,
         listening() as stop,

@@ -141,8 +141,11 @@ def check_dataset(
         problems += [Problem(note.reason, path, note.message) for note in look.notes]
         first = first_with.setdefault(look.digest or os.path.abspath(path), index)
         if first != index:
+            # Listing a picture more often is a way to train on it more often.
+            is_listed = dataset.image_path(first) == path
+            reason = "listed again" if is_listed else "same picture again"
             detail = f"same as {dataset.image_path(first)}"
-            problems.append(Problem("same picture again", path, detail))
+            problems.append(Problem(reason, path, detail))
     return Report(dataset.name, len(dataset), num_labels, tuple(problems), tuple(unusable))
 
 

@@ -107,6 +107,10 @@ class Selection:
             left out as asked, and no fault of the data.
         layout: of a custom data set, a name in `sources.layouts.LAYOUTS`; empty looks which it is.
         image_root: folder of the images that a list or a manifest names; empty looks near it.
+        exif: "apply" or "ignore": how boxes that are fractions were drawn on photos with an EXIF
+            orientation; as of `orientations.settle_orientations`.
+        unlabelled_is_background: take a picture without an annotation file for a background, where
+            each has a file of its own; else it is left out and counted, and an error if listed.
     """
 
     root: str | os.PathLike[str]
@@ -120,6 +124,8 @@ class Selection:
     by_wish: bool = False
     layout: str = ""
     image_root: str = ""
+    exif: str = "ignore"
+    unlabelled_is_background: bool = False
 
     @property
     def other_labels(self) -> str:
@@ -283,6 +289,11 @@ class ListedDataset:
         """The same data set less the images at `indices`."""
         left_out = set(indices)
         return self.subset(index for index in range(len(self)) if index not in left_out)
+
+
+def image_paths(dataset: Dataset) -> list[str]:
+    """The path of every image, in order."""
+    return [dataset.image_path(index) for index in range(len(dataset))]
 
 
 def class_index(classes: Sequence[str]) -> dict[str, int]:

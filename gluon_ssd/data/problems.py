@@ -37,6 +37,7 @@ REASONS: dict[str, Reason] = {
     "letter case": Reason("label", False, "class matched"),
     "marked as ignore": Reason("label", False, "label left out"),
     "crowd": Reason("label", False, "label left out, as asked"),
+    "polygon": Reason("label", False, "its box is taken"),
     "other class": Reason("label", False, "label left out, as asked"),
     "missing image": Reason("image", True, "image left out"),
     "unreadable image": Reason("image", True, "image left out"),
@@ -49,6 +50,9 @@ REASONS: dict[str, Reason] = {
     "EXIF orientation ignored": Reason("image", False, "photo taken as stored"),
     "hidden file": Reason("image", False, "left out, its name begins with a dot"),
     "number behind a name": Reason("image", False, "read as most files that are there say"),
+    "picture without annotation": Reason("image", False, "left out"),
+    "annotation without picture": Reason("image", False, "left out"),
+    "listed again": Reason("image", False, "used as often as it is listed"),
     "same picture again": Reason("image", True, "kept"),
 }
 """Only reasons with is_bad count towards the share at which training stops."""

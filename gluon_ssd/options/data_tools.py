@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
+from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import option
-from gluon_ssd.options.own_data import image_root_option, layout_option
+from gluon_ssd.options.idle import Idle
+from gluon_ssd.options.own_data import (
+    image_root_option,
+    layout_option,
+    unlabelled_option,
+)
 from gluon_ssd.options.shared import DATASETS, EXIF, max_pixels_option
+
+SHEET_SUFFIXES = (".png", ".jpg", ".jpeg")
+
+CHECK_IDLE = (
+    Idle(
+        ("sheet_images", "sheet_seed"),
+        lambda command: not command.contact_sheet,
+        "without --contact-sheet",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -17,6 +34,7 @@ class CheckOptions:
     dataset_root: str = option("~/.mxnet/datasets/", "folder that holds the data set")
     layout: str = layout_option()
     image_root: str = image_root_option()
+    unlabelled: str = unlabelled_option()
     splits: str = option(
         "",
         "splits to check, joined by +, such as 2007_trainval+2012_trainval, VOC2007/test or train; "
@@ -37,6 +55,25 @@ class CheckOptions:
     max_bad_share: float = option(
         0.02, "largest share of bad labels or images that passes", minimum=0, maximum=1
     )
+    contact_sheet: str = option(
+        "",
+        "also draw a sample of the images with their labelled boxes into this .png or .jpg file",
+    )
+    sheet_images: int = option(
+        24, "images of the contact sheet, drawn by lot", minimum=1, maximum=400
+    )
+    sheet_seed: int = option(1, "seed of the lot of the contact sheet", minimum=0)
+
+    idle = CHECK_IDLE
+    """What has no effect; see `options.idle`."""
+
+    def __post_init__(self) -> None:
+        suffix = os.path.splitext(self.contact_sheet)[1].lower()
+        if self.contact_sheet and suffix not in SHEET_SUFFIXES:
+            raise OptionError(
+                f"--contact-sheet must end in {', '.join(SHEET_SUFFIXES)}; got "
+                f"{self.contact_sheet!r}"
+            )
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,10 @@ from typing import Any, NoReturn, TypeVar
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.idle import check_idle
 from gluon_ssd.options.ini_file import read_ini
-from gluon_ssd.options.yaml_file import is_yaml
 from gluon_ssd.options.yannqi import read_yaml
 from gluon_ssd.system.address import shown
 from gluon_ssd.system.wording import one_line, quoted
+from gluon_ssd.system.yaml_text import is_yaml
 
 Command = TypeVar("Command")
 
@@ -68,6 +68,7 @@ class Flag:
         spellings: the long one first; by default the field's name with dashes alone. Only legacy
             options have short ones.
         unset: what a default of None comes to, for help and tables.
+        is_word: it is given by its place on the command line, which needs it, and not by a flag.
         several: it takes one word or more; the value is a text with commas between them, as which
             an ini file holds it.
         starts: what a text begins with, unless it is empty; another one is not shown, since it may
@@ -85,6 +86,7 @@ class Flag:
     maximum: float | None = None
     legacy: bool = False
     unset: str = ""
+    is_word: bool = False
     several: bool = False
     starts: tuple[str, ...] = ()
 
@@ -152,7 +154,9 @@ def _group_flags(group_name: str, group: type) -> list[Flag]:
     for field in dataclasses.fields(group):
         hint = hints[field.name]
         kind = next(iter(typing.get_args(hint)), hint)  # float of float | None
-        facts = {"spellings": ("--" + field.name.replace("_", "-"),), **field.metadata}
+        is_word = field.metadata.get("is_word", False)
+        spelling = field.name.upper() if is_word else "--" + field.name.replace("_", "-")
+        facts = {"spellings": (spelling,), **field.metadata}
         flags.append(Flag(group_name, field.name, kind, field.default, **facts))
     return flags
 
@@ -208,7 +212,7 @@ def _help_text(flag: Flag) -> str:
         notes.append("one of " + ", ".join(flag.choices))
     if flag.unset:
         notes.append(f"default {flag.unset}")
-    elif flag.kind is not bool and flag.default is not None:
+    elif flag.kind is not bool and flag.default is not None and not flag.is_word:
         notes.append(f"default {flag.default}" if flag.default != "" else "default ''")
     text = flag.help + (f" ({'; '.join(notes)})" if notes else "")
     return text.replace("%", "%%")
@@ -236,15 +240,19 @@ def build_parser(command: type, *, prog: str, description: str) -> argparse.Argu
         title = (group.__doc__ or name).strip().splitlines()[0].rstrip(".")
         section = parser.add_argument_group(title)
         for flag in (f for f in flags if f.group == name):
-            keywords: dict[str, Any] = {"dest": flag.name, "help": _help_text(flag)}
+            names = (flag.name,) if flag.is_word else flag.spellings
+            keywords: dict[str, Any] = {"help": _help_text(flag)}
             if flag.kind is bool:
                 keywords["action"] = "store_true"
             else:
                 keywords["type"] = functools.partial(flag.parse, where=flag.spelling)
-                keywords["metavar"] = "X" if flag.kind is float else flag.kind.__name__.upper()
+                noun = "X" if flag.kind is float else flag.kind.__name__.upper()
+                keywords["metavar"] = flag.spelling if flag.is_word else noun
             if flag.several:
                 keywords |= {"nargs": "+", "action": _JoinWords}
-            section.add_argument(*flag.spellings, **keywords)
+            if not flag.is_word:
+                keywords["dest"] = flag.name
+            section.add_argument(*names, **keywords)
     return parser
 
 

@@ -10,6 +10,7 @@ from gluon_ssd.options.idle import Idle
 from gluon_ssd.options.shared import (
     RuntimeOptions,
     check_network_name,
+    detections_schema_option,
     max_pixels_option,
     whole_numbers,
 )
@@ -47,7 +48,13 @@ class DemoCommand(RuntimeOptions):
     thresh: float = legacy(0.5, "smallest score that is drawn and listed", minimum=0, maximum=1)
     model_prefix: str = option("", "exported model to run: a prefix, an .onnx or an .xml file")
     classes: str = option("", "file with one class name a line; empty uses the model's own")
-    output: str = option("detections", "folder for the annotated pictures and detections.json")
+    output: str = option(
+        "detections", "folder for the annotated pictures and what was found in them as JSON"
+    )
+    schema: str = detections_schema_option(
+        "detections.json for all pictures, or the answer of a SageMaker endpoint beside each, "
+        "which leaves out no score"
+    )
     data_shape: int = option(
         0, "side of the network input, in pixels; 0 takes the model's own", minimum=0
     )

@@ -17,6 +17,7 @@ from gluon_ssd.options.shared import (
     ModelOptions,
     RuntimeOptions,
     chosen_network,
+    detections_schema_option,
     means_no_weights,
     words,
 )
@@ -44,6 +45,10 @@ class EvalOptions:
     post_nms: int | None = suppression_option("post_nms")
     results: str = option("", "also write metrics and speed to this JSON file")
     save_detections: str = option("", "also write every detection to this JSON file")
+    schema: str = detections_schema_option(
+        "form of --save-detections: a list of detections, or for each image a line with the answer "
+        "of a SageMaker endpoint"
+    )
     dtype: str = option(
         "float32",
         "type the network computes in, the decoding aside: bfloat16, of MXNet and OpenVINO, on "

@@ -8,7 +8,7 @@ from gluon_ssd.options.idle import WITHOUT_WORKERS, Idle
 
 _OF_DATA = (
     *("splits", "limit_images", "dataset_root", "num_workers", "worker_timeout"),
-    *("layout", "image_root", "exif", "max_pixels", "on_bad_image"),
+    *("layout", "image_root", "unlabelled", "exif", "max_pixels", "on_bad_image"),
 )
 
 
@@ -109,6 +109,11 @@ EVALUATE_IDLE = (
         ("save_prefix", "results", "save_detections"),
         lambda command: not _scores(command),
         "where no data set is scored",
+    ),
+    Idle(
+        ("schema",),
+        lambda command: not command.eval.save_detections,
+        "without --save-detections",
     ),
     Idle(
         ("save_prefix",),

@@ -7,10 +7,10 @@ from typing import NamedTuple, Protocol
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import option
 
-LAYOUTS = ("voc", "coco", "recordio", "lst", "sagemaker", "manifest")
+LAYOUTS = (*("voc", "coco", "yolo", "recordio", "lst", "sagemaker", "manifest", "xml", "csv"),)
 """The layouts of a custom data set; `data.sources.layouts.LAYOUTS` has the same names."""
 
-_AUTO = "auto"
+_AUTO, _SKIP = "auto", "skip"
 
 
 class OwnData(NamedTuple):
@@ -18,6 +18,7 @@ class OwnData(NamedTuple):
 
     layout: str
     image_root: str
+    unlabelled_is_background: bool
 
 
 class HasOwnData(Protocol):
@@ -34,6 +35,10 @@ class HasOwnData(Protocol):
     @property
     def image_root(self) -> str:
         """Of `image_root_option`."""
+
+    @property
+    def unlabelled(self) -> str:
+        """Of `unlabelled_option`."""
 
 
 def layout_option() -> str:
@@ -66,4 +71,27 @@ def own_data(options: HasOwnData) -> OwnData:
             f"{named[0]} has no effect with --dataset {options.dataset}, whose layout is known; "
             "leave it out, or open the data with --dataset custom"
         )
-    return OwnData(layout, options.image_root)
+    return OwnData(layout, options.image_root, _means_background(options))
+
+
+def unlabelled_option() -> str:
+    """What a picture without an annotation file is."""
+    declared: str = option(
+        _SKIP,
+        "pictures without an annotation file, in VOC layout and folders of pictures and XML files: "
+        "skip leaves them out and counts them, and is an error for those that a list names; "
+        "background takes them for pictures without objects",
+        choices=(_SKIP, "background"),
+    )
+    return declared
+
+
+def _means_background(options: HasOwnData) -> bool:
+    if options.unlabelled == _SKIP:
+        return False
+    if options.dataset not in ("voc", "custom"):
+        raise OptionError(
+            f"--unlabelled has no effect with --dataset {options.dataset}, which has no annotation "
+            "file for each picture; leave it out"
+        )
+    return True

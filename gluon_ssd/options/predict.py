@@ -27,8 +27,19 @@ class PredictCommand(RuntimeOptions):
     )
     images: str = option("", "folder of images; those of the folders in it too")
     output: str = option("predictions", "folder for the table; with a table there, go on with it")
-    format: str = option("jsonl", "form of the table", choices=("jsonl", "parquet"))
-    thresh: float = option(0.5, "smallest score of an object in the table", minimum=0, maximum=1)
+    format: str = option(
+        "jsonl",
+        "form of the table: JSON lines of this project, Parquet, or the answers of a SageMaker "
+        "endpoint line by line",
+        choices=("jsonl", "parquet", "endpoint"),
+    )
+    thresh: float | None = option(
+        None,
+        "smallest score of an object in the table",
+        minimum=0,
+        maximum=1,
+        unset="0.5, and 0 with --format endpoint, which leaves out none",
+    )
     batch_size: int = option(8, "images computed at a time", minimum=1)
     part_files: int = option(
         1000, "images of one file of the table, which is written when all are done", minimum=1
@@ -51,6 +62,13 @@ class PredictCommand(RuntimeOptions):
             )
         if not self.images:
             raise OptionError("--images needs a folder of images")
+
+    @property
+    def threshold(self) -> float:
+        """--thresh, or what unset means for the form."""
+        if self.thresh is not None:
+            return self.thresh
+        return 0.0 if self.format == "endpoint" else 0.5
 
     @property
     def input_size_hw(self) -> tuple[int, int] | None:

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import LARGEST_WHOLE, address, legacy, option, suggestion
-from gluon_ssd.options.own_data import image_root_option, layout_option
+from gluon_ssd.options.own_data import (
+    image_root_option,
+    layout_option,
+    unlabelled_option,
+)
 from gluon_ssd.system.wording import quoted
 
 if TYPE_CHECKING:
@@ -20,6 +24,9 @@ BACKENDS = ("mxnet", "onnxruntime", "openvino")
 """The runtimes; `deploy.runtime.RUNTIMES` has the same names."""
 
 EXIF = ("ignore", "apply")
+
+SCHEMAS = ("project", "endpoint")
+"""Forms of detections as JSON: this project's, and that of SageMaker's object detection."""
 
 METRICS = ("auto", "voc07", "voc12", "coco")
 
@@ -107,6 +114,12 @@ class RuntimeOptions:
         return "" if self.backend == "auto" else self.backend
 
 
+def detections_schema_option(help: str) -> str:
+    """The option of every command that writes detections as JSON, with what it means there."""
+    declared: str = option("project", help, choices=SCHEMAS)
+    return declared
+
+
 def max_pixels_option(default: int = 300_000_000) -> int:
     """The option of every command that reads pictures; `data.images.MAX_PIXELS` is its default."""
     declared: int = option(
@@ -126,6 +139,7 @@ class DataOptions:
     dataset_root: str = option("~/.mxnet/datasets/", "folder that holds the data set")
     layout: str = layout_option()
     image_root: str = image_root_option()
+    unlabelled: str = unlabelled_option()
     num_workers: int = legacy(
         4,
         "processes that load images; 0 loads in this one",

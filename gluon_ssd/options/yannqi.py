@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gluon_ssd.errors import OptionError
-from gluon_ssd.options.yaml_file import read_yaml_file
+from gluon_ssd.system.yaml_text import read_yaml_file
 
 NETWORK = "ssd300_yannqi"
 """The network that the files describe, unless another one is named."""
@@ -138,7 +138,7 @@ def read_yaml(path: str) -> YannqiConfig:
         OptionError: it cannot be read, is no such file, or has a key that is not listed above.
         EnvironmentProblem: PyYAML is missing.
     """
-    values = read_yaml_file(path)
+    values = read_yaml_file(path, "options in", error=OptionError)
     known = (*_OPTIONS, *_CLAIMS, *_UNUSED)
     if not isinstance(values, dict) or not values:
         raise OptionError(f"{path} must hold keys and values, such as {', '.join(known[:3])}")

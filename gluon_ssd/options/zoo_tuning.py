@@ -28,8 +28,8 @@ from typing import Any
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import Flag, assemble, flags_of
 from gluon_ssd.options.tuning import TuningConfig, load_tuning_config
-from gluon_ssd.options.yaml_file import is_yaml, read_yaml_file
 from gluon_ssd.system.wording import quoted
+from gluon_ssd.system.yaml_text import is_yaml, read_yaml_file
 
 _FRAMEWORKS = {
     "mxnet": "mxnet",
@@ -67,7 +67,7 @@ def load_tuning(path: str) -> LoadedTuning:
     """
     if not is_yaml(path):
         return LoadedTuning(load_tuning_config(path))
-    found = _checked(read_yaml_file(path), path)
+    found = _checked(read_yaml_file(path, "options in", error=OptionError), path)
     try:
         return _loaded(found)
     except OptionError as error:

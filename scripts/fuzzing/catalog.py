@@ -15,6 +15,7 @@ from scripts.fuzzing.kinds.listings import ListKind
 from scripts.fuzzing.kinds.onnx_file import OnnxKind
 from scripts.fuzzing.kinds.openvino_file import OpenvinoKind
 from scripts.fuzzing.kinds.options_file import OptionsKind
+from scripts.fuzzing.kinds.own_folders import CsvKind, XmlFolderKind, YoloKind
 from scripts.fuzzing.kinds.params import ParamsKind
 from scripts.fuzzing.kinds.picture_file import PictureKind
 from scripts.fuzzing.kinds.record import RecordKind
@@ -30,6 +31,9 @@ KINDS: dict[str, type[Kind]] = {
     for kind in (
         CocoKind,
         VocKind,
+        YoloKind,
+        XmlFolderKind,
+        CsvKind,
         ListKind,
         RecordioKind,
         LstKind,

@@ -29,7 +29,7 @@ def test_input_size_and_gpu():
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["--format", "csv"], "--format must be one of jsonl, parquet; got 'csv'"),
+        (["--format", "csv"], "--format must be one of jsonl, parquet, endpoint; got 'csv'"),
         (["--backend", "tensorrt"], "--backend must be one of auto, mxnet, onnxruntime"),
         (["--part-files", "0"], "--part-files must be at least 1; got 0"),
         (["--thresh", "2"], "--thresh must be at most 1; got 2"),
@@ -53,3 +53,9 @@ def test_a_second_gpu_would_have_no_effect():
     with pytest.raises(OptionError, match="^--gpus has no effect beyond its first number"):
         parse(PredictCommand, [*given, "0,1"], prog="predict_ssd.py", description="")
     assert parse(PredictCommand, [*given, "1"], prog="", description="").device == "gpu:1"
+
+
+def test_an_endpoint_leaves_out_no_score():
+    assert command().threshold == 0.5
+    assert command("--format", "endpoint").threshold == 0
+    assert command("--format", "endpoint", "--thresh", "0.25").threshold == 0.25

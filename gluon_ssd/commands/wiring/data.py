@@ -12,7 +12,7 @@ from pathlib import Path
 from gluon_ssd.data.augment.policies import POLICIES, Policy
 from gluon_ssd.data.check import check_dataset
 from gluon_ssd.data.classes import read_classes_file
-from gluon_ssd.data.dataset import ListedDataset, Selection
+from gluon_ssd.data.dataset import ListedDataset, Selection, image_paths
 from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import EvalSamples, TrainSamples
@@ -79,6 +79,8 @@ def training_data(command: TrainCommand) -> TrainingData:
         by_wish=classes is not None,
         layout=own.layout,
         image_root=own.image_root,
+        exif=options.exif,
+        unlabelled_is_background=own.unlabelled_is_background,
     )
     train = _open(options, wanted)
     if options.no_crowd and train.coco_file is None:
@@ -87,7 +89,7 @@ def training_data(command: TrainCommand) -> TrainingData:
         )
     # The training classes decide, so that labels mean the same in both sets.
     wanted = replace(wanted, train=False, splits=options.val_splits, classes=train.classes)
-    val = _open_to_validate(options, wanted) if options.validates else None
+    val = _open_to_validate(options, wanted, train) if options.validates else None
     train = _checked(train, options, "training")
     if options.on_bad_image and not options.keep_empty:
         train = _without_empty(train, options.on_bad_image)
@@ -105,18 +107,26 @@ def training_data(command: TrainCommand) -> TrainingData:
     return TrainingData(train, val)
 
 
-def _open_to_validate(options: TrainDataOptions, wanted: Selection) -> ListedDataset:
+def _open_to_validate(
+    options: TrainDataOptions, wanted: Selection, train: ListedDataset
+) -> ListedDataset:
     """The validation set; what is said of its splits names the option that it has for them."""
+    without = DataError(
+        f"{wanted.root} is the training set, and there is none to validate on: name the folder "
+        "that holds both, or another split, or train without validation with "
+        f"{NO_SPLIT}",
+        settings=("dataset_root", "val_splits"),
+    )
     if is_one_set(options) and not wanted.splits:
-        raise DataError(
-            f"{wanted.root} is the training set, and there is none to validate on: name the folder "
-            f"that holds the annotation files of both, or train without validation with {NO_SPLIT}",
-            settings=("dataset_root", "val_splits"),
-        )
+        raise without
     with splits_named(
         "val_splits", f"no validation set: {{}}; or train without one with {NO_SPLIT}"
     ):
-        return _open(options, wanted)
+        val = _open(options, wanted)
+    # A folder without splits is one set, whatever it is used for.
+    if not wanted.splits and image_paths(val) == image_paths(train):
+        raise without
+    return val
 
 
 @contextmanager
@@ -165,6 +175,8 @@ def evaluation_set(
         edge_px=model.edge_px,
         layout=own.layout,
         image_root=own.image_root,
+        exif=options.exif,
+        unlabelled_is_background=own.unlabelled_is_background,
     )
     dataset = open_for_scoring(options.dataset, selection, classes=model.classes)
     dataset = _limited(dataset, options)

@@ -30,7 +30,13 @@ from gluon_ssd.data.dataset import (
 from gluon_ssd.data.orientations import size_without_doubt
 from gluon_ssd.data.problems import log_lost_labels
 from gluon_ssd.data.sources.coco_categories import own_classes
-from gluon_ssd.data.sources.coco_json import Category, CocoJson, ImageEntry
+from gluon_ssd.data.sources.coco_json import (
+    WITHOUT_ANNOTATIONS,
+    Category,
+    CocoJson,
+    ImageEntry,
+)
+from gluon_ssd.data.sources.pictures import PictureFinder, parts_of
 from gluon_ssd.data.sources.voc import base_folders
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.system.wording import shown, some_of
@@ -73,6 +79,7 @@ class CocoDataset(ListedDataset):
         skip_empty: leave out images without a usable box (legacy training).
         use_crowd: keep crowd boxes, flagged (legacy training).
         annotation_file: JSON file to read in place of the split's usual one.
+        image_root: folder of the pictures; empty looks for it.
         rules: those of COCO unless others are given.
 
     Images come in the order of their ids. Boxes of zero area are left out, counted in `problems`
@@ -92,6 +99,7 @@ class CocoDataset(ListedDataset):
         skip_empty: bool = False,
         use_crowd: bool = True,
         annotation_file: str | os.PathLike[str] | None = None,
+        image_root: str = "",
         rules: Rules = COCO_RULES,
     ) -> None:
         path = Path(annotation_file or _find_annotation_file(root, split)).expanduser()
@@ -104,8 +112,8 @@ class CocoDataset(ListedDataset):
         labels_by_name = class_index(names)
         category_ids = _ids_of_classes(names, categories, path)
         entries = content.images()
-        folder = _find_image_folder(root, split, path, entries)
-        locate = _Locator(root, path, folder)
+        folder = os.path.expanduser(image_root) or _find_image_folder(root, split, path, entries)
+        locate = _Locator(image_root or root, path, folder)
         objects = content.objects({entry.image_id for entry in entries}, categories)
         items = []
         for entry in entries:
@@ -122,6 +130,7 @@ class CocoDataset(ListedDataset):
                 items.append(ListedItem(image_path, entry.image_id, annotation, tuple(found)))
             else:
                 content.problems += found
+        locate.tell()
         if not items:
             raise DataError(f"{path} has no image with a box of the classes asked for")
         super().__init__(
@@ -161,7 +170,9 @@ def annotation_candidates(root: str | os.PathLike[str], split: str) -> list[Path
     names = (
         f"annotations/instances_{split}.json",
         f"annotations/{split}.json",
+        f"annotations/{WITHOUT_ANNOTATIONS}{split}.json",
         f"{split}.json",
+        f"instances_{split}.json",
         f"{split}/_annotations.coco.json",
     )
     return [base / name for base in base_folders(root, "coco") for name in names]
@@ -183,8 +194,8 @@ def present_splits(root: str | os.PathLike[str]) -> list[str]:
     names = set()
     for base in base_folders(root, "coco"):
         for file in base.glob("annotations/*.json"):
-            names.add(file.stem.removeprefix("instances_"))
-        names |= {file.stem for file in base.glob("*.json")}
+            names.add(file.stem.removeprefix("instances_").removeprefix(WITHOUT_ANNOTATIONS))
+        names |= {file.stem.removeprefix("instances_") for file in base.glob("*.json")}
         names |= {file.parent.name for file in base.glob("*/_annotations.coco.json")}
     return sorted(names)
 
@@ -210,10 +221,7 @@ def _find_image_folder(
     root: str | os.PathLike[str], split: str, path: Path, entries: list[ImageEntry]
 ) -> str:
     """The first folder that holds the images the annotation file starts with."""
-    listed = [entry.file_name for entry in entries]
-    names = [name for name in listed if not os.path.isabs(name)][:_PROBED_IMAGES]
-    if not names:  # their own paths say where they are
-        return str(path.parent)
+    names = [entry.file_name for entry in entries if parts_of(entry.file_name)[1]][:_PROBED_IMAGES]
     folders = [
         base / below
         for base in base_folders(root, "coco")
@@ -222,12 +230,15 @@ def _find_image_folder(
     # A file named by itself: beside it, or where its name says, as in the published layout.
     named = path.stem.removeprefix("instances_")
     folders += [path.parent, path.parent / "images", path.parent.parent / "images"]
-    folders += [path.parent.parent / "data"]  # Open Images
+    # Open Images, and FiftyOne.
+    folders += [path.parent.parent / "data", path.parent / "data"]
     folders += [top / named for top in (path.parent.parent, path.parent.parent / "images")]
     folders = list(dict.fromkeys(folders))
     for folder in folders:
         if any(os.path.isfile(folder / name) for name in names):
             return str(folder)
+    if not names:  # their own paths say where they are
+        return str(next((folder for folder in folders if folder.is_dir()), path.parent))
     raise DataError(
         f"cannot find the images of {path}, such as {names[0]}; looked in "
         f"{', '.join(map(str, folders))}"
@@ -243,18 +254,30 @@ class _Locator:
         # Annotations and pictures of one export stand beside each other.
         tops.add(os.path.commonpath([os.path.abspath(path.parent), os.path.abspath(folder)]))
         self.tops = tuple(sorted(tops - {os.path.abspath(os.sep)}))
+        top = Path(root).expanduser()
+        self._find = PictureFinder(top, [Path(folder)], str(path))
 
     def __call__(self, entry: ImageEntry) -> str:
-        place = os.path.join(self.folder, entry.file_name)
-        if os.path.isabs(entry.file_name) or ".." in entry.file_name:
-            target = os.path.abspath(place)
-            if not any(target.startswith(os.path.join(top, "")) for top in self.tops):
-                raise DataError(
-                    f"{self.path}: the picture {shown(entry.file_name, 200)} of image "
-                    f"{shown(entry.image_id)} lies outside the data set, which is in "
-                    f"{' and '.join(self.tops)}; write paths below the folder of the pictures"
-                )
-        return place
+        name = entry.file_name
+        place = os.path.join(self.folder, name)
+        if parts_of(name)[1] or os.path.isfile(place) and self._is_inside(place):
+            return place
+        found = self._find(name)  # as it lay on another computer
+        if (os.path.isabs(name) or ".." in name.split("/")) and not os.path.isfile(found):
+            raise DataError(
+                f"{self.path}: the picture {shown(name, 200)} of image {shown(entry.image_id)} "
+                f"lies outside the data set, which is in {' and '.join(self.tops)}; write paths "
+                "below the folder of the pictures"
+            )
+        return found
+
+    def _is_inside(self, place: str) -> bool:
+        target = os.path.abspath(place)
+        return any(target.startswith(os.path.join(top, "")) for top in self.tops)
+
+    def tell(self) -> None:
+        """One warning about the pictures that were looked for by their names."""
+        self._find.tell()
 
 
 def _ids_of_classes(

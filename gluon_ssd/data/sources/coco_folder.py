@@ -45,29 +45,50 @@ def is_coco(root: Path) -> bool:
 
 
 def _begins_as_coco(file: Path) -> bool:
+    """Whether a JSON file begins with a key of COCO's and, if it is short, lists images."""
     try:
         with open_regular(file) as content:
-            return bool(_FIRST_KEY.match(content.read(_PEEKED_BYTES)))
+            start = content.read(_PEEKED_BYTES)
     except OSError:
         return False
+    # Label Studio puts the names of classes beside YOLO's labels, in a file that begins alike.
+    is_cut = len(start) == _PEEKED_BYTES
+    return bool(_FIRST_KEY.match(start)) and (is_cut or b'"images"' in start)
 
 
 def open_coco_folder(root: Path, selection: Selection) -> ListedDataset:
-    """Open it. Raises DataError where the usual splits are absent, saying which there are."""
+    """Open the named split, or the usual one, or the only file of a folder.
+
+    A split may be the name of a JSON file: below the root, or else as a path of its own.
+
+    Raises:
+        DataError: there is none, saying which there are.
+        OptionError: a split of a data set that is one file.
+    """
     splits = selection.splits
+    top = root
+    if root.is_file():  # annotations and pictures stand beside each other
+        top = root.parent.parent if root.parent.name == "annotations" else root.parent
+        top = root.parent if top == top.parent else top  # not all of a disk
+    if splits.lower().endswith(".json"):
+        file = _named_file([top, root.parent] if root.is_file() else [top], splits)
+        return _open(top if file.is_relative_to(top) else file.parent, selection, file)
     if root.is_file():
         if splits:
             raise OptionError(
                 f"the data set {root} is one file and has no split {splits!r}; name the folder "
-                "that holds the annotation files of all splits, or leave the splits out",
+                "that holds the annotation files of all splits, another JSON file as a split, or "
+                "leave the splits out",
                 settings=("splits",),
             )
-        return _open(root.parent, selection, root, root.stem.removeprefix("instances_"))
+        return _open(top, selection, root)
     names = [one_split(splits)] if splits else _USUAL_SPLITS[selection.train]
     for name in names:
         for file in annotation_candidates(root, name):
             if file.is_file():
                 return _open(root, selection, file, name)
+    if not splits and (only := _only_file(root)):
+        return _open(root, selection, only)
     looked_for = ", ".join(f"annotations/instances_{name}.json" for name in names)
     present = some_of(map(one_line, present_splits(root)), most=8) or "none"
     raise DataError(
@@ -77,12 +98,38 @@ def open_coco_folder(root: Path, selection: Selection) -> ListedDataset:
     )
 
 
-def _open(root: Path, selection: Selection, file: Path, split: str) -> CocoDataset:
+def _named_file(tops: list[Path], name: str) -> Path:
+    places = [*(top / name for top in tops), Path(name).expanduser()]
+    for place in places:
+        if place.is_file():
+            return place
+    raise DataError(
+        f"there is no file {places[0]}; name an annotation file below {tops[0]}, or give its path",
+        settings=("splits",),
+    )
+
+
+def _only_file(root: Path) -> Path | None:
+    """The annotation file of a folder that holds one, which is none of a usual split.
+
+    Label Studio calls it result.json, FiftyOne labels.json, labelme2coco dataset.json.
+    """
+    for folder in (root, root / "annotations"):
+        found = [file for file in sorted(folder.glob("*.json")) if _begins_as_coco(file)]
+        if found:
+            is_split = found[0].stem.removeprefix("instances_") in _BY_NAME
+            return found[0] if len(found) == 1 and not is_split else None
+    return None
+
+
+def _open(root: Path, selection: Selection, file: Path, split: str = "") -> CocoDataset:
     return CocoDataset(
         root,
-        split=split,  # its folder comes first: another split's pictures often have the same names
+        # Its folder comes first: another split's pictures often have the same names.
+        split=split or file.stem.removeprefix("instances_"),
         classes=selection.classes,
         use_crowd=selection.use_crowd or not selection.train,
         annotation_file=file,
+        image_root=selection.image_root,
         rules=COCO_RULES.for_selection(selection)._replace(edge_px=selection.edge_px),
     )

@@ -6,6 +6,7 @@ them out, start at 0, or begin anew in every image. `area` and `iscrowd` may be 
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -18,11 +19,17 @@ from gluon_ssd.errors import DataError
 from gluon_ssd.system.files import read_json
 from gluon_ssd.system.wording import one_line, shown
 
+WITHOUT_ANNOTATIONS = "image_info_"
+"""How the names of COCO's files begin that list pictures alone, such as those of test-dev."""
+
 MOST_PX = 1e9
 """Largest number of a box: beyond any picture, and far below what float32 holds."""
 
 _MOST_LETTERS = 500  # of a name; a path of 16 folders with long names has fewer
 _FLAGS = (None, 0, 1)  # False and True equal 0 and 1
+
+
+_log = logging.getLogger(__name__)
 
 
 class Category(NamedTuple):
@@ -67,12 +74,24 @@ class CocoJson:
         self._content = read_json(path)
         if not isinstance(self._content, dict):
             raise DataError(f"{path} is no COCO annotation file: it holds no JSON object")
+        if "annotations" not in self._content and path.name.startswith(WITHOUT_ANNOTATIONS):
+            _log.warning(
+                "%s lists pictures without annotations: what is found in them can be written, and "
+                "is not scored",
+                path,
+            )
 
     def _records(self, key: str) -> list[Any]:
         records = self._content.get(key)
         if not isinstance(records, list):
             raise DataError(f"{self.path} is no COCO annotation file: it has no list {key!r}")
         return records
+
+    def _annotations(self) -> list[Any]:
+        """The annotations; none in a file that lists pictures alone."""
+        if "annotations" not in self._content and self.path.name.startswith(WITHOUT_ANNOTATIONS):
+            return []
+        return self._records("annotations")
 
     def _parts(self, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every record of a list that must all be sound, and where it stands."""
@@ -110,7 +129,7 @@ class CocoJson:
 
     def labelled_categories(self) -> Counter[int]:
         """How many annotations each category id has."""
-        records = self._records("annotations")
+        records = self._annotations()
         ids = (record.get("category_id") for record in records if isinstance(record, dict))
         return Counter(number for number in ids if _is_whole(number))
 
@@ -159,7 +178,7 @@ class CocoJson:
             DataError: an annotation is broken, unless they are counted.
         """
         objects: dict[int | str, list[RawObject]] = defaultdict(list)
-        for number, record in enumerate(self._records("annotations")):
+        for number, record in enumerate(self._annotations()):
             try:
                 item = self._object(record, categories)
             except _Broken as fault:

@@ -30,6 +30,12 @@ def open_custom(selection: Selection) -> ListedDataset:
             "itself where its images are; leave it out",
             settings=("image_root",),
         )
+    if selection.unlabelled_is_background and not layout.has_unlabelled:
+        raise OptionError(
+            f"{base} has the layout {layout.name}, in which no picture needs an annotation file of "
+            "its own; leave that out",
+            settings=("unlabelled",),
+        )
     if not selection.classes and (base / CLASSES_FILE).is_file():
         selection = replace(selection, classes=read_classes_file(base / CLASSES_FILE))
     dataset = layout.open(base, selection)

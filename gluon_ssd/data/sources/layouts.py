@@ -15,12 +15,15 @@ from pathlib import Path
 
 from gluon_ssd.data.dataset import ListedDataset, Selection
 from gluon_ssd.data.sources.coco_folder import is_coco, open_coco_folder
+from gluon_ssd.data.sources.csv_boxes import is_csv, open_csv
 from gluon_ssd.data.sources.foreign import foreign_files
 from gluon_ssd.data.sources.lst import is_lst, open_lst
 from gluon_ssd.data.sources.manifest import is_manifest, open_manifest
 from gluon_ssd.data.sources.recordio import is_recordio, open_recordio
 from gluon_ssd.data.sources.sagemaker import is_sagemaker, open_sagemaker
 from gluon_ssd.data.sources.voc_folder import is_voc_folder, open_voc_folder
+from gluon_ssd.data.sources.xml_folder import is_xml_folder, open_xml_folder
+from gluon_ssd.data.sources.yolo import is_yolo, open_yolo
 from gluon_ssd.errors import DataError, OptionError
 
 _log = logging.getLogger(__name__)
@@ -39,6 +42,8 @@ class Layout:
             OptionError.
         file_has_splits: where the root is a file, it names the splits and is no single set.
         names_images: its files name images that may lie elsewhere, in `Selection.image_root`.
+        has_unlabelled: it has an annotation file for each picture, and may lack some; see
+            `Selection.unlabelled_is_background`.
     """
 
     name: str
@@ -47,6 +52,7 @@ class Layout:
     open: Callable[[Path, Selection], ListedDataset]
     file_has_splits: bool = False
     names_images: bool = False
+    has_unlabelled: bool = False
 
 
 LAYOUTS: dict[str, Layout] = {
@@ -58,12 +64,21 @@ LAYOUTS: dict[str, Layout] = {
             "folder below)",
             is_voc_folder,
             open_voc_folder,
+            has_unlabelled=True,
         ),
         Layout(
             "coco",
             "COCO JSON (annotations/instances_train.json, train.json or a JSON file)",
             is_coco,
             open_coco_folder,
+            names_images=True,
+        ),
+        Layout(
+            "yolo",
+            "YOLO (data.yaml, or images/ and labels/, or text files beside the pictures)",
+            is_yolo,
+            open_yolo,
+            file_has_splits=True,
         ),
         Layout(
             "recordio",
@@ -90,6 +105,23 @@ LAYOUTS: dict[str, Layout] = {
             "augmented manifests (train.manifest and validation.manifest, or one file)",
             is_manifest,
             open_manifest,
+            names_images=True,
+        ),
+        Layout(
+            "xml",
+            "pictures and XML files in VOC's form, side by side or in folders that mirror each "
+            "other, without ImageSets",
+            is_xml_folder,
+            open_xml_folder,
+            has_unlabelled=True,
+        ),
+        Layout(
+            "csv",
+            "a table of boxes (train.csv, train_labels.csv, train/_annotations.csv, or a .csv or "
+            ".tsv file) whose first line names its columns",
+            is_csv,
+            open_csv,
+            file_has_splits=True,
             names_images=True,
         ),
     )

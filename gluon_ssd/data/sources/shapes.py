@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +15,13 @@ import cv2
 import numpy as np
 
 from gluon_ssd.data.classes import read_classes_file
-from gluon_ssd.data.dataset import Selection
-from gluon_ssd.data.sources.shapes_drawing import CLASSES, DrawnObject, draw_image
+from gluon_ssd.data.dataset import RawObject, Selection
+from gluon_ssd.data.sources.shapes_drawing import CLASSES, draw_image
 from gluon_ssd.data.sources.voc import VocDataset, parse_splits
+from gluon_ssd.data.sources.voc_writing import annotation_text, write_lines
 from gluon_ssd.errors import DataError, OptionError
-from gluon_ssd.system.files import ensure_directory, read_json, write_problem
-from gluon_ssd.system.scratch import scratch_folder
+from gluon_ssd.system.files import read_json
+from gluon_ssd.system.new_folder import new_folder
 
 MIN_IMAGE_SIZE = 64  # the largest object, half a side, must exceed the smallest, 24 pixels
 
@@ -74,15 +73,15 @@ def make_shapes(
     }
     if _is_made(target, settings):
         return target
-    with _new_folder(target) as folder:
+    with new_folder(target) as folder:
         for name in ("JPEGImages", "Annotations", "ImageSets/Main"):
             (folder / name).mkdir(parents=True)
         stems = [f"{index:06d}" for index in range(num_train + num_val)]
         for index, stem in enumerate(stems):
             _write_item(folder, stem, image_size, np.random.default_rng((seed, index)))
-        _write_list(folder / "ImageSets/Main/train.txt", stems[:num_train])
-        _write_list(folder / "ImageSets/Main/val.txt", stems[num_train:])
-        _write_list(folder / "classes.txt", CLASSES)
+        write_lines(folder / "ImageSets/Main/train.txt", stems[:num_train])
+        write_lines(folder / "ImageSets/Main/val.txt", stems[num_train:])
+        write_lines(folder / "classes.txt", CLASSES)
         (folder / _MARKER).write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
     return target
 
@@ -118,48 +117,12 @@ def _is_made(target: Path, settings: dict[str, Any]) -> bool:
     raise DataError(f"{target} {what}; choose another folder or remove that one first")
 
 
-@contextmanager
-def _new_folder(target: Path) -> Iterator[Path]:
-    """A temporary folder that becomes `target` when the block ends well, and goes otherwise."""
-    ensure_directory(target.parent)
-    try:
-        with scratch_folder(target) as folder:
-            temporary = folder / target.name
-            temporary.mkdir()
-            yield temporary
-            os.replace(temporary, target)
-    except OSError as error:
-        raise write_problem(target, error) from error
-
-
 def _write_item(folder: Path, stem: str, size: int, rng: np.random.Generator) -> None:
     image, objects = draw_image(size, rng)
     _, jpeg = cv2.imencode(
         ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
     )
     (folder / "JPEGImages" / f"{stem}.jpg").write_bytes(jpeg.tobytes())
-    xml = _to_xml(f"{stem}.jpg", size, objects)
+    raw = [RawObject(item.name, item.box_px, item.is_difficult) for item in objects]
+    xml = annotation_text(f"{stem}.jpg", (size, size), raw)
     (folder / "Annotations" / f"{stem}.xml").write_text(xml, encoding="utf-8")
-
-
-def _write_list(path: Path, names: Sequence[str]) -> None:
-    path.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-
-
-def _to_xml(file_name: str, size: int, objects: Sequence[DrawnObject]) -> str:
-    parts = [
-        "<annotation>",
-        f"\t<filename>{file_name}</filename>",
-        f"\t<size><width>{size}</width><height>{size}</height><depth>3</depth></size>",
-    ]
-    for item in objects:
-        # VOC counts pixels from 1, and the last one belongs to the box.
-        corners = "".join(
-            f"<{name}>{value + 1}</{name}>"
-            for name, value in zip(("xmin", "ymin", "xmax", "ymax"), item.box_px, strict=True)
-        )
-        parts.append(
-            f"\t<object><name>{item.name}</name><difficult>{int(item.is_difficult)}</difficult>"
-            f"<bndbox>{corners}</bndbox></object>"
-        )
-    return "\n".join([*parts, "</annotation>", ""])

@@ -21,6 +21,7 @@ from gluon_ssd.data.dataset import (
 )
 from gluon_ssd.data.orientations import size_without_doubt
 from gluon_ssd.data.problems import Problem, log_lost_labels
+from gluon_ssd.data.sources.parts import numbered
 from gluon_ssd.data.sources.voc_list import Entry, VocFiles, read_image_set
 from gluon_ssd.data.sources.voc_xml import read_annotation
 from gluon_ssd.errors import DataError, OptionError
@@ -117,6 +118,9 @@ class VocDataset(ListedDataset):
         tolerant: list an image whose annotation file is missing or broken without objects, and
             count the problem, instead of raising; for checking only.
         other_labels: the reason under which labels of other classes are counted.
+        unlabelled_is_background: as of `Selection`.
+        repeats: list an image as often as the splits name it, for training; else once, and count
+            the others.
 
     Difficult objects are kept and flagged. Boxes are clipped to the image; labels of unknown
     classes and degenerate boxes are left out, counted in `problems` and logged.
@@ -134,17 +138,28 @@ class VocDataset(ListedDataset):
         name: str = "voc",
         tolerant: bool = False,
         other_labels: str = "unknown class",
+        unlabelled_is_background: bool = False,
+        repeats: bool = False,
     ) -> None:
-        listings, problems = _list_images(root, splits)
-        has_unique_stems = len({entry.stem for _, entry in listings}) == len(listings)
+        listings, problems = _list_images(root, splits, repeats=repeats)
+        named = {(files.folder, entry.stem) for files, entry in listings}
+        has_unique_stems = len({stem for _, stem in named}) == len(named)
+        ids = numbered(
+            [
+                entry.stem if has_unique_stems else f"{files.folder.name}/{entry.stem}"
+                for files, entry in listings
+            ]
+        )
         labels_by_name = class_index(classes)
         items = []
-        for files, entry in listings:
+        for (files, entry), image_id in zip(listings, ids, strict=True):
             path = files.image(entry)
-            annotation, found = _annotate(
-                files.annotation(entry), path, labels_by_name, tolerant, other_labels
-            )
-            image_id = entry.stem if has_unique_stems else f"{files.folder.name}/{entry.stem}"
+            file = files.annotation(entry)
+            found: list[Problem] = []
+            if unlabelled_is_background and not os.path.isfile(file):
+                annotation = background(path)
+            else:
+                annotation, found = annotate(file, path, labels_by_name, tolerant, other_labels)
             items.append(ListedItem(path, image_id, annotation, tuple(found)))
         super().__init__(items, name=name, classes=classes, metric="voc07", problems=problems)
         log_lost_labels(self.problems, name)
@@ -158,15 +173,18 @@ def open_voc(selection: Selection) -> VocDataset:
         classes=selection.classes or VOC_CLASSES,
         tolerant=selection.tolerant,
         other_labels=selection.other_labels,
+        unlabelled_is_background=selection.unlabelled_is_background,
+        repeats=selection.train,
     )
 
 
 def _list_images(
-    root: str | os.PathLike[str], splits: Sequence[Split]
+    root: str | os.PathLike[str], splits: Sequence[Split], *, repeats: bool
 ) -> tuple[list[tuple[VocFiles, Entry]], list[Problem]]:
-    """Every image that the splits name, each once."""
+    """Every image that the splits name, once or as often as they name it."""
     files_of: dict[Path, VocFiles] = {}
-    listed: dict[tuple[Path, str], tuple[VocFiles, Entry]] = {}
+    listed: list[tuple[VocFiles, Entry]] = []
+    seen: set[tuple[Path, str]] = set()
     problems = []
     for split in splits:
         folder = find_voc_folder(root, split)
@@ -177,16 +195,30 @@ def _list_images(
         if not names:
             raise DataError(f"{list_file} names no image; write one image id a line")
         for entry in map(files.entry, names):
-            if (folder, entry.stem) in listed:
+            if (folder, entry.stem) in seen and not repeats:
                 again = Problem("duplicate image", str(list_file), f"id {entry.stem!r} again")
                 problems.append(again)
-            listed.setdefault((folder, entry.stem), (files, entry))
-    return list(listed.values()), problems
+                continue
+            seen.add((folder, entry.stem))
+            listed.append((files, entry))
+    return listed, problems
 
 
-def _annotate(
+def annotate(
     path: str, image_path: str, labels_by_name: dict[str, int], tolerant: bool, others: str
 ) -> tuple[Annotation, list[Problem]]:
+    """The cleaned annotation of one image, and what is wrong with it.
+
+    Args:
+        path: of the XML file.
+        image_path: of the picture, which gives its size if the file has none.
+        labels_by_name: from class_index.
+        tolerant: count a broken file as a problem, and take it for one without objects.
+        others: the reason for labels of other classes.
+
+    Raises:
+        DataError: the file is missing or broken.
+    """
     problems = []
     try:
         size_hw, objects = read_annotation(path)
@@ -204,3 +236,10 @@ def _annotate(
         others=others,
     )
     return annotation, problems + found
+
+
+def background(image_path: str) -> Annotation:
+    """The annotation of an image without objects, whose size is that of its file."""
+    size_hw = size_without_doubt(image_path)
+    annotation, _ = clean_objects((), labels_by_name={}, size_hw=size_hw, edge=0, file=image_path)
+    return annotation

@@ -1,13 +1,13 @@
-"""The class names that the annotation files of VOC folders use."""
+"""The class names that annotation files in VOC's XML use."""
 
 from __future__ import annotations
 
 import logging
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from gluon_ssd.data.sources.pictures import files_below
 from gluon_ssd.data.sources.voc_xml import read_annotation
 from gluon_ssd.errors import DataError
 from gluon_ssd.system.wording import some_of
@@ -15,8 +15,8 @@ from gluon_ssd.system.wording import some_of
 _log = logging.getLogger(__name__)
 
 
-def class_names(folders: Iterable[Path]) -> tuple[str, ...]:
-    """Sorted names of all objects in all annotation files of VOC folders, whatever the split.
+def class_names(places: Iterable[Path]) -> tuple[str, ...]:
+    """Sorted names of all objects in all annotation files below some folders, whatever the split.
 
     Every split of a data set thus gets the same label order. Names that differ by letter case alone
     are one class, in the spelling that most objects have, as GluonCV knows no letter case either;
@@ -26,10 +26,10 @@ def class_names(folders: Iterable[Path]) -> tuple[str, ...]:
     Raises:
         DataError: no object anywhere.
     """
-    places = [folder / "Annotations" for folder in folders]
     counts: Counter[str] = Counter()
     broken = []
-    for path in (path for place in places for path in _annotation_files(place)):
+    places = list(places)
+    for path in (path for place in places for path in files_below(place, (".xml",))):
         try:
             _, objects = read_annotation(path)
         except DataError as error:
@@ -47,24 +47,14 @@ def class_names(folders: Iterable[Path]) -> tuple[str, ...]:
             len(broken),
             broken[0],
         )
-    return tuple(sorted(_one_spelling(counts)))
+    return tuple(sorted(one_spelling(counts)))
 
 
-def _annotation_files(place: Path) -> Iterator[str]:
-    """Every .xml file below a folder, in order, but for those that begin with a dot."""
-    seen = set()
-    for folder, below, names in os.walk(place, followlinks=True):
-        real = os.path.realpath(folder)
-        # A link to a folder above would be followed for ever.
-        below[:] = sorted(name for name in below if not name.startswith(".") and real not in seen)
-        if real not in seen:
-            seen.add(real)
-            for name in sorted(names):
-                if name.endswith(".xml") and not name.startswith("."):
-                    yield os.path.join(folder, name)
+def one_spelling(counts: Counter[str]) -> Iterator[str]:
+    """Each name once, of those that differ by letter case alone the one that most objects have.
 
-
-def _one_spelling(counts: Counter[str]) -> Iterator[str]:
+    What is taken as one is a warning.
+    """
     spellings = defaultdict(list)
     for name in sorted(counts, key=lambda name: (-counts[name], name != name.lower(), name)):
         spellings[name.lower()].append(name)

@@ -24,7 +24,7 @@ def open_voc_folder(root: Path, selection: Selection) -> ListedDataset:
     classes, tolerant = selection.classes, selection.tolerant
     if not classes:
         folders = dict.fromkeys(find_voc_folder(root, pair) for pair in pairs)
-        classes = class_names(folders)
+        classes = class_names(folder / "Annotations" for folder in folders)
     return VocDataset(
         root,
         splits=pairs,
@@ -32,6 +32,8 @@ def open_voc_folder(root: Path, selection: Selection) -> ListedDataset:
         name="custom",
         tolerant=tolerant,
         other_labels=selection.other_labels,
+        unlabelled_is_background=selection.unlabelled_is_background,
+        repeats=selection.train,
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gluon_ssd.errors import DataError, OptionError
+from gluon_ssd.inference.tables.endpoint_lines import read_endpoint_lines, write_endpoint_lines
 from gluon_ssd.inference.tables.json_lines import read_json_lines, write_json_lines
 from gluon_ssd.inference.tables.parquet import check_pyarrow, read_parquet, write_parquet
 from gluon_ssd.inference.tables.rows import Row
@@ -36,19 +37,22 @@ class TableFormat:
     Attributes:
         write: (path, rows); raises EnvironmentProblem.
         read: path -> rows; raises of `BROKEN` for a damaged file.
+        ending: of the files' names.
         check: raises EnvironmentProblem when a package is missing.
     """
 
     write: Callable[[Path, Iterable[Row]], None]
     read: Callable[[Path], Iterable[Row]]
+    ending: str
     check: Callable[[], None] = lambda: None
 
 
 FORMATS: dict[str, TableFormat] = {
-    "jsonl": TableFormat(write_json_lines, read_json_lines),
-    "parquet": TableFormat(write_parquet, read_parquet, check_pyarrow),
+    "jsonl": TableFormat(write_json_lines, read_json_lines, "jsonl"),
+    "parquet": TableFormat(write_parquet, read_parquet, "parquet", check_pyarrow),
+    "endpoint": TableFormat(write_endpoint_lines, read_endpoint_lines, "jsonl"),
 }
-"""Every format by its name, which is the ending of its files."""
+"""Every format by its name."""
 
 
 @dataclass
@@ -87,9 +91,9 @@ class PartFolder:
         self.folder = folder
         self.done: set[str] = set()
         self.tally = Tally()
-        self._format, self._ending = FORMATS[format], format
+        self._format = FORMATS[format]
         self._next = 0
-        for path in sorted(folder.glob(f"part-*.{format}")):
+        for path in sorted(folder.glob(f"part-*.{self._format.ending}")):
             self._read(path)
 
     def _read(self, path: Path) -> None:
@@ -115,7 +119,7 @@ class PartFolder:
         """
         if not rows:
             return
-        self._format.write(self.folder / f"part-{self._next:06d}.{self._ending}", rows)
+        self._format.write(self.folder / f"part-{self._next:06d}.{self._format.ending}", rows)
         self._next += 1
         for row in rows:
             self._count(row)

@@ -1,4 +1,4 @@
-"""Tables: detections as JSON lines, gone on with; and those of Open Images."""
+"""Tables: detections as JSON lines in two forms, gone on with; and those of Open Images."""
 
 from __future__ import annotations
 
@@ -25,6 +25,16 @@ _BOXES = (
 )
 
 
+def _answers() -> list[dict[str, Any]]:
+    size = {"width": 64, "height": 48}
+    found = [[0.0, 0.9, 0.1, 0.2, 0.5, 0.75], [1.0, 0.5, 0.0, 0.0, 1.0, 1.0]]
+    return [
+        {"file": "a.jpg", **size, "prediction": found},
+        {"file": "b.jpg", **size, "prediction": []},
+        {"file": "c.jpg", "error": "it is empty"},
+    ]
+
+
 def _rows() -> list[dict[str, Any]]:
     box, other = [1.5, 2.0, 30.25, 40.0], [5.0, 6.0, 7.0, 8.0]
     found = {"labels": [0, 1], "names": ["cat", "dog"], "scores": [0.9, 0.5]}
@@ -37,18 +47,24 @@ def _rows() -> list[dict[str, Any]]:
     ]
 
 
+def _lines(rows: list[dict[str, Any]]) -> bytes:
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+
+
 class TableKind(Kind):
     """A folder of detections, and the three tables of Open Images."""
 
     name = "table"
 
     def sound(self) -> Mapping[str, Mapping[str, bytes]]:
-        """Three rows of detections; four boxes in two images."""
-        part = b"".join(json.dumps(row).encode() + b"\n" for row in _rows())
+        """Three rows of detections in two forms; four boxes in two images."""
+        part, answers = map(_lines, (_rows(), _answers()))
         run = json.dumps({"format": "jsonl", **_FACTS}).encode()
+        other = run.replace(b'"jsonl"', b'"endpoint"')
         tables = {"labels.csv": _LABELS, "images.csv": _IMAGES, "boxes.csv": _BOXES}
         return {
             "detections": {_PART: part, _RUN: run},
+            "answers": {_PART: answers, _RUN: other},
             "openimages": {name: text.encode() for name, text in tables.items()},
         }
 
@@ -73,10 +89,11 @@ class TableKind(Kind):
 
     def read(self, folder: Path, seed: str) -> Any:
         """What of a folder of detections is done; the boxes of Open Images."""
-        if seed == "detections":
+        if seed != "openimages":
             from gluon_ssd.inference.tables.part_folder import open_parts
 
-            with open_parts(folder, "jsonl", _FACTS) as parts:
+            form = "jsonl" if seed == "detections" else "endpoint"
+            with open_parts(folder, form, _FACTS) as parts:
                 return sorted(parts.done), parts.tally
         return self._boxes(folder)
 

@@ -14,7 +14,8 @@ _FILE = "Annotations/1.xml"
 _LIST = "ImageSets/Main/train.txt"
 
 
-def _xml(number: int) -> str:
+def annotation_text(number: int) -> str:
+    """The XML of a picture of three objects, one of them difficult."""
     objects = "".join(
         f"<object><name>{CLASSES[n % 2]}</name><pose>Left</pose><truncated>0</truncated>"
         f"<difficult>{int(n == 2)}</difficult><bndbox><xmin>{box[0] + 1}</xmin><ymin>{box[1] + 1}"
@@ -36,7 +37,7 @@ class VocKind(DatasetKind):
         """Three pictures of three objects each, one of them difficult."""
         files = {_LIST: b"1\n2\n3\n", "ImageSets/Main/val.txt": b"2\n3\n"}
         for number in range(1, 4):
-            files[f"Annotations/{number}.xml"] = _xml(number).encode()
+            files[f"Annotations/{number}.xml"] = annotation_text(number).encode()
             files[f"JPEGImages/{number}.png"] = picture(number)
         return {"set": files}
 

@@ -72,5 +72,5 @@ def test_options_of_own_data_have_no_effect_on_a_published_set(given):
 
 
 def test_a_folder_of_images_is_refused_where_the_data_name_none(both):
-    with pytest.raises(OptionError, match="is read as coco and says itself where its images are"):
-        open_custom(Selection(both, train=True, layout="coco", image_root="photos"))
+    with pytest.raises(OptionError, match="is read as voc and says itself where its images are"):
+        open_custom(Selection(both, train=True, layout="voc", image_root="photos"))

@@ -70,7 +70,7 @@ def test_nothing_half_made_stays_behind(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("gluon_ssd.data.sources.shapes._write_list", full)
+    monkeypatch.setattr("gluon_ssd.data.sources.shapes.write_lines", full)
     with pytest.raises(EnvironmentProblem, match="cannot write .*shapes: the disk is full"):
         make_shapes(tmp_path / "shapes", num_train=1, num_val=1, image_size=64)
     assert list(tmp_path.iterdir()) == []

@@ -23,7 +23,7 @@ def test_all_files_count_whatever_the_split_and_their_folder(tmp_path: Path) -> 
     (tmp_path / "Annotations/job1").mkdir(parents=True)
     write_voc(tmp_path, texts, {"train": ["a"]})
     (tmp_path / "Annotations/job1/above").symlink_to(tmp_path / "Annotations")
-    assert class_names([tmp_path]) == ("WBC", "cat", "dog")
+    assert class_names([tmp_path / "Annotations"]) == ("WBC", "cat", "dog")
 
 
 def test_a_broken_file_outside_the_split_is_told_of_and_stops_nothing(
@@ -46,7 +46,7 @@ def test_files_that_begin_with_a_dot_are_left_out(
     (tmp_path / "Annotations/.ipynb_checkpoints").mkdir()
     (tmp_path / "Annotations/.ipynb_checkpoints/a.xml").write_text(of("old"))
     with caplog.at_level(logging.WARNING):
-        assert class_names([tmp_path]) == ("dog",)
+        assert class_names([tmp_path / "Annotations"]) == ("dog",)
     assert caplog.messages == []
 
 
@@ -77,9 +77,9 @@ def test_letter_case_alone_makes_no_class(
 def test_no_object_at_all(tmp_path: Path) -> None:
     write_voc(tmp_path, {"a": voc_xml()})
     with pytest.raises(DataError, match=r"no object in .*Annotations; label some images first"):
-        class_names([tmp_path])
+        class_names([tmp_path / "Annotations"])
     (tmp_path / "Annotations/a.xml").write_text("<")
     with pytest.raises(
         DataError, match=r"Annotations \(1 cannot be read; the first: .*a\.xml is.*; mend them$"
     ):
-        class_names([tmp_path])
+        class_names([tmp_path / "Annotations"])

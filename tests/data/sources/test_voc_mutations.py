@@ -77,7 +77,7 @@ def test_changed_annotations_are_read_or_named(tmp_path: Path, seed: int) -> Non
 
 def _read_or_named(root: Path, file: Path) -> bool:
     try:
-        classes = class_names([root])
+        classes = class_names([root / "Annotations"])
         dataset = VocDataset(root, splits=[("", "train")], classes=classes)
     except DataError as error:
         message = str(error)

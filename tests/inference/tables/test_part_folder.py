@@ -18,20 +18,21 @@ EACH_FORMAT = pytest.mark.parametrize(
 
 @EACH_FORMAT
 def test_parts_are_added_and_found_again(tmp_path, kind):
+    ending = FORMATS[kind].ending
     with open_parts(tmp_path / "t", kind, FACTS) as parts:
         parts.write([FULL])
         parts.write([])
         parts.write([EMPTY, BAD])
         assert parts.done == {row.file for row in ROWS}
     names = sorted(path.name for path in (tmp_path / "t").iterdir())
-    assert names == [RUN_FILE, f"part-000000.{kind}", f"part-000001.{kind}"]
+    assert names == [RUN_FILE, f"part-000000.{ending}", f"part-000001.{ending}"]
     with open_parts(tmp_path / "t", kind, FACTS) as parts:
         assert parts.done == {row.file for row in ROWS}
         tally = parts.tally
         assert (tally.with_objects, tally.without_objects, tally.unusable) == (1, 1, 1)
         assert tally.total == 3
         parts.write([EMPTY])
-    assert (tmp_path / "t" / f"part-000002.{kind}").exists()
+    assert (tmp_path / "t" / f"part-000002.{ending}").exists()
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,7 @@ def test_parts_are_added_and_found_again(tmp_path, kind):
     [
         ("jsonl", {**FACTS, "model": "n 99"}, "made with model m 12ab, and this run has n 99"),
         ("parquet", FACTS, "made with format jsonl, and this run has parquet"),
+        ("endpoint", FACTS, "made with format jsonl, and this run has endpoint"),
     ],
 )
 def test_parts_made_with_something_else_are_left_alone(tmp_path, kind, facts, message):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gluon_ssd.errors import OptionError
-from gluon_ssd.options.yaml_file import is_yaml, read_yaml_file
+from gluon_ssd.system.yaml_text import is_yaml, read_yaml_file
 
 
 def write(folder: Path, content: bytes) -> str:
@@ -29,7 +29,9 @@ def test_names_of_files_decide() -> None:
     ids=["utf-8", "utf-16"],
 )
 def test_files_of_other_editors(tmp_path: Path, content: bytes) -> None:
-    assert read_yaml_file(write(tmp_path, content)) == {"Bär": [1, "x"]}
+    assert read_yaml_file(write(tmp_path, content), "options in", error=OptionError) == {
+        "Bär": [1, "x"]
+    }
 
 
 LAUGHS = "\n".join(f"a{n + 1}: &a{n + 1} [{f'*a{n}, ' * 9}]" for n in range(9))
@@ -52,5 +54,5 @@ LAUGHS = "\n".join(f"a{n + 1}: &a{n + 1} [{f'*a{n}, ' * 9}]" for n in range(9))
 )
 def test_what_cannot_be_read_is_one_line(tmp_path: Path, content: bytes, said: str) -> None:
     with pytest.raises(OptionError, match=f"a.yaml.*{said}") as caught:
-        read_yaml_file(write(tmp_path, content))
+        read_yaml_file(write(tmp_path, content), "options in", error=OptionError)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
