@@ -295,7 +295,8 @@ def load(
 
     Args:
         path: an .onnx file; an OpenVINO .xml with its .bin; an exported MXNet pair, by what both
-            names start with; or a .params file of training with its .json. "~" is the home folder.
+            names start with, or a folder or archive (model.tar.gz) with one; or a .params file of
+            training with its .json. "~" is the home folder.
         backend: "mxnet", "onnxruntime" or "openvino"; without it the files decide.
         device: "cpu", or "gpu:" and a number.
         threads: that compute; 0 for one on each core.
@@ -306,6 +307,7 @@ def load(
 
     Raises:
         ModelError, WeightsError: the files cannot be used; one line says which, and why.
+        DataError: an archive is damaged or refused.
         OptionError: an argument is wrong.
         EnvironmentProblem: the package of the runtime is not installed.
     """

@@ -170,7 +170,8 @@ def load_detector(
 
     Args:
         path: of an .onnx or .xml file, its ending may be left out; what the names of an exported
-            MXNet pair start with; or of a .params file of training with its .json beside it.
+            MXNet pair start with, or a folder or archive with one; or of a .params file of training
+            with its .json beside it.
         input_size_hw: height and width of the images, px, for files that do not carry them.
         device: "cpu", or "gpu:" and a number.
         fuse: prepare the model for speed, which may change the last bits.
@@ -182,6 +183,7 @@ def load_detector(
     Raises:
         ModelError, WeightsError: one line about the file that cannot be used; or the model takes
             other input than the pre-processing makes.
+        DataError: an archive is damaged or refused.
         OptionError: there is no backend of that name, or the runtime cannot have the threads or
             streams.
         EnvironmentProblem: the package of the runtime is not installed.

@@ -46,7 +46,9 @@ class DemoCommand(RuntimeOptions):
         "true (or 1, yes, t) takes the zoo's weights, anything else is a .params or .pt file",
     )
     thresh: float = legacy(0.5, "smallest score that is drawn and listed", minimum=0, maximum=1)
-    model_prefix: str = option("", "exported model to run: a prefix, an .onnx or an .xml file")
+    model_prefix: str = option(
+        "", "exported model to run: a prefix, a folder, a model.tar.gz, an .onnx or an .xml"
+    )
     classes: str = option("", "file with one class name a line; empty uses the model's own")
     output: str = option(
         "detections", "folder for the annotated pictures and what was found in them as JSON"

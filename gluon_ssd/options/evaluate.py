@@ -64,8 +64,8 @@ class DeployOptions:
     deploy: bool = legacy(False, "run an exported model instead of a zoo network")
     model_prefix: str | None = legacy(
         None,
-        "exported model: PREFIX-symbol.json and PREFIX-0000.params, or an .onnx or .xml file, its "
-        "ending may be left out",
+        "exported model: PREFIX-symbol.json and PREFIX-0000.params, a folder or an archive such as "
+        "model.tar.gz with one, or an .onnx or .xml file, its ending may be left out",
     )
     no_fuse: bool = option(False, "run an exported fp32 model as written, nothing folded or fused")
     quantized: bool = legacy(

@@ -31,7 +31,11 @@ class ExportOptions:
         "True",
         "true (or 1, yes, t) takes the zoo's weights, anything else is a .params or .pt file",
     )
-    model_prefix: str = option("", "exported MXNet model to write anew, in place of a network")
+    model_prefix: str = option(
+        "",
+        "exported MXNet model, or a folder or model.tar.gz with one, to write anew in place of a "
+        "network",
+    )
     classes: str = option("", "file with one class name a line; empty uses the weights' own")
     format: str = option("mxnet", "what to write for", choices=tuple(ENDINGS))
     output: str = option(

@@ -23,7 +23,9 @@ class PredictCommand(RuntimeOptions):
     """Options of scripts/predict_ssd.py."""
 
     model_prefix: str = option(
-        "", "detector: an .onnx file, an OpenVINO .xml, or what an exported pair starts with"
+        "",
+        "detector: an .onnx file, an OpenVINO .xml, what an exported pair starts with, or a "
+        "folder or model.tar.gz with one",
     )
     images: str = option("", "folder of images; those of the folders in it too")
     output: str = option("predictions", "folder for the table; with a table there, go on with it")

@@ -21,7 +21,9 @@ class ServeCommand(RuntimeOptions):
         minimum=0,
     )
     model_prefix: str = option(
-        "", "detector: an .onnx file, an OpenVINO .xml, or what an exported pair starts with"
+        "",
+        "detector: an .onnx file, an OpenVINO .xml, what an exported pair starts with, or a "
+        "folder or model.tar.gz with one",
     )
     classes: str = option("", "file with one class name a line; empty uses the model's own")
     data_shape: int = option(

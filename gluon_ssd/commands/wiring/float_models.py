@@ -99,7 +99,7 @@ def _exported(command: EvalCommand, folder: str, reads: Sequence[str]) -> str:
     exported = read_exported(prefix)
     size = exported.input_size_hw(command.model.input_size_hw)
     parts = detector_parts(exported, input_size_hw=size, classes=_class_names(command))
-    path = Path(folder) / f"{Path(prefix).name}{_ONNX}"
+    path = Path(folder) / f"{Path(exported.name).name}{_ONNX}"
     write_onnx(parts, path)
     return str(path)
 
