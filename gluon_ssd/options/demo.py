@@ -22,6 +22,11 @@ DEMO_IDLE = (
         "with --model-prefix: the exported model runs",
     ),
     Idle(
+        ("preprocessing", "mean_rgb"),
+        lambda command: not command.model_prefix,
+        "without --model-prefix: networks have their own",
+    ),
+    Idle(
         ("streams",),
         lambda command: True,
         "in the demo, which computes one picture after the other",
@@ -73,6 +78,7 @@ class DemoCommand(RuntimeOptions):
     def __post_init__(self) -> None:
         if not self.images:
             raise OptionError("--images needs at least one image, folder or video")
+        _ = self.told
         if self.named_backend not in ("", "mxnet") and not self.model_prefix:
             raise OptionError(
                 f"--backend {self.backend} runs exported models: name one with --model-prefix"
