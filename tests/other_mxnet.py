@@ -82,8 +82,8 @@ class RuleModel:
         }
         mx.nd.save(str(path), arrays)
 
-    def pixels(self) -> np.ndarray:
-        """Its images, uint8 (B, H, W, 3), RGB."""
-        rule = _rule()
+    def pixels(self, size_hw: tuple[int, int] | None = None) -> np.ndarray:
+        """Its images, uint8 (B, H, W, 3), RGB, of its own size or another."""
+        rule, (height, width) = _rule(), size_hw or (self.side, self.side)
         numbers = self.facts["images"]
-        return np.stack([rule.rule_image(number, self.side, self.side) for number in numbers])
+        return np.stack([rule.rule_image(number, height, width) for number in numbers])

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import option
-from gluon_ssd.options.shared import DATASETS
-from gluon_ssd.system.wording import quoted
+from gluon_ssd.options.shared import DATASETS, three_values
 
 FORMS = {
     "params": "this project's .params, with the record of a detector beside it in .json",
@@ -76,19 +75,3 @@ class ConvertCommand:
     def mean_values(self) -> tuple[float, ...]:
         """The three numbers of --mean-rgb; () without it."""
         return three_values(self.mean_rgb)
-
-
-def three_values(text: str) -> tuple[float, ...]:
-    """'123,117,104' to three numbers, the empty string to (). Raises OptionError for others."""
-    if not text:
-        return ()
-    try:
-        values = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        values = ()
-    if len(values) != 3 or not all(0 <= value <= 255 for value in values):
-        raise OptionError(
-            "--mean-rgb must be three numbers from 0 to 255 joined by commas, such as "
-            f"123,117,104; got {quoted(text)}"
-        )
-    return values

@@ -169,6 +169,7 @@ class EvalCommand:
     def __post_init__(self) -> None:
         if self.deploy.deploy and not self.deploy.model_prefix:
             raise OptionError("--deploy needs --model-prefix PREFIX, the exported model's name")
+        _ = self.runtime.told
         if self.benchmark.benchmark_data and not self.benchmark.benchmark:
             raise OptionError("--benchmark-data chooses the images of --benchmark; give both")
         others = {

@@ -57,6 +57,7 @@ class PredictCommand(RuntimeOptions):
     """What has no effect; see `options.idle`."""
 
     def __post_init__(self) -> None:
+        _ = self.told
         if not self.model_prefix:
             raise OptionError(
                 "--model-prefix needs a detector: an .onnx file, an OpenVINO .xml, or what the "

@@ -76,6 +76,7 @@ class ServeCommand(RuntimeOptions):
                 "--model-prefix needs a detector: an .onnx file, an OpenVINO .xml, or what the "
                 "names of an exported pair start with"
             )
+        _ = self.told
         if not self.host:
             raise OptionError("--host needs an address, such as 127.0.0.1 or 0.0.0.0")
 

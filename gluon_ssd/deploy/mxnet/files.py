@@ -22,6 +22,7 @@ from gluon_ssd.deploy.mxnet.graph import Graph, Params, format_graph, output_sha
 from gluon_ssd.deploy.mxnet.halves import split_at_predictions
 from gluon_ssd.deploy.mxnet.hyperparams import Hyperparams, heed_hyperparams
 from gluon_ssd.deploy.mxnet.model_files import ModelFiles, model_files
+from gluon_ssd.deploy.mxnet.multibox.cut import MultiBox, cut_multibox
 from gluon_ssd.deploy.mxnet.pair import (
     DIGEST_ATTRIBUTE,
     check_digest,
@@ -60,6 +61,8 @@ class Exported:
         params: every array the symbol needs beside its input.
         record: class names, input size and so on; None for a symbol that carries none.
         hyperparams: what the file of that name says of a symbol without record; None without it.
+        multibox: what followed where the graph was cut before MultiBoxDetection: it is no detector
+            then until `multibox.convert` makes it one. None for all others.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Exported:
     params: Params
     record: ModelRecord | None
     hyperparams: Hyperparams | None = None
+    multibox: MultiBox | None = None
 
     @property
     def is_quantised(self) -> bool:
@@ -104,6 +108,8 @@ class Exported:
 def read_exported(prefix: str) -> Exported:
     """Read and check the two files that a path means; see `model_files`.
 
+    A symbol with MultiBoxDetection is cut before it; `read_pair` makes it a detector.
+
     Raises:
         ModelError: the symbol is missing, not one of a detector (see `symbol_check`), or has
             another input than "data".
@@ -140,16 +146,15 @@ def _read(files: ModelFiles) -> Exported:
     hyperparams = files.read_hyperparams() if record is None else None
     if hyperparams is not None:
         heed_hyperparams(graph, hyperparams)
+    cut = cut_multibox(graph, str(symbol_file))
+    graph, multibox = cut or (graph, None)
     try:
         to_symbol(graph)
     except mx.MXNetError as error:
         raise ModelError(
             f"MXNet {mx.__version__} cannot load {symbol_file}: {last_line(error)}; export it anew"
         ) from error
-    try:
-        params = read_params(params_file)
-    except WeightsError as error:
-        raise WeightsError(f"cannot read parameters from {params_file}: {error}") from error
+    params = read_params(params_file)
     variables = graph.variables()
     if INPUT not in variables:
         raise ModelError(
@@ -164,7 +169,7 @@ def _read(files: ModelFiles) -> Exported:
     used = {name: params[name] for name in variables if name != INPUT}
     check_finite(used, "take the weights of an earlier epoch", f"{params_file}: ")
     check_digest(digest, params, symbol_file, params_file)
-    return Exported(prefix, graph, used, record, hyperparams)
+    return Exported(prefix, graph, used, record, hyperparams, multibox)
 
 
 def _record(graph: Graph, source: str) -> ModelRecord | None:
@@ -243,8 +248,8 @@ def check_shapes(exported: Exported, input_size_hw: tuple[int, int]) -> None:
     except mx.MXNetError as error:
         if _takes_rows_of_pixels(exported, input_size_hw):
             raise ModelError(
-                f"{name} takes images as {(1, *input_size_hw, 3)}, uint8, with its preprocessing "
-                f"inside, as GluonCV's export_block writes it; this needs {shapes[INPUT]}, "
+                f"{name} takes images as {(1, *input_size_hw, 3)}, with a preprocessing of its own "
+                f"inside; this needs {shapes[INPUT]}, "
                 "normalised: export it with preprocess=None and layout='CHW'"
             ) from error
         wrong = _wrong_shapes(exported, shapes)
