@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
 
 from gluon_ssd.commands.check_data import check_reports
 from gluon_ssd.commands.wiring.data import evaluation_loader, training_data
+from gluon_ssd.data.dataset import Selection
+from gluon_ssd.data.sources.custom import open_custom
 from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.options.data_tools import CheckOptions
 from gluon_ssd.options.train import TrainCommand, TrainDataOptions
 from tests.data.builders import voc_object, voc_xml, write_image
-from tests.entry_builders import one_error, run_script, train
+from tests.entry_builders import (
+    PHOTO_HW,
+    evaluate,
+    found_set,
+    one_error,
+    run_script,
+    train,
+)
 
+PER_IMAGE = 8
 BOX = (10, 5, 50, 45)
 TINY = ("--network", "tiny", "--data-shape", 160)
 
@@ -134,3 +145,70 @@ def test_a_script_says_it_in_one_line_and_ends_with_2(tmp_path, out):
     root = ("--dataset", "custom", "--dataset-root", tmp_path, "--splits", "train")
     ended = run_script("scripts/check_dataset.py", *root)
     assert ended.code == 2 and "broken annotation: 1" in ended.out
+
+
+@pytest.fixture(scope="module")
+def scored_set(tmp_path_factory, weights):
+    """A set in VOC layout whose boxes are what the network finds, and what an evaluation prints."""
+    folder = found_set(tmp_path_factory.mktemp("voc") / "set", weights, PER_IMAGE)
+    return folder, scores(folder, weights)
+
+
+def scores(folder, weights):
+    ended = evaluate(folder, weights, "--post-nms", PER_IMAGE, "-j", 0)
+    assert ended.code == 0, ended.err
+    return ended.out.splitlines()[2:]
+
+
+def copied(voc, target, layout):
+    """The same pictures and boxes in another layout."""
+    dataset = open_custom(Selection(voc, train=False))
+    rows = ["image,class,left,top,w,h"]
+    for index in range(len(dataset)):
+        annotation, path = dataset.annotation(index), dataset.image_path(index)
+        stem = f"images/i{index}"
+        (target / "images").mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target / f"{stem}.jpg")
+        lines, objects = [], []
+        for label, box in zip(
+            annotation.labels.tolist(), annotation.boxes_px.tolist(), strict=True
+        ):
+            width, height = box[2] - box[0], box[3] - box[1]
+            centre = (box[0] + width / 2, box[1] + height / 2, width, height)
+            sides = PHOTO_HW[::-1] * 2
+            shares = [f"{value / side:.9f}" for value, side in zip(centre, sides, strict=True)]
+            lines.append(" ".join([str(label), *shares]))
+            name = dataset.classes[label]
+            rows.append(f"i{index},{name},{box[0]},{box[1]},{width},{height}")
+            objects.append(voc_object(name, [value + 1 for value in box]))
+        if layout == "yolo":
+            (target / "labels").mkdir(exist_ok=True)
+            (target / f"labels/i{index}.txt").write_text("\n".join(lines))
+        if layout == "xml":
+            (target / f"{stem}.xml").write_text(voc_xml(objects, PHOTO_HW))
+    if layout == "csv":
+        (target / "boxes.csv").write_text("\n".join(rows))
+    (target / "classes.txt").write_text("\n".join(dataset.classes))
+    return target
+
+
+@pytest.mark.parametrize("layout", WRITERS)
+def test_a_detector_scores_the_same_in_every_layout(layout, scored_set, weights, tmp_path):
+    voc, expected = scored_set
+    assert expected == ["cat 1.0000", "dog 1.0000", "mAP 1.0000"]
+    assert scores(copied(voc, tmp_path / layout, layout), weights) == expected
+
+
+def test_training_on_labels_of_yolo(tmp_path, out):
+    write_yolo(tmp_path)
+    ended = train(out, tmp_path / "nowhere", *TINY)
+    assert "has no layout that is read" in one_error(ended)
+    ended = train(out, tmp_path, "--limit-steps", 1, "--batch-size", 1)
+    assert ended.code == 0, ended.err
+
+
+@pytest.mark.dali
+def test_training_with_dali_on_labels_of_yolo(tmp_path, out):
+    write_yolo(tmp_path)
+    ended = train(out, tmp_path, "--limit-steps", 1, "--batch-size", 1, "--dali", "-j", 1)
+    assert ended.code == 0, ended.err

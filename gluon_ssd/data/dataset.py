@@ -107,8 +107,7 @@ class Selection:
             left out as asked, and no fault of the data.
         layout: of a custom data set, a name in `sources.layouts.LAYOUTS`; empty looks which it is.
         image_root: folder of the images that a list or a manifest names; empty looks near it.
-        exif: "apply" or "ignore": how boxes that are fractions were drawn on photos with an EXIF
-            orientation; as of `orientations.settle_orientations`.
+        exif: "apply" or "ignore", for boxes that are fractions; as of `settle_orientations`.
         unlabelled_is_background: take a picture without an annotation file for a background, where
             each has a file of its own; else it is left out and counted, and an error if listed.
     """
@@ -137,11 +136,13 @@ class CocoFile(NamedTuple):
     """How the COCO file of a data set counts, for results in its terms.
 
     category_ids: of each class; -1 if it has none. edge_px: 1 where boxes end with their last
-    pixel, x_max = x + w - 1; 0 where x_max = x + w.
+    pixel, x_max = x + w - 1; 0 where x_max = x + w. is_scored: whether it has annotations; without
+    them the results themselves are what is wanted.
     """
 
     category_ids: tuple[int, ...]
     edge_px: int = 1
+    is_scored: bool = True
 
 
 Box = tuple[float, float, float, float]

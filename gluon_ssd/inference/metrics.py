@@ -67,7 +67,13 @@ def _coco(dataset: ListedDataset, save_prefix: str | None) -> Score:
     def score(found: Detections) -> Evaluation:
         # An annotation need not say the size of its image; the detections always do.
         known = coco_truth(truth, found.sizes_hw, dataset.classes, **numbers)
-        return evaluate_coco(found, known, dataset.classes, save_prefix=save_prefix)
+        return evaluate_coco(
+            found,
+            known,
+            dataset.classes,
+            save_prefix=save_prefix,
+            keep_json=file is not None and not file.is_scored,
+        )
 
     return score
 

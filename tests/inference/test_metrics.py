@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -104,3 +105,26 @@ def test_the_truth_of_images_left_out_does_not_count(kind, request, caplog):
     outcome = score(dataclasses.replace(nothing, left_out=np.array([1])))
     assert np.isnan(outcome.class_scores["ant"])
     assert caplog.messages == ["1 of 2 images could not be used and are left out of the score"] * 2
+
+
+def test_results_of_pictures_without_annotations_are_kept(coco, tmp_path, monkeypatch):
+    file = tmp_path / "annotations/instances_val2017.json"
+    content = json.loads(file.read_text())
+    del content["annotations"]
+    (tmp_path / "annotations/image_info_test.json").write_text(json.dumps(content))
+    (tmp_path / "val2017").rename(tmp_path / "test")
+    test = open_dataset("custom", Selection(tmp_path, train=False, splits="test"))
+    kept = []
+    real = metrics.evaluate_coco
+
+    def evaluate(*args, keep_json, **given):
+        kept.append(keep_json)
+        return real(*args, keep_json=keep_json, **given)
+
+    monkeypatch.setattr(metrics, "evaluate_coco", evaluate)
+    found = found_exactly((10, 5, 39, 24), 1)
+    assert make_score(coco, "auto")(found).score == pytest.approx(1.0)
+    outcome = make_score(test, "auto", save_prefix=str(tmp_path / "found"))(found)
+    assert np.isnan(outcome.score) and kept == [False, True]
+    (results,) = tmp_path.glob("found_eval_*.json")
+    assert [row["image_id"] for row in json.loads(results.read_text())] == [9]

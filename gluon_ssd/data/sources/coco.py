@@ -139,7 +139,7 @@ class CocoDataset(ListedDataset):
             classes=names,
             metric="coco",
             problems=content.problems,
-            coco_file=CocoFile(category_ids, rules.edge_px),
+            coco_file=CocoFile(category_ids, rules.edge_px, content.is_annotated),
         )
         log_lost_labels(self.problems, self.name)
 

@@ -58,6 +58,7 @@ class CocoJson:
 
     Attributes:
         problems: what was found so far.
+        is_annotated: whether it has annotations; files of test sets list pictures alone.
 
     Raises:
         DataError: the file cannot be read or holds no JSON object.
@@ -74,10 +75,13 @@ class CocoJson:
         self._content = read_json(path)
         if not isinstance(self._content, dict):
             raise DataError(f"{path} is no COCO annotation file: it holds no JSON object")
-        if "annotations" not in self._content and path.name.startswith(WITHOUT_ANNOTATIONS):
+        self.is_annotated = "annotations" in self._content or not path.name.startswith(
+            WITHOUT_ANNOTATIONS
+        )
+        if not self.is_annotated:
             _log.warning(
-                "%s lists pictures without annotations: what is found in them can be written, and "
-                "is not scored",
+                "%s lists pictures without annotations: what is found in them is written to a "
+                "result file, and is not scored",
                 path,
             )
 
@@ -89,9 +93,7 @@ class CocoJson:
 
     def _annotations(self) -> list[Any]:
         """The annotations; none in a file that lists pictures alone."""
-        if "annotations" not in self._content and self.path.name.startswith(WITHOUT_ANNOTATIONS):
-            return []
-        return self._records("annotations")
+        return self._records("annotations") if self.is_annotated else []
 
     def _parts(self, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every record of a list that must all be sound, and where it stands."""

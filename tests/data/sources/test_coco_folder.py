@@ -124,7 +124,8 @@ def test_lists_of_pictures_without_annotations(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         dataset = opened(root, train=False, splits="test-dev2017")
     assert (len(dataset), len(dataset.annotation(0).labels)) == (1, 0)
-    assert "what is found in them can be written, and is not scored" in caplog.text
+    assert not dataset.coco_file.is_scored
+    assert "what is found in them is written to a result file, and is not scored" in caplog.text
     (root / "result.json").write_text(json.dumps(content))
     with pytest.raises(DataError, match="result.json is no COCO .* it has no list 'annotations'"):
         opened(root / "result.json")
