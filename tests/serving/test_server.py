@@ -14,6 +14,7 @@ import pytest
 from gluon_ssd.errors import EnvironmentProblem, ModelError
 from gluon_ssd.serving.limits import ServeLimits
 from gluon_ssd.serving.server import listen, serve
+from gluon_ssd.system.signals import handling
 from tests.serving.builders import PNG, computing_of
 
 pytestmark = pytest.mark.serve
@@ -49,7 +50,9 @@ class Caller(threading.Thread):
 
 def serve_while(call, load):
     """Serve in this thread until a function that is called in another one has ended."""
-    with listen("127.0.0.1", 0) as listening:
+    # Where serving ends early, the signal must not end the tests.
+    ignoring = handling([signal.SIGTERM], lambda number, frame: None)
+    with ignoring, listen("127.0.0.1", 0) as listening:
         port = listening.getsockname()[1]
         caller = Caller(lambda: call(port))
         caller.start()

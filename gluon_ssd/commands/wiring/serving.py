@@ -79,6 +79,8 @@ def _detecting(command: ServeCommand) -> Detecting:
     if not command.streams:
         model = model.with_streams()
     names = class_names(model.classes, given, model.num_classes)
+    if not names:
+        _log.warning("the model does not carry class names; give them with --classes FILE")
     return Detecting(
         SharedModel(model), names, command.batch_size, command.thresh, keeps_pixels=False
     )
