@@ -156,6 +156,39 @@ def read_lines(path: str | os.PathLike[str], what: str, advice: str = "") -> lis
     return text_lines(read_text(path, what, advice=advice))
 
 
+def each_line(
+    path: str | os.PathLike[str], what: str, most_letters: int = MOST_TEXT_BYTES
+) -> Iterator[str]:
+    """The lines of a text file of any size, without their ends, one at a time.
+
+    Args:
+        path, what: as of `read_text`.
+        most_letters: of a line.
+
+    Raises:
+        DataError: one line naming the file, and the line where it cannot be used.
+    """
+    number = 0
+    try:
+        with open_text(path) as text:
+            while line := text.readline(most_letters + 1):
+                number += 1
+                if len(line) > most_letters:
+                    raise DataError(
+                        f"cannot read the {what} {os.fspath(path)}: line {number} has more than "
+                        f"{most_letters} letters"
+                    )
+                yield line.rstrip("\r\n")
+    except OSError as problem:
+        reason = problem.strerror or problem
+        raise DataError(f"cannot read the {what} {os.fspath(path)}: {reason}") from problem
+    except UnicodeDecodeError as problem:
+        raise DataError(
+            f"cannot read the {what} {os.fspath(path)}: it is not {problem.encoding.upper()} text "
+            f"(behind line {number}); {SAVE_AS_UTF8}"
+        ) from problem
+
+
 @contextmanager
 def open_text(path: str | os.PathLike[str]) -> Iterator[TextIO]:
     """A text file of any size, to be read piece by piece; its line ends are kept, as csv wants.

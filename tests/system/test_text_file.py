@@ -12,6 +12,7 @@ from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.system.text_file import (
     MOST_TEXT_BYTES,
     decode_text,
+    each_line,
     open_text,
     read_lines,
     read_text,
@@ -109,3 +110,30 @@ def test_decode_text_names_the_declared_encoding_and_the_byte() -> None:
 def test_an_opened_text_of_another_encoding_raises_while_it_is_read(tmp_path: Path) -> None:
     with pytest.raises(UnicodeDecodeError), open_text(write(tmp_path, b"\xff")) as file:
         file.read()
+
+
+def test_lines_one_at_a_time(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"\xef\xbb\xbfone\r\ntwo\rthree\n\nfour")
+    assert list(each_line(path, "list")) == ["one", "two", "three", "", "four"]
+    path.write_bytes("gr\u00fcn\n".encode("utf-16"))
+    assert list(each_line(path, "list")) == ["gr\u00fcn"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            b"one\ntwo\n" + b"x" * 11,
+            "cannot read the list .*a.txt: line 3 has more than 10 letters",
+        ),
+        (b"one\n\xff\xff\xff", r"a.txt: it is not UTF-8 text \(behind line \d\); save it as UTF-8"),
+        (None, "cannot read the list .*a.txt: No such file"),
+    ],
+)
+def test_a_line_that_cannot_be_used_is_named(tmp_path, content, message):
+    path = tmp_path / "a.txt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        list(each_line(path, "list", 10))

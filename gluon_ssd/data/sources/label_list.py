@@ -9,12 +9,11 @@ from typing import NamedTuple
 from gluon_ssd.data.problems import Problem
 from gluon_ssd.data.sources.detection_label import DetectionLabel, NoBoxes, parse_label
 from gluon_ssd.errors import DataError
-from gluon_ssd.system.text_file import read_lines
+from gluon_ssd.system.text_file import each_line
 from gluon_ssd.system.wording import quoted
 
 LIST_SUFFIX = ".lst"
 
-_MOST_LETTERS = 10_000_000  # of a line
 _LONGEST_NUMBER = 64
 _LARGEST_INDEX = 1 << 63
 
@@ -63,7 +62,7 @@ def read_label_list(path: Path, *, tolerant: bool) -> list[ListEntry]:
 
 def _entries(path: Path, tolerant: bool) -> Iterator[ListEntry]:
     is_first = True
-    for count, line in enumerate(read_lines(path, "image list"), start=1):
+    for count, line in enumerate(each_line(path, "image list"), start=1):
         if not line.strip():
             continue
         where = f"{path} line {count}"
@@ -82,7 +81,7 @@ def _entries(path: Path, tolerant: bool) -> Iterator[ListEntry]:
 
 def _fields(line: str, where: str) -> tuple[int, list[str], str]:
     fields = line.split("\t")
-    if len(line) > _MOST_LETTERS or len(fields) < 3:
+    if len(fields) < 3:
         raise DataError(
             f"{where} must be an index, label numbers and a path with tabs between; it has "
             f"{len(fields)} fields: {quoted(line)}"

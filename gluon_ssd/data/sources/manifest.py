@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +28,7 @@ from gluon_ssd.data.sources.split_files import files_with, split_files
 from gluon_ssd.errors import DataError
 from gluon_ssd.system.json_text import parse_json
 from gluon_ssd.system.regular_file import open_regular
-from gluon_ssd.system.text_file import read_lines
+from gluon_ssd.system.text_file import each_line
 from gluon_ssd.system.wording import shown, some_of
 
 _log = logging.getLogger(__name__)
@@ -128,12 +128,11 @@ def _images(
 def _read(path: Path, tolerant: bool) -> _Manifest:
     """The labelled lines of a manifest; unlabelled ones are counted."""
     content = _Manifest([], [])
-    records = list(_records(path, tolerant, content.problems))
-    if not records:
-        raise DataError(f"{path} has no line that can be read")
-    key = _label_key(path, [record for _, record in records])
-    bare = 0
-    for where, record in records:
+    # Read twice, since a line takes some ten times its length in memory.
+    key = _label_key(path, (record for _, record in _records(path, tolerant, [])))
+    bare = count = 0
+    for where, record in _records(path, tolerant, content.problems):
+        count += 1
         source = record.get("source-ref")
         if not isinstance(source, str) or not source.strip() or "\0" in source:
             _fault(f"{where} has no 'source-ref'; it names the image", tolerant, where, content)
@@ -146,7 +145,7 @@ def _read(path: Path, tolerant: bool) -> _Manifest:
             "%s: %d of %d lines have no %s and are left out, as nobody labelled these images",
             path,
             bare,
-            len(records),
+            count,
             shown(key),
         )
     return content
@@ -155,7 +154,7 @@ def _read(path: Path, tolerant: bool) -> _Manifest:
 def _records(
     path: Path, tolerant: bool, problems: list[Problem]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    for number, text in enumerate(read_lines(path, "manifest"), start=1):
+    for number, text in enumerate(each_line(path, "manifest"), start=1):
         if not text.strip():
             continue
         where = f"{path} line {number}"
@@ -171,7 +170,7 @@ def _records(
         yield where, record
 
 
-def _label_key(path: Path, records: list[dict[str, Any]]) -> str:
+def _label_key(path: Path, records: Iterable[dict[str, Any]]) -> str:
     """The name of the label: of those for boxes the one that most lines have."""
     counts: Counter[str] = Counter()
     for record in records:
