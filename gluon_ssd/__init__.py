@@ -13,11 +13,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gluon_ssd.api import Detector, Found, FoundObject, Limits, Speed, load
+    from gluon_ssd.api import Detector, Found, FoundObject, Limits, Preprocessing, Speed, load
 
 __version__ = "0.1.0"
 
-__all__ = ["Detector", "Found", "FoundObject", "Limits", "Speed", "load"]
+__all__ = ["Detector", "Found", "FoundObject", "Limits", "Preprocessing", "Speed", "load"]
 
 
 def __getattr__(name: str) -> Any:

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 from gluon_ssd.deploy.runtime import RUNTIMES, find_runtime, load_detector
 from gluon_ssd.deploy.runtime_model import RuntimeModel
+from gluon_ssd.deploy.told import NOTHING, Told
+from gluon_ssd.detection.preprocessing import Preprocessing
 from gluon_ssd.errors import OptionError
 from gluon_ssd.inference.batches import Detecting, SharedModel
 from gluon_ssd.inference.found import Found, FoundObject, class_names
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from gluon_ssd.deploy.proof import Proof
     from gluon_ssd.evaluation.result import Evaluation
 
-__all__ = ["Detector", "Found", "FoundObject", "Limits", "Speed", "load"]
+__all__ = ["Detector", "Found", "FoundObject", "Limits", "Preprocessing", "Speed", "load"]
 
 _BATCH_SIZE = 4
 _LIMITS = Limits()
@@ -44,14 +46,22 @@ class Detector:
     Args:
         model: what computes.
         classes: names of its classes, where its files lack them or have others.
+        told: what its files were read with.
 
     Raises:
         OptionError: the names are of another number of classes.
     """
 
-    def __init__(self, model: RuntimeModel, *, classes: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        model: RuntimeModel,
+        *,
+        classes: Sequence[str] | None = None,
+        told: Told = NOTHING,
+    ) -> None:
         self.classes: tuple[str, ...] = class_names(model.classes, classes, model.num_classes)
         self._shared = SharedModel(model)
+        self._told = told
 
     def __repr__(self) -> str:
         height, width = self.input_size_hw
@@ -240,7 +250,7 @@ class Detector:
         # Only now, since it needs MXNet.
         from gluon_ssd.inference.export import Source, export_files
 
-        source = Source(self.name, self._shared.model.input_format, self.classes)
+        source = Source(self.name, self._shared.model.input_format, self.classes, self._told)
         return export_files(
             source,
             os.path.expanduser(os.fspath(path)),
@@ -290,12 +300,14 @@ def load(
     streams: int = 0,
     input_size_hw: tuple[int, int] | None = None,
     classes: Sequence[str] | None = None,
+    preprocessing: str | Preprocessing | None = None,
 ) -> Detector:
     """Load a detector from its files.
 
     Args:
         path: an .onnx file; an OpenVINO .xml with its .bin; an exported MXNet pair, by what both
-            names start with; or a .params file of training with its .json. "~" is the home folder.
+            names start with, or a folder or archive (model.tar.gz) with one; or a .params file of
+            training with its .json. "~" is the home folder.
         backend: "mxnet", "onnxruntime" or "openvino"; without it the files decide.
         device: "cpu", or "gpu:" and a number.
         threads: that compute; 0 for one on each core.
@@ -303,9 +315,14 @@ def load(
             the threads. 0 for one.
         input_size_hw: height and width of the input, px, for files that do not say them.
         classes: names of the classes, for files that do not say them.
+        preprocessing: what pixels become, for files that do not say it, as those of SageMaker and
+            of example/ssd: "imagenet", "rgb_0_255" or "rgb_minus_mean", or a `Preprocessing` with
+            another mean than (123, 117, 104). Without it, it is read from a batch norm of the
+            images, or guessed, and a warning says so.
 
     Raises:
         ModelError, WeightsError: the files cannot be used; one line says which, and why.
+        DataError: an archive is damaged or refused.
         OptionError: an argument is wrong.
         EnvironmentProblem: the package of the runtime is not installed.
     """
@@ -318,6 +335,7 @@ def load(
     if find_runtime(path, backend) is RUNTIMES["mxnet"]:
         use_compute_threads(threads)
         use_whole_cpu()
+    told = Told(Preprocessing(preprocessing) if isinstance(preprocessing, str) else preprocessing)
     model = load_detector(
         path,
         backend=backend,
@@ -325,6 +343,7 @@ def load(
         threads=threads,
         streams=streams,
         input_size_hw=input_size_hw,
+        told=told,
     )
     if input_size_hw is not None and tuple(input_size_hw) != model.input_size_hw:
         height, width = model.input_size_hw
@@ -332,4 +351,4 @@ def load(
             f"{path} was made for images of {height} x {width} px; input_size_hw cannot make them "
             f"{' x '.join(map(str, input_size_hw))}: leave it out"
         )
-    return Detector(model, classes=classes)
+    return Detector(model, classes=classes, told=told)

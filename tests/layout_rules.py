@@ -74,7 +74,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "inference.tables": {"errors", "system", "inference"},
     "serving": {"errors", "system", "data", "deploy.seam", "inference"},
     # What `import gluon_ssd` offers; the package itself imports it when it is asked for.
-    "api": {"errors", "system", "data", "deploy", "deploy.seam", "evaluation", "inference"},
+    "api": {*_LOW, "data", "deploy", "deploy.seam", "evaluation", "inference"},
     "": {"api"},
     "options": {
         "errors",
@@ -118,7 +118,7 @@ UNIT_OF: dict[str, str] = {
     **{
         f"deploy.{of}": "deploy.seam"
         for of in "detector_parts engine engine_teams teams ranges agreement raw_model "
-        "runtime_model onnx.names".split()
+        "runtime_model told onnx.names".split()
     },
     "families.*.spec": "models.spec",
     # What specs of several families have in common.

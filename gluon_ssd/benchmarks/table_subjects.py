@@ -21,9 +21,10 @@ from gluon_ssd.benchmarks.table_rows import FORMS, Run
 from gluon_ssd.commands.wiring.models import export_network_as
 from gluon_ssd.compat import mx
 from gluon_ssd.data.class_names import VOC_CLASSES
-from gluon_ssd.deploy.mxnet.files import Exported, read_exported
+from gluon_ssd.deploy.mxnet.files import Exported
 from gluon_ssd.deploy.mxnet.int8.quantize import prepare_detector, quantize_prepared
 from gluon_ssd.deploy.mxnet.model import deploy
+from gluon_ssd.deploy.mxnet.read_pair import read_pair
 from gluon_ssd.deploy.runtime import load_detector
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.input_format import InputFormat
@@ -90,7 +91,7 @@ def exported_source(prefix: str) -> Source:
     Raises:
         ModelError, WeightsError: it cannot be used, is int8, or its size is unknown.
     """
-    exported = read_exported(prefix)
+    exported = read_pair(prefix)
     saved = exported.record
     if saved is not None and saved.classes != VOC_CLASSES:
         raise ModelError(f"{prefix} has other classes than VOC; the table scores on VOC alone")

@@ -53,6 +53,7 @@ def convert_weights(command: ConvertCommand) -> str:
 
 def _convert(command: ConvertCommand) -> str:
     arrays = read_params(command.input)
+    _check_mean_rgb(command, arrays)
     backbone = _backbone(command, arrays)
     if backbone:
         return _convert_backbone(command, backbone, arrays)
@@ -67,6 +68,9 @@ def _convert(command: ConvertCommand) -> str:
         classes_file=command.classes,
         options=ModelOptions(),
     )
+    if command.mean_rgb:
+        mean = tuple(value / 255 for value in command.mean_values)
+        network.own_normalization = mean, network.std
     files = command.output
     if command.to == "torch":
         _write_torch(command.output, network)
@@ -76,6 +80,17 @@ def _convert(command: ConvertCommand) -> str:
         save_parameters(network, command.output)
         files += f" and {sidecar_path(command.output)}"
     return f"wrote {files} ({network.name}, {len(network.classes)} classes)"
+
+
+def _check_mean_rgb(command: ConvertCommand, arrays: Mapping[str, Any]) -> None:
+    """Raise OptionError when --mean-rgb is given for weights that it says nothing of."""
+    if command.mean_rgb and not any(
+        FAMILIES[spec.family].takes(spec, arrays) for spec in SPECS.values()
+    ):
+        raise OptionError(
+            "--mean-rgb is for weights of SageMaker and of MXNet's SSD example, and "
+            f"{command.input} starts with {some_of(arrays)}; leave it out"
+        )
 
 
 def _write_npz(path: str, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -150,8 +165,11 @@ def _spec(command: ConvertCommand, arrays: Mapping[str, Any]) -> Spec:
     if recorded:
         return recorded[0]
     classes = read_classes_file(command.classes) if command.classes else ()
-    published = [spec for spec in candidates if FAMILIES[spec.family].is_published]
-    found = recognised(arrays, published, classes)
+    published = [spec for spec in candidates if _may_be(spec, arrays)]
+    try:
+        found = recognised(arrays, published, classes)
+    except WeightsError as error:
+        raise WeightsError(f"{command.input}: {error}") from error
     if found is None and not command.network:
         raise WeightsError(
             f"{command.input} is of no network that is known here; it starts with "
@@ -169,6 +187,12 @@ def _spec(command: ConvertCommand, arrays: Mapping[str, Any]) -> Spec:
             settings=("classes", "dataset"),
         )
     return spec
+
+
+def _may_be(spec: Spec, arrays: Mapping[str, Any]) -> bool:
+    """Whether published weights of a network may look so."""
+    family = FAMILIES[spec.family]
+    return family.is_published or family.takes(spec, arrays)
 
 
 def _is_candidate(spec: Spec, command: ConvertCommand) -> bool:

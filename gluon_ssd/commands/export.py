@@ -12,13 +12,16 @@ from gluon_ssd.commands.wiring.models import export_network_as, trained_network
 from gluon_ssd.commands.wiring.proof_images import proof_images
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.deploy.mxnet.export import trace_detector
-from gluon_ssd.deploy.mxnet.files import Exported, read_exported
+from gluon_ssd.deploy.mxnet.files import Exported
+from gluon_ssd.deploy.mxnet.read_pair import read_pair
 from gluon_ssd.deploy.mxnet.refold import write_folded
 from gluon_ssd.deploy.other_formats import Target, write_proven
+from gluon_ssd.deploy.told import Told
 from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.inference.found import class_names
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.options.export import ExportCommand
+from gluon_ssd.options.shared import told_preprocessing
 from gluon_ssd.options.suppression import with_suppression
 from gluon_ssd.system.run_lock import locked
 
@@ -90,8 +93,14 @@ def _source(command: ExportCommand) -> Exported:
     """The exported model, or the network as a graph."""
     options = command.export
     if options.model_prefix:
-        exported = _with_names(read_exported(options.model_prefix), options.classes)
         asked = command.model.data_shape
+        told = told_preprocessing(options.preprocessing, options.mean_rgb)
+        exported = read_pair(
+            options.model_prefix,
+            told=Told(told, command.model.input_size_hw),
+            input_size_hw=(asked, asked) if asked else None,
+        )
+        exported = _with_names(exported, options.classes)
         if exported.record and asked and exported.record.input_size_hw != (asked, asked):
             _log.warning(
                 "%s was exported for %d pixels; --data-shape %d is not used",

@@ -14,7 +14,7 @@ from gluon_ssd.api import Detector
 from gluon_ssd.commands.wiring.exported import deployed_model
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.images import IMAGE_SUFFIXES
-from gluon_ssd.deploy.mxnet.pair import files_to_read
+from gluon_ssd.deploy.mxnet.model_files import files_behind
 from gluon_ssd.errors import DataError
 from gluon_ssd.inference.pictures import Limits
 from gluon_ssd.inference.tables.part_folder import FORMATS, PartFolder, open_parts
@@ -119,7 +119,7 @@ def _digests(prefix: str) -> Iterator[str]:
     prefix = os.path.expanduser(prefix)
     start = prefix.removesuffix(".xml").removesuffix(".bin")
     endings = ("", ".onnx", ".xml", ".bin")
-    files = [*(Path(start + ending) for ending in endings), *files_to_read(prefix)]
+    files = [*(Path(start + ending) for ending in endings), *files_behind(prefix)]
     for path in dict.fromkeys(files):
         if path.is_file():
             with open(path, "rb") as file:

@@ -19,6 +19,7 @@ from gluon_ssd.commands.wiring.devices import devices
 from gluon_ssd.commands.wiring.limited import LimitedBatches
 from gluon_ssd.commands.wiring.models import wants_zoo_weights
 from gluon_ssd.commands.wiring.published_weights import zoo_weights
+from gluon_ssd.commands.wiring.resumed import NORMALIZATION, take_input_of
 from gluon_ssd.commands.wiring.watchers import Watchers
 from gluon_ssd.compat import mx
 from gluon_ssd.data.dali.graphs import load_dali
@@ -172,6 +173,8 @@ def training_network(
     # Weights to resume from replace all of it, and times need none: nothing is fetched for nothing.
     if not train.resume and team.rank == 0 and command.modes.mode == TRAINING:
         _load_base(command, network)
+    if train.resume:
+        take_input_of(network, train.resume, team)
     network.hybridize(static_alloc=True, static_shape=True)
     return network
 
@@ -328,6 +331,7 @@ def learning_plan(
 ) -> Plan:
     """The plain values of a run of so many epochs."""
     optimizer, train = command.optimizer, command.train
+    own = network.own_normalization
     return Plan(
         prefix=command.prefix,
         epochs=epochs,
@@ -363,6 +367,7 @@ def learning_plan(
             "classes": list(network.classes),
             "data_shape": command.model.side,
             "anchors": network.num_anchors(command.model.input_size_hw),
+            **({} if own is None else {NORMALIZATION: own}),
         },
         first_lines=(str(as_namespace(command)), *command.recipe_lines),
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 from gluon_ssd.deploy.mxnet.devices import check_dtype, usable_devices
 from gluon_ssd.deploy.runtime_model import RuntimeModel
+from gluon_ssd.deploy.told import NOTHING, Told
 from gluon_ssd.errors import EnvironmentProblem, OptionError
 from gluon_ssd.system.cpu import cpu_flags, cpu_name, has_bfloat16
 from gluon_ssd.system.threads import use_compute_threads
@@ -37,21 +38,35 @@ class Runtime:
             Raises OptionError for one that is not there.
         check_dtype: (type, device, what asked for it); raises EnvironmentProblem when the device
             does not compute in the type. Without it `RuntimeModel.in_precision` alone refuses.
+        takes_told: whether `load` takes what the user says of files, as `told`: some of its files
+            say next to nothing.
     """
 
     recognises: Callable[[str], bool]
     load: Callable[..., RuntimeModel]
     devices: Callable[[Sequence[int], str], Sequence[str]] = _cpu_alone
     check_dtype: Callable[[str, str, str], None] = lambda dtype, device, asked: None
+    takes_told: bool = False
 
 
-def _load_with_mxnet(prefix: str, *, threads: int, streams: int, **options: Any) -> RuntimeModel:
+def _load_with_mxnet(
+    prefix: str,
+    *,
+    told: Told,
+    input_size_hw: tuple[int, int] | None,
+    threads: int,
+    streams: int,
+    **options: Any,
+) -> RuntimeModel:
     use_compute_threads(threads)
     with _package("MXNet"):
         from gluon_ssd.deploy.mxnet.model import deploy
         from gluon_ssd.deploy.mxnet.read import read_detector
 
-    return deploy(read_detector(prefix), **options).with_streams(max(1, streams))
+    exported = read_detector(prefix, told=told, input_size_hw=input_size_hw)
+    size_hw = input_size_hw or told.usual_size_hw
+    model = deploy(exported, input_size_hw=size_hw, **options)
+    return model.with_streams(max(1, streams))
 
 
 def _load_with_onnxruntime(path: str, **options: Any) -> RuntimeModel:
@@ -126,6 +141,7 @@ RUNTIMES: dict[str, Runtime] = {
         load=_load_with_mxnet,
         devices=usable_devices,
         check_dtype=check_dtype,
+        takes_told=True,
     ),
     # Of ONNX files OpenVINO is the other reader; where nobody asks for it they are ONNX Runtime's.
     "onnxruntime": Runtime(
@@ -165,12 +181,14 @@ def load_detector(
     backend: str = "",
     threads: int = 0,
     streams: int = 0,
+    told: Told = NOTHING,
 ) -> RuntimeModel:
     """Load a detector from files.
 
     Args:
         path: of an .onnx or .xml file, its ending may be left out; what the names of an exported
-            MXNet pair start with; or of a .params file of training with its .json beside it.
+            MXNet pair start with, or a folder or archive with one; or of a .params file of training
+            with its .json beside it.
         input_size_hw: height and width of the images, px, for files that do not carry them.
         device: "cpu", or "gpu:" and a number.
         fuse: prepare the model for speed, which may change the last bits.
@@ -178,15 +196,22 @@ def load_detector(
         threads: that compute; 0 for OMP_NUM_THREADS, or else one on each core.
         streams: batches that are computed beside one another when as many threads call `run`; they
             share the threads. 0 for one.
+        told: what the user says of files that do not say it.
 
     Raises:
         ModelError, WeightsError: one line about the file that cannot be used; or the model takes
             other input than the pre-processing makes.
-        OptionError: there is no backend of that name, or the runtime cannot have the threads or
-            streams.
+        DataError: an archive is damaged or refused.
+        OptionError: there is no backend of that name, the runtime cannot have the threads or
+            streams, or the files say themselves what is told.
         EnvironmentProblem: the package of the runtime is not installed.
     """
     runtime = find_runtime(path, backend)
+    if told.preprocessing is not None and not runtime.takes_told:
+        raise OptionError(
+            f"{path} says itself how its images are prepared; leave out the preprocessing",
+            settings=("preprocessing",),
+        )
     model = runtime.load(
         path,
         input_size_hw=input_size_hw,
@@ -194,6 +219,7 @@ def load_detector(
         fuse=fuse,
         threads=threads,
         streams=streams,
+        **({"told": told} if runtime.takes_told else {}),
     )
     model.check_input(path)
     return model

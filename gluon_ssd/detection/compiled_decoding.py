@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.detection.machine_code import compile_loop
-from gluon_ssd.detection.plain_decoding import Candidates
+from gluon_ssd.detection.plain_decoding import Candidates, padded
 from gluon_ssd.detection.suppression import suppress
 
 Floats = NDArray[np.float32]
@@ -64,11 +64,11 @@ def best_of_classes_compiled(scores: Floats, decoding: Decoding) -> Candidates:
     num_anchors, width = scores.shape
     counts = np.zeros(width - background, np.int64)
     kernels = _kernels()
-    kernels.count_classes(scores, background, decoding.score_thresh, counts)
+    kernels.count_classes(scores, background, decoding.score_floor, counts)
     starts = np.concatenate([[0], np.cumsum(counts)])
     keys = np.empty(starts[-1], np.int64)
     kernels.fill_classes(
-        scores, background, decoding.score_thresh, decoding.later_wins, starts[:-1].copy(), keys
+        scores, background, decoding.score_floor, decoding.later_wins, starts[:-1].copy(), keys
     )
     most = decoding.nms_topk if decoding.nms_topk > 0 else num_anchors
     parts = [
@@ -101,7 +101,7 @@ def best_of_levels_compiled(
         keys = np.empty(most, np.int64)
         planes = level.values.shape[0] if level.by_channel else 1
         found = _kernels().fill_level(
-            level.values.reshape(-1), total // planes, decoding.score_thresh, keys
+            level.values.reshape(-1), total // planes, decoding.score_floor, keys
         )
         score, rank = split_keys(np.sort(keys[:found])[::-1])
         parts.append(Candidates(score, rank % num_classes, begin + rank // num_classes))
@@ -125,7 +125,7 @@ def kept_of_candidates(
         best: by falling score.
         offsets: float32 (A, 4), contiguous.
         anchors: float32 (A, 4), centre form, px; contiguous.
-        decoding: classes must leave one another alone.
+        decoding: of these candidates; without suppression all of them are kept, in their order.
         count: rows that come out; unused ones are -1.
         input_size_hw: (height, width) px that boxes are clipped to, where `decoding` says so.
     """
@@ -136,12 +136,20 @@ def kept_of_candidates(
     _kernels().decode(
         offsets, anchors, best.anchor, settings, decoding.clips, decoding.plain_ops, rows
     )
+    return kept_of_rows(rows, decoding, count)
+
+
+def kept_of_rows(rows: Floats, decoding: Decoding, count: int) -> Floats:
+    """The rows, float32 (N, 6), that suppression leaves, or all of them without; (count, 6)."""
+    if not decoding.suppresses:
+        return padded(rows, count)
     kept: Floats = suppress(
         rows[None],
         iou_thresh=decoding.largest_overlap,
-        score_thresh=decoding.score_thresh,
+        score_thresh=decoding.score_floor,
         topk=-1,
         count=count,
+        per_class=decoding.per_class,
     )[0]
     return kept
 

@@ -23,8 +23,9 @@ from typing import Any, NamedTuple
 
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.candidates import Best, select_best
-from gluon_ssd.detection.decoding import SCORE_ACTIVATIONS, Decoding
+from gluon_ssd.detection.decoding import Decoding, check_decoding
 from gluon_ssd.detection.group_candidates import best_of_classes, best_of_levels, best_rows
+from gluon_ssd.detection.one_class_candidates import best_of_anchors, rows_of_anchors
 from gluon_ssd.errors import ModelError
 
 
@@ -100,7 +101,7 @@ class DetectionDecoder(mx.gluon.HybridBlock):
 
     Raises:
         ModelError: the activation of the scores is unknown, or `decoding` asks for what is not
-            there; see `check_decoding`.
+            there; see `decoding.check_decoding`.
     """
 
     def __init__(self, num_classes: int, decoding: Decoding = Decoding()) -> None:  # noqa: B008
@@ -127,7 +128,7 @@ class DetectionDecoder(mx.gluon.HybridBlock):
         """What the numbers that are expected decide about the graph."""
         num_anchors, levels, size_hw = expected
         size_hw = size_hw if self.decoding.clips else None
-        if num_anchors is None or self.decoding.topk_of != "image":
+        if num_anchors is None or self.decoding.topk_of != "image" or self.decoding.one_class:
             return num_anchors, self.decoding.post_nms, levels, size_hw
         selects_first = self.decoding.selects_first(self.num_classes, num_anchors)
         num_rows = min(num_anchors * self.num_classes, self.decoding.post_nms)
@@ -157,27 +158,6 @@ class DetectionDecoder(mx.gluon.HybridBlock):
         )
 
 
-def check_decoding(decoding: Decoding) -> None:
-    """Raise ModelError for settings, or a pair of them, that no decoder here has."""
-    if decoding.score_activation not in SCORE_ACTIVATIONS:
-        raise ModelError(
-            f"scores are activated by {' or '.join(SCORE_ACTIVATIONS)}; "
-            f"got {decoding.score_activation!r}"
-        )
-    if decoding.relative_to != "anchors":
-        raise ModelError("boxes that come as corners are decoded outside of MXNet alone")
-    if decoding.later_wins and decoding.topk_of != "class":
-        raise ModelError(
-            "of equal scores the larger anchor index can come first only where candidates are the "
-            f"best of each class; here they are those of each {decoding.topk_of}"
-        )
-    if decoding.topk_of == "class" and not decoding.per_class:
-        raise ModelError(
-            "boxes of different classes cannot suppress one another where candidates are the best "
-            "of each class"
-        )
-
-
 def decode_detections(
     F: Any,
     scores: Any,
@@ -204,8 +184,8 @@ def decode_detections(
 
     Returns:
         ids (B, K, 1), scores (B, K, 1), bboxes_px (B, K, 4), sorted by score; unused rows are -1.
-        Without suppression all A * C candidates, class by class, with id -1 and score 0 for those
-        below the threshold.
+        Without suppression all candidates, with id -1 and score 0 for those below the threshold:
+        A * C, class by class, or the A anchors in their order where each has one class.
 
     Raises:
         ModelError: the numbers of anchors or the input size are needed and not there.
@@ -229,8 +209,10 @@ def decode_detections(
     if decoding.suppresses:
         rows = _suppressed(F, rows, decoding, topk=decoding.nms_topk)
         if decoding.post_nms > 0:
-            most = decoding.post_nms if num_anchors is None else num_anchors * num_classes
-            rows = F.slice_axis(rows, axis=1, begin=0, end=min(decoding.post_nms, most))
+            most = decoding.post_nms
+            if num_anchors is not None:
+                most = decoding.row_count(num_classes, num_anchors)
+            rows = F.slice_axis(rows, axis=1, begin=0, end=most)
     return _columns(F, rows)
 
 
@@ -238,15 +220,30 @@ def _best_of_image(
     F: Any, scores: Any, decoding: Decoding, num_classes: int, num_anchors: int
 ) -> Best:
     """The best candidates over all classes of each image."""
+    if decoding.one_class:
+        return best_of_anchors(
+            F,
+            _without_background(F, scores, decoding),
+            num_anchors=num_anchors,
+            count=decoding.nms_topk,
+            score_thresh=decoding.score_floor,
+        )
     return select_best(
         F,
         scores,
         num_classes=num_classes,
         count=decoding.nms_topk,
         num_anchors=num_anchors,
-        score_thresh=decoding.score_thresh,
+        score_thresh=decoding.score_floor,
         has_background=decoding.has_background,
     )
+
+
+def _without_background(F: Any, scores: Any, decoding: Decoding) -> Any:
+    """Scores (B, A, C)."""
+    if not decoding.has_background:
+        return scores
+    return F.slice_axis(scores, axis=-1, begin=1, end=None)
 
 
 def _columns(F: Any, rows: Any) -> tuple[Any, Any, Any]:
@@ -261,7 +258,7 @@ def _suppressed(F: Any, rows: Any, decoding: Decoding, *, topk: int) -> Any:
         rows,
         overlap_thresh=decoding.largest_overlap,
         topk=topk,
-        valid_thresh=decoding.score_thresh,
+        valid_thresh=decoding.score_floor,
         id_index=0,
         score_index=1,
         coord_start=2,
@@ -278,8 +275,7 @@ def _best_of_groups(
     counts: tuple[int, ...],
 ) -> Best:
     """The best candidates of each class or level, `counts` of them."""
-    if decoding.has_background:
-        scores = F.slice_axis(scores, axis=-1, begin=1, end=None)
+    scores = _without_background(F, scores, decoding)
     if decoding.topk_of == "level":
         return best_of_levels(
             F,
@@ -287,7 +283,7 @@ def _best_of_groups(
             num_classes=num_classes,
             level_anchors=decoding.level_anchors,
             count=max(counts),
-            score_thresh=decoding.score_thresh,
+            score_thresh=decoding.score_floor,
         )
     assert num_anchors is not None, "without it there are no counts"
     return best_of_classes(
@@ -295,7 +291,7 @@ def _best_of_groups(
         scores,
         num_anchors=num_anchors,
         count=counts[0],
-        score_thresh=decoding.score_thresh,
+        score_thresh=decoding.score_floor,
         later_wins=decoding.later_wins,
     )
 
@@ -311,9 +307,7 @@ def _suppress_groups(F: Any, rows: Any, decoding: Decoding, counts: tuple[int, .
     rows = _suppressed(F, F.reshape(rows, (-1, counts[0], 6)), decoding, topk=-1)
     rows = F.reshape(rows, (-1, total, 6))
     scores = F.reshape(F.slice_axis(rows, axis=2, begin=1, end=2), (0, -1))
-    return best_rows(
-        F, rows, scores, num_rows=total, count=kept, score_thresh=decoding.score_thresh
-    )
+    return best_rows(F, rows, scores, num_rows=total, count=kept, score_thresh=decoding.score_floor)
 
 
 def decoded(
@@ -368,14 +362,18 @@ def _best_rows(
 
 
 def _all_rows(F: Any, scores: Any, boxes: Any, decoding: Decoding, num_classes: int) -> Any:
-    """Every candidate as a row (B, C * A, 6), class by class; boxes are (B, A, 4)."""
-    if decoding.has_background:
-        scores = F.slice_axis(scores, axis=-1, begin=1, end=None)
+    """Every candidate as a row (B, C * A, 6), class by class; boxes are (B, A, 4).
+
+    Where an anchor has one class they are (B, A, 6), in the order of the anchors.
+    """
+    scores = _without_background(F, scores, decoding)
+    if decoding.one_class:
+        return rows_of_anchors(F, scores, boxes, score_thresh=decoding.score_floor)
     by_class = F.expand_dims(F.transpose(scores, (0, 2, 1)), 3)  # (B, C, A, 1)
     labels = F.broadcast_like(
         F.reshape(F.arange(num_classes), (1, -1, 1, 1)), by_class, lhs_axes=(0, 2), rhs_axes=(0, 2)
     )
-    is_candidate = by_class > decoding.score_thresh
+    is_candidate = by_class > decoding.score_floor
     labels = F.where(is_candidate, labels, -F.ones_like(labels))
     kept = F.where(is_candidate, by_class, F.zeros_like(by_class))
     boxes = F.tile(F.expand_dims(boxes, 1), (1, num_classes, 1, 1))

@@ -53,7 +53,7 @@ def best_of_classes(
     label = F.contrib.arange_like(anchor, axis=1)  # float32, exact below 2**24
     label = F.cast(F.floor(label / count), "int32")
     label = F.broadcast_like(F.reshape(label, (1, -1)), anchor)
-    return Best(score, label, anchor, _image_numbers(F, anchor))
+    return Best(score, label, anchor, image_numbers(F, anchor))
 
 
 def best_of_levels(
@@ -88,17 +88,17 @@ def best_of_levels(
     parts, begin = [], 0
     for size in level_anchors:
         level = F.slice_axis(best, axis=1, begin=begin, end=begin + size)
-        picked = _best_in_row(F, level, size, min(count, size), score_thresh)[1]
+        picked = best_in_row(F, level, size, min(count, size), score_thresh)[1]
         # By rising rank, so that their pairs are in the order of their ranks too.
         anchor = F.sort(picked, axis=1) + begin
-        members = F.gather_nd(scores, F.stack(_image_numbers(F, anchor), anchor, axis=0))
+        members = F.gather_nd(scores, F.stack(image_numbers(F, anchor), anchor, axis=0))
         pairs = min(count, size) * num_classes
-        score, position = _best_in_row(
+        score, position = best_in_row(
             F, F.reshape(members, (0, -1)), pairs, min(count, pairs), score_thresh
         )
         slot = position / num_classes
         label = position - slot * num_classes
-        image = _image_numbers(F, slot)
+        image = image_numbers(F, slot)
         anchor = F.gather_nd(anchor, F.stack(image, slot, axis=0))
         parts.append((score, label, anchor, image))
         begin += size
@@ -118,13 +118,11 @@ def best_rows(
         count: at most N.
         score_thresh: rows up to this score may come in any order, behind all others.
     """
-    _, position = _best_in_row(F, scores, num_rows, count, score_thresh)
-    return F.gather_nd(rows, F.stack(_image_numbers(F, position), position, axis=0))
+    _, position = best_in_row(F, scores, num_rows, count, score_thresh)
+    return F.gather_nd(rows, F.stack(image_numbers(F, position), position, axis=0))
 
 
-def _best_in_row(
-    F: Any, scores: Any, size: int, count: int, score_thresh: float
-) -> tuple[Any, Any]:
+def best_in_row(F: Any, scores: Any, size: int, count: int, score_thresh: float) -> tuple[Any, Any]:
     """(score, position) of the `count` best of each row of (B, size), equal ones by position."""
     rank = F.reshape(F.arange(size, dtype="float64"), (1, -1))
     keys = _keys_by_rank(F, scores, rank, size, score_thresh)
@@ -143,7 +141,7 @@ def _keys_by_rank(F: Any, scores: Any, rank: Any, num_ranks: int, score_thresh: 
     return F.broadcast_sub(scores, rank * RANK_UNIT)
 
 
-def _image_numbers(F: Any, like: Any) -> Any:
+def image_numbers(F: Any, like: Any) -> Any:
     """The number of the image in the batch, int32 (B, N), for each entry of an array (B, N)."""
     number = F.cast(F.contrib.arange_like(like, axis=0), "int32")
     return F.broadcast_like(F.reshape(number, (-1, 1)), like)

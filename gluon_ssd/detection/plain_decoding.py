@@ -55,9 +55,11 @@ def plain_candidates(scores: Floats, decoding: Decoding) -> Candidates:
 
     Returns:
         By falling score; equal scores by rising class, in a class by rising anchor or as
-        `decoding.later_wins` says.
+        `decoding.later_wins` says. Where an anchor has one class, as of `plain_best_classes`.
     """
-    label, anchor = np.nonzero(scores.T > np.float32(decoding.score_thresh))
+    if decoding.one_class:
+        return plain_best_classes(scores, np.arange(len(scores)), decoding)
+    label, anchor = np.nonzero(scores.T > np.float32(decoding.score_floor))
     score = scores[anchor, label]
     most = decoding.nms_topk if decoding.nms_topk > 0 else len(score)
     if decoding.topk_of == "class":
@@ -68,6 +70,27 @@ def plain_candidates(scores: Floats, decoding: Decoding) -> Candidates:
     else:
         order = np.argsort(-score, kind="stable")[:most]
     return Candidates(score[order], label[order], anchor[order])
+
+
+def plain_best_classes(scores: Floats, anchors: Integers, decoding: Decoding) -> Candidates:
+    """The candidates that enter suppression where each anchor has one, of its best class.
+
+    Args:
+        scores: float32 (N, C), of some anchors.
+        anchors: int64 (N,), their numbers, rising.
+        decoding: of images.
+
+    Returns:
+        By falling score; equal scores by rising anchor. Without suppression all of them, by anchor.
+    """
+    scores = np.where(np.isnan(scores), np.float32(-1), scores)
+    label = scores.argmax(axis=1)  # the first one on a tie
+    score = scores[np.arange(len(label)), label]
+    order = np.flatnonzero(score > np.float32(decoding.score_floor))
+    if decoding.suppresses:
+        order = order[np.argsort(-score[order], kind="stable")]
+        order = order[: decoding.nms_topk if decoding.nms_topk > 0 else None]
+    return Candidates(score[order], label[order], anchors[order])
 
 
 def plain_boxes(
@@ -91,13 +114,16 @@ def plain_boxes(
     return boxes
 
 
-def plain_suppress(rows: Floats, *, iou_thresh: float, count: int) -> Floats:
+def plain_suppress(
+    rows: Floats, *, iou_thresh: float, count: int, per_class: bool = True
+) -> Floats:
     """The rows that no better one of their class overlaps; see `suppression.suppress`.
 
     Args:
         rows: float32 (N, 6) of class, score and corners, by falling score; none is empty.
         iou_thresh: a box goes when its IoU with a kept one of its class exceeds it.
         count: rows that come out.
+        per_class: whether boxes of different classes leave one another alone.
 
     Returns:
         float32 (count, 6); unused rows are -1.
@@ -108,9 +134,18 @@ def plain_suppress(rows: Floats, *, iou_thresh: float, count: int) -> Floats:
         best, others = rows[left[0]], rows[left[1:]]
         kept[found] = best
         found += 1
-        goes = (others[:, 0] == best[0]) & (_overlaps(best, others) > np.float32(iou_thresh))
+        goes = _overlaps(best, others) > np.float32(iou_thresh)
+        if per_class:
+            goes &= others[:, 0] == best[0]
         left = left[1:][~goes]
     return kept
+
+
+def padded(rows: Floats, count: int) -> Floats:
+    """The first `count` of the rows (N, 6), float32 (count, 6); unused ones are -1."""
+    table = np.full((count, 6), -1, np.float32)
+    table[: len(rows)] = rows[:count]
+    return table
 
 
 def _overlaps(kept: Floats, others: Floats) -> Any:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.detection.plain_decoding import (
     Candidates,
+    padded,
     plain_boxes,
     plain_candidates,
     plain_scores,
@@ -23,13 +24,12 @@ Floats = NDArray[np.float32]
 def check_raw_decoding(decoding: Decoding) -> None:
     """Raise ModelError for what is not done here.
 
-    That is suppression among boxes of different classes, none at all, and the best of levels among
-    scores with a background.
+    That is the best of levels among scores with a background, and no suppression where an anchor
+    has several candidates.
     """
-    if not (decoding.per_class and decoding.suppresses):
+    if not (decoding.suppresses or decoding.one_class):
         raise ModelError(
-            "only suppression within classes is done outside of MXNet; this detector has another "
-            "one"
+            "a detector without suppression, of several candidates an anchor, runs in MXNet alone"
         )
     if decoding.topk_of == "level" and decoding.has_background:
         raise ModelError("the best of levels are found among scores without a background alone")
@@ -78,7 +78,7 @@ class RawDecoder:
             float32 (B, K, 6): class, score, corners in input pixels; empty rows are -1.
         """
         logits, offsets = (np.ascontiguousarray(a, np.float32) for a in (logits, offsets))
-        count = self._count(logits.shape[1])
+        count = self._decoding.row_count(self._num_classes, logits.shape[1])
         kept = np.empty((len(logits), count, 6), np.float32)
         for rows, own, own_offsets in zip(kept, logits, offsets, strict=True):
             keep = self._keep_plainly if self._is_first else self._keep
@@ -91,13 +91,6 @@ class RawDecoder:
         logits = np.ascontiguousarray(logits, np.float32)
         return np.array([len(self._best(own).score) for own in logits], np.int64)
 
-    def _count(self, num_anchors: int) -> int:
-        """Rows that come out."""
-        most = num_anchors * self._num_classes
-        if self._decoding.topk_of != "image":
-            most = sum(self._decoding.group_counts(self._num_classes, num_anchors))
-        return min(self._decoding.post_nms, most) if self._decoding.post_nms > 0 else most
-
     def _keep_plainly(self, logits: Floats, offsets: Floats, count: int) -> Floats:
         """The rows of one image, in NumPy."""
         decoding = self._decoding
@@ -107,24 +100,23 @@ class RawDecoder:
             own_anchors = self._anchors[best.anchor]
             boxes = plain_boxes(boxes, own_anchors, decoding, self._input_size_hw)
         rows = np.column_stack([best.label, best.score, boxes]).astype(np.float32)
-        return plain_suppress(rows, iou_thresh=decoding.largest_overlap, count=count)
+        if not decoding.suppresses:
+            return padded(rows, count)
+        return plain_suppress(
+            rows,
+            iou_thresh=decoding.largest_overlap,
+            count=count,
+            per_class=decoding.per_class,
+        )
 
     def _keep(self, logits: Floats, offsets: Floats, count: int) -> Floats:
         """The rows of one image, in compiled loops."""
-        from gluon_ssd.detection.compiled_decoding import kept_of_candidates
-        from gluon_ssd.detection.suppression import suppress
+        from gluon_ssd.detection.compiled_decoding import kept_of_candidates, kept_of_rows
 
         best, decoding = self._best(logits), self._decoding
         if self._anchors is None:
             rows = np.column_stack([best.label, best.score, offsets[best.anchor]])
-            kept: Floats = suppress(
-                rows[None].astype(np.float32),
-                iou_thresh=decoding.largest_overlap,
-                score_thresh=decoding.score_thresh,
-                topk=-1,
-                count=count,
-            )[0]
-            return kept
+            return kept_of_rows(rows.astype(np.float32), decoding, count)
         return kept_of_candidates(
             best,
             offsets,

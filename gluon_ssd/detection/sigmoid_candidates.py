@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gluon_ssd.detection.decoding import Decoding
-from gluon_ssd.detection.plain_decoding import Candidates, plain_scores
+from gluon_ssd.detection.plain_decoding import Candidates, plain_best_classes, plain_scores
 
 _MARGIN = 1e-6
 """More than sixteen roundings of a float32 score, relative to it."""
@@ -36,8 +36,11 @@ def best_of_sigmoid(logits: NDArray[np.float32], decoding: Decoding) -> Candidat
         logits: float32 (A, C), contiguous.
         decoding: of images, without a background.
     """
+    if decoding.one_class:
+        (rows,) = np.nonzero(np.fmax.reduce(logits, axis=1) >= least_logit(decoding.score_floor))
+        return plain_best_classes(plain_scores(logits[rows], decoding), rows, decoding)
     flat, count = logits.reshape(-1), decoding.nms_topk
-    places = np.flatnonzero(flat >= least_logit(decoding.score_thresh))
+    places = np.flatnonzero(flat >= least_logit(decoding.score_floor))
     if 0 < count < len(places):
         values = flat[places]
         last = len(values) - count
@@ -45,7 +48,7 @@ def best_of_sigmoid(logits: NDArray[np.float32], decoding: Decoding) -> Candidat
         below = float(np.nextafter(worst, np.float32(0)))
         places = places[values >= least_logit(below)]
     score = plain_scores(flat[places], decoding)
-    is_candidate = score > np.float32(decoding.score_thresh)
+    is_candidate = score > np.float32(decoding.score_floor)
     score, places = score[is_candidate], places[is_candidate]
     anchor, label = places // logits.shape[1], places % logits.shape[1]
     order = np.lexsort((anchor, label, -score))[: count if count > 0 else None]

@@ -28,7 +28,7 @@ from gluon_ssd.detection.compiled_decoding import (
 )
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.detection.machine_code import compile_loop
-from gluon_ssd.detection.plain_decoding import Candidates
+from gluon_ssd.detection.plain_decoding import Candidates, plain_best_classes
 from gluon_ssd.detection.sigmoid_candidates import least_logit
 
 Floats = NDArray[np.float32]
@@ -48,14 +48,16 @@ def best_of_softmax(logits: Floats, decoding: Decoding) -> Candidates:
         logits: float32 (A, C + 1), the background first; contiguous.
         decoding: of images or of classes, with a background.
     """
-    kernels, num_anchors, thresh = _kernels(), len(logits), decoding.score_thresh
+    kernels, num_anchors, thresh = _kernels(), len(logits), decoding.score_floor
     rows = np.empty(num_anchors, np.int64)
     rows = rows[: kernels.find_rows(logits, least_logit(thresh), rows)]
     if len(rows) > _FEW:
-        count = decoding.nms_topk if decoding.topk_of == "image" else 0
-        rows, thresh = _less_rows(logits, rows, count, thresh)
+        count = decoding.nms_topk if decoding.topk_of == "image" and decoding.suppresses else 0
+        rows, thresh = _less_rows(logits, rows, count, thresh, of_anchors=decoding.one_class)
     scores = np.empty((len(rows), logits.shape[1]), np.float32)
     kernels.softmax(logits, rows, scores)
+    if decoding.one_class:
+        return plain_best_classes(scores[:, 1:], rows, decoding)
     if decoding.topk_of == "class":
         best = best_of_classes_compiled(scores, decoding)
         return best._replace(anchor=rows[best.anchor])
@@ -66,7 +68,9 @@ def best_of_softmax(logits: Floats, decoding: Decoding) -> Candidates:
     return Candidates(score, rank // num_anchors, rank % num_anchors)
 
 
-def _less_rows(logits: Floats, rows: Integers, count: int, thresh: float) -> tuple[Integers, float]:
+def _less_rows(
+    logits: Floats, rows: Integers, count: int, thresh: float, *, of_anchors: bool
+) -> tuple[Integers, float]:
     """Those of rising anchors that can have a score that counts, and a threshold for these.
 
     Args:
@@ -74,6 +78,7 @@ def _less_rows(logits: Floats, rows: Integers, count: int, thresh: float) -> tup
         rows: int64 (N,), numbers of anchors.
         count: only so many of the best scores count; <= 0 for all.
         thresh: a score must exceed it.
+        of_anchors: whether only the best score of each anchor counts.
     """
     kernels = _kernels()
     limits = np.empty(len(rows), np.float64)
@@ -82,6 +87,8 @@ def _less_rows(logits: Floats, rows: Integers, count: int, thresh: float) -> tup
         likely = np.argpartition(limits, len(rows) - count)[len(rows) - count :]
         scores = np.empty((count, logits.shape[1]), np.float32)
         kernels.softmax(logits, rows[likely], scores)
+        if of_anchors:
+            scores = scores.max(axis=1)
         worst = np.partition(scores, scores.size - count, axis=None)[scores.size - count]
         thresh = max(thresh, float(np.nextafter(worst, np.float32(0))))
     if thresh <= 0:

@@ -19,10 +19,18 @@ _NO_CLASS = np.float32(-1)
 _NOTHING = np.float32(0)
 
 Rows = NDArray[np.float32]
-Kernel = Callable[[Rows, float, float, int, Rows], bool]
+Kernel = Callable[[Rows, float, float, int, bool, Rows], bool]
 
 
-def suppress(rows: Rows, *, iou_thresh: float, score_thresh: float, topk: int, count: int) -> Rows:
+def suppress(
+    rows: Rows,
+    *,
+    iou_thresh: float,
+    score_thresh: float,
+    topk: int,
+    count: int,
+    per_class: bool = True,
+) -> Rows:
     """Keep the best boxes of each class that no better one of that class overlaps.
 
     Greedy, as in R. Girshick et al., "Rich feature hierarchies" (CVPR 2014), section 2.2, in the
@@ -34,6 +42,7 @@ def suppress(rows: Rows, *, iou_thresh: float, score_thresh: float, topk: int, c
         score_thresh: a box must exceed it.
         topk: so many of the best boxes of an image, over all classes, take part; <= 0 for all.
         count: rows that come out.
+        per_class: whether boxes of different classes leave one another alone.
 
     Returns:
         float32 (B, count, 6), the kept rows of each image by falling score, equal scores in the
@@ -42,10 +51,10 @@ def suppress(rows: Rows, *, iou_thresh: float, score_thresh: float, topk: int, c
     kernel, rows = _kernel(), np.ascontiguousarray(rows)
     kept = np.empty((len(rows), count, 6), np.float32)
     most = topk if topk > 0 else rows.shape[1]
-    if not kernel(rows, iou_thresh, score_thresh, most, kept):
+    if not kernel(rows, iou_thresh, score_thresh, most, per_class, kept):
         order = np.argsort(-rows[..., 1], axis=1, kind="stable")
         rows = np.take_along_axis(rows, order[..., None], axis=1)
-        kernel(rows, iou_thresh, score_thresh, most, kept)
+        kernel(rows, iou_thresh, score_thresh, most, per_class, kept)
     return kept
 
 
@@ -53,11 +62,13 @@ def suppress(rows: Rows, *, iou_thresh: float, score_thresh: float, topk: int, c
 def _kernel() -> Kernel:
     """The loop as machine code, where a division by zero gives NaN, which suppresses nothing."""
     return compile_loop(
-        "boolean(float32[:,:,::1], float32, float32, int64, float32[:,:,::1])", _suppress
+        "boolean(float32[:,:,::1], float32, float32, int64, boolean, float32[:,:,::1])", _suppress
     )
 
 
-def _suppress(rows: Rows, iou_thresh: float, score_thresh: float, topk: int, kept: Rows) -> bool:
+def _suppress(
+    rows: Rows, iou_thresh: float, score_thresh: float, topk: int, per_class: bool, kept: Rows
+) -> bool:
     """See `suppress`; fills `kept`. False where scores, NaN the lowest, want sorting."""
     count = kept.shape[1]
     areas = np.empty(count, np.float32)
@@ -81,7 +92,7 @@ def _suppress(rows: Rows, iou_thresh: float, score_thresh: float, topk: int, kep
             areas[found] = _NOTHING if is_turned else (right - left) * (bottom - top)
             stays = True
             for other in range(found):
-                if np.int32(kept[image, other, 0]) != np.int32(label):
+                if per_class and np.int32(kept[image, other, 0]) != np.int32(label):
                     continue
                 # Not min and max, which treat NaN in another way.
                 x1, y1 = kept[image, other, 2], kept[image, other, 3]

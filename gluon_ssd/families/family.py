@@ -28,6 +28,7 @@ class Family:
         load_base: (network, path of ImageNet weights) -> arrays taken; None where there are none.
         base_origin: spec -> where to get those, in words; None where they are fetched.
         is_published: whether the weights of others have a form that its networks convert.
+        takes: (spec, arrays of a file) -> whether they are such weights for one network of several.
         published_facts: published arrays -> what the published code wants beside them in a
             checkpoint, by key; of values that `models.torch_file.writer` can write.
         store: what is published, under names of its specs.
@@ -41,6 +42,7 @@ class Family:
     load_base: Callable[[Network, str | os.PathLike[str]], int] | None = None
     base_origin: Callable[[Any], str] | None = None
     is_published: bool = False
+    takes: Callable[[Any, Mapping[str, Any]], bool] = lambda spec, arrays: False
     published_facts: Callable[[Mapping[str, Any]], dict[str, Any]] = lambda _: {}
     store: WeightStore = WeightStore()
     int8_form: Callable[[Any], tuple[Path, dict[str, FloatArray]]] | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from gluon_ssd.families.build import build_network
-from gluon_ssd.models.first_weights import is_constant, parameters_of
+from gluon_ssd.models.first_weights import complete_shapes, is_constant, parameters_of
 from gluon_ssd.models.params_file import mismatch
 from gluon_ssd.models.spec import Spec
 
@@ -18,8 +18,7 @@ def recognised(
 
     Args:
         arrays: by the names of the file, published or ours.
-        specs: the networks to try, whose shapes must not depend on an input; those without classes
-            are left out where `classes` names none.
+        specs: the networks to try; those without classes are left out where `classes` names none.
         classes: names for the heads; by default each network's own.
 
     Returns:
@@ -42,6 +41,8 @@ def _fit(spec: Spec, arrays: Mapping[str, Any], classes: Sequence[str]) -> tuple
     """Whether arrays fit a network but for its class heads, and whether they fit all of it."""
     network = build_network(spec.name, classes=classes or None)
     parameters = parameters_of(network)
+    if any(0 in (parameter.shape or (0,)) for parameter in parameters.values()):
+        complete_shapes(network)
     # Anchors are not in published files; in ours they are, and a network of another size has its
     # own.
     constants = {name for name, parameter in parameters.items() if is_constant(parameter)}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gluon_ssd.deploy.mxnet.read import read_detector
 from gluon_ssd.deploy.mxnet.refold import write_folded
 from gluon_ssd.deploy.other_formats import SUFFIXES, Target, write_proven
 from gluon_ssd.deploy.proof import Proof
+from gluon_ssd.deploy.told import NOTHING, Told
 from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.errors import ModelError, OptionError
 from gluon_ssd.inference.proof_images import Pixels, made_up_pictures, proof_batches
@@ -22,11 +23,13 @@ class Source:
         path: as of `read_detector`.
         input_format: how pictures become its input.
         classes: their names, where the files do not say them.
+        told: what the user says of files that do not say it.
     """
 
     path: str
     input_format: InputFormat
     classes: Sequence[str]
+    told: Told = NOTHING
 
 
 def export_files(
@@ -62,9 +65,12 @@ def export_files(
         raise OptionError(f"only .onnx files have forms and take pictures as they are; got {path}")
     if not suffix and batch_size:
         raise OptionError("an MXNet pair takes any number of images a call")
-    exported = read_detector(source.path)
     size_hw, names = source.input_format.size_hw, tuple(source.classes)
-    classes = names if exported.record is None else ()
+    exported = read_detector(source.path, told=source.told, input_size_hw=size_hw)
+    record = exported.record
+    if record is not None and names and not record.has_names:
+        exported = replace(exported, record=replace(record, classes=names, has_names=True))
+    classes = names if record is None else ()
     batches = proof_batches([*pictures] or made_up_pictures(), source.input_format)
     if not suffix:
         return write_folded(exported, path, batches, input_size_hw=size_hw, classes=classes)

@@ -16,6 +16,9 @@ from gluon_ssd.models.first_weights import convolution_value, parameters_of
 from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.models.spec import Spec
 
+Normalization = tuple[tuple[float, ...], tuple[float, ...]]
+"""Mean and standard deviation of RGB in 0..1."""
+
 
 def count_positives(class_targets: NDArray[Any]) -> float:
     """Positive anchors of a batch; class_targets (B, A) are above 0 there."""
@@ -62,11 +65,14 @@ class Network:
         spec: the record it was built from.
         classes: foreground class names C.
         weights_from: where the weights came from, in words.
+        own_normalization: of the input, where its weights were trained with another one than the
+            spec has; else None.
     """
 
     spec: Spec
     classes: tuple[str, ...]
     weights_from: str = ""
+    own_normalization: Normalization | None = None
 
     # Those of a Gluon block that are used, for type checkers.
     prefix: str
@@ -88,17 +94,18 @@ class Network:
 
     def input_format(self, input_size_hw: tuple[int, int] | None = None) -> InputFormat:
         """How images become its input of a size, px, nominal by default."""
-        return self.spec.input_format(input_size_hw)
+        own = self.spec.input_format(input_size_hw)
+        return replace(own, mean=self.mean, std=self.std)
 
     @property
     def mean(self) -> tuple[float, ...]:
         """Mean of RGB in 0..1 that images are normalised with."""
-        return self.spec.mean
+        return self.own_normalization[0] if self.own_normalization else self.spec.mean
 
     @property
     def std(self) -> tuple[float, ...]:
         """Standard deviation of RGB in 0..1 that images are normalised with."""
-        return self.spec.std
+        return self.own_normalization[1] if self.own_normalization else self.spec.std
 
     def record(self, **changes: Any) -> ModelRecord:
         """What goes beside the weights; `changes` are fields that differ from the nominal ones."""
@@ -174,6 +181,13 @@ class Network:
         }
         tails = {name: re.sub(self._file_prefix(), "", name) for name in arrays}
         return {known.get(tail, name): arrays[name] for name, tail in tails.items()}
+
+    def trained_normalization(self, arrays: Mapping[str, Any]) -> Normalization | None:
+        """Normalisation of the input that arrays of a published form were trained with.
+
+        None where it is the spec's. A record beside the file counts more.
+        """
+        return None
 
     def published(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """The inverse of `converted`: arrays by structural name as the published code names them.

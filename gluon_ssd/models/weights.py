@@ -15,10 +15,15 @@ from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.models.class_heads import ClassChange, adapt_heads, classes_in_file
 from gluon_ssd.models.first_weights import assign, complete_shapes, is_constant, parameters_of
-from gluon_ssd.models.interface import Network
+from gluon_ssd.models.interface import Network, Normalization
 from gluon_ssd.models.native_write import file_bytes, write_natively
 from gluon_ssd.models.params_file import check_finite, mismatch, read_params
-from gluon_ssd.models.record import read_sidecar, write_sidecar
+from gluon_ssd.models.record import (
+    ModelRecord,
+    read_sidecar,
+    remove_other_sidecar,
+    write_sidecar,
+)
 from gluon_ssd.system.files import atomic_path
 
 _LOG = logging.getLogger(__name__)
@@ -44,8 +49,9 @@ def load_parameters(
     """
     complete_shapes(network)
     parameters = parameters_of(network)
-    arrays = network.converted(read_params(path))
-    classes = classes_in_file(network, arrays, read_sidecar(path), path)
+    record, found = read_sidecar(path), read_params(path)
+    arrays = _converted(network, found, path)
+    classes = classes_in_file(network, arrays, record, path)
     fitted, change = adapt_heads(network, arrays, classes, seed)
     wanted = {
         name: tuple(parameter.shape)
@@ -66,7 +72,69 @@ def load_parameters(
     for name, parameter in parameters.items():
         assign(parameter, fitted.get(name), ctx)
     network.weights_from = f"the file {Path(path).name}"
+    network.own_normalization = _normalization(network, record, found)
+    if network.own_normalization is not None:
+        _note_normalization(network, path)
     return change
+
+
+def take_input(network: Network, path: str | os.PathLike[str]) -> None:
+    """Give a network what a file says of its input: normalisation, and the constants of anchors.
+
+    For who prepares images and targets before all weights are loaded. What does not fit is left to
+    `load_parameters` to say.
+
+    Args:
+        network: initialised.
+        path: as of `load_parameters`.
+
+    Raises:
+        WeightsError: the file or its record is damaged.
+    """
+    found = read_params(path)
+    network.own_normalization = _normalization(network, read_sidecar(path), found)
+    arrays = _converted(network, found, path)
+    _note_anchors(network, arrays, path)
+    take_anchors(network, arrays)
+
+
+def take_anchors(network: Network, arrays: Mapping[str, Any]) -> None:
+    """Put those arrays, by structural name, into a network that are its constants of anchors."""
+    parameters = parameters_of(network)
+    for name in network.anchor_constants():
+        if name in arrays and tuple(arrays[name].shape) == tuple(parameters[name].shape):
+            assign(parameters[name], arrays[name])
+
+
+def _normalization(
+    network: Network, record: ModelRecord | None, arrays: Mapping[str, Any]
+) -> Normalization | None:
+    """What the weights of a file want, by its record or its form; None for what the spec has."""
+    if record is None:
+        return network.trained_normalization(arrays)
+    stated = tuple(record.mean), tuple(record.std)
+    return None if np.allclose(stated, (network.spec.mean, network.spec.std)) else stated
+
+
+def _note_normalization(network: Network, path: str | os.PathLike[str]) -> None:
+    """Say which input the weights want: a wrong one costs accuracy in silence."""
+    mean = ", ".join(f"{255 * value:g}" for value in network.mean)
+    _LOG.warning(
+        "%s wants RGB minus (%s), as its weights were trained, where %s has minus (%s)",
+        os.fspath(path),
+        mean,
+        network.name,
+        ", ".join(f"{255 * value:g}" for value in network.spec.mean),
+    )
+
+
+def _converted(
+    network: Network, arrays: Mapping[str, Any], path: str | os.PathLike[str]
+) -> dict[str, Any]:
+    try:
+        return network.converted(arrays)
+    except WeightsError as error:
+        raise WeightsError(f"{os.fspath(path)}: {error}", settings=error.settings) from error
 
 
 def _note_anchors(
@@ -88,10 +156,11 @@ def save_parameters(network: Network, path: str | os.PathLike[str]) -> None:
     Earlier weights stay as they were unless all is written. Raises EnvironmentProblem when the
     files cannot be written.
     """
-    num_bytes = file_bytes(parameters_of(network))
+    num_bytes, record = file_bytes(parameters_of(network)), network.record()
     with atomic_path(path) as temporary:
         write_natively(temporary, num_bytes, network.save_parameters)
-    write_sidecar(path, network.record())
+        remove_other_sidecar(path, record)
+    write_sidecar(path, record)
 
 
 def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[np.float32]]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import option
-from gluon_ssd.options.shared import DATASETS
+from gluon_ssd.options.shared import DATASETS, three_values
 
 FORMS = {
     "params": "this project's .params, with the record of a detector beside it in .json",
@@ -45,6 +45,11 @@ class ConvertCommand:
     classes: str = option(
         "", "file with one class name a line, for other classes than a data set's"
     )
+    mean_rgb: str = option(
+        "",
+        "of weights of SageMaker and of MXNet's SSD example: red, green and blue that training "
+        "subtracted from pixels of 0 to 255, such as 0,0,0; empty takes 123,117,104",
+    )
 
     def __post_init__(self) -> None:
         for name in ("input", "output"):
@@ -56,7 +61,17 @@ class ConvertCommand:
             raise OptionError(
                 f"--output must not end in .json, where the record goes; got {self.output}"
             )
+        if self.mean_rgb and self.to != "params":
+            raise OptionError(
+                f"--mean-rgb goes into the record beside .params; leave it out with --to {self.to}"
+            )
+        three_values(self.mean_rgb)
         if self.classes and self.dataset not in (None, "custom"):
             raise OptionError(
                 f"--classes does not go with --dataset {self.dataset}, which has classes of its own"
             )
+
+    @property
+    def mean_values(self) -> tuple[float, ...]:
+        """The three numbers of --mean-rgb; () without it."""
+        return three_values(self.mean_rgb)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gluon_ssd.errors import OptionError
-from gluon_ssd.options.declare import legacy, option
+from gluon_ssd.options.declare import address, legacy, option
 from gluon_ssd.options.idle import Idle
 from gluon_ssd.options.shared import (
     RuntimeOptions,
@@ -20,6 +20,11 @@ DEMO_IDLE = (
         ("network", "pretrained", "model_root", "mirror"),
         lambda command: bool(command.model_prefix),
         "with --model-prefix: the exported model runs",
+    ),
+    Idle(
+        ("preprocessing", "mean_rgb"),
+        lambda command: not command.model_prefix,
+        "without --model-prefix: networks have their own",
     ),
     Idle(
         ("streams",),
@@ -46,7 +51,9 @@ class DemoCommand(RuntimeOptions):
         "true (or 1, yes, t) takes the zoo's weights, anything else is a .params or .pt file",
     )
     thresh: float = legacy(0.5, "smallest score that is drawn and listed", minimum=0, maximum=1)
-    model_prefix: str = option("", "exported model to run: a prefix, an .onnx or an .xml file")
+    model_prefix: str = option(
+        "", "exported model to run: a prefix, a folder, a model.tar.gz, an .onnx or an .xml"
+    )
     classes: str = option("", "file with one class name a line; empty uses the model's own")
     output: str = option(
         "detections", "folder for the annotated pictures and what was found in them as JSON"
@@ -63,7 +70,7 @@ class DemoCommand(RuntimeOptions):
     model_root: str = option(
         "~/.mxnet/models", "folder where downloaded zoo weights are kept and looked for"
     )
-    mirror: str = option("", "base URL of a mirror of the zoo's weights")
+    mirror: str = address("", "base URL of a mirror of the zoo's weights")
 
     idle = DEMO_IDLE
     """What has no effect; see `options.idle`."""
@@ -71,6 +78,7 @@ class DemoCommand(RuntimeOptions):
     def __post_init__(self) -> None:
         if not self.images:
             raise OptionError("--images needs at least one image, folder or video")
+        _ = self.told
         if self.named_backend not in ("", "mxnet") and not self.model_prefix:
             raise OptionError(
                 f"--backend {self.backend} runs exported models: name one with --model-prefix"

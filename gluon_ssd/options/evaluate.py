@@ -64,8 +64,8 @@ class DeployOptions:
     deploy: bool = legacy(False, "run an exported model instead of a zoo network")
     model_prefix: str | None = legacy(
         None,
-        "exported model: PREFIX-symbol.json and PREFIX-0000.params, or an .onnx or .xml file, its "
-        "ending may be left out",
+        "exported model: PREFIX-symbol.json and PREFIX-0000.params, a folder or an archive such as "
+        "model.tar.gz with one, or an .onnx or .xml file, its ending may be left out",
     )
     no_fuse: bool = option(False, "run an exported fp32 model as written, nothing folded or fused")
     quantized: bool = legacy(
@@ -169,6 +169,7 @@ class EvalCommand:
     def __post_init__(self) -> None:
         if self.deploy.deploy and not self.deploy.model_prefix:
             raise OptionError("--deploy needs --model-prefix PREFIX, the exported model's name")
+        _ = self.runtime.told
         if self.benchmark.benchmark_data and not self.benchmark.benchmark:
             raise OptionError("--benchmark-data chooses the images of --benchmark; give both")
         others = {

@@ -71,7 +71,7 @@ EVALUATE_IDLE = (
         "without --deploy: the zoo's network runs in place of that model",
     ),
     Idle(
-        ("no_fuse",),
+        ("no_fuse", "preprocessing", "mean_rgb"),
         lambda command: not command.deploy.deploy,
         "without an exported model (--deploy)",
     ),

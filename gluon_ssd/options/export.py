@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import option
 from gluon_ssd.options.idle import Idle
-from gluon_ssd.options.shared import DATASETS, ModelOptions, chosen_network
+from gluon_ssd.options.shared import (
+    DATASETS,
+    ModelOptions,
+    chosen_network,
+    mean_rgb_option,
+    preprocessing_option,
+    told_preprocessing,
+)
 from gluon_ssd.options.suppression import asked_suppression, suppression_option
 
 if TYPE_CHECKING:
@@ -31,7 +38,11 @@ class ExportOptions:
         "True",
         "true (or 1, yes, t) takes the zoo's weights, anything else is a .params or .pt file",
     )
-    model_prefix: str = option("", "exported MXNet model to write anew, in place of a network")
+    model_prefix: str = option(
+        "",
+        "exported MXNet model, or a folder or model.tar.gz with one, to write anew in place of a "
+        "network",
+    )
     classes: str = option("", "file with one class name a line; empty uses the weights' own")
     format: str = option("mxnet", "what to write for", choices=tuple(ENDINGS))
     output: str = option(
@@ -58,6 +69,8 @@ class ExportOptions:
         "images or folders, with commas between, on which the file must give what MXNet gives; "
         "empty takes made-up pictures",
     )
+    preprocessing: str = preprocessing_option()
+    mean_rgb: str = mean_rgb_option()
     no_fuse: bool = option(False, "keep batch norm as its own layers instead of folding it")
     nms_thresh: float | None = suppression_option("nms_thresh")
     nms_topk: int | None = suppression_option("nms_topk")
@@ -69,6 +82,11 @@ EXPORT_IDLE = (
         ("network", "dataset", "pretrained", "model_root", "mirror"),
         lambda command: bool(command.export.model_prefix),
         "with --model-prefix: the exported model is written anew",
+    ),
+    Idle(
+        ("preprocessing", "mean_rgb"),
+        lambda command: not command.export.model_prefix,
+        "without --model-prefix: networks have their own",
     ),
 )
 _OF_ONNX = ("form", "opset", "fold_preprocessing")
@@ -88,6 +106,7 @@ class ExportCommand:
         options = self.export
         if not options.output:
             raise OptionError("--output PREFIX is needed: where to write the exported model")
+        told_preprocessing(options.preprocessing, options.mean_rgb)
         self._check_format()
         if not options.model_prefix:
             _ = self.network

@@ -23,7 +23,9 @@ class PredictCommand(RuntimeOptions):
     """Options of scripts/predict_ssd.py."""
 
     model_prefix: str = option(
-        "", "detector: an .onnx file, an OpenVINO .xml, or what an exported pair starts with"
+        "",
+        "detector: an .onnx file, an OpenVINO .xml, what an exported pair starts with, or a "
+        "folder or model.tar.gz with one",
     )
     images: str = option("", "folder of images; those of the folders in it too")
     output: str = option("predictions", "folder for the table; with a table there, go on with it")
@@ -55,6 +57,7 @@ class PredictCommand(RuntimeOptions):
     """What has no effect; see `options.idle`."""
 
     def __post_init__(self) -> None:
+        _ = self.told
         if not self.model_prefix:
             raise OptionError(
                 "--model-prefix needs a detector: an .onnx file, an OpenVINO .xml, or what the "

@@ -21,7 +21,9 @@ class ServeCommand(RuntimeOptions):
         minimum=0,
     )
     model_prefix: str = option(
-        "", "detector: an .onnx file, an OpenVINO .xml, or what an exported pair starts with"
+        "",
+        "detector: an .onnx file, an OpenVINO .xml, what an exported pair starts with, or a "
+        "folder or model.tar.gz with one",
     )
     classes: str = option("", "file with one class name a line; empty uses the model's own")
     data_shape: int = option(
@@ -74,6 +76,7 @@ class ServeCommand(RuntimeOptions):
                 "--model-prefix needs a detector: an .onnx file, an OpenVINO .xml, or what the "
                 "names of an exported pair start with"
             )
+        _ = self.told
         if not self.host:
             raise OptionError("--host needs an address, such as 127.0.0.1 or 0.0.0.0")
 

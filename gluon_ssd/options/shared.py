@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gluon_ssd.detection.preprocessing import (
+    KINDS,
+    MINUS_MEAN,
+    USUAL_MEAN_RGB,
+    Preprocessing,
+)
 from gluon_ssd.errors import OptionError
-from gluon_ssd.options.declare import LARGEST_WHOLE, legacy, option, suggestion
+from gluon_ssd.options.declare import LARGEST_WHOLE, address, legacy, option, suggestion
 from gluon_ssd.options.own_data import (
     image_root_option,
     layout_option,
@@ -65,7 +71,7 @@ class ModelOptions:
     model_root: str = option(
         "~/.mxnet/models", "folder where downloaded zoo weights are kept and looked for"
     )
-    mirror: str = option(
+    mirror: str = address(
         "",
         "base URL of a mirror of the zoo's weights; empty uses MXNET_GLUON_REPO or the zoo's own",
     )
@@ -83,6 +89,56 @@ class ModelOptions:
         from gluon_ssd.families.catalog import usual_size  # a table that --help need not wait for
 
         return usual_size(self.network)
+
+
+def preprocessing_option() -> str:
+    """The option of every command that loads a model whose files may not say it."""
+    declared: str = option(
+        "auto",
+        "what pixels become for a pair without a record, as of SageMaker or example/ssd: "
+        "normalised as ImageNet's, RGB from 0 to 255, or those less --mean-rgb; auto reads it from "
+        "a batch norm of the images, or guesses, and says so",
+        choices=("auto", *KINDS),
+    )
+    return declared
+
+
+def mean_rgb_option() -> str:
+    """The mean that goes with `preprocessing_option`."""
+    declared: str = option(
+        "",
+        "mean of R, G and B, of 0 to 255, that --preprocessing rgb_minus_mean takes off, such as "
+        "123.68,116.779,103.939; empty is 123,117,104",
+    )
+    return declared
+
+
+def told_preprocessing(kind: str, mean_rgb: str) -> Preprocessing | None:
+    """What the two options say; None where the files decide. Raises OptionError."""
+    if mean_rgb and kind != MINUS_MEAN:
+        raise OptionError(
+            f"--mean-rgb has no effect without --preprocessing {MINUS_MEAN}; leave it out or "
+            "change that"
+        )
+    if kind == "auto":
+        return None
+    return Preprocessing(kind, three_values(mean_rgb) or USUAL_MEAN_RGB)
+
+
+def three_values(text: str) -> tuple[float, ...]:
+    """'123,117,104' to three numbers, the empty string to (). Raises OptionError for others."""
+    if not text:
+        return ()
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        values = ()
+    if len(values) != 3 or not all(0 <= value <= 255 for value in values):
+        raise OptionError(
+            "--mean-rgb must be three numbers from 0 to 255 joined by commas, such as "
+            f"123,117,104; got {quoted(text)}"
+        )
+    return values
 
 
 @dataclass(frozen=True)
@@ -107,6 +163,14 @@ class RuntimeOptions:
         "for each thread where a data set is scored",
         minimum=0,
     )
+
+    preprocessing: str = preprocessing_option()
+    mean_rgb: str = mean_rgb_option()
+
+    @property
+    def told(self) -> Preprocessing | None:
+        """What --preprocessing and --mean-rgb say; None where the files decide."""
+        return told_preprocessing(self.preprocessing, self.mean_rgb)
 
     @property
     def named_backend(self) -> str:

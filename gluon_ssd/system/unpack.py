@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import os
 import shutil
 import stat
 import struct
 import tarfile
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -21,6 +23,7 @@ from gluon_ssd.system.files import ensure_directory, write_problem
 from gluon_ssd.system.regular_file import open_regular
 
 _BLOCK_BYTES = 1 << 20
+_GZIP = b"\x1f\x8b"  # how every gzip file starts
 # The end of a zip: a comment of 64 KiB at most, behind the records that tell where its list is.
 _ZIP_TAIL_BYTES = (1 << 16) + 512
 _LIST_BYTES_A_FILE = 256
@@ -60,7 +63,7 @@ def unpack(
     limits: Limits = LIMITS,
     on_bytes: Callable[[int], object] = lambda count: None,
 ) -> int:
-    """Unpack a .zip or a plain .tar. The members are judged before the first one is written.
+    """Unpack a .zip, a .tar or a .tar.gz. The members are judged before the first one is written.
 
     A file has its name once it is whole; one that is there in the right size is left as it is, so
     that a broken-off unpacking goes on. Sums of zip members are checked as they are read.
@@ -81,7 +84,7 @@ def unpack(
             a password or packed in an unusual way, or beyond the limits.
         EnvironmentProblem: it does not fit on the disk, or the folder cannot be written.
     """
-    with _naming(archive), _opened(archive, limits) as opened:
+    with _naming(archive), _opened(archive, folder, limits) as opened:
         members = list(itertools.islice(_members(opened), limits.files + 1))
         chosen = _judge(archive, members, place, limits)
         _require_space(folder, [(target, member.size) for target, member in chosen.items()])
@@ -122,8 +125,16 @@ class _BadData(Exception):
 
 
 @contextmanager
-def _opened(archive: Path, limits: Limits) -> Iterator[Any]:
+def _opened(archive: Path, folder: Path, limits: Limits) -> Iterator[Any]:
     with open_regular(archive) as file:
+        if file.read(2) == _GZIP:
+            file.seek(0)
+            with (
+                _gunzipped(archive, file, folder, limits) as tape,
+                tarfile.open(archive, "r:", fileobj=tape) as taped,
+            ):
+                yield taped
+            return
         if zipfile.is_zipfile(file):
             file.seek(0)
             _refuse_long_list(archive, file, limits)
@@ -131,9 +142,36 @@ def _opened(archive: Path, limits: Limits) -> Iterator[Any]:
                 yield zipped
             return
         file.seek(0)
-        # Packed tars would be a second way to grow.
+        # Packed in another way it would grow without bounds.
         with tarfile.open(archive, "r:", fileobj=file) as taped:
             yield taped
+
+
+@contextmanager
+def _gunzipped(archive: Path, file: IO[bytes], folder: Path, limits: Limits) -> Iterator[IO[bytes]]:
+    """What is in a gzip file, as a file without a name in `folder`: there is none to be removed."""
+    most = min(limits.size, max(_RATIO_FROM_BYTES, limits.ratio * archive.stat().st_size))
+    ensure_directory(folder)
+    with _nameless(folder) as tape, gzip.GzipFile(fileobj=file) as packed:
+        size = 0
+        while block := _read(packed):
+            size += len(block)
+            if size > most:
+                raise _refused(archive, f"it grows to more than {most} bytes")
+            try:
+                while block:  # a full disk takes a part of it
+                    block = block[tape.write(block) :]
+            except OSError as error:
+                raise write_problem(folder, error) from error
+        tape.seek(0)
+        yield tape
+
+
+def _nameless(folder: Path) -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile(dir=folder, buffering=0)
+    except OSError as error:
+        raise write_problem(folder, error) from error
 
 
 def _refuse_long_list(archive: Path, file: IO[bytes], limits: Limits) -> None:
@@ -303,7 +341,7 @@ def _write(archive: Path, member: _Member, path: Path, on_bytes: Callable[[int],
         part.unlink(missing_ok=True)
 
 
-def _read(source: IO[bytes]) -> bytes:
+def _read(source: IO[bytes] | gzip.GzipFile) -> bytes:
     try:
         return source.read(_BLOCK_BYTES)
     except OSError as error:

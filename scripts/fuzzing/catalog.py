@@ -10,8 +10,10 @@ from scripts.fuzzing.kinds.checkpoint import CheckpointKind
 from scripts.fuzzing.kinds.coco import CocoKind
 from scripts.fuzzing.kinds.film import FilmKind
 from scripts.fuzzing.kinds.ground_truth import ManifestKind, SagemakerKind
+from scripts.fuzzing.kinds.hyperparams import HyperparamsKind
 from scripts.fuzzing.kinds.journal import JournalKind
 from scripts.fuzzing.kinds.listings import ListKind
+from scripts.fuzzing.kinds.model_archive import ModelArchiveKind
 from scripts.fuzzing.kinds.onnx_file import OnnxKind
 from scripts.fuzzing.kinds.openvino_file import OpenvinoKind
 from scripts.fuzzing.kinds.options_file import OptionsKind
@@ -45,6 +47,8 @@ KINDS: dict[str, type[Kind]] = {
         PictureKind,
         RecordKind,
         ArchiveKind,
+        ModelArchiveKind,
+        HyperparamsKind,
         ParamsKind,
         CheckpointKind,
         TorchKind,

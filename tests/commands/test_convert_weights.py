@@ -19,6 +19,7 @@ from tests.entry_builders import arrays_of, one_error, run_script
 from tests.golden_files import names_of
 from tests.golden_rule import state_dict, weight
 from tests.models.backbones.builders import classifier
+from tests.other_mxnet import MODELS, RuleModel, needs_other_mxnet
 
 
 def convert(source: object, target: object, *argv: object):
@@ -222,3 +223,61 @@ def test_a_network_without_a_published_form(weights, tmp_path: Path):
         "error: the weights of ssd_300_mobilenet0.25_custom have no other published form"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+# --- SageMaker and MXNet's SSD example ------------------------------------------------------------
+
+
+@needs_other_mxnet
+@pytest.mark.parametrize("case", ["sagemaker_resnet50_512_20", "tiny_96_2"])
+def test_a_body_that_the_zoo_lacks_is_told(case: str, tmp_path: Path):
+    path = tmp_path / "model_algo_1-0000.params"
+    names = RuleModel(MODELS / case).shapes()
+    mx.nd.save(str(path), {f"arg:{name}": mx.nd.zeros((1,)) for name in names})
+    message = one_error(convert(path, tmp_path / "b.params"))
+    what = "a ResNet" if "resnet" in case else "another body than VGG-16"
+    assert message == (
+        f"error: {path}: the weights are those of SageMaker's Object Detection or MXNet's SSD "
+        f"example with {what}, which has no counterpart among the networks of the zoo; run, "
+        "quantise or export it from its symbol: its pair, folder or model.tar.gz is taken as an "
+        "exported model"
+    )
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("text", ["1,2", "a,b,c", "0,0,256", "0,0,nan", "1,-1,0"])
+def test_a_mean_is_three_numbers(text: str, tmp_path: Path):
+    ended = convert(tmp_path / "a.params", tmp_path / "b.params", "--mean-rgb", text)
+    assert "--mean-rgb must be three numbers from 0 to 255" in one_error(ended)
+
+
+def test_a_mean_is_for_weights_that_do_not_tell_theirs(small_file, tmp_path: Path):
+    ended = convert(small_file, tmp_path / "b.params", "--mean-rgb", "0,0,0")
+    assert "--mean-rgb is for weights of SageMaker" in one_error(ended)
+    ended = convert(small_file, tmp_path / "b.pt", "--mean-rgb", "0,0,0", "--to", "torch")
+    assert "--mean-rgb goes into the record" in one_error(ended)
+
+
+@pytest.mark.slow
+@needs_other_mxnet
+def test_vgg_of_sagemaker_becomes_the_zoos(tmp_path: Path):
+    path = tmp_path / "model_algo_1-0000.params"
+    RuleModel(MODELS / "sagemaker_vgg16_300_3").write_params(path)
+    message = one_error(convert(path, tmp_path / "b.params"))
+    assert "is of vgg16_atrous, but for other classes than those of voc; name them" in message
+    (tmp_path / "names.txt").write_text("ant\nbee\ncat\n")
+    named = ("--classes", tmp_path / "names.txt")
+    ended = convert(path, tmp_path / "b.params", *named)
+    assert ended.code == 0 and "(ssd_300_vgg16_atrous_custom, 3 classes)" in ended.out, ended.err
+    assert "wants RGB minus (123, 117, 104)" in ended.err
+    record = read_sidecar(tmp_path / "b.params")
+    assert record.classes == ("ant", "bee", "cat")
+    assert record.mean == (123 / 255, 117 / 255, 104 / 255)
+    assert convert(path, tmp_path / "c.params", *named, "--mean-rgb", "0,0,0").code == 0
+    assert read_sidecar(tmp_path / "c.params").mean == (0, 0, 0)
+    assert_equal(mx_arrays(tmp_path / "c.params"), mx_arrays(tmp_path / "b.params"))
+
+
+def mx_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file as it names them."""
+    return {name: array.asnumpy() for name, array in mx.nd.load(str(path)).items()}

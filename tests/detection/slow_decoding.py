@@ -33,15 +33,18 @@ def slow_detections(
     area = shared_area or nothing_apart
     boxes = slow_boxes(offsets, anchors, decoding, input_size_hw)
     found = []  # (score, place among equals, class, anchor)
-    for place, group in enumerate(groups(scores.shape, decoding)):
-        taken = [pair for pair in group if scores[pair] > F32(decoding.score_thresh)]
+    for place, group in enumerate(groups(scores, decoding)):
+        taken = [pair for pair in group if is_candidate(scores[pair], decoding)]
+        if not decoding.suppresses:
+            rows = [[label, scores[anchor, label], *boxes[anchor]] for anchor, label in taken]
+            return np.array(rows, np.float32).reshape(-1, 6)
         taken.sort(key=lambda pair: -scores[pair])  # stable
         taken = taken[: decoding.nms_topk] if decoding.nms_topk > 0 else taken
         found += [(-scores[a, c], place, n, c, a) for n, (a, c) in enumerate(taken)]
     found.sort()
     kept: list[tuple[int, int]] = []
     for *_, label, anchor in found:
-        mine = [boxes[a] for c, a in kept if c == label]
+        mine = [boxes[a] for c, a in kept if c == label or not decoding.per_class]
         if not any(suppresses(other, boxes[anchor], decoding, area) for other in mine):
             kept.append((label, anchor))
     kept = kept[: decoding.post_nms] if decoding.post_nms > 0 else kept
@@ -49,9 +52,23 @@ def slow_detections(
     return np.array(rows, np.float32).reshape(-1, 6)
 
 
-def groups(shape: tuple[int, ...], decoding: Decoding) -> list[list[tuple[int, int]]]:
+def is_candidate(score: float, decoding: Decoding) -> bool:
+    """Whether a score counts."""
+    thresh = F32(decoding.score_thresh)
+    return bool(score > thresh if decoding.score_strict else score >= thresh)
+
+
+def groups(scores: np.ndarray, decoding: Decoding) -> list[list[tuple[int, int]]]:
     """The pairs (anchor, class) of each class or level, or of the image, in the order that wins."""
-    num_anchors, num_classes = shape
+    num_anchors, num_classes = scores.shape
+    if decoding.one_class:
+        pairs = []
+        for anchor, own in enumerate(scores):
+            best = 0
+            for label in range(num_classes):
+                best = label if own[label] > own[best] else best
+            pairs.append((anchor, best))
+        return [pairs]
     if decoding.topk_of == "image":
         return [[(anchor, label) for label in range(num_classes) for anchor in range(num_anchors)]]
     if decoding.topk_of == "class":

@@ -23,13 +23,22 @@ OF_LEVELS = Decoding(
     score_thresh=0.05,
 )
 SIGMOID = replace(OF_IMAGE, score_activation="sigmoid")
+OF_ANCHORS = replace(OF_IMAGE, one_class=True, score_strict=False, strict=False, clips=True)
 DECODINGS = {
     "image": OF_IMAGE,
     "class": replace(OF_CLASSES, later_wins=True),
     "clipped": replace(OF_CLASSES, clips=True, size_clip=0.5, strict=False),
     "sigmoid": SIGMOID,
     "all rows": replace(OF_IMAGE, post_nms=-1, nms_topk=-1),
+    "across classes": replace(OF_IMAGE, per_class=False),
+    "one class": OF_ANCHORS,
+    "one class, all rows": replace(OF_ANCHORS, post_nms=-1, nms_topk=-1),
+    "one class, across": replace(OF_ANCHORS, per_class=False, nms_topk=-1, score_thresh=0.2),
+    "one class, sigmoid": replace(OF_ANCHORS, score_activation="sigmoid", post_nms=-1),
+    "one class, no suppression": replace(OF_ANCHORS, nms_thresh=0.0, score_thresh=0.2),
+    "one class, every score": replace(OF_ANCHORS, score_thresh=0.0),
 }
+OF_PLAIN_LOOPS = [name for name in DECODINGS if name not in ("sigmoid", "all rows")]
 
 
 def decoder(decoding, anchors):
@@ -46,13 +55,14 @@ def test_the_first_image_is_decoded_as_all_others_to_the_bit(kind, name):
     np.testing.assert_array_equal(first.view(np.int32), later.view(np.int32))
 
 
-@pytest.mark.parametrize("name", ["image", "class", "clipped"])
+@pytest.mark.parametrize("name", OF_PLAIN_LOOPS)
 @pytest.mark.parametrize("kind", ["photo", "noise", "few values"])
 def test_detections_are_those_of_plain_loops(kind, name):
     decoding = DECODINGS[name]
     logits, offsets, anchors = raw_outputs(kind, num_anchors=300)
     found = decoder(decoding, anchors)(logits, offsets)
-    assert found.shape == (2, decoding.post_nms, 6)
+    num_classes = 7 if decoding.has_background else 8
+    assert found.shape == (2, decoding.row_count(num_classes, 300), 6)
     for rows, own, own_offsets in zip(found, logits, offsets, strict=True):
         scores = plain_scores(own, decoding)
         expected = slow_detections(scores, own_offsets, anchors, decoding, SIZE_HW)
@@ -91,8 +101,10 @@ def test_candidates_are_counted():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"nms_thresh": 1.0}, "only suppression within classes is done outside of MXNet"),
-        ({"per_class": False}, "only suppression within classes"),
+        (
+            {"nms_thresh": 1.0},
+            "without suppression, of several candidates an anchor",
+        ),
         ({"topk_of": "level"}, "among scores without a background alone"),
     ],
 )

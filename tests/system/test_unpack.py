@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import random
@@ -164,8 +165,44 @@ def test_too_many_files_and_too_many_bytes_are_refused(tmp_path, make):
     assert not (tmp_path / "out").exists()
 
 
-def test_packed_tars_are_refused(tmp_path):
-    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+def test_gzipped_tars_come_out_and_leave_nothing_beside(tmp_path):
+    packed = tmp_path / "a.tar.gz"
+    packed.write_bytes(gzip.compress(taped(tmp_path / "a.tar").read_bytes()))
+    assert unpack(packed, tmp_path / "out") == 3
+    assert content_of(tmp_path / "out") == FILES
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda data: data[:-9],
+        lambda data: data[:40],
+        lambda data: data[:-8] + bytes(8),  # the sum of what is in it
+        lambda data: gzip.compress(b"no tar"),
+        lambda data: gzip.compress(gzip.decompress(data)[:2000]),
+    ],
+    ids=["cut", "short", "sum", "no tar", "cut within"],
+)
+def test_broken_gzipped_tars_are_refused(tmp_path, broken):
+    packed = tmp_path / "a.tar.gz"
+    packed.write_bytes(broken(gzip.compress(taped(tmp_path / "a.tar").read_bytes())))
+    with pytest.raises(DataError, match=r"cannot unpack .*a\.tar\.gz: .*damaged"):
+        unpack(packed, tmp_path / "out")
+    assert not content_of(tmp_path / "out")
+
+
+def test_a_gzip_file_must_not_grow(tmp_path):
+    packed = tmp_path / "a.tar.gz"
+    packed.write_bytes(gzip.compress(bytes(8 << 20)))
+    with pytest.raises(DataError, match=r"refused: it grows to more than 1048576 bytes"):
+        unpack(packed, tmp_path / "out")
+    with pytest.raises(DataError, match=r"refused: it grows to more than 1000 bytes"):
+        unpack(packed, tmp_path / "out", limits=Limits(size=1000))
+
+
+@pytest.mark.parametrize("method", ["bz2", "xz"])
+def test_tars_packed_in_another_way_are_refused(tmp_path, method):
+    with tarfile.open(tmp_path / "a.tar.gz", f"w:{method}") as archive:
         archive.addfile(tarfile.TarInfo("a"))
     with pytest.raises(DataError, match=r"cannot unpack .*a\.tar\.gz: .*damaged"):
         unpack(tmp_path / "a.tar.gz", tmp_path / "out")

@@ -16,6 +16,7 @@ from gluon_ssd.deploy.detector_parts import DetectorParts
 from gluon_ssd.deploy.mxnet.files import Exported, read_exported
 from gluon_ssd.deploy.mxnet.parts import detector_parts
 from gluon_ssd.deploy.mxnet.passes.replace_decoder import count_classes
+from gluon_ssd.deploy.mxnet.read_pair import read_pair
 from gluon_ssd.families.build import build_network
 from gluon_ssd.models.first_weights import initialize
 from gluon_ssd.models.record import ModelRecord
@@ -95,7 +96,7 @@ def exported_subject(prefix: str) -> Subject:
     Raises:
         ModelError, WeightsError: it cannot be used, is int8, or its size or classes are unknown.
     """
-    exported = read_exported(prefix)
+    exported = read_pair(prefix)
     size_hw = input_format_of(exported).size_hw
     return Subject(
         name=Path(exported.name).name,

@@ -86,7 +86,7 @@ def _quantize(
         calibration_batches(command, prepared, dataset, count, show) as batches,
     ):
         agreement, errors = quantize_in_child(
-            prepared.prefix,
+            prepared.path,
             target,
             batches,
             mode=options.calib_mode,

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from gluon_ssd.deploy.runtime import find_runtime, load_detector
 from gluon_ssd.deploy.runtime_model import RuntimeModel
+from gluon_ssd.deploy.told import Told
 from gluon_ssd.options.shared import ModelOptions, RuntimeOptions
 
 _log = logging.getLogger(__name__)
@@ -44,10 +45,10 @@ def deployed_model(
     runtime: RuntimeOptions = _BY_FILES,
 ) -> RuntimeModel:
     """Load an exported model. A size it carries wins over the given one, with a notice."""
-    asked = input_size_hw or ModelOptions().input_size_hw
     model = load_detector(
         prefix,
-        input_size_hw=asked,
+        input_size_hw=input_size_hw,
+        told=Told(runtime.told, ModelOptions().input_size_hw),
         device=device,
         fuse=fuse,
         backend=runtime.named_backend,

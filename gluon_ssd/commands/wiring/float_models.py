@@ -11,9 +11,11 @@ from gluon_ssd.commands.wiring.exported import note_size
 from gluon_ssd.commands.wiring.models import export_network_as, trained_network
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.sources.catalog import SOURCES
-from gluon_ssd.deploy.mxnet.files import read_exported
+from gluon_ssd.deploy.mxnet.files import Exported, read_exported, write_exported
 from gluon_ssd.deploy.mxnet.parts import detector_parts
+from gluon_ssd.deploy.mxnet.read_pair import read_pair
 from gluon_ssd.deploy.runtime_model import DetectorFacts
+from gluon_ssd.deploy.told import Told
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.system.scratch import scratch_folder
@@ -48,10 +50,35 @@ def float_model(
     with scratch_folder() as folder:
         if not file:
             file = _exported(command, str(folder), reads)
+        elif not reads:
+            file = _with_record(command, file, str(folder))
         model = prepare(file, asked)
         model.check_input(prefix or file)
-        note_size(prefix, model, asked if command.deploy.deploy else None)
+        note_size(prefix, model, _asked_hw(command) if command.deploy.deploy else None)
         yield model
+
+
+def _asked_hw(command: EvalCommand) -> tuple[int, int] | None:
+    """The size that was asked for, px."""
+    return command.model.input_size_hw if command.model.data_shape is not None else None
+
+
+def _pair(command: EvalCommand, prefix: str) -> Exported:
+    told = Told(command.runtime.told, command.model.input_size_hw)
+    return read_pair(prefix, told=told, input_size_hw=_asked_hw(command))
+
+
+def _with_record(command: EvalCommand, prefix: str, folder: str) -> str:
+    """The prefix, or that of a pair made of a symbol of SageMaker or example/ssd.
+
+    Quantisers read it in several processes, and what is told of it then stands in its record.
+    """
+    if read_exported(prefix).multibox is None:
+        return prefix
+    exported = _pair(command, prefix)
+    target = str(Path(folder) / Path(exported.name).name)
+    write_exported(exported, target)
+    return target
 
 
 def _file_of(prefix: str, reads: Sequence[str]) -> str:
@@ -96,10 +123,10 @@ def _exported(command: EvalCommand, folder: str, reads: Sequence[str]) -> str:
         return prefix
     from gluon_ssd.deploy.onnx.export import write_onnx
 
-    exported = read_exported(prefix)
+    exported = _pair(command, prefix)
     size = exported.input_size_hw(command.model.input_size_hw)
     parts = detector_parts(exported, input_size_hw=size, classes=_class_names(command))
-    path = Path(folder) / f"{Path(prefix).name}{_ONNX}"
+    path = Path(folder) / f"{Path(exported.name).name}{_ONNX}"
     write_onnx(parts, path)
     return str(path)
 

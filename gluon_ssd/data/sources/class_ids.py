@@ -10,18 +10,15 @@ from typing import NamedTuple
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.dataset import (
     ListedDataset,
-    ListedItem,
     RawObject,
     Selection,
     class_index,
-    clean_objects,
 )
-from gluon_ssd.data.exif import SWAPS_SIDES, orientation_of_file, turned_size
 from gluon_ssd.data.image_source import ImageSource
-from gluon_ssd.data.images import size_of_file
 from gluon_ssd.data.orientations import size_without_doubt
 from gluon_ssd.data.problems import Problem, log_lost_labels
 from gluon_ssd.data.sources.detection_label import IdObject
+from gluon_ssd.data.sources.listed_items import Listed, item_of_fractions, item_of_pixels
 from gluon_ssd.errors import DataError
 
 _log = logging.getLogger(__name__)
@@ -110,26 +107,24 @@ def dataset_of(
 ) -> ListedDataset:
     """The data set of images with ids.
 
-    Objects of ids without a name are counted as an unknown class. Corners in fractions are those of
-    the picture as stored, unless the label gives the size that it has upright.
+    Objects of ids without a name are counted as an unknown class.
     """
     labels_by_name = class_index(names.classes)
     items = []
     for each in images:
-        size_hw = _size(each)
-        scale = (1.0, 1.0)
-        if each.fractions:
-            scale = (size_hw[1], size_hw[0]) if size_hw else (0.0, 0.0)
-        annotation, found = clean_objects(
-            # Of an image that cannot be read nobody knows where its fractions are.
-            [_raw(item, names, scale) for item in each.objects] if scale[0] else (),
-            labels_by_name=labels_by_name,
-            size_hw=size_hw,
-            edge=0,
-            file=each.where,
-            others=selection.other_labels,
+        found = Listed(
+            each.image,
+            each.image_id,
+            each.where,
+            [_raw(item, names) for item in each.objects],
+            each.size_hw,
+            each.problems,
         )
-        items.append(ListedItem(each.image, each.image_id, annotation, (*each.problems, *found)))
+        if each.fractions:
+            items.append(item_of_fractions(found, labels_by_name, selection))
+            continue
+        found = found._replace(size_hw=each.size_hw or size_without_doubt(each.image))
+        items.append(item_of_pixels(found, labels_by_name, selection))
     dataset = ListedDataset(
         items, name="custom", classes=names.classes, metric="voc07", problems=problems
     )
@@ -137,24 +132,9 @@ def dataset_of(
     return dataset
 
 
-def _raw(item: IdObject, names: ClassNames, scale: tuple[float, float]) -> RawObject:
-    x_min, y_min, x_max, y_max = item.box
-    box = (x_min * scale[0], y_min * scale[1], x_max * scale[0], y_max * scale[1])
+def _raw(item: IdObject, names: ClassNames) -> RawObject:
     name = names.by_id.get(item.class_id, f"class {item.class_id}")
-    return RawObject(name, box, difficult=item.difficult)
-
-
-def _size(each: IdImage) -> tuple[int, int] | None:
-    """(height, width) to clip by, and to multiply fractions by; None where nobody knows."""
-    if not each.fractions:
-        return each.size_hw or size_without_doubt(each.image)
-    stored = size_of_file(each.image)
-    # The header may give the size before the picture was made smaller; fractions do not mind.
-    if stored is not None and each.size_hw not in (None, stored):
-        tag = orientation_of_file(each.image)
-        if tag >= SWAPS_SIDES and each.size_hw == turned_size(stored, tag):
-            return each.size_hw
-    return stored
+    return RawObject(name, item.box, difficult=item.difficult)
 
 
 def unique_ids(ids: Sequence[tuple[str, int]]) -> list[str | int]:

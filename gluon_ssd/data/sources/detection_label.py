@@ -54,7 +54,8 @@ def parse_label(numbers: Sequence[float] | np.ndarray, where: str) -> DetectionL
         NoBoxes: it is one number.
         DataError: it is no detection label.
     """
-    row = np.asarray(numbers, dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # some forms of NaN; they are refused below
+        row = np.asarray(numbers, dtype=np.float64)
     if len(row) < 2:
         raise NoBoxes(
             f"{where} has one number as its label and no box, as files for classification have; "

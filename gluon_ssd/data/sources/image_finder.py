@@ -18,7 +18,7 @@ from gluon_ssd.system.wording import shown
 
 _log = logging.getLogger(__name__)
 
-_BUCKET = re.compile(r"\w+://[^/]*/*")
+_BUCKET = re.compile(r"\w{1,20}://[^/]*/*")
 _LONGEST = 4096  # of a path on Linux
 _PROBED = 20  # enough to tell a folder of images from one of others
 
@@ -49,7 +49,7 @@ class ImageFinder:
         self._last = (folders[0], 0)  # where the last one was found: folder, parts left out
         self._used: dict[str, str] = {}
         self._told = False
-        probed = [name for name in names if _parts(name)][:_PROBED]
+        probed = list(itertools.islice((name for name in names if _parts(name)), _PROBED))
         if probed and not any(self._search(name) for name in probed):
             looked = ", ".join(map(str, folders))
             raise DataError(
@@ -70,7 +70,7 @@ class ImageFinder:
             DataError: it leads out of the folder, or two names lead to one file.
         """
         parts = _parts(name)
-        if not parts or ".." in parts or len(name) > _LONGEST:
+        if not parts or ".." in parts:
             raise DataError(
                 f"{where}: {shown(name, 200)} is no path of an image below a folder; write paths "
                 "without .."
@@ -110,6 +110,9 @@ class ImageFinder:
 
 
 def _parts(name: str) -> tuple[str, ...]:
-    """The parts of a path or an address, less its bucket and a root."""
-    path = _BUCKET.sub("", name, count=1).replace("\\", "/")
+    """The parts of a path or an address, less its bucket and a root; none of one that is none."""
+    if len(name) > _LONGEST:
+        return ()
+    bucket = _BUCKET.match(name)
+    path = name[bucket.end() if bucket else 0 :].replace("\\", "/")
     return tuple(part for part in PurePosixPath(path).parts if part != "/")

@@ -27,6 +27,7 @@ from gluon_ssd.data.sources.sagemaker_json import (
 from gluon_ssd.data.sources.split_files import files_with, split_files
 from gluon_ssd.errors import DataError
 from gluon_ssd.system.json_text import parse_json
+from gluon_ssd.system.regular_file import open_regular
 from gluon_ssd.system.text_file import read_lines
 from gluon_ssd.system.wording import shown, some_of
 
@@ -36,14 +37,28 @@ SUFFIXES = (".manifest", ".jsonl", ".ndjson")
 
 _PARTNER = "-metadata"
 _TYPES = ("groundtruth/object-detection", "groundtruth/object_detection")
+_PEEKED_BYTES = 64 << 10
 _BROKEN_LINE = "correct or remove the line"
 
 
 def is_manifest(root: Path) -> bool:
-    """Whether a root is a manifest, or a folder with some."""
+    """Whether a root is a manifest, or a folder with some.
+
+    Many programs write JSON lines, so that those of another ending must begin as a manifest does.
+    """
     if root.is_file():
-        return root.suffix.lower() in SUFFIXES
-    return bool(files_with(root, SUFFIXES))
+        return root.suffix.lower() in SUFFIXES and _begins_as_manifest(root)
+    return any(map(_begins_as_manifest, files_with(root, SUFFIXES)))
+
+
+def _begins_as_manifest(path: Path) -> bool:
+    if path.suffix.lower() == SUFFIXES[0]:
+        return True
+    try:
+        with open_regular(path) as file:
+            return b'"source-ref"' in file.read(_PEEKED_BYTES)
+    except OSError:
+        return False
 
 
 def open_manifest(root: Path, selection: Selection) -> ListedDataset:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gluon_ssd.deploy.mxnet.files import Exported
+from gluon_ssd.deploy.mxnet.hyperparams import note_classes
 from gluon_ssd.deploy.mxnet.passes.replace_decoder import count_classes
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.system.wording import some_of
 
 
 def class_count(exported: Exported, input_shapes: Mapping[str, tuple[int, ...]]) -> int | None:
-    """Foreground classes of a detector: those of its record, or else those of its graph.
+    """Foreground classes of a detector: of its record, of its graph, or of its hyperparams.json.
 
     Args:
         exported: the detector; it is not changed.
@@ -25,6 +26,8 @@ def class_count(exported: Exported, input_shapes: Mapping[str, tuple[int, ...]])
             those of other classes.
     """
     counted = count_classes(exported.graph, exported.params, input_shapes)
+    if exported.hyperparams is not None:
+        counted = note_classes(exported.hyperparams, counted)
     if exported.record is None:
         return counted
     names = exported.record.classes

@@ -50,6 +50,7 @@ def cut_suppression(graph: Graph) -> tuple[Graph, Finish] | None:
             score_thresh=decoding.score_thresh,
             topk=decoding.nms_topk,
             count=rows.shape[1] if count < 0 else count,
+            per_class=decoding.per_class,
         )
 
     return Graph([node.inputs[0]]), keep

@@ -20,13 +20,14 @@ import numpy as np
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.graph import Graph, Params, format_graph, output_shapes, to_symbol
 from gluon_ssd.deploy.mxnet.halves import split_at_predictions
+from gluon_ssd.deploy.mxnet.hyperparams import Hyperparams, heed_hyperparams
+from gluon_ssd.deploy.mxnet.model_files import ModelFiles, model_files
+from gluon_ssd.deploy.mxnet.multibox.cut import MultiBox, cut_multibox
 from gluon_ssd.deploy.mxnet.pair import (
     DIGEST_ATTRIBUTE,
     check_digest,
     digest_of,
     exported_files,
-    files_to_read,
-    plain_prefix,
     take_digest,
 )
 from gluon_ssd.deploy.mxnet.symbol_check.check import MOST_BYTES, read_graph
@@ -59,12 +60,17 @@ class Exported:
         graph: the symbol; its input is called "data".
         params: every array the symbol needs beside its input.
         record: class names, input size and so on; None for a symbol that carries none.
+        hyperparams: what the file of that name says of a symbol without record; None without it.
+        multibox: what followed where the graph was cut before MultiBoxDetection: it is no detector
+            then until `multibox.convert` makes it one. None for all others.
     """
 
     name: str
     graph: Graph
     params: Params
     record: ModelRecord | None
+    hyperparams: Hyperparams | None = None
+    multibox: MultiBox | None = None
 
     @property
     def is_quantised(self) -> bool:
@@ -80,12 +86,13 @@ class Exported:
         return any(node.op.startswith(_ONEDNN_OPS) for node in self.graph.nodes())
 
     def input_size_hw(self, otherwise: tuple[int, int] | None) -> tuple[int, int]:
-        """The input size of the record, or else the other one, or the one in the zoo's name.
+        """The input size of the record or hyperparams.json, the other one, or that of a zoo name.
 
         Raises:
             ModelError: none of them says it.
         """
-        found = self.record.input_size_hw if self.record else otherwise
+        stated = self.record or self.hyperparams
+        found = (stated.input_size_hw if stated else None) or otherwise
         if found is None and (named := _ZOO_NAME.match(Path(self.name).name)):
             side = int(named[1])
             found = side, side
@@ -99,16 +106,23 @@ class Exported:
 
 
 def read_exported(prefix: str) -> Exported:
-    """Read and check both files of a prefix, or of the name of one of them; see `files_to_read`.
+    """Read and check the two files that a path means; see `model_files`.
+
+    A symbol with MultiBoxDetection is cut before it; `read_pair` makes it a detector.
 
     Raises:
         ModelError: the symbol is missing, not one of a detector (see `symbol_check`), or has
             another input than "data".
         WeightsError: the parameter file is missing, damaged, of another export, not finite, or
             lacks arrays of the symbol; or the record in the symbol is damaged.
+        DataError: an archive is damaged or refused.
     """
-    symbol_file, params_file = files_to_read(prefix)
-    prefix = plain_prefix(prefix)
+    with model_files(prefix) as files:
+        return _read(files)
+
+
+def _read(files: ModelFiles) -> Exported:
+    symbol_file, params_file, prefix = files.symbol, files.params, files.name
     if prefix.endswith((".onnx", ".xml")) and Path(prefix).is_file():
         raise ModelError(
             f"{prefix} is a file for ONNX Runtime or OpenVINO; MXNet needs the pair that it was "
@@ -118,7 +132,8 @@ def read_exported(prefix: str) -> Exported:
         if not path.is_file():
             raise kind(
                 f"there is no file {path}; an exported model is a pair <prefix>-symbol.json and "
-                "<prefix>-0000.params, or a file .onnx or .xml: check the name"
+                "<prefix>-0000.params, a folder or archive with one, or a file .onnx or .xml: "
+                "check the name"
             )
     try:
         text = read_regular(symbol_file, MOST_BYTES)
@@ -128,16 +143,18 @@ def read_exported(prefix: str) -> Exported:
         ) from error
     graph = read_graph(text, str(symbol_file))
     record, digest = _record(graph, str(symbol_file)), take_digest(graph.extra.get("attrs", {}))
+    hyperparams = files.read_hyperparams() if record is None else None
+    if hyperparams is not None:
+        heed_hyperparams(graph, hyperparams)
+    cut = cut_multibox(graph, str(symbol_file))
+    graph, multibox = cut or (graph, None)
     try:
         to_symbol(graph)
     except mx.MXNetError as error:
         raise ModelError(
             f"MXNet {mx.__version__} cannot load {symbol_file}: {last_line(error)}; export it anew"
         ) from error
-    try:
-        params = read_params(params_file)
-    except WeightsError as error:
-        raise WeightsError(f"cannot read parameters from {params_file}: {error}") from error
+    params = read_params(params_file)
     variables = graph.variables()
     if INPUT not in variables:
         raise ModelError(
@@ -152,7 +169,7 @@ def read_exported(prefix: str) -> Exported:
     used = {name: params[name] for name in variables if name != INPUT}
     check_finite(used, "take the weights of an earlier epoch", f"{params_file}: ")
     check_digest(digest, params, symbol_file, params_file)
-    return Exported(prefix, graph, used, record)
+    return Exported(prefix, graph, used, record, hyperparams, multibox)
 
 
 def _record(graph: Graph, source: str) -> ModelRecord | None:
@@ -231,8 +248,8 @@ def check_shapes(exported: Exported, input_size_hw: tuple[int, int]) -> None:
     except mx.MXNetError as error:
         if _takes_rows_of_pixels(exported, input_size_hw):
             raise ModelError(
-                f"{name} takes images as {(1, *input_size_hw, 3)}, uint8, with its preprocessing "
-                f"inside, as GluonCV's export_block writes it; this needs {shapes[INPUT]}, "
+                f"{name} takes images as {(1, *input_size_hw, 3)}, with a preprocessing of its own "
+                f"inside; this needs {shapes[INPUT]}, "
                 "normalised: export it with preprocess=None and layout='CHW'"
             ) from error
         wrong = _wrong_shapes(exported, shapes)

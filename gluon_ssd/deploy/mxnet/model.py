@@ -16,12 +16,13 @@ from gluon_ssd.deploy.mxnet.compiled import CompiledGraph, context_of, device_of
 from gluon_ssd.deploy.mxnet.compiled_decoding import Ending
 from gluon_ssd.deploy.mxnet.compiled_suppression import compile_detector
 from gluon_ssd.deploy.mxnet.compiled_threads import CompiledForThreads
-from gluon_ssd.deploy.mxnet.files import INPUT, Exported, check_shapes, read_exported
+from gluon_ssd.deploy.mxnet.files import INPUT, Exported, check_shapes
 from gluon_ssd.deploy.mxnet.graph import Graph
 from gluon_ssd.deploy.mxnet.halves import Halves, split_at_predictions
 from gluon_ssd.deploy.mxnet.low_precision import lower_network
 from gluon_ssd.deploy.mxnet.output_pattern import BOX_NMS, suppression_of
 from gluon_ssd.deploy.mxnet.prepare import prepare
+from gluon_ssd.deploy.mxnet.read_pair import read_pair
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.arrays import as_numpy
 from gluon_ssd.errors import ModelError
@@ -194,8 +195,9 @@ def load_deployed(
     fuse: bool = True,
     streams: int = 1,
 ) -> DeployedModel:
-    """Make the files of a prefix ready to run; see `read_exported` and `deploy`."""
-    model = deploy(read_exported(prefix), input_size_hw=input_size_hw, device=device, fuse=fuse)
+    """Make the files of a prefix ready to run; see `read_pair` and `deploy`."""
+    exported = read_pair(prefix, input_size_hw=input_size_hw)
+    model = deploy(exported, input_size_hw=input_size_hw, device=device, fuse=fuse)
     return model.with_streams(streams)
 
 

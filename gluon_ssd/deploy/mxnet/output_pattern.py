@@ -12,11 +12,12 @@ _NMS_LAYOUT = {"id_index": 0, "score_index": 1, "coord_start": 2}
 
 
 def suppression_of(node: Node) -> Decoding:
-    """What a suppression node says: its IoU, candidates and least score; the rest as usual."""
+    """What a suppression node says: IoU, candidates, least score, classes; the rest as usual."""
     return Decoding(
         nms_thresh=node.number("overlap_thresh", 0.5),
         nms_topk=int(node.number("topk", -1)),
         score_thresh=node.number("valid_thresh", 0),
+        per_class=not node.flag("force_suppress"),
     )
 
 
@@ -42,8 +43,7 @@ def kept_rows(graph: Graph) -> tuple[Node, int]:
     """The suppression node under the three heads, and how many rows of it are kept, or -1 for all.
 
     Raises:
-        Unrecognised: the heads are not class, score and corners of rows that `box_nms` made, each
-            class by itself.
+        Unrecognised: the heads are not class, score and corners of rows that `box_nms` made.
     """
     columns = [sliced(node, 2) for node, _ in graph.heads]
     expect(
@@ -60,6 +60,5 @@ def kept_rows(graph: Graph) -> tuple[Node, int]:
     expect(rows.op == BOX_NMS, f"the rows come from {rows.op}, not from {BOX_NMS}")
     for key, value in _NMS_LAYOUT.items():
         expect(rows.number(key, -1) == value, f"{BOX_NMS} has another {key}")
-    expect(not rows.flag("force_suppress"), "classes suppress one another")
     expect(rows.number("background_id", -1) == -1, "a background class is named")
     return rows, count

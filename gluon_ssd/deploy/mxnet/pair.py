@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gluon_ssd.errors import WeightsError
-from gluon_ssd.system.wording import some_of
+from gluon_ssd.system.regular_file import read_regular
 
 DIGEST_ATTRIBUTE = "gluon_ssd_params"
 """Name of the graph's attribute that holds the digest of the parameters."""
 _PARAMS = re.compile(r"-(\d{4,})\.params$")  # MXNet numbers them by the epoch
+_MOST_BYTES = 64 << 20  # of a symbol
 
 
 def plain_prefix(text: str) -> str:
@@ -30,33 +31,45 @@ def exported_files(prefix: str) -> tuple[Path, Path]:
     return Path(f"{prefix}-symbol.json"), Path(f"{prefix}-0000.params")
 
 
+def names_parameters(path: str) -> bool:
+    """Whether a path is the name of a parameter file, not a prefix or the name of a symbol."""
+    return bool(_PARAMS.search(path))
+
+
+def epochs_of(prefix: str) -> dict[int, Path]:
+    """Epoch -> its parameter file, of all that a prefix has, the last epoch at the end."""
+    symbol, params = exported_files(prefix)
+    start = symbol.name.removesuffix("-symbol.json")
+    found = {
+        int(numbered[1]): each
+        for each in params.parent.glob("*.params")
+        if (numbered := _PARAMS.search(each.name)) and _PARAMS.sub("", each.name) == start
+    }
+    return dict(sorted(found.items()))
+
+
 def files_to_read(path: str) -> tuple[Path, Path]:
     """The symbol and the parameters that a prefix, or the name of one of the two files, means.
 
-    Parameters that are named are meant. Of a prefix they are those of epoch 0, as every export
-    here writes them, or else the only ones there are.
-
-    Raises:
-        WeightsError: there are several others, which are listed.
+    Parameters that are named are meant. Of a prefix they are those of the last epoch there is; but
+    a symbol that was written here goes with those of epoch 0, as every export writes them.
     """
     prefix = plain_prefix(path)
     symbol, params = exported_files(prefix)
-    if _PARAMS.search(path):
+    if names_parameters(path):
         return symbol, Path(path)
-    if not params.is_file():
-        start = symbol.name.removesuffix("-symbol.json")
-        there = [
-            each
-            for each in sorted(params.parent.glob("*.params"))
-            if _PARAMS.sub("", each.name) == start and _PARAMS.search(each.name)
-        ]
-        if len(there) > 1:
-            raise WeightsError(
-                f"{prefix} has several parameter files ({some_of(map(str, there), most=10)}); name "
-                "the one that is meant in place of the prefix"
-            )
-        params = there[0] if there else params
-    return symbol, params
+    epochs = epochs_of(prefix)
+    if not epochs or (len(epochs) > 1 and 0 in epochs and _is_ours(symbol)):
+        return symbol, params
+    return symbol, epochs[max(epochs)]
+
+
+def _is_ours(symbol: Path) -> bool:
+    """Whether a symbol carries the digest of its parameters."""
+    try:
+        return DIGEST_ATTRIBUTE.encode() in read_regular(symbol, _MOST_BYTES)
+    except OSError:
+        return False  # what is wrong with it is said where it is read
 
 
 def digest_of(params: Mapping[str, NDArray[Any]]) -> str:

@@ -141,12 +141,8 @@ def zoo_model(
 
 def _num_rows(parts: DetectorParts) -> int:
     """Rows K that come out."""
-    decoding = parts.record.decoding
     _, num_anchors, _ = _shape_of_scores(parts)
-    most = num_anchors * parts.num_classes
-    if decoding.topk_of != "image":
-        most = sum(decoding.group_counts(parts.num_classes, num_anchors))
-    return min(decoding.post_nms, most) if decoding.post_nms > 0 else most
+    return parts.record.decoding.row_count(parts.num_classes, num_anchors)
 
 
 def _shape_of_scores(parts: DetectorParts) -> tuple[int, int, int]:
@@ -170,7 +166,7 @@ def _add_rows(builder: Builder, parts: DetectorParts) -> _Rows:
     boxes = _boxes(builder, best, parts)
     num_rows = min(_num_rows(parts), best.length)
     table = _by_class(builder, best, parts)
-    limits = (num_rows, decoding.largest_overlap, decoding.score_thresh)
+    limits = (num_rows, decoding.largest_overlap, decoding.score_floor)
     chosen = node("NonMaxSuppression", boxes, table, *(array(limit) for limit in limits))
     places = node("Gather", chosen, array([0, 2]), axis=1)  # image and candidate
     nothing = node(
@@ -213,6 +209,8 @@ def _top(builder: Builder, values: str, count: int, *, axis: int) -> tuple[str, 
 def _best(builder: Builder, scores: str, parts: DetectorParts) -> _Candidates:
     decoding = parts.record.decoding
     _, num_anchors, _ = _shape_of_scores(parts)
+    if decoding.one_class:
+        return _best_of_anchors(builder, scores, decoding, num_anchors)
     if decoding.topk_of == "image":
         return _best_of_image(builder, scores, decoding, (num_anchors, parts.num_classes))
     if decoding.topk_of == "class":
@@ -236,6 +234,16 @@ def _best_of_image(
     return _Candidates(
         score, builder.node("Div", place, size), builder.node("Mod", place, size), count
     )
+
+
+def _best_of_anchors(
+    builder: Builder, scores: str, decoding: Decoding, num_anchors: int
+) -> _Candidates:
+    count = min(decoding.nms_topk, num_anchors) if decoding.nms_topk > 0 else num_anchors
+    best = builder.node("ReduceMax", scores, builder.array([2]), keepdims=0)
+    label = builder.node("ArgMax", scores, axis=2, keepdims=0)  # the first one on a tie
+    score, anchor = _top(builder, best, count, axis=1)
+    return _Candidates(score, builder.node("GatherElements", label, anchor, axis=1), anchor, count)
 
 
 def _best_of_classes(

@@ -19,6 +19,7 @@ from gluon_ssd.deploy.mxnet.files import move_exported, write_exported
 from gluon_ssd.deploy.mxnet.int8.quantize import Prepared, join_halves, prepare_detector
 from gluon_ssd.deploy.mxnet.int8.quantize_graph import layer_names, with_onednn
 from gluon_ssd.deploy.mxnet.model import deploy
+from gluon_ssd.deploy.mxnet.model_files import files_behind
 from gluon_ssd.deploy.mxnet.pair import exported_files
 from gluon_ssd.deploy.runtime import load_detector
 from gluon_ssd.deploy.runtime_model import RuntimeModel
@@ -188,8 +189,9 @@ MXNET = SearchBackend(
     reads=(),
     require=require_library,
     prepare=prepare_detector,
+    # An archive is one file, which stands for all of them.
     sources=lambda model: dict(
-        zip(("symbol", "weights"), exported_files(model.prefix), strict=True)
+        zip(("symbol", "weights", "hyperparams"), files_behind(model.path), strict=False)
     ),
     files=exported_files,
     operator_names=operator_names,

@@ -9,8 +9,9 @@ graph serves training and inference.
 from __future__ import annotations
 
 import functools
+import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ from numpy.typing import NDArray
 
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.anchors import Shapes, anchor_grid, lite_shapes, ssd_shapes
+from gluon_ssd.families.zoo.mxnet_ssd import PIXEL_MEAN, SIZES_PX, from_mxnet_ssd, is_mxnet_ssd
 from gluon_ssd.families.zoo.spec import ZooSpec
 from gluon_ssd.families.zoo.tiny import TinyFeatures
 from gluon_ssd.models.download import WeightStore
 from gluon_ssd.models.first_weights import convolution_value, parameters_of, quiet_symbol_blocks
-from gluon_ssd.models.interface import Network
+from gluon_ssd.models.interface import Network, Normalization
 
 with warnings.catch_warnings():
     # GluonCV's own imports of distutils and pkg_resources; users can do nothing about them.
@@ -176,6 +178,36 @@ class SsdNetwork(Network, SSD):
     def anchor_constants(self) -> list[str]:
         """See `Network.anchor_constants`."""
         return [name for name in parameters_of(self) if name.startswith("anchor_generators.")]
+
+    def converted(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
+        """See `Network.converted`; weights of MXNet's SSD example bring their anchors with them."""
+        if not is_mxnet_ssd(arrays):
+            return super().converted(arrays)
+        return {**from_mxnet_ssd(arrays), **self._anchors_of_example()}
+
+    def trained_normalization(self, arrays: Mapping[str, Any]) -> Normalization | None:
+        """See `Network.trained_normalization`."""
+        if not is_mxnet_ssd(arrays):
+            return None
+        return tuple(value / 255 for value in PIXEL_MEAN), self.spec.std
+
+    def _anchors_of_example(self) -> dict[str, NDArray[np.float32]]:
+        """Constants of anchors as the weights of the example were trained with, for six levels."""
+        made: dict[str, NDArray[np.float32]] = {}
+        if self.spec.input_size_hw != (300, 300):
+            return made
+        for level, generator in enumerate(self.anchor_generators):
+            least, next_least = SIZES_PX[level : level + 2]
+            constant = generator.anchors
+            grid = generator._generate_anchors(
+                (least, math.sqrt(least * next_least)),
+                self.spec.ratios[level],
+                self.spec.steps[level],
+                constant.shape[2:4],
+                (0.5, 0.5),
+            )
+            made[f"anchor_generators.{level}.anchors"] = grid.astype(np.float32)
+        return made
 
     def first_value(self, name: str, shape: tuple[int, ...], seed: int) -> NDArray[np.float32]:
         """See `Network.first_value`; the learnt scale of an L2 norm starts from 20."""

@@ -45,6 +45,30 @@ def _with_sum(header: bytes) -> bytes:
     return header[:148] + b"%06o\0 " % sum(blank) + header[156:]
 
 
+def changed_tar(draw: random.Random, data: bytes) -> tuple[bytes, str]:
+    """Bytes of a tar changed, or a field of a header under its sum; and what was done."""
+    if draw.random() < 0.4:
+        return damage(draw, data)
+    # Name, mode, size, time, kind, target and prefix of the first or a later header.
+    starts = [at for at in range(0, len(data), _HEADER) if data[at + 257 : at + 262] == b"ustar"]
+    start = draw.choice(starts)
+    header = bytearray(data[start : start + _HEADER])
+    begin, size = draw.choice(((0, 100), (100, 8), (124, 12), (136, 12), (156, 1), (157, 100)))
+    odd = (
+        b"\xff" * 12,
+        b"\x80" + b"\xff" * 11,
+        b"77777777777\0",
+        b"-1\0",
+        b"../../x\0",
+        b"/x\0",
+    )
+    kinds = (b"0", b"1", b"2", b"3", b"5", b"6", b"7", b"S", b"L", b"K", b"x", b"g", b"\xff")
+    value = draw.choice(kinds if size == 1 else (*odd, draw.randbytes(size)))
+    header[begin : begin + size] = value[:size].ljust(size, b"\0")
+    changed = data[:start] + _with_sum(bytes(header)) + data[start + _HEADER :]
+    return changed, f"header field {begin}"
+
+
 class ArchiveKind(Kind):
     """A zip and a tar of the same three files."""
 
@@ -79,7 +103,7 @@ class ArchiveKind(Kind):
         seed = draw.choice(list(self.seeds))
         data = self.seeds[seed][_FILE]
         if seed == "tar":
-            text, story = self._changed_tar(draw, data)
+            text, story = changed_tar(draw, data)
             return Case(seed, {_FILE: text}, story=f"tar: {story}")
         if draw.random() < 0.15:
             begin = data.index(b"IHDR" if seed == "zip" else b"1.png") + 40
@@ -91,30 +115,6 @@ class ArchiveKind(Kind):
             return Case(seed, {_FILE: bomb}, REFUSED, "a member that grows")
         text, story = zip_members.mutated(draw, data)
         return Case(seed, {_FILE: text}, story=f"{seed}: {story}")
-
-    def _changed_tar(self, draw: random.Random, data: bytes) -> tuple[bytes, str]:
-        if draw.random() < 0.4:
-            return damage(draw, data)
-        # Name, mode, size, time, kind, target and prefix of the first or a later header.
-        starts = [
-            at for at in range(0, len(data), _HEADER) if data[at + 257 : at + 262] == b"ustar"
-        ]
-        start = draw.choice(starts)
-        header = bytearray(data[start : start + _HEADER])
-        begin, size = draw.choice(((0, 100), (100, 8), (124, 12), (136, 12), (156, 1), (157, 100)))
-        odd = (
-            b"\xff" * 12,
-            b"\x80" + b"\xff" * 11,
-            b"77777777777\0",
-            b"-1\0",
-            b"../../x\0",
-            b"/x\0",
-        )
-        kinds = (b"0", b"1", b"2", b"3", b"5", b"6", b"7", b"S", b"L", b"K", b"x", b"g", b"\xff")
-        value = draw.choice(kinds if size == 1 else (*odd, draw.randbytes(size)))
-        header[begin : begin + size] = value[:size].ljust(size, b"\0")
-        changed = data[:start] + _with_sum(bytes(header)) + data[start + _HEADER :]
-        return changed, f"header field {begin}"
 
     def read(self, folder: Path, seed: str) -> Any:
         """The files that come out of it."""

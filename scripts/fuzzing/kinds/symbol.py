@@ -94,7 +94,7 @@ _SURELY_WRONG: tuple[tuple[str, Callable[[Nodes], None]], ...] = (
 
 
 class SymbolKind(Kind):
-    """A float32 detector of nine small convolutions, and its int8 form."""
+    """A float32 detector of nine small convolutions, its int8 form, and those of example/ssd."""
 
     name = "symbol"
     in_suite = 300
@@ -105,6 +105,7 @@ class SymbolKind(Kind):
 
         from gluon_ssd.deploy.mxnet.int8.quantize import prepare_detector, quantize_detector
         from tests.deploy.tune_builders import export_tiny
+        from tests.multibox_builder import write_multibox
 
         for name in ("float32", "int8"):
             (folder / name).mkdir()
@@ -112,6 +113,9 @@ class SymbolKind(Kind):
         images = np.random.default_rng(0).normal(size=(2, 3, _SIZE, _SIZE)).astype(np.float32)
         prepared = prepare_detector(prefix, (_SIZE, _SIZE))
         quantize_detector(prepared, str(folder / "int8/tiny"), [images], mode="naive")
+        for form in ("training", "deploy"):
+            (folder / form).mkdir()
+            write_multibox(str(folder / form / "tiny"), training=form == "training")
 
     def named(self) -> Sequence[Case]:
         """Addresses that were called, and what crashed."""
@@ -146,11 +150,12 @@ class SymbolKind(Kind):
         """Graph and shapes; one of some is made ready and run."""
         import numpy as np
 
-        from gluon_ssd.deploy.mxnet.files import check_shapes, read_exported
+        from gluon_ssd.deploy.mxnet.files import check_shapes
         from gluon_ssd.deploy.mxnet.graph import format_graph
         from gluon_ssd.deploy.mxnet.model import deploy
+        from gluon_ssd.deploy.mxnet.read_pair import read_pair
 
-        exported = read_exported(str(folder / "tiny"))
+        exported = read_pair(str(folder / "tiny"), input_size_hw=(_SIZE, _SIZE))
         size_hw = exported.input_size_hw((_SIZE, _SIZE))
         check_shapes(exported, size_hw)
         graph = json.loads(format_graph(exported.graph))

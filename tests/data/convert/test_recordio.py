@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gluon_ssd.data.convert.job import Job
 from gluon_ssd.data.convert.recordio import shares, write_recordio
-from tests.data.convert.builders import CLASSES, annotation, part, read
+from tests.data.builders import write_image
+from tests.data.convert.builders import CLASSES, annotation, assert_same, opened, part, read
 
+MAGIC = struct.pack("<I", 0xCED7230A)
 BOXES = [(0, 0, 10, 20), (33.25, 7, 79, 59)]
 
 
@@ -81,3 +85,16 @@ def test_corners_are_as_near_as_float32_allows_and_stay_from_then_on(size, draws
     first = multiplied(shares(corners, size))
     assert np.abs(first - corners).max() <= 2.0**-24 * max(size)
     np.testing.assert_array_equal(multiplied(shares(first, size)), first)
+
+
+def test_an_image_that_holds_the_magic_number_comes_back(tmp_path):
+    """It stands in a comment of the JPEG, once at each distance from a multiple of four."""
+    path = write_image(tmp_path / "in/a.jpg")
+    image = path.read_bytes()
+    comment = b"".join(MAGIC + b"\0" for _ in range(4)) + MAGIC * 2
+    segment = b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment
+    path.write_bytes(image[:2] + segment + image[2:])
+    source, out = write(tmp_path, {"a.jpg": annotation(BOXES)})
+    written = opened(out)
+    assert_same(written, source.dataset, within_px=1e-5)
+    assert len(written.image_source(0).parts) > 1

@@ -85,6 +85,15 @@ def test_names_are_the_union_over_lines_and_splits(tmp_path):
     assert both.image_id(1) == "validation/s3://bucket/1.jpg"
 
 
+def test_json_lines_of_another_program_are_no_manifest(tmp_path):
+    path = write(tmp_path, '{"image": "0.jpg", "boxes": []}', name="found.jsonl")
+    for root in (path, tmp_path):
+        with pytest.raises(DataError, match="it has no layout that is read"):
+            find_layout(root)
+    write(tmp_path, line("0.jpg"), name="train.jsonl")
+    assert find_layout(tmp_path).name == find_layout(tmp_path / "train.jsonl").name == "manifest"
+
+
 def test_an_image_that_stands_twice_is_used_once(tmp_path):
     dataset = opened(write(tmp_path, line("0.jpg"), line("1.jpg"), line("0.jpg")))
     assert len(dataset) == 2

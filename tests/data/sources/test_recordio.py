@@ -231,12 +231,22 @@ def test_an_image_that_cannot_be_read_is_counted(tmp_path):
     assert report.counts == {"same picture again": 1}
 
 
-@pytest.mark.parametrize(("header", "turned"), [((80, 60), True), ((60, 80), False), ((), False)])
-def test_the_header_tells_whether_a_photo_was_labelled_upright(tmp_path, header, turned):
+@pytest.mark.parametrize(
+    ("header", "exif", "turned"),
+    [
+        ((80, 60), "ignore", True),
+        ((60, 80), "apply", False),
+        ((), "apply", True),
+        ((800, 600), "apply", True),
+        ((800, 600), "ignore", False),
+        ((), "ignore", False),
+    ],
+)
+def test_header_or_option_tell_whether_a_photo_was_labelled_upright(tmp_path, header, exif, turned):
     image = photo(tmp_path / "a.jpg", 6).read_bytes()  # 60 x 80 as stored
     label = row((0, *BOX), header=header, width=5)
     path = write_records(tmp_path / "a.rec", [data_of(0, label, image)])
-    dataset = settle_orientations(opened(path, classes=("x",)), "apply")
+    dataset = settle_orientations(opened(path, classes=("x",), exif=exif), exif)
     assert dataset.orientation(0) == (6 if turned else 1)
     height, width = (60, 80) if turned else (80, 60)
     expected = np.array(BOX) * [width, height, width, height]

@@ -35,8 +35,10 @@ def random_rows(batch: int):
 
 @pytest.mark.parametrize("first", [10, None])
 @pytest.mark.parametrize("topk", [40, -1])
-def test_outputs_are_those_of_the_whole_graph(first, topk):
-    graph, rows = detector_end(first=first, topk=topk), random_rows(3)
+@pytest.mark.parametrize("across", [False, True])
+def test_outputs_are_those_of_the_whole_graph(first, topk, across):
+    graph = detector_end(first=first, topk=topk, force_suppress=across)
+    rows = random_rows(3)
     options = {"ctx": mx.cpu(), "inputs": ("rows",)}
     expected = CompiledGraph(graph, {}, **options)(rows)
     found = compile_detector(graph, {}, **options)(rows)
@@ -67,7 +69,6 @@ def test_a_batch_can_be_pushed_before_the_one_before_is_read():
 @pytest.mark.parametrize(
     "changes",
     [
-        {"force_suppress": True},
         {"background_id": 0},
         {"score_index": 2, "id_index": 1},
         {"in_format": "center"},

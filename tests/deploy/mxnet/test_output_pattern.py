@@ -76,7 +76,6 @@ def rows_of(begin, end):
         (lambda: columns(mx.sym.exp(suppressed())), "the rows come from exp"),
         (lambda: columns(suppressed(id_index=-1)), "has another id_index"),
         (lambda: columns(suppressed(coord_start=3)), "has another coord_start"),
-        (lambda: columns(suppressed(force_suppress=True)), "classes suppress one another"),
         (lambda: columns(suppressed(background_id=0)), "a background class is named"),
     ],
 )

@@ -21,6 +21,7 @@ pytest.importorskip("onnxruntime")
 
 from gluon_ssd.deploy.onnx.detection_layer import detections_model, zoo_model  # noqa: E402
 
+ONE_CLASS = replace(BY["image"], one_class=True, score_strict=False, strict=False, clips=True)
 DECODINGS = {
     **BY,
     "all candidates": replace(BY["image"], nms_topk=-1, post_nms=20),
@@ -31,6 +32,8 @@ DECODINGS = {
     "high threshold": replace(BY["image"], score_thresh=0.9999),
     "reaching the overlap is enough": replace(BY["image"], strict=False, nms_thresh=0.3),
     "across classes": replace(BY["image"], per_class=False),
+    "one class": ONE_CLASS,
+    "one class, all anchors": replace(ONE_CLASS, nms_topk=-1, post_nms=-1, per_class=False),
 }
 
 

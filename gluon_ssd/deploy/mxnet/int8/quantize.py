@@ -19,7 +19,6 @@ from gluon_ssd.deploy.mxnet.files import (
     INPUT,
     Exported,
     check_shapes,
-    read_exported,
     replaced_files,
     write_exported,
 )
@@ -33,6 +32,7 @@ from gluon_ssd.deploy.mxnet.int8.quantize_graph import (
 )
 from gluon_ssd.deploy.mxnet.model import deploy, load_deployed
 from gluon_ssd.deploy.mxnet.prepare import prepare
+from gluon_ssd.deploy.mxnet.read_pair import read_pair
 from gluon_ssd.deploy.runtime_model import DetectorFacts
 from gluon_ssd.errors import ModelError, OptionError
 from gluon_ssd.models.record import ModelRecord
@@ -74,11 +74,11 @@ def prepare_detector(prefix: str, input_size_hw: tuple[int, int] | None = None) 
         input_size_hw: height and width of the images, px, where there is no record.
 
     Raises:
-        ModelError, WeightsError: as `read_exported` does; or it is int8 already, went through
+        ModelError, WeightsError: as `read_pair` does; or it is int8 already, went through
             oneDNN, does not show where its network ends, no size is known, an array has the wrong
             shape, or a weight is not finite.
     """
-    path, exported = prefix, read_exported(prefix)
+    path, exported = prefix, read_pair(prefix, input_size_hw=input_size_hw)
     prefix, graph, record = exported.name, exported.graph, exported.record
     if exported.is_quantised:
         raise ModelError(f"{prefix} is quantised already; give the fp32 model it was made from")

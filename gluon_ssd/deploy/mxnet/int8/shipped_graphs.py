@@ -11,6 +11,7 @@ from dataclasses import replace
 from gluon_ssd.deploy.mxnet.files import Exported
 from gluon_ssd.deploy.mxnet.graph import Graph
 from gluon_ssd.deploy.mxnet.output_pattern import BOX_NMS, suppression_of
+from gluon_ssd.deploy.mxnet.passes.modernise_boxes import modernise_boxes
 from gluon_ssd.deploy.mxnet.symbol_check.check import read_graph
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.build import family_of
@@ -33,7 +34,7 @@ def shipped_int8(network: Network) -> Exported:
     graph = read_graph(source.read_bytes(), str(source))
     # Without its old version, of which MXNet's loader would log that it converts the graph.
     graph.extra.pop("attrs", None)
-    _modernise(graph)
+    modernise_boxes(graph)
     wrong = _wrong_shape(graph, {name: array.shape for name, array in params.items()})
     if wrong:
         raise WeightsError(
@@ -46,20 +47,6 @@ def shipped_int8(network: Network) -> Exported:
     record = network.record(name=int8_form(network.name).name, decoding=decoding)
     used = {name: params[name] for name in graph.variables() if name in params}
     return Exported(record.name, graph, used, record)
-
-
-def _modernise(graph: Graph) -> None:
-    """Spell the box decoding as today's GluonCV does, so that the fast decoder can replace it.
-
-    Means of 0 are not added any more, and halves are products instead of quotients: the same bits.
-    """
-    for node in list(graph.find("_plus_scalar")):
-        source, _ = node.inputs[0]
-        if source.op == "_mul_scalar" and node.number("scalar", 1) == 0:
-            graph.replace((node, 0), node.inputs[0])
-    for node in graph.find("_div_scalar"):
-        if node.number("scalar", 1) == 2:
-            node.op, node.attrs = "_mul_scalar", {**node.attrs, "scalar": "0.5"}
 
 
 def _wrong_shape(graph: Graph, shapes: dict[str, tuple[int, ...]]) -> str | None:

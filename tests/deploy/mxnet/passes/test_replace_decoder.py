@@ -121,7 +121,7 @@ def test_what_selects_first_already_stays():
         ({"shaped": {"shape": "(0, -1, 4)"}}, "some classes are left out"),
         ({"boxes": {"clip": "1.0"}}, "decoding clips"),
         ({"boxes": {"format": "corner"}}, "anchors are corners"),
-        ({"nms": {"force_suppress": "True"}}, "classes suppress one another"),
+        ({"nms": {"background_id": "0"}}, "a background class is named"),
     ],
 )
 def test_another_layer_stays_and_the_log_says_why(changes, reason, caplog):
@@ -184,11 +184,11 @@ def test_replaced_decoder_changes_no_bit(prefix):
 def test_unknown_detection_layer_stays_and_is_logged(zoo_prefix, caplog):
     graph = read_exported(zoo_prefix).graph
     (nms,) = graph.find("_contrib_box_nms")
-    nms.attrs["force_suppress"] = "True"
+    nms.attrs["background_id"] = "0"
     count = len(graph.nodes())
     with caplog.at_level(logging.INFO):
         assert not replace_decoder(graph, {}, {})
-    assert "stays as it is: classes suppress one another" in caplog.text
+    assert "stays as it is: a background class is named" in caplog.text
     assert len(graph.nodes()) == count
 
 
