@@ -212,3 +212,11 @@ def test_training_with_dali_on_labels_of_yolo(tmp_path, out):
     write_yolo(tmp_path)
     ended = train(out, tmp_path, "--limit-steps", 1, "--batch-size", 1, "--dali", "-j", 1)
     assert ended.code == 0, ended.err
+
+
+def test_two_files_of_the_same_pictures_are_two_sets(tmp_path):
+    write_csv(tmp_path)
+    shutil.copy(tmp_path / "train.csv", tmp_path / "val.csv")
+    assert len(training_data(command(tmp_path)).validation) == 1
+    with pytest.raises(DataError, match="is the training set, and there is none to validate on"):
+        training_data(command(tmp_path / "train.csv"))

@@ -56,7 +56,7 @@ def check_reports(options: CheckOptions) -> Iterator[Report]:
             unlabelled_is_background=own.unlabelled_is_background,
         )
         dataset = open_dataset(options.dataset, selection)
-        if not is_training and image_paths(dataset) == checked:
+        if not is_training and dataset.is_whole and image_paths(dataset) == checked:
             break  # a folder without splits is one set, too
         checked = image_paths(dataset)
         bar = functools.partial(

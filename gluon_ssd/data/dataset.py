@@ -108,8 +108,7 @@ class Selection:
         layout: of a custom data set, a name in `sources.layouts.LAYOUTS`; empty looks which it is.
         image_root: folder of the images that a list or a manifest names; empty looks near it.
         exif: "apply" or "ignore", for boxes that are fractions; as of `settle_orientations`.
-        unlabelled_is_background: take a picture without an annotation file for a background, where
-            each has a file of its own; else it is left out and counted, and an error if listed.
+        unlabelled_is_background: pictures without an annotation file are backgrounds, not left out.
     """
 
     root: str | os.PathLike[str]
@@ -184,6 +183,7 @@ class ListedDataset:
 
     Attributes:
         is_oriented: whether it was judged which photos are to be turned (`with_orientations`).
+        is_whole: whether it is all of a data set without splits; openers of such sets say so.
     """
 
     def __init__(
@@ -204,7 +204,7 @@ class ListedDataset:
         self._item_problems = tuple(item.problems for item in items)
         self._sources = tuple(item.image for item in items)
         self._ids = tuple(item.image_id for item in items)
-        self.is_oriented = False
+        self.is_oriented = self.is_whole = False
         self._orientations: dict[int, int] = {}
         self._pack([item.annotation for item in items])
 

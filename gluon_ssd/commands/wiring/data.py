@@ -124,7 +124,7 @@ def _open_to_validate(
     ):
         val = _open(options, wanted)
     # A folder without splits is one set, whatever it is used for.
-    if not wanted.splits and image_paths(val) == image_paths(train):
+    if not wanted.splits and val.is_whole and image_paths(val) == image_paths(train):
         raise without
     return val
 

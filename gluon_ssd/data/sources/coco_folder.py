@@ -88,7 +88,9 @@ def open_coco_folder(root: Path, selection: Selection) -> ListedDataset:
             if file.is_file():
                 return _open(root, selection, file, name)
     if not splits and (only := _only_file(root)):
-        return _open(root, selection, only)
+        whole = _open(root, selection, only)
+        whole.is_whole = True
+        return whole
     looked_for = ", ".join(f"annotations/instances_{name}.json" for name in names)
     present = some_of(map(one_line, present_splits(root)), most=8) or "none"
     raise DataError(

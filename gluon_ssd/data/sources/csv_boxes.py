@@ -123,6 +123,8 @@ def open_csv(root: Path, selection: Selection) -> ListedDataset:
     dataset = ListedDataset(
         items, name="custom", classes=classes, metric="voc07", problems=problems
     )
+    has_splits = bool(tables[0].split) or (root.is_dir() and bool(_present(root)))
+    dataset.is_whole = not selection.splits and not has_splits
     log_lost_labels(dataset.problems, dataset.name)
     return dataset
 

@@ -26,7 +26,7 @@ from gluon_ssd.system.wording import one_line, quoted, shown
 
 _DELIMITERS = ",;\t|"
 _EXAMPLE = "filename,xmin,ymin,xmax,ymax,class"
-_LONGEST_HEADER = 1 << 16
+_LONGEST_HEADER, _LONGEST_LINE = 1 << 16, 1 << 20
 _LONGEST_TEXT, _LONGEST_NUMBER = 1000, 64
 _LARGEST = 1e9  # px, of a corner or a side; larger than any picture
 _MOST_BYTES = 1 << 30  # of a table; all of its rows are in memory
@@ -74,9 +74,21 @@ def read_rows(path: Path, on_broken: Callable[[int, str], None]) -> tuple[Column
         if len(first) == _LONGEST_HEADER:
             raise DataError(f"{path} has a first line of {len(first)} characters; it is no table")
         delimiter, columns = _columns(first, path)
-        reader = csv.reader(itertools.chain([first], file), delimiter=delimiter)
+        lines = itertools.chain([first], _lines(file, path, skipped + 1))
+        reader = csv.reader(lines, delimiter=delimiter)
         next(reader)
         return columns, list(_rows(reader, columns, skipped, on_broken))
+
+
+def _lines(file: TextIO, path: Path, before: int) -> Iterator[str]:
+    """The lines behind the first ones; none may make millions of cells."""
+    for number in itertools.count(before + 1):
+        line = file.readline(_LONGEST_LINE)
+        if len(line) == _LONGEST_LINE:
+            raise DataError(f"{path} line {number} has {_LONGEST_LINE} characters or more; cut it")
+        if not line:
+            return
+        yield line
 
 
 @contextmanager

@@ -87,7 +87,8 @@ def open_xml_folder(root: Path, selection: Selection) -> ListedDataset:
     files = _XmlFiles(root)
     problems: list[Problem] = []
     items: list[ListedItem] = []
-    for part in find_parts(root, selection):
+    parts = find_parts(root, selection)
+    for part in parts:
         pictures, again = as_used(pictures_of(part.place, root), train=selection.train)
         problems += again
         problems += _without_picture(part, pictures, files)
@@ -108,6 +109,7 @@ def open_xml_folder(root: Path, selection: Selection) -> ListedDataset:
     dataset = ListedDataset(
         items, name="custom", classes=classes, metric="voc07", problems=problems
     )
+    dataset.is_whole = not parts[0].name
     log_lost_labels(dataset.problems, dataset.name)
     return dataset
 

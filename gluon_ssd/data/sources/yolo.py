@@ -100,15 +100,17 @@ def open_yolo(root: Path, selection: Selection) -> ListedDataset:
     top = root if root.is_dir() else root.parent
     own = (description.names if description else {}) or names_beside(top)
     names = class_names(top, selection, own, lambda: _ids_below(top))
+    is_whole = False
     if description and description.parts:
         pictures = _described_pictures(description, selection, anywhere=root.is_file())
     else:
-        pictures = [
-            path for part in find_parts(top, selection) for path in pictures_of(part.place, top)
-        ]
-    return _dataset(
-        pictures, _Labels(top, names.by_id, selection.tolerant), names.classes, selection
-    )
+        parts = find_parts(top, selection)
+        is_whole = not parts[0].name
+        pictures = [path for part in parts for path in pictures_of(part.place, top)]
+    labels = _Labels(top, names.by_id, selection.tolerant)
+    dataset = _dataset(pictures, labels, names.classes, selection)
+    dataset.is_whole = is_whole
+    return dataset
 
 
 def _ids_below(top: Path) -> Iterator[int]:

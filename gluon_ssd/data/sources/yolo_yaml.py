@@ -168,7 +168,7 @@ def located(description: Description, place: str, *, anywhere: bool) -> Path:
         if _is_inside(target, home):
             return target
         outside = outside or target
-    if outside and anywhere:
+    if outside and anywhere and len(outside.resolve().parts) > 1:  # not all of a disk
         _log.warning("%s: its pictures are outside of its folder, in %s", description.path, outside)
         return outside
     parts, _ = parts_of(place)

@@ -122,5 +122,7 @@ def test_what_lies_outside_is_taken_only_from_a_file_that_the_user_named(tmp_pat
         found = located(description, "images", anywhere=True)
     assert found == tmp_path / "elsewhere/images"
     assert "its pictures are outside of its folder, in" in caplog.text
+    with pytest.raises(DataError, match="/ lies outside the data set"):
+        located(description, "/", anywhere=True)
     with pytest.raises(DataError, match="there is no nothing, neither from .*; mend the path"):
         located(description, "nothing", anywhere=True)
