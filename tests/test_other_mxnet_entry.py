@@ -12,6 +12,7 @@ import pytest
 from gluon_ssd import Preprocessing, load
 from gluon_ssd.deploy.runtime import load_detector
 from gluon_ssd.errors import ModelError, OptionError
+from tests.deploy.conftest import make_network
 from tests.entry_builders import one_error, photos, run_script
 from tests.multibox_builder import write_multibox
 
@@ -33,6 +34,13 @@ def deploy_symbol(tmp_path_factory):
     prefix = tmp_path_factory.mktemp("deploy") / f"deploy_ssd_tiny_{SIDE}"
     write_multibox(str(prefix), training=False, force_suppress=True)
     return prefix
+
+
+@pytest.fixture
+def zoo_pair(tmp_path):
+    """A pair without a record, of four classes at 128 pixels, as GluonCV exports it."""
+    make_network().export(str(tmp_path / "zoo"))
+    return tmp_path / "zoo"
 
 
 def evaluate(prefix, data, *argv):
@@ -169,6 +177,15 @@ def test_wrong_options_are_refused(model, data, argv, message):
 def test_a_model_that_says_it_itself_is_told_nothing(prefix, data):
     line = one_error(evaluate(prefix, data, "--preprocessing", "imagenet"))
     assert "says itself how its images are prepared; leave out" in line
+
+
+def test_exports_of_gluoncv_are_normalised_as_they_want_it(zoo_pair, data):
+    (data / "classes.txt").write_text("ant\nbee\ncat\ndog\n")
+    size = ("--data-shape", 128)
+    line = one_error(evaluate(zoo_pair, data, *size, "--preprocessing", "rgb_0_255"))
+    assert "is an export of GluonCV, whose images are normalised as ImageNet's" in line
+    ended = evaluate(zoo_pair, data, *size, "--preprocessing", "imagenet")
+    assert ended.code == 0, ended.err
 
 
 def test_networks_have_their_own_preprocessing(data):
