@@ -241,3 +241,24 @@ def test_the_real_model_scores_what_its_own_operator_scored(shared_dir, tmp_path
     assert results["score"] == pytest.approx(0.6248, abs=5e-4)
     own = expected["files"][name]["average_precision"]
     assert results["class_scores"] == pytest.approx(own, abs=5e-3)
+
+
+@pytest.mark.slow
+def test_the_real_model_in_int8_scores_nearly_as_much(shared_dir, tmp_path):
+    prefix = real_model(shared_dir, tmp_path, "model_algo_1")
+    voc = ("--dataset", "voc", "--dataset-root", shared_dir / "data" / "voc-mini")
+    made = run_script(
+        "eval_ssd.py",
+        *("--deploy", "--model-prefix", prefix, "--data-shape", 300, *voc),
+        *("--preprocessing", "rgb_0_255", "--calibration", "--calib-output", tmp_path / "int8"),
+    )
+    assert made.code == 0, made.err
+    int8 = tmp_path / "int8" / "model_algo_1-quantized-naive"
+    ended = run_script(
+        "eval_ssd.py",
+        *("--deploy", "--model-prefix", int8, *voc, "--batch-size", 8),
+        *("--results", tmp_path / "r.json"),
+    )
+    assert ended.code == 0, ended.err
+    results = json.loads((tmp_path / "r.json").read_text())
+    assert results["score"] == pytest.approx(0.6248, abs=5e-3)
