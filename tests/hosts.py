@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import socket
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -130,3 +131,30 @@ def _headers(handler: BaseHTTPRequestHandler, status: int, headers: dict[str, st
     for name, value in headers.items():
         handler.send_header(name, value)
     handler.end_headers()
+
+
+@contextmanager
+def trickling(start: bytes, step: bytes) -> Iterator[str]:
+    """A server that answers every connection with a start, and then with steps for ever."""
+    server, stop = socket.create_server(("127.0.0.1", 0)), threading.Event()
+    server.settimeout(0.05)
+
+    def serve(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.sendall(start)
+            while not stop.wait(0.01):
+                connection.sendall(step)
+
+    def accept() -> None:
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                threading.Thread(target=serve, args=(server.accept()[0],)).start()
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/a"
+    finally:
+        stop.set()
+        thread.join()
+        server.close()

@@ -16,6 +16,7 @@ from typing import IO, Any, NoReturn
 
 from gluon_ssd.errors import EnvironmentProblem, SsdError, from_message, to_message
 from gluon_ssd.system.processes import Child, call_of, end_with_parent, restore_crash_signals
+from gluon_ssd.system.signals import signal_name
 
 _SHOWN = 4000  # characters of a child's output that an error shows
 
@@ -85,7 +86,7 @@ class Peer:
         if code >= 0:
             return RuntimeError(f"{self._what} ended with exit code {code}:\n{text[-_SHOWN:]}")
         advice = "; memory may have run out" if -code == signal.SIGKILL else ""
-        name = signal.Signals(-code).name
+        name = signal_name(-code)
         return EnvironmentProblem(f"{self._what} was ended by {name} during {do!r}{advice}")
 
 

@@ -17,13 +17,15 @@ _JPEG_END = b"\xff\xd9"
 # Start-of-frame markers 0xC0-0xCF, less DHT (C4), JPG (C8) and DAC (CC).
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _START_OF_SCAN = 0xDA
+# Markers that no length follows. libjpeg passes over them, and stops at all others below 0xC0.
+_BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xD8)})
 _TAIL_BYTES = 65536  # the end marker sits in the last bytes, unless a camera appended a preview
 # Cameras write some dozens; each costs a step here, and a file could hold millions.
 _MOST_SEGMENTS = 10_000
 _MOST_TIFF_TAGS = 4096
 # Height, width, bits of a sample, and width and height of tiles.
 _TIFF_WANTED = (257, 256, 258, 322, 323)
-_TIFF_TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
+_TIFF_TYPES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 16: "Q", 17: "q"}
 _LAST_PLACE = (1 << 62) - 1
 
 
@@ -96,6 +98,10 @@ def _jpeg(file: BinaryIO) -> Header:
         marker = _next_marker(file)
         if marker == _START_OF_SCAN:
             break
+        if marker in _BARE_MARKERS:
+            continue
+        if marker < 0xC0:  # read as the start of a part, it could hide the one that counts
+            raise FileProblem("the JPEG header is damaged")
         length = int.from_bytes(_exactly(file, 2), "big")
         if length < 2:
             raise FileProblem("the JPEG header is damaged")

@@ -48,6 +48,9 @@ memory; cameras stay below it."""
 OF_SETS = "replace the file or take it out of the data set"
 """What to do about a bad image of a data set."""
 
+LEAVE_OUT = "replace it or leave it out"
+"""What to do about a picture that a command was given by itself."""
+
 # What else a file may hold: EXIF, previews, a film of some seconds behind the photo.
 _OTHER_BYTES = 256 << 20
 _BYTES_A_PIXEL = 16

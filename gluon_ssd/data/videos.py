@@ -20,8 +20,8 @@ VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 
 # These carry an index that holds the number of frames; others a duration, from which it is guessed.
 _COUNTED = (".mp4", ".avi", ".mov", ".m4v")
-# Playlists name other files and addresses, which FFmpeg would open.
-_PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"[playlist]")
+# Playlists name other files and addresses, which FFmpeg would open, also behind the tag of a song.
+_PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"[playlist]", b"ID3")
 
 
 def read_frames(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gluon_ssd.errors import DataError, EnvironmentProblem, OptionError
 from gluon_ssd.report.draw import draw_detections
+from gluon_ssd.system.address import shown
 from gluon_ssd.system.wording import some_of
 
 Pixels = NDArray[np.uint8]
@@ -43,7 +44,8 @@ class Found:
         classes: names of all classes of the detector, in the order of the labels.
         size_hw: height and width of the original picture, px, upright.
         seconds: from pixels to boxes, for one picture: that of its batch, divided by its length.
-        source: the path or address of the picture, or "array", "bytes of an image", "camera 0".
+        source: the path or address of the picture, as it was given with its passwords, or "array",
+            "bytes of an image", "camera 0".
         frame: number in a video or of a camera, from 0; None for others.
     """
 
@@ -101,8 +103,8 @@ class Found:
         """
         if self.read is None:
             raise DataError(
-                f"the pixels of frame {self.frame} of {self.source} are not kept by predict; use "
-                "stream, or hand the picture over"
+                f"the pixels of frame {self.frame} of {shown(self.source)} are not kept by "
+                "predict; use stream, or hand the picture over"
             )
         return self._of_own_size(self.read())
 
@@ -179,7 +181,7 @@ class Found:
     def _of_own_size(self, pixels: Pixels) -> Pixels:
         if pixels.shape[:2] != self.size_hw:
             raise DataError(
-                f"{self.source} has changed since it was looked at: it had "
+                f"{shown(self.source)} has changed since it was looked at: it had "
                 f"{self.size_hw} pixels (height, width) and has {pixels.shape[:2]}"
             )
         return pixels

@@ -13,7 +13,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from gluon_ssd.data.images import IMAGE_SUFFIXES, MAX_PIXELS, decode_image, read_image
+from gluon_ssd.data.images import (
+    IMAGE_SUFFIXES,
+    LEAVE_OUT,
+    MAX_PIXELS,
+    decode_image,
+    read_image,
+)
 from gluon_ssd.data.videos import VIDEO_SUFFIXES, read_frames
 from gluon_ssd.errors import DataError, OptionError, SsdError
 from gluon_ssd.inference.array_pictures import rgb_of_array
@@ -29,7 +35,6 @@ OnBad = Callable[[str, SsdError], None]
 _SUFFIXES = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
 _WEB = ("http://", "https://")
 _CAMERAS = ("rtsp://", "rtmp://")
-_ADVICE = "replace it or leave it out"
 _ALLOWED = (
     "a path, a folder, a glob, an http(s) address, the bytes of an image file, a uint8 array "
     "(H, W, 3), the number of a camera, or a list of these"
@@ -150,7 +155,7 @@ class Reader:
             else:
                 yield str(path)
         except OSError as error:
-            problem = DataError(f"cannot read {path}: {error.strerror or error}; {_ADVICE}")
+            problem = DataError(f"cannot read {path}: {error.strerror or error}; {LEAVE_OUT}")
             self._tell(name, problem)
         except DataError as error:
             self._tell(name, error)
@@ -162,10 +167,10 @@ class Reader:
 
     def _decoded(self, name: str, content: bytes) -> Pixels:
         most = self.limits.max_pixels
-        return decode_image(content, shown(name), upright=True, max_pixels=most, advice=_ADVICE)
+        return decode_image(content, shown(name), upright=True, max_pixels=most, advice=LEAVE_OUT)
 
     def _read_file(self, path: str) -> Pixels:
-        return read_image(path, upright=True, max_pixels=self.limits.max_pixels, advice=_ADVICE)
+        return read_image(path, upright=True, max_pixels=self.limits.max_pixels, advice=LEAVE_OUT)
 
     def _file(self, path: str) -> Iterator[Picture]:
         yield Picture(path, None, self._read_file(path), partial(self._read_file, path))
@@ -185,7 +190,7 @@ class Reader:
                 address, max_bytes=limits.max_bytes, max_seconds=limits.max_seconds
             )
         except FetchFailed as error:
-            raise DataError(f"cannot fetch {shown(address)}: {error}; {_ADVICE}") from error
+            raise DataError(f"cannot fetch {shown(address)}: {error}; {LEAVE_OUT}") from error
         yield from self._encoded(address, content)
 
     def _array(self, array: Any) -> Iterator[Picture]:

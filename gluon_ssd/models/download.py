@@ -10,7 +10,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from gluon_ssd.errors import DataError, WeightsError
-from gluon_ssd.system.address import shown
+from gluon_ssd.system.address import shown_address
 from gluon_ssd.system.download import Fetcher, Progress, Wanted
 from gluon_ssd.system.files import atomic_path, ensure_directory, sha1_of
 from gluon_ssd.system.pace import Patience
@@ -86,7 +86,8 @@ def fetch_weights(
 
 
 def _unreachable(path: Path, url: str, reason: str) -> WeightsError:
-    host = urlsplit(shown(url)).netloc or shown(url)
+    address = shown_address(url)
+    host = urlsplit(address).netloc or address
     return WeightsError(
         f"cannot fetch {path.name} from {host}: {reason}; put the file {path.name} into "
         f"{path.parent}, or name a mirror in MXNET_GLUON_REPO"

@@ -12,6 +12,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -213,6 +214,22 @@ def write_sidecar(params_path: str | os.PathLike[str], record: ModelRecord) -> N
     """Write the record beside a parameter file. Raises EnvironmentProblem when it cannot."""
     with atomic_write(sidecar_path(params_path), "w") as file:
         file.write(record.to_json())
+
+
+def remove_other_sidecar(params_path: str | os.PathLike[str], record: ModelRecord) -> None:
+    """Remove the record beside a parameter file that is about to be replaced, unless it stays so.
+
+    A kill between the two files then leaves weights without a record, and not with that of others,
+    whose names of classes would be taken for theirs.
+    """
+    path = sidecar_path(params_path)
+    with suppress(OSError):
+        try:
+            is_same = read_regular(path, _MOST_BYTES) == record.to_json().encode()
+        except OSError:
+            is_same = False
+        if not is_same:
+            path.unlink()
 
 
 def read_sidecar(params_path: str | os.PathLike[str]) -> ModelRecord | None:

@@ -18,7 +18,12 @@ from gluon_ssd.models.first_weights import assign, complete_shapes, is_constant,
 from gluon_ssd.models.interface import Network, Normalization
 from gluon_ssd.models.native_write import file_bytes, write_natively
 from gluon_ssd.models.params_file import check_finite, mismatch, read_params
-from gluon_ssd.models.record import ModelRecord, read_sidecar, write_sidecar
+from gluon_ssd.models.record import (
+    ModelRecord,
+    read_sidecar,
+    remove_other_sidecar,
+    write_sidecar,
+)
 from gluon_ssd.system.files import atomic_path
 
 _LOG = logging.getLogger(__name__)
@@ -151,10 +156,11 @@ def save_parameters(network: Network, path: str | os.PathLike[str]) -> None:
     Earlier weights stay as they were unless all is written. Raises EnvironmentProblem when the
     files cannot be written.
     """
-    num_bytes = file_bytes(parameters_of(network))
+    num_bytes, record = file_bytes(parameters_of(network)), network.record()
     with atomic_path(path) as temporary:
         write_natively(temporary, num_bytes, network.save_parameters)
-    write_sidecar(path, network.record())
+        remove_other_sidecar(path, record)
+    write_sidecar(path, record)
 
 
 def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[np.float32]]) -> None:

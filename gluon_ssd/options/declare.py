@@ -49,6 +49,7 @@ def option(default: Any, help: str, **facts: Any) -> Any:
 
 
 legacy = functools.partial(option, legacy=True)
+address = functools.partial(option, starts=("http://", "https://"))
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,8 @@ class Flag:
         is_word: it is given by its place on the command line, which needs it, and not by a flag.
         several: it takes one word or more; the value is a text with commas between them, as which
             an ini file holds it.
+        starts: what a text begins with, unless it is empty; another one is not shown, since it may
+            hold a password.
     """
 
     group: str
@@ -85,6 +88,7 @@ class Flag:
     unset: str = ""
     is_word: bool = False
     several: bool = False
+    starts: tuple[str, ...] = ()
 
     @property
     def spelling(self) -> str:
@@ -107,6 +111,8 @@ class Flag:
 
     def check(self, value: Any, where: str) -> Any:
         """The value in its declared spelling. Raises OptionError when it is not allowed."""
+        if self.starts and value and not value.lower().startswith(self.starts):
+            raise OptionError(f"{where} must begin with {' or '.join(self.starts)}")
         if self.choices:
             for choice in self.choices:
                 if value.lower() == choice.lower():
@@ -185,7 +191,7 @@ class _Parser(argparse.ArgumentParser):
             word = message.split()[2].split("=")[0]
             known = [s for action in self._actions for s in action.option_strings]
             hint = suggestion(word, known)
-        raise OptionError(f"{message}{hint}; see {self.prog} --help")
+        raise OptionError(f"{shown(message)}{hint}; see {self.prog} --help")
 
     def _get_option_tuples(self, option_string: str) -> list[Any]:
         # An abbreviation that fits a legacy flag means that flag, whatever was added since.

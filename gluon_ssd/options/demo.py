@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gluon_ssd.errors import OptionError
-from gluon_ssd.options.declare import legacy, option
+from gluon_ssd.options.declare import address, legacy, option
 from gluon_ssd.options.idle import Idle
 from gluon_ssd.options.shared import (
     RuntimeOptions,
@@ -70,7 +70,7 @@ class DemoCommand(RuntimeOptions):
     model_root: str = option(
         "~/.mxnet/models", "folder where downloaded zoo weights are kept and looked for"
     )
-    mirror: str = option("", "base URL of a mirror of the zoo's weights")
+    mirror: str = address("", "base URL of a mirror of the zoo's weights")
 
     idle = DEMO_IDLE
     """What has no effect; see `options.idle`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gluon_ssd.options.declare import option
+from gluon_ssd.options.declare import address, option
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,7 @@ class _FetchOptions:
     dataset_root: str = option(
         "~/.mxnet/datasets/", "folder for the data set; the --dataset-root of training"
     )
-    mirror: str = option("", "start of the addresses in place of the publisher's")
+    mirror: str = address("", "start of the addresses in place of the publisher's")
     timeout: float = option(30.0, "seconds that a host may stay silent", minimum=0.01)
     attempts: int = option(
         5, "attempts that bring nothing new, one after the other, before giving up", minimum=1
@@ -44,7 +44,7 @@ class PrepareOpenImagesOptions(_FetchOptions):
     """Options of scripts/prepare_openimages.py."""
 
     splits: str = option("train+validation", "splits to have, joined by +")
-    image_mirror: str = option("", "start of the images' addresses in place of the public bucket")
+    image_mirror: str = address("", "start of the images' addresses in place of the public bucket")
     parallel: int = option(32, "images fetched at a time", minimum=1, maximum=256)
     limit_images: int = option(
         0, "only the first so many images of each split, to try it; 0 is all", minimum=0

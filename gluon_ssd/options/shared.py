@@ -12,7 +12,7 @@ from gluon_ssd.detection.preprocessing import (
     Preprocessing,
 )
 from gluon_ssd.errors import OptionError
-from gluon_ssd.options.declare import LARGEST_WHOLE, legacy, option, suggestion
+from gluon_ssd.options.declare import LARGEST_WHOLE, address, legacy, option, suggestion
 from gluon_ssd.options.own_data import (
     image_root_option,
     layout_option,
@@ -71,7 +71,7 @@ class ModelOptions:
     model_root: str = option(
         "~/.mxnet/models", "folder where downloaded zoo weights are kept and looked for"
     )
-    mirror: str = option(
+    mirror: str = address(
         "",
         "base URL of a mirror of the zoo's weights; empty uses MXNET_GLUON_REPO or the zoo's own",
     )

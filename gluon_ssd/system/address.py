@@ -7,7 +7,8 @@ import re
 # Parameters that carry a secret, in the signed addresses of the usual stores and by plain names.
 _SECRET = re.compile(r"token|key|sig|secret|pass|pwd|auth|cred|session|code|jwt", re.IGNORECASE)
 _PARAMETER = re.compile(r"([?&;#])([^=&#;?\s]{1,100})=([^&#;\s]+)")
-_USER = re.compile(r"(://)[^/?#\s]*@")
+# A password may hold signs that end the name of a host, where nobody has escaped them.
+_USER = re.compile(r"(://)(?:[^/?#\s]*@|[^/?#\s:@\[]{0,100}:(?!\d{1,5}(?:[/?#\s]|$))\S{1,200}?@)")
 
 
 def shown(text: str) -> str:
@@ -18,3 +19,8 @@ def shown(text: str) -> str:
 def _without_secret(found: re.Match[str]) -> str:
     sign, name, value = found.groups()
     return f"{sign}{name}={'***' if _SECRET.search(name) else value}"
+
+
+def shown_address(address: str) -> str:
+    """As `shown`, of what is one address, or was meant as one and lacks its beginning."""
+    return shown(address) if "://" in address else address.rpartition("@")[2]

@@ -23,15 +23,16 @@ import requests
 import urllib3
 
 from gluon_ssd.errors import EnvironmentProblem
-from gluon_ssd.system.address import shown
+from gluon_ssd.system.address import shown_address
 from gluon_ssd.system.files import ensure_directory, sha1_of, write_problem
-from gluon_ssd.system.pace import Pace, Patience, within
+from gluon_ssd.system.pace import Pace, Patience, watched, within
 from gluon_ssd.system.web_session import (
     WRONG_ADDRESS,
     FetchFailed,
     WebSession,
     connection_problem,
     content_length,
+    status_text,
 )
 
 Progress = Callable[[int, int | None], None]
@@ -142,37 +143,58 @@ class Fetcher:
     ) -> None:
         have = _size(file)
         headers = {"Accept-Encoding": "identity", **(origin.range(have) if have else {})}
+        session, is_left = self._session(), threading.Event()
+
+        def leave() -> None:
+            is_left.set()
+            session.abort()
+
+        longest_s = self.patience.slow_s + self.patience.timeout_s
         try:
-            with self._answer(wanted.url, headers) as answer:
+            with self._answer(session, wanted.url, headers) as answer:
                 total = _begin(answer, file, origin)
                 _refuse_large(wanted, total or 0)
                 _require_space(wanted.path, (total or 0) - _size(file))
-                for block in self._blocks(answer, pace, _size(file)):
-                    _write(file, block, wanted.path)
-                    _refuse_large(wanted, _size(file))
-                    if progress is not None:
-                        progress(_size(file), total)
+                with watched(longest_s, leave) as note:
+                    for block in self._blocks(answer, pace, _size(file), note):
+                        _write(file, block, wanted.path)
+                        _refuse_large(wanted, _size(file))
+                        if progress is not None:
+                            progress(_size(file), total)
         except requests.exceptions.TooManyRedirects as error:
             raise FetchFailed("it redirects in a circle") from error
         except WRONG_ADDRESS as error:
-            raise FetchFailed(f"{shown(wanted.url)!r} is no address of a web server") from error
+            raise FetchFailed(
+                f"{shown_address(wanted.url)!r} is no address of a web server"
+            ) from error
         except TimeoutError as error:
-            self._of_thread.session = None  # still busy with that answer
+            session.abort()  # else it is busy with that answer for ever
+            self._of_thread.session = None
             raise _TryAgain(f"no answer within {self.patience.timeout_s:g} s") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise _TryAgain(connection_problem(error, self.patience.timeout_s)) from error
+            if not is_left.is_set():
+                raise _TryAgain(connection_problem(error, self.patience.timeout_s)) from error
+        if is_left.is_set():
+            self._of_thread.session = None
+            raise FetchFailed(f"it has sent nothing of the file for more than {longest_s:g} s")
         if total is not None and _size(file) != total:
             # A server that does not say how much one answer has may end it early.
             raise _TryAgain(f"the connection broke off after {_size(file)} of {total} bytes")
 
-    def _blocks(self, answer: requests.Response, pace: Pace, have: int) -> Iterator[bytes]:
-        """What an answer brings, a block at a time; `have` bytes were there before."""
+    def _blocks(
+        self, answer: requests.Response, pace: Pace, have: int, note: Callable[[], None]
+    ) -> Iterator[bytes]:
+        """What an answer brings, a block at a time; `have` bytes were there before.
+
+        `note` is called whenever something has come.
+        """
         pace.begin(have)
         block = bytearray()
         # What has come is taken at once, so that a slow server shows.
         while part := answer.raw.read1(_BLOCK_BYTES - len(block)):
             if self._stopped.is_set():
                 raise FetchFailed("stopped")
+            note()
             block += part
             pace.check(have + len(block))
             if len(block) == _BLOCK_BYTES:
@@ -182,11 +204,15 @@ class Fetcher:
         if block:
             yield bytes(block)
 
-    def _answer(self, url: str, headers: dict[str, str]) -> requests.Response:
-        """The beginning of an answer. TimeoutError where not all of its header comes in time."""
+    def _session(self) -> WebSession:
+        """That of this thread."""
         session: WebSession | None = getattr(self._of_thread, "session", None)
         if session is None:
             session = self._of_thread.session = WebSession()
+        return session
+
+    def _answer(self, session: WebSession, url: str, headers: dict[str, str]) -> requests.Response:
+        """The beginning of an answer. TimeoutError where not all of its header comes in time."""
         ask = functools.partial(
             session.get, url, headers=headers, stream=True, timeout=self.patience.timeout_s
         )
@@ -291,9 +317,9 @@ def _begin(answer: requests.Response, file: IO[bytes], origin: _Origin) -> int |
         _empty(file)
         raise _TryAgain(f"it has another version of the file (HTTP {status})")
     if status in _TEMPORARY:
-        raise _TryAgain(f"HTTP {status} {answer.reason}")
+        raise _TryAgain(f"HTTP {status_text(answer)}")
     if status != 200:
-        raise FetchFailed(f"HTTP {status} {answer.reason}")
+        raise FetchFailed(f"HTTP {status_text(answer)}")
     if answer.headers.get("Content-Encoding", "identity") != "identity":
         raise FetchFailed("it sends the file in another encoding")
     _empty(file)

@@ -14,6 +14,7 @@ from gluon_ssd.system.web_session import (
     WebSession,
     connection_problem,
     content_length,
+    status_text,
 )
 
 _BLOCK_BYTES = 1 << 16
@@ -35,7 +36,7 @@ def fetch_bytes(url: str, *, max_bytes: int, max_seconds: float) -> bytes:
     # answers that come a byte at a time.
     threading.Thread(target=job.run, name="fetch", daemon=True).start()
     if not job.is_done.wait(max_seconds):
-        job.is_given_up.set()
+        job.give_up()
         raise FetchFailed(f"it did not arrive within {max_seconds:g} seconds")
     if job.problem is not None:
         raise FetchFailed(job.problem)
@@ -54,7 +55,8 @@ class _Job:
         self._until = time.monotonic() + max_seconds
         self.content = bytearray()
         self.problem: str | None = None
-        self.is_done, self.is_given_up = threading.Event(), threading.Event()
+        self.is_done, self._is_given_up = threading.Event(), threading.Event()
+        self._session = WebSession()
 
     def run(self) -> None:
         """Fetch, and note what came of it."""
@@ -72,23 +74,28 @@ class _Job:
             self.problem = self.problem or (None if self.content else "the answer is empty")
             self.is_done.set()
 
+    def give_up(self) -> None:
+        """Nobody waits for it any more."""
+        self._is_given_up.set()
+        self._session.abort()
+
     def _fetch(self) -> None:
         # A little more than the caller waits, so that it is the caller who says what happened.
         left_s = max(0.001, self._until - time.monotonic()) + _BEHIND_S
         # As it is: what a server compresses could become as large as it likes here.
         headers = {"Accept-Encoding": "identity"}
         with (
-            WebSession() as session,
-            session.get(self._url, headers=headers, stream=True, timeout=left_s) as answer,
+            self._session,
+            self._session.get(self._url, headers=headers, stream=True, timeout=left_s) as answer,
         ):
             if answer.status_code != 200:
-                raise FetchFailed(f"the server answers {answer.status_code} {answer.reason}")
+                raise FetchFailed(f"the server answers {status_text(answer)}")
             if answer.headers.get("Content-Encoding", "identity") != "identity":
                 raise FetchFailed("the server sends it compressed, which was not asked for")
             self._check(content_length(answer) or 0)
             # What has come is taken at once, so that a job nobody waits for ends soon.
             while block := answer.raw.read1(_BLOCK_BYTES):
-                if self.is_given_up.is_set():
+                if self._is_given_up.is_set():
                     return
                 self.content += block
                 self._check(len(self.content))

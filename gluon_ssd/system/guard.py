@@ -13,7 +13,7 @@ from types import FrameType
 
 from gluon_ssd.errors import EnvironmentProblem
 from gluon_ssd.system.processes import Child, end_with_parent, is_child, restore_crash_signals
-from gluon_ssd.system.signals import SIGNALS, handling, not_ignored
+from gluon_ssd.system.signals import SIGNALS, handling, not_ignored, signal_name
 
 MODEL_ADVICE = "the files of the model may be damaged: export it anew"
 """What to do after a crash of a command that runs a model."""
@@ -52,7 +52,7 @@ def run_guarded(what: str, advice: str) -> int:
         return code
     if -code in passed_on:
         return 128 - code
-    name = signal.Signals(-code).name
+    name = signal_name(-code)
     if -code == signal.SIGKILL:
         raise EnvironmentProblem(
             f"{what} was ended by {name}; memory may have run out: use smaller batches; {advice}",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
 from gluon_ssd.system.web_session import FetchFailed
@@ -87,3 +88,28 @@ def within(
         future.add_done_callback(lambda late: late.exception() or too_late(late.result()))
         raise TimeoutError
     return future.result()
+
+
+@contextmanager
+def watched(seconds: float, give_up: Callable[[], object]) -> Iterator[Callable[[], None]]:
+    """Watch over work that may hang: call what is yielded whenever something has come of it.
+
+    Args:
+        seconds: where nothing came for so long, and at most twice as long, the watch ends with
+            `give_up`, which is called in another thread.
+        give_up: has the work end with an error.
+    """
+    came, is_done = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        while not is_done.wait(seconds):
+            if not came.is_set():
+                give_up()
+                return
+            came.clear()
+
+    threading.Thread(target=watch, name="watch", daemon=True).start()
+    try:
+        yield came.set
+    finally:
+        is_done.set()

@@ -26,9 +26,10 @@ def open_regular(path: str | os.PathLike[str]) -> BufferedReader:
         # Without O_NONBLOCK, opening a pipe would wait for its writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        if error.errno != errno.ENXIO:  # a socket
+        if error.errno != errno.ENXIO:  # a socket, or a device that is not there
             raise
-        raise OSError(errno.EINVAL, "it is a socket, not a file", os.fspath(path)) from error
+        what = _KINDS.get(stat.S_IFMT(os.stat(path).st_mode), "something else")
+        raise OSError(errno.EINVAL, f"it is {what}, not a file", os.fspath(path)) from error
     try:
         _check_regular(descriptor, path)
         return os.fdopen(descriptor, "rb")

@@ -18,6 +18,14 @@ _REPEAT_S = 2.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+def signal_name(number: int) -> str:
+    """SIGKILL and the like; real-time signals have no names but the first and the last."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 def not_ignored(numbers: Iterable[signal.Signals]) -> list[signal.Signals]:
     """Those signals that this process reacts to; nohup, for one, has SIGHUP ignored."""
     return [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 _MOST = 2**53
 """Above all counts that occur; floats still hold every integer up to here."""
+_MOST_BATCHES = 10**7
+"""Of one epoch: Open Images has 1.7 million pictures, which may come one by one."""
 _UPDATES_OF_STEP = 1000
 """A run whose batches grow when it is resumed counts fewer steps than it did updates."""
 _STATE_WORDS = 624  # of a Mersenne Twister, the generator of Python and of NumPy
@@ -42,6 +44,10 @@ def check_facts(facts: Any, numpy_state: NDArray[Any] | None) -> None:
     amp = facts.get("amp")
     _expect(amp is None or _is_amp(amp), "amp", amp)
     updates, steps = facts["num_updates"], facts["step"]
+    # Steps are the batches of the epochs before, and those of this one.
+    earlier, epoch = steps - facts["batch"], facts["epoch"]
+    is_right = 0 <= earlier <= _MOST_BATCHES * epoch
+    _expect(is_right, "step", f"{steps} at epoch {epoch}, batch {facts['batch']}")
     _expect(updates <= _UPDATES_OF_STEP * (steps + 1), "num_updates", f"{updates} at step {steps}")
     best_epoch = facts["best_epoch"]
     _expect(best_epoch is None or best_epoch <= facts["epoch"], "best_epoch", best_epoch)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -53,6 +52,9 @@ class RunFiles:
         return Path(f"{self.prefix}_{epoch:04d}_{shown_score:.4f}.params")
 
 
+_HIGHEST = 100.001  # COCO's scores are in hundredths
+
+
 def _parse_best(line: str) -> tuple[int, float] | None:
     epoch, separator, score = line.partition(":")
     try:
@@ -73,7 +75,8 @@ def read_best(path: Path) -> list[tuple[int, float]]:
     except OSError as error:
         raise EnvironmentProblem(f"cannot read {path}: {error.strerror}") from error
     entries = [_parse_best(line) for line in lines]
-    return [entry for entry in entries if entry is not None and math.isfinite(entry[1])]
+    # With a score that no validation can reach, no later epoch would be the best.
+    return [entry for entry in entries if entry is not None and -_HIGHEST <= entry[1] <= _HIGHEST]
 
 
 def add_best(path: Path, epoch: int, shown_score: float) -> None:

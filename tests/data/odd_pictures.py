@@ -110,3 +110,14 @@ def dark_png(bits_used: int = 12) -> bytes:
     """A grey PNG of 16 bits that uses fewer."""
     row = np.linspace(0, 2**bits_used - 1, 80).astype(np.uint16)
     return encoded(".png", np.tile(row, (60, 1)))
+
+
+def jpeg_with_two_sizes(marker: bytes, width: int, height: int) -> bytes:
+    """A JPEG that has 80 x 60 pixels for who reads a length behind `marker`, else so many."""
+    small, large = encoded(".jpg"), jpeg_of(width, height)
+    frame = large.index(b"\xff\xc0")
+    end = frame + 2 + int.from_bytes(large[frame + 2 : frame + 4], "big")
+    start = large[:2] + marker
+    # The next marker is that length: 0xFFC0.
+    whole = start + large[frame:end] + large[2:frame] + large[end:]
+    return whole.ljust(len(start) + 0xFFC0, b"\0") + small[small.index(b"\xff\xc0") :]

@@ -97,6 +97,26 @@ def test_what_is_wrong_is_said(content, message):
         header(content)
 
 
+@pytest.mark.parametrize("marker", [b"\xff\x01", b"\xff\xd0", b"\xff\xd7"])
+def test_a_marker_without_a_length_hides_no_size(marker):
+    assert header(odd.jpeg_with_two_sizes(marker, 65_000, 64_000)).size_hw == (64_000, 65_000)
+
+
+@pytest.mark.parametrize("marker", [b"\xff\x00", b"\xff\x02", b"\xff\xbf"])
+def test_what_is_no_marker_of_a_jpeg_is_damage(marker):
+    with pytest.raises(FileProblem, match="the JPEG header is damaged"):
+        header(odd.jpeg_with_two_sizes(marker, 65_000, 64_000))
+
+
+@pytest.mark.parametrize("signed", [6, 8, 9, 17])
+def test_signed_numbers_of_a_tiff_count_too(signed):
+    content = bytearray(odd.tiff_of({256: 30, 257: 20, 322: 100, 323: 120}, big=True))
+    for row in range(4):
+        struct.pack_into("<H", content, 16 + 8 + 20 * row + 2, signed)
+    found = header(bytes(content))
+    assert (found.size_hw, found.pixels) == ((20, 30), 12_000)
+
+
 def gif_with(before_frame: bytes, size_hw=(20, 30)) -> bytes:
     content = odd.gif(size_hw)
     frame = content.index(b",\0\0\0\0")

@@ -84,6 +84,7 @@ def test_frames_that_are_too_large_are_refused_by_the_header(film):
         (b"", "cannot use the video .*a.mp4: the file is empty"),
         (b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", "a.mp4: it is a list of other files"),
         (b"ffconcat version 1.0\nfile /etc/passwd\n", "a.mp4: it is a list of other files"),
+        (b"ID3\4\0\0\0\0\0\0#EXTM3U\n/a\n" + bytes(64), "a.mp4: it is a list of other files"),
     ],
 )
 def test_what_is_no_film_is_refused(tmp_path, content, message):

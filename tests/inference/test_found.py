@@ -80,6 +80,14 @@ def test_a_picture_may_be_handed_over():
         frame.crop(PIXELS[:5])
 
 
+def test_passwords_of_cameras_are_not_shown():
+    camera = "rtsp://me:secret@camera/1"
+    with pytest.raises(DataError, match=r"frame 7 of rtsp://\*\*\*@camera/1 are not kept"):
+        found(source=camera, frame=7, read=None).pixels()
+    with pytest.raises(DataError, match=r"^rtsp://\*\*\*@camera/1 has changed"):
+        found(source=camera, size_hw=(3, 4)).pixels()
+
+
 def test_a_file_that_has_changed_is_told():
     with pytest.raises(DataError, match=r"a.jpg has changed .* it had \(20, 30\) pixels"):
         found(read=lambda: PIXELS[:9]).draw()

@@ -166,6 +166,12 @@ def test_address_that_is_none_is_told(tmp_path):
         fetch_weights("tiny", STORE, folder=tmp_path, mirror="nowhere")
 
 
+def test_a_password_is_not_shown_where_the_address_lacks_its_beginning(tmp_path):
+    with pytest.raises(WeightsError, match=f"cannot fetch {FILE} from host/") as caught:
+        fetch_weights("tiny", STORE, folder=tmp_path, mirror="me:secret@host")
+    assert "secret" not in str(caught.value)
+
+
 def test_folder_that_cannot_be_made_is_named(tmp_path, mirror):
     (tmp_path / "file").write_text("")
     with pytest.raises(EnvironmentProblem, match="file"):

@@ -14,6 +14,7 @@ from gluon_ssd.compat import mx
 from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.errors import EnvironmentProblem, WeightsError
 from gluon_ssd.families.build import build_network
+from gluon_ssd.models import weights
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.first_weights import initialize
 from gluon_ssd.models.params_file import read_params
@@ -229,6 +230,22 @@ def test_loading_into_a_hybridised_network_takes_effect(tmp_path):
 def test_saving_where_nothing_can_be_written(tmp_path):
     with pytest.raises(EnvironmentProblem, match=r"cannot write .*net\.params"):
         save_parameters(small_network(), tmp_path / "missing" / "net.params")
+
+
+@pytest.mark.parametrize(
+    ("classes", "stays"), [(("circle", "square", "star"), True), (("a", "b", "c"), False)]
+)
+def test_a_kill_between_the_two_files_leaves_no_record_of_others(
+    tmp_path, monkeypatch, classes, stays
+):
+    def killed(path, record):
+        raise KeyboardInterrupt
+
+    save_parameters(small_network(), tmp_path / "net.params")
+    monkeypatch.setattr(weights, "write_sidecar", killed)
+    with pytest.raises(KeyboardInterrupt):
+        save_parameters(small_network(classes=classes), tmp_path / "net.params")
+    assert (read_sidecar(tmp_path / "net.params") is not None) == stays
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full to play a full disk")

@@ -143,3 +143,21 @@ def test_what_is_stored_of_options_holds_no_password() -> None:
 
     stored = cli.flat_values(Options())
     assert stored == {"mirror": "https://***@host/a?token=***&x=1", "folder": "a?token=abc"}
+
+
+def test_an_address_begins_as_one_and_is_not_shown_where_it_does_not(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Options:
+        mirror: str = cli.address("", "where files are")
+
+    def parsed(*argv: str) -> Options:
+        return cli.parse(Options, list(argv), prog="fetch", description="")
+
+    assert parsed("--mirror", "HTTPS://me:secret@host").mirror == "HTTPS://me:secret@host"
+    assert parsed("--mirror", "").mirror == ""
+    path = write(tmp_path, "[options]\nmirror = me:secret@host\n")
+    for argv in (("--mirror", "me:secret@host"), ("--config", path)):
+        with pytest.raises(OptionError, match="must begin with http:// or https://$"):
+            parsed(*argv)
+    with pytest.raises(OptionError, match=r"--miror=http://\*\*\*@host; did you mean --mirror\?"):
+        parsed("--miror=http://me:secret@host")

@@ -20,7 +20,10 @@ from gluon_ssd.system.address import shown
             "cannot fetch http://a:b@h/x: no; see http://c@i",
             "cannot fetch http://***@h/x: no; see http://***@i",
         ),
+        ("http://me:pa/ss#x?@host/a@b", "http://***@host/a@b"),
         ("http://host/mail@home", "http://host/mail@home"),
+        ("http://host:8080/mail@home", "http://host:8080/mail@home"),
+        ("http://[::1]:80/mail@home", "http://[::1]:80/mail@home"),
         ("a/b@c.jpg", "a/b@c.jpg"),
     ],
 )
@@ -33,3 +36,4 @@ def test_secrets_are_not_shown(text, expected):
 def test_long_texts_take_no_time():
     assert shown("http://" + "a" * 10**6).endswith("a")
     assert shown("?token" * 10**4).endswith("token")
+    assert shown("://a:b" * 10**4).endswith("b")

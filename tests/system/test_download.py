@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import random
@@ -14,7 +13,7 @@ from gluon_ssd.errors import EnvironmentProblem
 from gluon_ssd.system.download import Fetcher, Wanted
 from gluon_ssd.system.pace import Patience
 from gluon_ssd.system.web_session import FetchFailed
-from tests.hosts import Host, serving
+from tests.hosts import Host, serving, trickling
 
 # Above a mebibyte, so that what came of it is kept.
 CONTENT = random.Random(1).randbytes(1_500_000)
@@ -297,33 +296,6 @@ def test_file_that_is_too_large_is_refused(tmp_path, host, says_length):
     assert len(host.asked) == 1
 
 
-@contextlib.contextmanager
-def trickling(start: bytes, step: bytes):
-    """A server that answers every connection with a start, and then with steps for ever."""
-    server, stop = socket.create_server(("127.0.0.1", 0)), threading.Event()
-    server.settimeout(0.05)
-
-    def serve(connection: socket.socket) -> None:
-        with connection, contextlib.suppress(OSError):
-            connection.sendall(start)
-            while not stop.wait(0.01):
-                connection.sendall(step)
-
-    def accept() -> None:
-        while not stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                threading.Thread(target=serve, args=(server.accept()[0],)).start()
-
-    thread = threading.Thread(target=accept)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/a"
-    finally:
-        stop.set()
-        thread.join()
-        server.close()
-
-
 def test_a_server_that_sends_a_byte_now_and_then_is_left(tmp_path):
     start = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n"
     patience = Patience(timeout_s=5, slowest_bytes_s=1000, slow_s=0.3)
@@ -338,6 +310,23 @@ def test_a_server_that_sends_an_endless_header_is_left(tmp_path):
         with pytest.raises(FetchFailed, match="no answer within 0.1 s"):
             Fetcher(patience).fetch(Wanted(url, tmp_path / "a"))
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("start", "step"),
+    [
+        (b"5\r\nhello\r\n0\r\n", b"X: y\r\n"),  # a trailer that never ends
+        (b"5\r\nhello\r\n1;", b"x"),  # words behind the length of a part
+    ],
+    ids=["trailer", "part"],
+)
+def test_a_server_that_sends_nothing_of_the_file_is_left(tmp_path, start, step):
+    start = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + start
+    patience = Patience(timeout_s=0.2, slow_s=0.2)
+    with trickling(start, step) as url:
+        with pytest.raises(FetchFailed, match=r"^it has sent nothing of the file for more than "):
+            Fetcher(patience).fetch(Wanted(url, tmp_path / "a"))
+    assert not (tmp_path / "a").exists()
 
 
 def test_a_few_bytes_with_each_attempt_do_not_go_on_for_ever(tmp_path, host):

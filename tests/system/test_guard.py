@@ -91,6 +91,7 @@ def test_the_exit_code_is_the_child_s(start, code: int):
     [
         ("SIGSEGV", "the search was ended by SIGSEGV in native code; try again"),
         ("SIGABRT", "the search was ended by SIGABRT in native code; try again"),
+        ("SIGRTMIN + 3", "the search was ended by signal 37 in native code; try again"),
         (
             "SIGKILL",
             "the search was ended by SIGKILL; memory may have run out: use smaller batches; "

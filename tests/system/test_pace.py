@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from gluon_ssd.system.pace import Pace, Patience, within
+from gluon_ssd.system.pace import Pace, Patience, watched, within
 from gluon_ssd.system.web_session import FetchFailed
 
 
@@ -70,3 +70,19 @@ def test_what_comes_too_late_is_handed_over():
     assert time.monotonic() - start < 4
     go.set()
     assert late.wait(5) and got == [3]
+
+
+def test_work_of_which_nothing_comes_is_given_up():
+    given_up = threading.Event()
+    with watched(0.05, given_up.set):
+        assert given_up.wait(5)
+
+
+def test_work_that_goes_on_or_has_ended_is_left_alone():
+    given_up = threading.Event()
+    with watched(0.3, given_up.set) as note:
+        for _ in range(20):
+            note()
+            time.sleep(0.05)
+    time.sleep(0.4)
+    assert not given_up.is_set()

@@ -27,6 +27,8 @@ def test_a_pipe_is_refused_at_once_also_behind_a_link(tmp_path: Path) -> None:
 def test_devices_sockets_and_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="it is a device, not a file"):
         open_regular("/dev/zero")
+    with pytest.raises(OSError, match="it is a device, not a file"):
+        open_regular("/dev/tty")  # with or without a terminal
     with pytest.raises(IsADirectoryError):
         open_regular(tmp_path)
     server = socket.socket(socket.AF_UNIX)

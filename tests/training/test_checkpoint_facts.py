@@ -61,6 +61,7 @@ WRONG = [
     *[("batch", value) for value in (1.0, True, "3", None, [], {}, math.nan)],
     *[("best_score", value) for value in (7.0, -2, math.nan, math.inf, HUGE**10, "0.5", True, [])],
     ("num_updates", 10_001),
+    *[("step", value) for value in (2, 3 + 2 * 10**7 + 1, 10**12)],  # batch 3 of epoch 2
     *[("best_epoch", value) for value in (-1, 3, 0.5)],
     *[("best_shown", value) for value in (math.nan, "x", 101.0)],
     *[("meter", value) for value in (None, [], {}, {**METER, "extra": 1}, {"class_sum": 1})],

@@ -67,3 +67,9 @@ def test_best_log_has_the_legacy_form(tmp_path):
     add_best(path, 12, 25.1)
     assert path.read_text() == "0000:\t0.1745\n0012:\t25.1000\n"
     assert read_best(path) == [(0, 0.1745), (12, 25.1)]
+
+
+def test_scores_that_no_validation_reaches_are_left_out(tmp_path):
+    path = tmp_path / "best_map.log"
+    path.write_text("0000:\t1e308\n0001:\t0.5\n0002:\tnan\n0003:\t-inf\n0004:\t101\n0005:\t-1\n")
+    assert read_best(path) == [(1, 0.5), (5, -1.0)]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gluon_ssd.data.images import IMAGE_SUFFIXES, MAX_PIXELS, read_image
+from gluon_ssd.data.images import IMAGE_SUFFIXES, LEAVE_OUT, MAX_PIXELS, read_image
 from gluon_ssd.data.videos import VIDEO_SUFFIXES, count_frames, read_frames
 from gluon_ssd.errors import DataError
 
@@ -83,7 +83,7 @@ def read_pictures(
                 for number, image in read_frames(str(path), every=every, max_pixels=max_pixels):
                     yield Picture(f"{name}_{number:06d}", str(path), number, image)
             else:
-                pixels = read_image(path, upright=True, max_pixels=max_pixels)
+                pixels = read_image(path, upright=True, max_pixels=max_pixels, advice=LEAVE_OUT)
                 yield Picture(name, str(path), None, pixels)
         except DataError as error:
             on_bad(error)

@@ -12,6 +12,8 @@ import os
 import posixpath
 from collections.abc import Collection, Hashable, Iterable
 
+from gluon_ssd.data.images import IMAGE_SUFFIXES
+
 _LONGEST_PART = 200  # of bytes; file systems take 255, and an annotation's suffix is longer
 
 
@@ -49,7 +51,7 @@ class Names:
             return self._given[key], False
         wanted = os.path.relpath(os.path.abspath(path), self._folder).replace(os.sep, "/")
         *folders, base = map(_safe, wanted.split("/"))
-        below = "/".join(f"{part}_" if part in self._reserved else part for part in folders)
+        below = "/".join(f"{part}_" if self._means_something(part) else part for part in folders)
         stem, suffix = posixpath.splitext(base)
         free, number = posixpath.join(below, stem), 1
         while free.casefold() in self._stems:
@@ -60,6 +62,11 @@ class Names:
         self.changed += free + suffix != wanted
         return free + suffix, True
 
+    def _means_something(self, folder: str) -> bool:
+        """Whether the name of a folder is reserved, or would be taken for that of an image."""
+        is_image = posixpath.splitext(folder)[1].lower() in IMAGE_SUFFIXES
+        return is_image or folder in self._reserved
+
 
 def _safe(part: str) -> str:
     """A part of a path as every list and every file system takes it."""
@@ -68,7 +75,7 @@ def _safe(part: str) -> str:
     stem, suffix = posixpath.splitext(text)
     while len(f"{stem}{suffix}".encode()) > _LONGEST_PART and stem:
         stem = stem[:-1]
-    return stem + suffix
+    return (stem.rstrip() or "_") + suffix
 
 
 def split_name(text: str) -> str:

@@ -13,6 +13,7 @@ from gluon_ssd.data.dataset import Annotation, ListedDataset, RawObject
 from gluon_ssd.data.exif import turned_size
 from gluon_ssd.data.image_source import ImageSource
 from gluon_ssd.data.images import image_size
+from gluon_ssd.system.wording import one_line
 
 
 class Item(NamedTuple):
@@ -40,7 +41,7 @@ class Part:
     Attributes:
         name: of the split in the target.
         dataset: opened, its orientations settled, without images that cannot be used.
-        classes: of the target, all of those of the data set among them.
+        classes: of the target, as of `all_classes`.
     """
 
     name: str
@@ -61,7 +62,7 @@ class Part:
             DataError: an image file cannot be used, whose size no annotation gives.
         """
         places = {name: label for label, name in enumerate(self.classes)}
-        labels = np.array([places[name] for name in self.dataset.classes], np.int32)
+        labels = np.array([places[one_line(name)] for name in self.dataset.classes], np.int32)
         for index in range(len(self)):
             annotation = self.dataset.annotation(index)
             source = self.dataset.image_source(index)
@@ -76,8 +77,11 @@ class Part:
 
 
 def all_classes(datasets: Sequence[ListedDataset]) -> tuple[str, ...]:
-    """The classes of several splits, each once, in the order in which they come."""
-    return tuple(dict.fromkeys(name for dataset in datasets for name in dataset.classes))
+    """The classes of several splits, each once, in the order in which they come.
+
+    What would end a line in a list of names is escaped.
+    """
+    return tuple(dict.fromkeys(one_line(name) for each in datasets for name in each.classes))
 
 
 def raw_objects(annotation: Annotation, classes: Sequence[str]) -> Iterator[RawObject]:

@@ -102,11 +102,12 @@ class Preparer:
         parts = self.plan.share.parts
         # A seed of DALI's range, below 2**31, which differs between epochs.
         seed = int(np.random.SeedSequence((self._seed, epoch)).generate_state(1)[0] >> 1)
+        most = self._samples.max_pixels
         graph = DrawGraph(self._samples.augmentation, batch_size=self._batch_size, seed=seed)
         for number in range(self.plan.num_batches(epoch)):
             # Also for the batches before the first, which brings the generators to where they were.
             places = self._whole_plan.batch(epoch, number)
-            draws = graph.draw([_boxes_unit(self._dataset, place.image) for place in places])
+            draws = graph.draw([_boxes_unit(self._dataset, place.image, most) for place in places])
             for part in range(parts):
                 if number * parts + part >= first:
                     yield self._prepare(epoch, number, part, draws)
@@ -155,7 +156,7 @@ class Preparer:
         return bitmap, turned_size(found[1], orientation)
 
 
-def _boxes_unit(dataset: Dataset, index: int) -> np.ndarray:
+def _boxes_unit(dataset: Dataset, index: int, max_pixels: int) -> np.ndarray:
     """float32 (M, 4): the boxes of an image in shares of its width and height, 0 to 1.
 
     (0, 4) when neither the annotation nor the file gives the size.
@@ -163,7 +164,8 @@ def _boxes_unit(dataset: Dataset, index: int) -> np.ndarray:
     annotation = dataset.annotation(index)
     try:
         height, width = annotation.size_hw or turned_size(
-            measure_image(dataset.image_source(index)), dataset.orientation(index)
+            measure_image(dataset.image_source(index), max_pixels=max_pixels),
+            dataset.orientation(index),
         )
     except DataError:
         return np.zeros((0, 4), dtype=np.float32)

@@ -154,10 +154,7 @@ def _read(files: ModelFiles) -> Exported:
         raise ModelError(
             f"MXNet {mx.__version__} cannot load {symbol_file}: {last_line(error)}; export it anew"
         ) from error
-    try:
-        params = read_params(params_file)
-    except WeightsError as error:
-        raise WeightsError(f"cannot read parameters from {params_file}: {error}") from error
+    params = read_params(params_file)
     variables = graph.variables()
     if INPUT not in variables:
         raise ModelError(

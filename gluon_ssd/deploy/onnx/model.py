@@ -23,6 +23,7 @@ from gluon_ssd.deploy.engine import (
 )
 from gluon_ssd.deploy.engine_teams import follow_load
 from gluon_ssd.deploy.onnx.file_operators import INTEGER_OPERATORS, operators_of
+from gluon_ssd.deploy.onnx.file_weights import refuse_not_finite
 from gluon_ssd.deploy.onnx.names import RECORD_KEY
 from gluon_ssd.errors import ModelError
 from gluon_ssd.system.threads import inference_threads, throughput_streams
@@ -153,10 +154,12 @@ def load_onnx(
         streams: calls that are computed beside one another; they share the threads.
 
     Raises:
-        ModelError: the file cannot be used, or is no detector that this project wrote.
+        ModelError: the file cannot be used, or is no detector that this project wrote, or
+            holds weights that are not finite.
         WeightsError: its record is damaged.
     """
     whole = OnnxEngine(path, fuse=fuse, threads=threads, streams=streams)
+    refuse_not_finite(path)
     engine = follow_load(whole, lambda count: whole.anew(threads=count), is_fixed=threads > 0)
     precision = "int8" if operators_of(path) & INTEGER_OPERATORS else "float32"
     return detector_of(path, engine, engine.record, precision=precision)

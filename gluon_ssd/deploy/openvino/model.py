@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from queue import SimpleQueue
 from typing import Any
 
+import numpy as np
 import openvino
 from numpy.typing import NDArray
 from openvino import frontend
@@ -167,6 +168,7 @@ def read_network(path: str) -> Any:
     except _FAILURES as error:
         raise ModelError(f"OpenVINO cannot read {path}: {_reason(error)}") from error
     _refuse_empty_shapes(network, path)
+    _refuse_not_finite(network, path)
     if not path.endswith(".onnx"):
         check_pair(network, path)
     return network
@@ -182,6 +184,19 @@ def _refuse_empty_shapes(network: Any, path: str) -> None:
             raise ModelError(
                 f"{path} cannot be used: {node.get_friendly_name()!r} makes an array without "
                 "elements; export the model anew"
+            )
+
+
+def _refuse_not_finite(network: Any, path: str) -> None:
+    """Raise ModelError for weights that are not finite, with which it would find nothing."""
+    for node in network.get_ops():
+        if node.get_type_name() != "Constant":
+            continue
+        is_float = node.get_element_type().get_type_name() in ("f16", "f32", "f64")
+        if is_float and not np.isfinite(node.data).all():
+            raise ModelError(
+                f"{path}: the weights {node.get_friendly_name()[:100]} are not finite; export the "
+                "weights of an earlier epoch"
             )
 
 

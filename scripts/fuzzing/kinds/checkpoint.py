@@ -85,6 +85,7 @@ class CheckpointKind(Kind):
             ("epoch", "1"),
             ("num_updates", -5),
             ("num_updates", 10**12),
+            ("step", 10**12),
             ("random_python", None),
             ("meter", []),
             ("network", {}),

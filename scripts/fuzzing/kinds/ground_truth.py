@@ -40,7 +40,7 @@ class ManifestKind(DatasetKind):
     """Four lines of three boxes each."""
 
     name = "manifest"
-    in_suite = 1000
+    in_suite = 100
 
     def sound(self) -> Mapping[str, Mapping[str, bytes]]:
         """A manifest and its images."""
@@ -84,7 +84,7 @@ class SagemakerKind(DatasetKind):
     """Four annotation files of three boxes each."""
 
     name = "sagemaker"
-    in_suite = 1000
+    in_suite = 100
 
     def sound(self) -> Mapping[str, Mapping[str, bytes]]:
         """A channel and its annotations."""

@@ -45,7 +45,7 @@ class RecordioKind(DatasetKind):
     """Four records, one of them in parts."""
 
     name = "recordio"
-    in_suite = 1000
+    in_suite = 100
 
     def sound(self) -> Mapping[str, Mapping[str, bytes]]:
         """A file with its index and class names."""
@@ -101,7 +101,7 @@ class LstKind(DatasetKind):
     """Four images with three boxes each."""
 
     name = "lst"
-    in_suite = 1000
+    in_suite = 100
 
     def sound(self) -> Mapping[str, Mapping[str, bytes]]:
         """A list, its images and class names."""

@@ -85,3 +85,11 @@ def test_frames_of_videos_are_counted_as_they_are_read(tmp_path, every, expected
 def test_video_without_a_length_leaves_the_number_open(tmp_path):
     (tmp_path / "film.avi").write_bytes(b"RIFF")
     assert count_pictures([tmp_path / "film.avi", write_image(tmp_path / "a.jpg")]) is None
+
+
+def test_a_bad_picture_is_told_without_a_word_of_data_sets(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    told: list[DataError] = []
+    sources = [tmp_path / "a.jpg", tmp_path / "none.jpg"]
+    assert list(read_pictures(sources, on_bad=told.append)) == []
+    assert [str(error).rpartition("; ")[2] for error in told] == ["replace it or leave it out"] * 2

@@ -211,6 +211,16 @@ def test_classes_of_all_splits_are_joined(tmp_path):
         assert opened(tmp_path / form, "val").annotation(0).labels.tolist() == [2, 0]
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_names_of_classes_stay_on_one_line(tmp_path, form):
+    found = annotation(BOXES[:2], [0, 1])
+    own = part(tmp_path / "in", {"a.jpg": found}, classes=["a\x85b\u2028c", "d"])
+    named = Part("train", own.dataset, all_classes([own.dataset]))
+    assert named.classes == (r"a\x85b\u2028c", "d")
+    assert lines_of([named], tmp_path / form, form)[-1].startswith("read back: all 2 boxes")
+    assert opened(tmp_path / form).classes == named.classes
+
+
 def test_links_lead_to_the_images(tmp_path):
     own = source(tmp_path)
     lines_of([own], tmp_path / "out", "voc", link=True)

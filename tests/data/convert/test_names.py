@@ -31,10 +31,11 @@ def test_the_same_image_has_one_name():
         (["a.jpg", "a_2.jpg", "a.png"], ["a.jpg", "a_2.jpg", "a_3.png"]),
         (["b/c.jpg", "B/c.jpg"], ["b/c.jpg", "B/c_2.jpg"]),
         ([".hidden.jpg", "a\nb.jpg", " .jpg"], ["_.hidden.jpg", "a_b.jpg", "_.jpg"]),
+        (["a .jpg", "b.jpg/c.jpg", "a. .png"], ["a.jpg", "b.jpg_/c.jpg", "a..png"]),
         (["a\\b.jpg", "a\udcff.jpg"], ["a_b.jpg", "a_.jpg"]),
         (["ä ß.jpg", "漢.jpg"], ["ä ß.jpg", "漢.jpg"]),
     ],
-    ids=["suffix and case", "taken", "folders", "lists", "other systems", "letters"],
+    ids=["suffix and case", "taken", "folders", "lists", "blanks", "other systems", "letters"],
 )
 def test_names_that_would_be_taken_for_one_another_are_changed(paths, expected):
     found, changed = named(paths)

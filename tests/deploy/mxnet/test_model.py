@@ -137,9 +137,9 @@ def copied(zoo_prefix, tmp_path) -> str:
 def test_truncated_parameters_are_named(copied, length):
     path = Path(f"{copied}-0000.params")
     path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(WeightsError, match="cannot read parameters from .*copy-0000.params") as e:
+    with pytest.raises(WeightsError, match="copy-0000.params is no MXNet parameter file") as e:
         load_deployed(copied)
-    assert "\n" not in str(e.value)
+    assert "\n" not in str(e.value) and str(e.value).count(str(path)) == 1
 
 
 def test_truncated_symbol_is_named(copied):

@@ -38,6 +38,7 @@ from gluon_ssd.errors import (
     to_message,
 )
 from gluon_ssd.system.processes import Child, call_of, end_with_parent, restore_crash_signals
+from gluon_ssd.system.signals import signal_name
 
 _SHOWN = 4000  # characters of a child's output that an error shows
 
@@ -124,7 +125,7 @@ def _error_of_end(job: _Job, stage: str, code: int, text: str) -> Exception:
     if -code == signal.SIGKILL:
         advice, setting = "memory may have run out: use smaller batches", "batch_size"
     return EnvironmentProblem(
-        f"quantising {job.prefix_in} ended by signal {signal.Signals(-code).name} in native "
+        f"quantising {job.prefix_in} ended by signal {signal_name(-code)} in native "
         f"code (stage: {stage}); nothing was written; {advice}",
         settings=(setting,),
     )
