@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gluon_ssd.options import declare
+from gluon_ssd.options.convert_weights import ConvertCommand
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.options.export import ExportCommand
 from gluon_ssd.options.serve import ServeCommand
@@ -27,6 +28,7 @@ OPTIONS = {
     "eval_ssd.py": EvalCommand,
     "scripts/export_ssd.py": ExportCommand,
     "scripts/serve_ssd.py": ServeCommand,
+    "scripts/convert_weights.py": ConvertCommand,
     "train_ssd.py": TrainCommand,
 }
 FEW = ("--limit-images", "6", "--batch-size", "3", "-j", "0")
@@ -42,7 +44,7 @@ def test_every_command_is_known():
     for script, *arguments in commands(*OPTIONS):
         if script != "train_ssd.py":  # whose file must be there
             declare.parse(OPTIONS[script], arguments, prog=script, description="")
-    assert len(commands(*OPTIONS)) == sum(line[0] == "python" for line in LINES) == 7
+    assert len(commands(*OPTIONS)) == sum(line[0] == "python" for line in LINES) == 8
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.arrays import as_numpy
 from gluon_ssd.detection.raw_decoding import RawDecoder
+from gluon_ssd.errors import ModelError
 from gluon_ssd.models.record import ModelRecord
 
 Floats = NDArray[np.float32]
@@ -41,9 +42,20 @@ class RawModel(RuntimeModel):
         return True
 
     def run_heads(self, images: Any) -> list[Any]:
-        """Class logits and box offsets."""
+        """Class logits and box offsets.
+
+        Raises:
+            ModelError: those of another number of images came out.
+        """
         self.check_size(images)
-        return list(self.raw_outputs(images))
+        outputs = list(self.raw_outputs(images))
+        if any(output.shape[0] != images.shape[0] for output in outputs):
+            rows = " and ".join(str(output.shape[0]) for output in outputs)
+            raise ModelError(
+                f"{self.name} cannot be used: of {images.shape[0]} images it makes outputs of "
+                f"{rows}; export the model anew"
+            )
+        return outputs
 
     def run_decode(self, predictions: list[Any]) -> tuple[Any, Any, Any]:
         """Turn what `run_heads` returned into detections."""

@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from gluon_ssd.deploy.openvino.runtime_info import runtime_text
 from gluon_ssd.errors import ModelError, WeightsError
 
 WEIGHTS_KEY = "gluon_ssd_weights"
@@ -47,16 +48,17 @@ def check_pair(network: Any, path: str) -> None:
     """Raise WeightsError when a network that was read from an IR has the digest of other weights.
 
     Files of other programs and of earlier versions have none, and fit all. Raises ModelError when
-    the weights cannot be read.
+    the weights or the digest cannot be read.
     """
-    if not network.has_rt_info([WEIGHTS_KEY]):
+    stated = runtime_text(network, (WEIGHTS_KEY,), path)
+    if stated is None:
         return
     _, weights = ir_files(path)
     try:
         found = digest_of(weights)
     except OSError as error:
         raise ModelError(f"cannot read {weights}: {error.strerror}; export it anew") from error
-    if str(network.get_rt_info([WEIGHTS_KEY]).astype(str)) != found:
+    if stated != found:
         raise WeightsError(
             f"{path} and {weights} are of different exports, or were changed since: the graph says "
             "that it goes with other weights; copy or export both anew"

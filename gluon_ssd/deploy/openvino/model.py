@@ -24,9 +24,11 @@ from gluon_ssd.deploy.engine import (
     require_record,
 )
 from gluon_ssd.deploy.engine_teams import follow_load
-from gluon_ssd.deploy.onnx.names import FORMS, IMAGE, RECORD_KEY
+from gluon_ssd.deploy.onnx.names import FORMS, IMAGE
 from gluon_ssd.deploy.openvino.core import CORE
 from gluon_ssd.deploy.openvino.ir_pair import check_pair
+from gluon_ssd.deploy.openvino.runtime_info import record_text
+from gluon_ssd.deploy.openvino.shape_check import check_shapes
 from gluon_ssd.errors import ModelError, OptionError
 from gluon_ssd.system.threads import inference_threads, throughput_streams
 
@@ -74,7 +76,7 @@ class OpenvinoEngine(Engine):
         streams: int = 0,
     ) -> None:
         self.network, self._name, self._precision = network, name, precision
-        self.record = require_record(name, record_text(network))
+        self.record = require_record(name, record_text(network, name))
         self.threads, self.streams = inference_threads(threads), max(1, streams)
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -167,24 +169,11 @@ def read_network(path: str) -> Any:
         raise ModelError(f"OpenVINO cannot read {path}: it holds text that is no UTF-8") from error
     except _FAILURES as error:
         raise ModelError(f"OpenVINO cannot read {path}: {_reason(error)}") from error
-    _refuse_empty_shapes(network, path)
+    check_shapes(network, path)
     _refuse_not_finite(network, path)
     if not path.endswith(".onnx"):
         check_pair(network, path)
     return network
-
-
-def _refuse_empty_shapes(network: Any, path: str) -> None:
-    """Raise ModelError for a reshaping to nothing, which OpenVINO writes beyond its memory for."""
-    for node in network.get_ops():
-        if node.get_type_name() != "Reshape" or node.get_attributes()["special_zero"]:
-            continue
-        wanted = node.input_value(1).get_node()
-        if wanted.get_type_name() == "Constant" and 0 in wanted.data:
-            raise ModelError(
-                f"{path} cannot be used: {node.get_friendly_name()!r} makes an array without "
-                "elements; export the model anew"
-            )
 
 
 def _refuse_not_finite(network: Any, path: str) -> None:
@@ -198,14 +187,6 @@ def _refuse_not_finite(network: Any, path: str) -> None:
                 f"{path}: the weights {node.get_friendly_name()[:100]} are not finite; export the "
                 "weights of an earlier epoch"
             )
-
-
-def record_text(network: Any) -> str | None:
-    """The record of a network as JSON; None where it carries none."""
-    for place in ([RECORD_KEY], ["framework", RECORD_KEY]):  # of an IR, and of an ONNX file
-        if network.has_rt_info(place):
-            return str(network.get_rt_info(place).astype(str))
-    return None
 
 
 def load_openvino(

@@ -106,15 +106,6 @@ def test_files_that_it_cannot_use_are_one_line(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_reshaping_to_nothing_is_refused_before_it_is_run(tmp_path):
-    path = write_ir(tmp_path)
-    text = path.read_text()
-    assert 'special_zero="true"' in text
-    path.write_text(text.replace('special_zero="true"', 'special_zero="-1"', 1))
-    with pytest.raises(ModelError, match="makes an array without elements; export"):
-        load_detector(str(path))
-
-
 def test_an_ir_of_something_else_is_no_detector(tmp_path):
     with pytest.raises(ModelError, match="it carries no record"):
         load_detector(str(write_ir(tmp_path, record=None)))
