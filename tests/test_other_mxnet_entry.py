@@ -12,6 +12,7 @@ import pytest
 from gluon_ssd import Preprocessing, load
 from gluon_ssd.deploy.runtime import load_detector
 from gluon_ssd.errors import ModelError, OptionError
+from tests.deploy.conftest import make_network
 from tests.entry_builders import one_error, photos, run_script
 from tests.multibox_builder import write_multibox
 
@@ -33,6 +34,13 @@ def deploy_symbol(tmp_path_factory):
     prefix = tmp_path_factory.mktemp("deploy") / f"deploy_ssd_tiny_{SIDE}"
     write_multibox(str(prefix), training=False, force_suppress=True)
     return prefix
+
+
+@pytest.fixture
+def zoo_pair(tmp_path):
+    """A pair without a record, of four classes at 128 pixels, as GluonCV exports it."""
+    make_network().export(str(tmp_path / "zoo"))
+    return tmp_path / "zoo"
 
 
 def evaluate(prefix, data, *argv):
@@ -171,6 +179,15 @@ def test_a_model_that_says_it_itself_is_told_nothing(prefix, data):
     assert "says itself how its images are prepared; leave out" in line
 
 
+def test_exports_of_gluoncv_are_normalised_as_they_want_it(zoo_pair, data):
+    (data / "classes.txt").write_text("ant\nbee\ncat\ndog\n")
+    size = ("--data-shape", 128)
+    line = one_error(evaluate(zoo_pair, data, *size, "--preprocessing", "rgb_0_255"))
+    assert "is an export of GluonCV, whose images are normalised as ImageNet's" in line
+    ended = evaluate(zoo_pair, data, *size, "--preprocessing", "imagenet")
+    assert ended.code == 0, ended.err
+
+
 def test_networks_have_their_own_preprocessing(data):
     ended = run_script(
         "eval_ssd.py", *CUSTOM, "--dataset-root", data, "--preprocessing", "imagenet"
@@ -224,3 +241,24 @@ def test_the_real_model_scores_what_its_own_operator_scored(shared_dir, tmp_path
     assert results["score"] == pytest.approx(0.6248, abs=5e-4)
     own = expected["files"][name]["average_precision"]
     assert results["class_scores"] == pytest.approx(own, abs=5e-3)
+
+
+@pytest.mark.slow
+def test_the_real_model_in_int8_scores_nearly_as_much(shared_dir, tmp_path):
+    prefix = real_model(shared_dir, tmp_path, "model_algo_1")
+    voc = ("--dataset", "voc", "--dataset-root", shared_dir / "data" / "voc-mini")
+    made = run_script(
+        "eval_ssd.py",
+        *("--deploy", "--model-prefix", prefix, "--data-shape", 300, *voc),
+        *("--preprocessing", "rgb_0_255", "--calibration", "--calib-output", tmp_path / "int8"),
+    )
+    assert made.code == 0, made.err
+    int8 = tmp_path / "int8" / "model_algo_1-quantized-naive"
+    ended = run_script(
+        "eval_ssd.py",
+        *("--deploy", "--model-prefix", int8, *voc, "--batch-size", 8),
+        *("--results", tmp_path / "r.json"),
+    )
+    assert ended.code == 0, ended.err
+    results = json.loads((tmp_path / "r.json").read_text())
+    assert results["score"] == pytest.approx(0.6248, abs=5e-3)

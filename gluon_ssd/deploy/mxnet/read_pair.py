@@ -10,6 +10,7 @@ from gluon_ssd.deploy.mxnet.passes.drop_preprocessing import drop_preprocessing
 from gluon_ssd.deploy.mxnet.passes.modernise_boxes import modernise_boxes
 from gluon_ssd.deploy.mxnet.passes.order_outputs import order_outputs
 from gluon_ssd.deploy.told import NOTHING, Told
+from gluon_ssd.detection.preprocessing import IMAGENET
 from gluon_ssd.errors import OptionError
 
 
@@ -46,10 +47,19 @@ def _in_todays_form(exported: Exported) -> Exported:
 
 
 def heeding(exported: Exported, told: Told) -> Exported:
-    """The detector, unless a preprocessing is told of one that has a record."""
-    if told.preprocessing is not None and exported.record is not None:
-        raise OptionError(
-            f"{exported.name} says itself how its images are prepared; leave out the preprocessing",
-            settings=("preprocessing",),
-        )
-    return exported
+    """The detector, unless a preprocessing is told of one that has another, or a record.
+
+    Raises:
+        OptionError: that is so.
+    """
+    if told.preprocessing is None:
+        return exported
+    if exported.record is not None:
+        why = "says itself how its images are prepared"
+    elif told.preprocessing.kind != IMAGENET:
+        why = "is an export of GluonCV, whose images are normalised as ImageNet's"
+    else:
+        return exported
+    raise OptionError(
+        f"{exported.name} {why}; leave out the preprocessing", settings=("preprocessing",)
+    )
