@@ -99,7 +99,7 @@ MAY_IMPORT["deploy"] |= {"deploy.seam", "deploy.onnx", "deploy.openvino"}
 MAY_IMPORT["developer"] = {*MAY_IMPORT["entry"]}
 DEVELOPER_SCRIPTS = {f"scripts/{of}.py" for of in ("mutants", "fuzz", "kill_runs", "soak")}
 _OWN = (*(name.removesuffix(".py") for name in DEVELOPER_SCRIPTS), "scripts/reliability")
-OWN_SCRIPTS = {*DEVELOPER_SCRIPTS, "scripts/update_readme.py"}
+OWN_SCRIPTS = {*DEVELOPER_SCRIPTS, "scripts/update_flags.py"}
 MAY_IMPORT["torch"] = set()  # published networks in PyTorch, in an environment without this package
 TORCH_SCRIPTS = ROOT / "scripts/torch_reference"
 

@@ -72,8 +72,8 @@ def test_option_error_without_any_package(script, argv, message):
     assert ended.stderr.startswith(f"error: {message}") and ended.stderr.count("\n") == 1
 
 
-def test_update_readme_takes_no_options():
-    before = (ROOT / "README.md").read_bytes()
-    ended = run_bare("scripts/update_readme.py", "--wrong")
+def test_update_flags_takes_no_options():
+    before = (ROOT / "docs/flags.md").read_bytes()
+    ended = run_bare("scripts/update_flags.py", "--wrong")
     assert ended.returncode == 2
-    assert (ROOT / "README.md").read_bytes() == before
+    assert (ROOT / "docs/flags.md").read_bytes() == before

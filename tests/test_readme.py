@@ -1,4 +1,4 @@
-"""README.md against the options: its tables, its commands, and the files it names."""
+"""README.md and docs/ against the options: their commands, the flags, and the files they name."""
 
 from __future__ import annotations
 
@@ -7,22 +7,9 @@ import shlex
 
 import pytest
 
+from gluon_ssd.commands.flags_page import COMMANDS as PAGE
+from gluon_ssd.commands.flags_page import flags_page
 from gluon_ssd.options import declare as cli
-from gluon_ssd.options.benchmark_kinds import KINDS
-from gluon_ssd.options.convert_dataset import ConvertDatasetCommand
-from gluon_ssd.options.convert_weights import ConvertCommand
-from gluon_ssd.options.data_tools import CheckOptions, PrepareShapesOptions
-from gluon_ssd.options.demo import DemoCommand
-from gluon_ssd.options.evaluate import EvalCommand
-from gluon_ssd.options.export import ExportCommand
-from gluon_ssd.options.predict import PredictCommand
-from gluon_ssd.options.prepare import (
-    PrepareCocoOptions,
-    PrepareOpenImagesOptions,
-    PrepareVocOptions,
-)
-from gluon_ssd.options.serve import ServeCommand
-from gluon_ssd.options.train import TrainCommand
 from scripts.fuzz import FuzzOptions
 from scripts.kill_runs import KillOptions
 from scripts.soak import SoakOptions
@@ -30,47 +17,17 @@ from tests.entry_builders import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = {
-    "train_ssd.py": TrainCommand,
-    "eval_ssd.py": EvalCommand,
-    "scripts/demo_ssd.py": DemoCommand,
-    "scripts/export_ssd.py": ExportCommand,
-    "scripts/predict_ssd.py": PredictCommand,
-    "scripts/serve_ssd.py": ServeCommand,
-    "scripts/check_dataset.py": CheckOptions,
-    "scripts/convert_dataset.py": ConvertDatasetCommand,
-    "scripts/convert_weights.py": ConvertCommand,
-    "scripts/prepare_shapes.py": PrepareShapesOptions,
-    "scripts/prepare_voc.py": PrepareVocOptions,
-    "scripts/prepare_coco.py": PrepareCocoOptions,
-    "scripts/prepare_openimages.py": PrepareOpenImagesOptions,
+    **PAGE,
     "scripts/fuzz.py": FuzzOptions,
     "scripts/kill_runs.py": KillOptions,
     "scripts/soak.py": SoakOptions,
-    **{f"scripts/benchmark_ssd.py {kind}": options for kind, options in KINDS.items()},
 }
 DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
 
 
-def table(script):
-    start, end = f"<!-- flags of {script} -->\n", f"<!-- end of {script} -->"
-    assert README.count(start) == README.count(end) == 1
-    return README.split(start)[1].split(end)[0].strip()
-
-
-@pytest.mark.parametrize(
-    "script",
-    [
-        "train_ssd.py",
-        "eval_ssd.py",
-        "scripts/export_ssd.py",
-        "scripts/demo_ssd.py",
-        "scripts/predict_ssd.py",
-        "scripts/serve_ssd.py",
-    ],
-)
-def test_flag_table_is_current(script):
-    """If not: python scripts/update_readme.py"""
-    assert table(script) == cli.flags_table(COMMANDS[script])
+def test_flags_are_current():
+    """If not: python scripts/update_flags.py"""
+    assert (ROOT / "docs/flags.md").read_text(encoding="utf-8") == flags_page()
 
 
 def quoted_commands():

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Write the flag tables of README.md from the declared options.
+"""Write docs/flags.md from the declared options.
 
-python scripts/update_readme.py
+python scripts/update_flags.py
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from gluon_ssd.commands.readme import with_current_tables  # noqa: E402
+from gluon_ssd.commands.flags_page import flags_page  # noqa: E402
 from gluon_ssd.system.files import atomic_write  # noqa: E402
 from gluon_ssd.system.script import run_main  # noqa: E402
 
@@ -28,12 +28,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def update() -> int:
-    """Rewrite the tables in place."""
-    path = ROOT / "README.md"
-    text = with_current_tables(path.read_text(encoding="utf-8"))
+    """Rewrite the page."""
+    path = ROOT / "docs/flags.md"
     with atomic_write(path, "w") as file:
-        file.write(text)
-    print(f"wrote the flag tables of {path.name}")
+        file.write(flags_page())
+    print(f"wrote docs/{path.name}")
     return 0
 
 
