@@ -22,9 +22,20 @@ NETWORKS = {
     "ssd_512_resnet18_v1_voc": 128,
     "ssd_512_resnet101_v2_voc": 128,
 }
-CASES = [(name, "naive") for name in NETWORKS] + [
-    (name, "none")
-    for name in ("ssd_300_vgg16_atrous_voc", "ssd_512_resnet18_v1_voc", "ssd_512_resnet101_v2_voc")
+_LONG = {
+    ("ssd_300_resnet34_v1b_voc", "naive"),
+    ("ssd_300_vgg16_atrous_voc", "none"),
+    ("ssd_512_resnet101_v2_voc", "none"),
+}
+"""What others of the same build or mode show as well, and takes long."""
+CASES = [
+    pytest.param(name, mode, marks=[pytest.mark.long] if (name, mode) in _LONG else [])
+    for name, mode in [
+        *((name, "naive") for name in NETWORKS),
+        ("ssd_300_vgg16_atrous_voc", "none"),
+        ("ssd_512_resnet18_v1_voc", "none"),
+        ("ssd_512_resnet101_v2_voc", "none"),
+    ]
 ]
 
 

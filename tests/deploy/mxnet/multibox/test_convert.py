@@ -24,6 +24,13 @@ from tests.multibox_material import BIG, TINY, assert_rows, by_operator, case, r
 
 SIZE_HW = (96, 96)
 RAW = Told(Preprocessing("rgb_0_255"))
+# One of each body and each form; the others take as long and show little more.
+_IN_EVERY_RUN = (("sagemaker_resnet50_512_20", "training"), ("example_vgg16_300_20", "deploy"))
+PUBLISHED = [
+    pytest.param(name, form, marks=[] if (name, form) in _IN_EVERY_RUN else [pytest.mark.long])
+    for name in BIG
+    for form in ("training", "deploy")
+]
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +74,7 @@ def test_rows_are_the_golden_ones(tiny, prefixes, form, fuse):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["training", "deploy"])
-@pytest.mark.parametrize("name", BIG)
+@pytest.mark.parametrize(("name", "form"), PUBLISHED)
 def test_rows_of_published_networks_are_the_golden_ones(shared_dir, tmp_path, name, form):
     big = case(shared_dir, name)
     prefix = big.write(form, tmp_path / big.facts["prefix"])
