@@ -101,13 +101,16 @@ def test_threads_share_a_model_and_get_what_one_gets(tmp_path, backend, streams)
     ("odd", "message"),
     [
         ({"record": None}, "is no detector that this project wrote: it carries no record"),
-        ({"size_hw": (16, 8)}, r"takes 'images', float32 \(any, 3, 16, 8\); its record says 'ima"),
+        (
+            {"size_hw": (16, 8)},
+            # OpenVINO is not even asked: the graph has more cells than it makes rows of.
+            r"takes 'images', float32 \(any, 3, 16, 8\); its record says 'ima|makes 32 numbers of 64",
+        ),
         ({"form": "detections", "dtype": 10}, "takes 'images', float16"),
         ({"anchors": 3}, r"anchors \(3, 4\), which do not fit"),
-        ({"record": with_decoding(nms_thresh=1.0)}, "only suppression within classes"),
         ({"record": with_decoding(relative_to="corners")}, "do not fit its 2 classes and its dec"),
     ],
-    ids=["record", "size", "type", "anchors", "suppression", "coding"],
+    ids=["record", "size", "type", "anchors", "coding"],
 )
 def test_a_file_that_is_no_such_detector_is_one_line(tmp_path, backend, odd, message):
     path = write_tiny(tmp_path / "m.onnx", **odd)

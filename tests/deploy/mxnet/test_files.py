@@ -129,9 +129,8 @@ def test_preprocessing_inside_is_told_with_the_layout(tmp_path):
         export_block(str(tmp_path / "m"), make_network(), data_shape=(*INPUT_HW, 3))
     exported = read_exported(str(tmp_path / "m"))
     message = (
-        r"m takes images as \(1, 128, 128, 3\), uint8, with its preprocessing inside, as GluonCV's "
-        r"export_block writes it; this needs \(1, 3, 128, 128\), normalised: export it with "
-        "preprocess=None and layout='CHW'"
+        r"m takes images as \(1, 128, 128, 3\), with a preprocessing of its own inside; this needs "
+        r"\(1, 3, 128, 128\), normalised: export it with preprocess=None and layout='CHW'"
     )
     with pytest.raises(ModelError, match=message):
         check_shapes(exported, INPUT_HW)
