@@ -104,7 +104,8 @@ def test_threads_share_a_model_and_get_what_one_gets(tmp_path, backend, streams)
         (
             {"size_hw": (16, 8)},
             # OpenVINO is not even asked: the graph has more cells than it makes rows of.
-            r"takes 'images', float32 \(any, 3, 16, 8\); its record says 'ima|makes 32 numbers of 64",
+            r"takes 'images', float32 \(any, 3, 16, 8\); its record says 'ima"
+            "|makes 32 numbers of 64",
         ),
         ({"form": "detections", "dtype": 10}, "takes 'images', float16"),
         ({"anchors": 3}, r"anchors \(3, 4\), which do not fit"),
