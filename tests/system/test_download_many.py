@@ -70,7 +70,8 @@ def test_leaving_stops_the_threads(tmp_path, host):
     deadline = time.monotonic() + 5
     while any(thread.name.endswith("(work)") for thread in threading.enumerate()):
         assert time.monotonic() < deadline
-    assert threading.active_count() <= before + 3  # the host's, one a connection
+    while threading.active_count() > before + 3:  # the host's, one a connection
+        assert time.monotonic() < deadline
     assert not list(tmp_path.glob("*.part*"))
 
 

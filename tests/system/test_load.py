@@ -104,12 +104,13 @@ def test_between_two_windows_nobody_looks() -> None:
 
 
 def test_a_busy_process_is_another_and_this_one_is_not() -> None:
-    meter = LoadMeter()
-    end = time.perf_counter() + 0.5
-    while time.perf_counter() < end:
+    meter, start, worked = LoadMeter(), time.perf_counter(), time.process_time()
+    while time.perf_counter() < start + 0.5:
         pass
+    # What this process got: less than a core where others are busy.
+    share = (time.process_time() - worked) / (time.perf_counter() - start)
     others = meter.cores_of_others()
-    assert others is None or 0 <= others <= len(os.sched_getaffinity(0)) - 0.3
+    assert others is None or 0 <= others <= len(os.sched_getaffinity(0)) - share + 0.2
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ class SkipCount:
         """Log the counts that are not 0, with what the images belong to."""
         if self._counts:
             _log.warning("%s: %s", where, self.summary())
-        for reason, count in Counter(reason for reason, _ in self._odd).items():
+        for reason, count in sorted(Counter(reason for reason, _ in self._odd).items()):
             _log.warning("%s: %s: %d, used all the same", where, reason, count)
 
     def add(self, skipped: Iterable[BadImage]) -> None:
