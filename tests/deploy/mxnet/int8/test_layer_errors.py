@@ -149,7 +149,7 @@ def test_two_last_activations_do_not_show_the_scores(prepared):
     ]
     found = replace(
         prepared,
-        prefix="/tmp/unpacked/ssd",
+        prefix="unpacked/ssd",
         decoding=Graph([(head, 0) for head in heads]),
         names=("_predictions0", "_predictions1"),
     )
