@@ -71,3 +71,7 @@ def benchmark(argv: Sequence[str], *, guarded: bool) -> int:
     with console_log():
         print(run_benchmark(kind, options))
     return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -38,3 +38,7 @@ def _run(argv: Sequence[str] | None) -> int:
     for report in reports:
         report.stop_above(options.max_bad_share)
     return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -35,3 +35,7 @@ def _run(argv: Sequence[str] | None) -> int:
         for line in convert_dataset(command):
             print(one_line(line), flush=True)
     return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

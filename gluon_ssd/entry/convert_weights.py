@@ -30,3 +30,7 @@ def convert(argv: Sequence[str] | None) -> int:
     with console_log():
         print(one_line(convert_weights(command)))
     return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

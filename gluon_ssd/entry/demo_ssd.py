@@ -39,3 +39,7 @@ def demo(argv: Sequence[str] | None) -> int:
         for line in detect_pictures(command):
             print(one_line(line), flush=True)
     return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -26,3 +26,7 @@ def main(argv: list[str] | None = None) -> int:
         print(verdict)
     print(summary(verdicts))
     return int(any(verdict.level == FAIL for verdict in verdicts))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

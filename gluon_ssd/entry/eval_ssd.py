@@ -74,3 +74,7 @@ def _lines(command: EvalCommand) -> Iterator[str]:
     if command.benchmark.benchmark:
         return benchmark_lines(command, model)
     return inference_lines(command, model) if command.times_inference else score(command, model)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -36,3 +36,7 @@ def export(argv: Sequence[str] | None) -> int:
     with console_log():
         print(one_line(export_network(command)))
     return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

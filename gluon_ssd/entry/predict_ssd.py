@@ -41,3 +41,7 @@ def predict(argv: Sequence[str] | None) -> int:
         for line in predict_folder(command):
             print(one_line(line), flush=True)
     return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

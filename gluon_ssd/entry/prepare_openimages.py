@@ -31,3 +31,7 @@ def _run(argv: Sequence[str] | None) -> int:
     with console_log():
         print("\n".join(map(one_line, prepare_openimages(options))))
     return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -27,3 +27,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
     print(one_line(f"shapes data set in {prepare_shapes(options)}"))
     return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

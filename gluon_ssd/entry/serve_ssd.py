@@ -40,3 +40,7 @@ def serve(argv: Sequence[str] | None) -> int:
     with console_log():
         run_service(command)
     return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

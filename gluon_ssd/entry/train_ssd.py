@@ -56,3 +56,7 @@ def train(argv: Sequence[str] | None) -> int:
             if team.rank == 0:
                 print(line, flush=True)
     return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

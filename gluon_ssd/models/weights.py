@@ -28,6 +28,8 @@ from gluon_ssd.system.files import atomic_path
 
 _LOG = logging.getLogger(__name__)
 
+_INPUT_FACTS = ("layout", "channel_order", "value_range")
+
 
 def load_parameters(
     network: Network, path: str | os.PathLike[str], ctx: Any = None, *, seed: int = 0
@@ -44,12 +46,13 @@ def load_parameters(
         What became of the classes.
 
     Raises:
-        WeightsError: the file is damaged, not finite, or belongs to another network; names and
-            shapes that differ are listed in one line.
+        WeightsError: the file is damaged, not finite, belongs to another network, or its record
+            says that it wants other input; names and shapes that differ are listed in one line.
     """
     complete_shapes(network)
     parameters = parameters_of(network)
     record, found = read_sidecar(path), read_params(path)
+    _check_input(network, record, path)
     arrays = _converted(network, found, path)
     classes = classes_in_file(network, arrays, record, path)
     fitted, change = adapt_heads(network, arrays, classes, seed)
@@ -89,10 +92,12 @@ def take_input(network: Network, path: str | os.PathLike[str]) -> None:
         path: as of `load_parameters`.
 
     Raises:
-        WeightsError: the file or its record is damaged.
+        WeightsError: the file or its record is damaged, or the record says that it wants other
+            input than the network gets.
     """
-    found = read_params(path)
-    network.own_normalization = _normalization(network, read_sidecar(path), found)
+    record, found = read_sidecar(path), read_params(path)
+    _check_input(network, record, path)
+    network.own_normalization = _normalization(network, record, found)
     arrays = _converted(network, found, path)
     _note_anchors(network, arrays, path)
     take_anchors(network, arrays)
@@ -104,6 +109,19 @@ def take_anchors(network: Network, arrays: Mapping[str, Any]) -> None:
     for name in network.anchor_constants():
         if name in arrays and tuple(arrays[name].shape) == tuple(parameters[name].shape):
             assign(parameters[name], arrays[name])
+
+
+def _check_input(
+    network: Network, record: ModelRecord | None, path: str | os.PathLike[str]
+) -> None:
+    """Refuse weights whose record wants other images than are made for the network."""
+    for field in _INPUT_FACTS if record else ():
+        wanted, given = getattr(record, field), getattr(network.spec, field)
+        if wanted != given:
+            raise WeightsError(
+                f"the record of {os.fspath(path)} says that its input has {field} {wanted!r}; "
+                f"{network.name} gets {given!r}: give weights that were trained so"
+            )
 
 
 def _normalization(

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.benchmark_idle import LOADGEN_IDLE
 from gluon_ssd.options.declare import option
-from gluon_ssd.options.shared import METRICS, DataOptions
+from gluon_ssd.options.shared import (
+    METRICS,
+    DataOptions,
+    mean_rgb_option,
+    preprocessing_option,
+    told_preprocessing,
+)
 
 SCENARIOS = ("SingleStream", "Offline", "Server")
 LOADGEN_MODES = ("performance", "accuracy")
@@ -49,6 +55,8 @@ class LoadgenOptions:
     data_shape: int = option(
         300, "side of the input in pixels, for files that do not carry it", minimum=1
     )
+    preprocessing: str = preprocessing_option()
+    mean_rgb: str = mean_rgb_option()
     performance_count: int = option(
         64, "images that are kept in memory and asked for in performance mode", minimum=1
     )
@@ -73,6 +81,7 @@ class LoadgenOptions:
     def __post_init__(self) -> None:
         if not self.model_prefix:
             raise OptionError("--model-prefix FILE is needed: the exported detector")
+        told_preprocessing(self.preprocessing, self.mean_rgb)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import hashlib
 import json
 import math
@@ -10,6 +11,8 @@ import os
 import re
 import tempfile
 import threading
+import time
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,7 +35,8 @@ _ADVICE = {
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
 }
 
-_UNFINISHED = re.compile(r"\.(.*)\.(\d+)\.part(?:\..*)?", re.DOTALL)
+_UNFINISHED = re.compile(r"\.(.*?)(?:\.at([0-9a-f]{8}))?\.(\d+)\.part(?:\..*)?", re.DOTALL)
+_ABANDONED_S = 24 * 3600.0  # after the last byte; no file of ours takes that long
 
 
 def write_problem(path: str | os.PathLike[str], error: OSError) -> EnvironmentProblem:
@@ -94,7 +98,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     # No two threads that live, of whichever process, have the same number; the main one's is that
     # of its process.
     writer = threading.get_native_id()
-    temporary = target.with_name(f".{target.stem}.{writer}.part{target.suffix}")
+    temporary = target.with_name(f".{target.stem}.{_place()}.{writer}.part{target.suffix}")
     try:
         yield temporary
         with open(temporary, "rb") as written:
@@ -120,6 +124,9 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb") -> Iterator[IO[
 def remove_unfinished(folder: Path, start: str) -> None:
     """Remove what processes left of `atomic_path` that were killed while writing.
 
+    Of other machines and containers that share the folder no process can be seen from here: what
+    they write is removed when nothing was added for a day.
+
     Args:
         folder: where; one that cannot be read or written is left as it is.
         start: of the names of the files that they were going to be.
@@ -127,9 +134,28 @@ def remove_unfinished(folder: Path, start: str) -> None:
     with suppress(OSError):
         for name in os.listdir(folder):
             found = _UNFINISHED.fullmatch(name)
-            if found and found[1].startswith(start) and not _lives(int(found[2])):
+            if found and found[1].startswith(start):
                 with suppress(OSError):
-                    (folder / name).unlink()
+                    if _is_abandoned(folder / name, found[2], int(found[3])):
+                        (folder / name).unlink()
+
+
+def _is_abandoned(file: Path, place: str | None, process: int) -> bool:
+    # Earlier versions wrote no place.
+    if place is None or f"at{place}" == _place():
+        return not _lives(process)
+    return time.time() - file.lstat().st_mtime > _ABANDONED_S
+
+
+@functools.cache
+def _place() -> str:
+    """Where numbers of processes mean the same: this machine since it started, this container."""
+    facts = [os.uname().nodename]
+    with suppress(OSError):
+        facts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"))
+    with suppress(OSError):
+        facts.append(str(os.stat("/proc/self/ns/pid").st_ino))
+    return f"at{zlib.crc32(' '.join(facts).encode()):08x}"
 
 
 def _lives(process: int) -> bool:

@@ -41,7 +41,7 @@ def run_guarded(what: str, advice: str) -> int:
             child.process.send_signal(number)
 
     with handling(not_ignored(SIGNALS), receive):
-        child = Child([sys.executable, *sys.argv], stdin=None)
+        child = Child([sys.executable, *_own_command()], stdin=None)
         try:
             for number in list(passed_on):  # came while the child was being started
                 child.process.send_signal(number)
@@ -59,6 +59,15 @@ def run_guarded(what: str, advice: str) -> int:
             settings=("batch_size",),
         )
     raise EnvironmentProblem(f"{what} was ended by {name} in native code; {advice}")
+
+
+def _own_command() -> list[str]:
+    """What came after the interpreter on this command line."""
+    # Started as python -m gluon_ssd.entry.NAME; as a file it would not find the package.
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    if spec is not None and spec.name.startswith(f"{__name__.partition('.')[0]}."):
+        return ["-m", spec.name, *sys.argv[1:]]
+    return sys.argv
 
 
 def join_guard() -> None:

@@ -155,6 +155,19 @@ def test_long_lists_of_adapted_classes_are_cut_short(tmp_path, caplog):
     ]
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("channel_order", "BGR"), ("layout", "NHWC"), ("value_range", 1.0)]
+)
+def test_weights_that_want_other_input_are_refused(field, value, tmp_path):
+    path = tmp_path / "w.params"
+    save_parameters(small_network(), path)
+    record = json.loads(sidecar_path(path).read_text())
+    sidecar_path(path).write_text(json.dumps({**record, field: value}))
+    for load in (load_parameters, weights.take_input):
+        with pytest.raises(WeightsError, match=f"its input has {field} {value!r}; .* gets"):
+            load(small_network(), path)
+
+
 def test_checkpoint_in_place_of_weights_says_what_to_give(tmp_path):
     path = tmp_path / "run_checkpoint.npz"
     np.savez(path, facts=np.zeros(3))

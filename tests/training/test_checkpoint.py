@@ -13,6 +13,7 @@ from gluon_ssd.detection.multibox_loss import multibox_loss
 from gluon_ssd.errors import EnvironmentProblem, WeightsError
 from gluon_ssd.models.interface import Loss
 from gluon_ssd.models.torch_file.writer import write_state_dict
+from gluon_ssd.system.files import atomic_path
 from gluon_ssd.training.checkpoint import (
     changed_options,
     first_non_finite,
@@ -131,7 +132,8 @@ def test_failed_save_leaves_the_earlier_one(saved):
     before = path.read_bytes()
     arrays = run_arrays(network, optimizer)
     # /dev/full takes no byte; a link as the temporary file stands in for a full disk.
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(before)
     os.symlink("/dev/full", temporary)
     with pytest.raises(EnvironmentProblem, match=r"cannot write .*c.npz: the disk is full"):
         save_checkpoint(path, arrays, FACTS)

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 
 import pytest
 
 from gluon_ssd.errors import EnvironmentProblem
+from gluon_ssd.system.files import atomic_path
 from gluon_ssd.training.run_files import RunFiles, add_best, logging_to, read_best, recording
 
 logger = logging.getLogger("gluon_ssd.somewhere")
@@ -31,6 +33,20 @@ def test_sweep_removes_what_a_killed_run_left_half_written(tmp_path):
         (tmp_path / name).touch()
     files.remove_leftovers()
     assert set(os.listdir(tmp_path)) == kept
+
+
+def test_sweep_leaves_what_another_machine_or_container_may_be_writing(tmp_path):
+    with atomic_path(tmp_path / "ssd_best.params") as temporary:
+        temporary.touch()
+    dead = temporary.name.replace(f".{os.getpid()}.", ".99999999.")
+    place = re.search(r"\.at([0-9a-f]{8})\.", dead)[1]
+    other = dead.replace(place, f"{int(place, 16) ^ 1:08x}")
+    old = other.replace("best", "checkpoint")
+    for name in (dead, other, old):
+        (tmp_path / name).touch()
+    os.utime(tmp_path / old, (0, 0))
+    RunFiles(tmp_path / "ssd").remove_leftovers()
+    assert set(os.listdir(tmp_path)) == {"ssd_best.params", other}
 
 
 def test_log_is_appended_as_bare_text_and_only_within_the_block(tmp_path):

@@ -11,6 +11,8 @@ from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.files import INPUT, read_exported
 from gluon_ssd.deploy.mxnet.graph import to_symbol
 from gluon_ssd.detection.decoding import Decoding
+from gluon_ssd.detection.normalization import IMAGENET_MEAN, IMAGENET_STD
+from gluon_ssd.errors import ModelError
 from gluon_ssd.models.first_weights import assign, quiet_symbol_blocks
 
 
@@ -47,8 +49,22 @@ def original_exported(prefix: str) -> Any:
 
     Returns:
         As of `original_network`; suppression is part of the graph.
+
+    Raises:
+        ModelError: GluonCV's scripts do not run it, or prepare its images in another way.
     """
     exported = read_exported(prefix)
+    if exported.multibox is not None:
+        raise ModelError(
+            f"{exported.name} is of SageMaker or example/ssd, which GluonCV's scripts do not run; "
+            "this compares with them"
+        )
+    record = exported.record
+    if record is not None and (record.mean, record.std) != (IMAGENET_MEAN, IMAGENET_STD):
+        raise ModelError(
+            f"{exported.name} takes other images than GluonCV's scripts prepare, which normalise "
+            "as ImageNet's; this compares with them"
+        )
     with quiet_symbol_blocks():
         network = mx.gluon.SymbolBlock(to_symbol(exported.graph), mx.sym.var(INPUT))
     # As SymbolBlock.imports does, but of what was read and checked here.

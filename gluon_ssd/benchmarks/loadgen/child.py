@@ -25,11 +25,12 @@ from gluon_ssd.commands.wiring.data import evaluation_set, model_loader
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.deploy.runtime import find_runtime, load_detector
 from gluon_ssd.deploy.runtime_model import RuntimeModel
+from gluon_ssd.deploy.told import Told
 from gluon_ssd.detection.arrays import as_numpy
 from gluon_ssd.errors import EnvironmentProblem
 from gluon_ssd.inference.metrics import make_score
 from gluon_ssd.options.benchmark_loadgen import LoadgenOptions
-from gluon_ssd.options.shared import DataOptions
+from gluon_ssd.options.shared import DataOptions, told_preprocessing
 
 _READ_BATCH = 8
 _TRIAL_CALLS = 5
@@ -88,6 +89,7 @@ def _model(options: LoadgenOptions) -> RuntimeModel:
     model = load_detector(
         options.model_prefix,
         input_size_hw=(options.data_shape, options.data_shape),
+        told=Told(told_preprocessing(options.preprocessing, options.mean_rgb)),
         backend=options.backend,
         threads=options.threads,
         streams=options.streams,

@@ -78,9 +78,14 @@ def present_parts(root: Path) -> list[str]:
 
 def missing_split(root: Path, wanted: Sequence[str], present: Sequence[str]) -> DataError:
     """The error of splits that are not there."""
+    there = f"it has {', '.join(map(one_line, present))}; name one of them"
     return DataError(
-        f"no split {' or '.join(wanted)} in {root}; it has "
-        f"{', '.join(map(one_line, present)) or 'none'}; name one of them",
+        f"no split {' or '.join(wanted)} in {root}; "
+        + (
+            there
+            if present
+            else "it has none of the usual names; name one it has, or none for all of it"
+        ),
         settings=("splits",),
     )
 

@@ -302,6 +302,23 @@ def _take(builder: Builder, operation: Operation) -> None:
     builder.add("Gather", [data, whole], [operation.name], axis=int(_number(operation, "axis", 0)))
 
 
+def _max(builder: Builder, operation: Operation) -> None:
+    axes = _numbers(operation, "axis", ())
+    if not axes or _flag(operation, "exclude"):
+        raise ModelError(f"max ({operation.name}) has an ONNX form along named axes alone")
+    source, name = operation.inputs[0], operation.name
+    along = builder.constant(f"{name}_axes", np.array(axes, np.int64))
+    keeps = int(_flag(operation, "keepdims"))
+    builder.add("ReduceMax", [source, along], [name], keepdims=keeps)
+
+
+def _greater_equal(builder: Builder, operation: Operation) -> None:
+    """1 and 0 as float32, as MXNet has it."""
+    name = operation.name
+    truth = builder.add("GreaterOrEqual", list(operation.inputs), [f"{name}_truth"])
+    builder.add("Cast", [truth], [name], to=onnx.TensorProto.FLOAT)
+
+
 OPERATORS: dict[str, Convert] = {
     "Activation": _activation,
     "BatchNorm": _batch_norm,
@@ -323,6 +340,7 @@ OPERATORS: dict[str, Convert] = {
     "_rminus_scalar": _with_scalar("Sub", reverse=True),
     "broadcast_add": _same("Add"),
     "broadcast_div": _same("Div"),
+    "broadcast_greater_equal": _greater_equal,
     "broadcast_mul": _same("Mul"),
     "broadcast_sub": _same("Sub"),
     "clip": _clip,
@@ -332,6 +350,8 @@ OPERATORS: dict[str, Convert] = {
     "elemwise_sub": _same("Sub"),
     "exp": _same("Exp"),
     "expand_dims": _reshape,
+    "log": _same("Log"),
+    "max": _max,
     "relu": _same("Relu"),
     "sigmoid": _same("Sigmoid"),
     "slice": _slice,

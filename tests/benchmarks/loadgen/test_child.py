@@ -9,7 +9,8 @@ import pytest
 
 from gluon_ssd.benchmarks.loadgen import child
 from gluon_ssd.benchmarks.loadgen.command import loadgen
-from gluon_ssd.errors import DataError, EnvironmentProblem
+from gluon_ssd.detection.preprocessing import Preprocessing
+from gluon_ssd.errors import DataError, EnvironmentProblem, OptionError
 from gluon_ssd.options.benchmark_loadgen import LoadgenBenchmark, LoadgenOptions
 from gluon_ssd.options.shared import DataOptions
 from tests.commands.builders import FixedModel
@@ -84,3 +85,16 @@ def test_an_error_of_the_process_is_ours(given, prefix, tmp_path):
                 LoadgenOptions(**{**vars(given[0]), "model_prefix": str(prefix)}), missing
             )
         )
+
+
+def test_what_is_said_of_the_pixels_reaches_the_reader(monkeypatch):
+    asked = {}
+    monkeypatch.setattr(child, "load_detector", lambda _, **given: asked.update(given))
+    options = LoadgenOptions(model_prefix="x/model_algo_1", preprocessing="rgb_0_255")
+    child._model(options)
+    assert asked["told"].preprocessing == Preprocessing("rgb_0_255")
+
+
+def test_a_mean_without_its_kind_is_refused():
+    with pytest.raises(OptionError, match="--mean-rgb has no effect without"):
+        LoadgenOptions(model_prefix="m", mean_rgb="1,2,3")

@@ -44,7 +44,9 @@ def test_named_parts(tmp_path):
     make(tmp_path, "one/a.jpg", "images/two/b.jpg", "three.txt")
     parts = find_parts(tmp_path, Selection(tmp_path, train=True, splits="one + two+three.txt"))
     assert [part.name for part in parts] == ["one", "two", "three.txt"]
-    with pytest.raises(DataError, match=r"no split four in .*; it has none; name one of them"):
+    with pytest.raises(
+        DataError, match=r"no split four in .*; it has none of the usual names; name"
+    ):
         find_parts(tmp_path, Selection(tmp_path, train=True, splits="four"))
 
 

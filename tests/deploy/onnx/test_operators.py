@@ -32,6 +32,7 @@ ARRAYS = {
     "var": RNG.uniform(0.5, 2, 3).astype(np.float32),
     "channel": RNG.uniform(0.5, 2, (1, 3, 1, 1)).astype(np.float32),
     "like": RNG.uniform(0.5, 2, (1, 3, 7, 10)).astype(np.float32),
+    "ones": np.ones((1, 1, 1, 1), np.float32),
     "indices": np.array([2, 0, 0, 1], np.float32),
 }
 X = S.var(INPUT)
@@ -88,6 +89,7 @@ CASES = {
     "_rminus_scalar": 3 - X,
     "broadcast_add": S.broadcast_add(X, V["channel"]),
     "broadcast_div": S.broadcast_div(X, V["channel"]),
+    "broadcast_greater_equal": S.broadcast_greater_equal(S.clip(X, 0, 1), V["ones"]),
     "broadcast_mul": S.broadcast_mul(X, V["channel"]),
     "broadcast_sub": S.broadcast_sub(X, V["channel"]),
     "clip": S.clip(X, a_min=-0.3, a_max=0.7),
@@ -98,6 +100,9 @@ CASES = {
     "exp": S.exp(X),
     "expand_dims": S.expand_dims(X, axis=2),
     "expand_dims last": S.expand_dims(X, axis=-1),
+    "log": S.log(POSITIVE),
+    "max": S.max(X, axis=1, keepdims=True),
+    "max of two": S.max(X, axis=(1, -1)),
     "relu": S.relu(X),
     "sigmoid": S.sigmoid(X),
     "slice": S.slice(X, begin=(None, 1, 2), end=(None, 3, None)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -161,10 +162,13 @@ def _score_function(prepared: Prepared) -> tuple[CompiledGraph, int]:
     """What makes class scores of the class predictions, and which output of the network these are.
 
     Raises:
-        ModelError: there is no single activation that looks at one of two predictions.
+        ModelError: there is no single last activation that looks at one of two predictions.
     """
     decoding = prepared.decoding
-    activations = [node for op in SCORE_ACTIVATIONS for node in decoding.find(op)]
+    found = [node for op in SCORE_ACTIVATIONS for node in decoding.find(op)]
+    # A network may have activations of its own between its predictions and its scores.
+    inner = {id(node) for last in found for node in Graph(last.inputs).nodes()}
+    activations = [node for node in found if id(node) not in inner]
     if len(activations) == 1 and len(prepared.names) == 2:
         scores = Graph([(chosen_scores(decoding, activations[0]), 0)])
         read = [name for name in prepared.names if name in scores.variables()]
@@ -173,7 +177,7 @@ def _score_function(prepared: Prepared) -> tuple[CompiledGraph, int]:
             function = CompiledGraph(scores, params, ctx=mx.cpu(), inputs=tuple(read))
             return function, prepared.names.index(read[0])
     raise ModelError(
-        f"{prepared.prefix} does not show which predictions are class scores and which are boxes, "
-        "so its layers cannot be ranked",
+        f"{Path(prepared.prefix).name} does not show which predictions are class scores "
+        "and which are boxes, so its layers cannot be ranked",
         settings=("layer_report",),
     )

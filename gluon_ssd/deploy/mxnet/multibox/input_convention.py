@@ -56,7 +56,7 @@ def input_convention(exported: Exported, told: Preprocessing | None) -> Preproce
     _log.warning(
         "%s: images go in as %s, which is a guess: AWS's programs take pixels as they are for "
         "models of SageMaker, example/ssd subtracts a mean; a wrong one costs a third or all. "
-        "Say it with --preprocessing (%s)",
+        "Say it with --preprocessing (%s); what scripts/export_ssd.py writes with that holds it",
         name,
         found,
         ", ".join(KINDS),

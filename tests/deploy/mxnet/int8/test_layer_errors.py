@@ -1,12 +1,18 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.compiled import CompiledGraph
-from gluon_ssd.deploy.mxnet.graph import VARIABLE, Graph
-from gluon_ssd.deploy.mxnet.int8.layer_errors import ALL_LAYERS, RANKING, layer_errors
+from gluon_ssd.deploy.mxnet.graph import VARIABLE, Graph, Node
+from gluon_ssd.deploy.mxnet.int8.layer_errors import (
+    ALL_LAYERS,
+    RANKING,
+    _score_function,
+    layer_errors,
+)
 from gluon_ssd.deploy.mxnet.int8.quantize import prepare_detector
 from gluon_ssd.deploy.mxnet.int8.quantize_graph import layer_names, quantize_network, with_onednn
 from gluon_ssd.errors import ModelError
@@ -119,3 +125,33 @@ def test_large_predictions_are_compared_on_fewer_images(prepared, monkeypatch):
     monkeypatch.setattr("gluon_ssd.deploy.mxnet.int8.layer_errors._MOST_NUMBERS", 1)
     few = layer_errors(prepared, BATCHES, mode="naive", num_images=6)
     assert few == layer_errors(prepared, BATCHES, mode="naive", num_images=1)
+
+
+def test_an_activation_within_the_scores_is_not_the_last_one(prepared):
+    """Forks of example/ssd turn sigmoids into logits, and those into a softmax."""
+    logits = Node(VARIABLE, "_predictions0")
+    inner = Node("sigmoid", "sigmoid0", inputs=[(logits, 0)])
+    last = Node(
+        "softmax", "softmax0", {"axis": "-1"}, [(Node("log", "log0", inputs=[(inner, 0)]), 0)]
+    )
+    found = replace(prepared, decoding=Graph([(last, 0)]), names=("_predictions0", "_predictions1"))
+    score, position = _score_function(found)
+    values = mx.nd.array([[[0.0, 2.0]]])
+    shares = 1 / (1 + np.exp(-values.asnumpy()))
+    np.testing.assert_allclose(score(values)[0].asnumpy(), shares / shares.sum(), atol=1e-6)
+    assert position == 0
+
+
+def test_two_last_activations_do_not_show_the_scores(prepared):
+    heads = [
+        Node("softmax", f"softmax{k}", inputs=[(Node(VARIABLE, f"_predictions{k}"), 0)])
+        for k in (0, 1)
+    ]
+    found = replace(
+        prepared,
+        prefix="unpacked/ssd",
+        decoding=Graph([(head, 0) for head in heads]),
+        names=("_predictions0", "_predictions1"),
+    )
+    with pytest.raises(ModelError, match="^ssd does not show which predictions"):
+        _score_function(found)

@@ -48,7 +48,7 @@ def test_a_guess_is_called_one(name, kind, mean, caplog):
     assert input_convention(exported(name, mean), None).kind == kind
     (line,) = caplog.messages
     assert "which is a guess" in line
-    assert "--preprocessing (imagenet, rgb_0_255, rgb_minus_mean)" in line
+    assert "--preprocessing (imagenet, rgb_0_255, rgb_minus_mean); what scripts/export_ssd" in line
 
 
 def test_what_is_told_counts(caplog):
