@@ -111,6 +111,8 @@ def open_csv(root: Path, selection: Selection) -> ListedDataset:
     top = root if root.is_dir() else root.parent
     problems: list[Problem] = []
     tables = _tables(root, selection, problems)
+    if problems and not any(table.rows for table in tables):
+        raise DataError(f"no row of {problems[0].file} can be used; {problems[0].detail}")
     classes = tuple(selection.classes or ()) or _class_names(root, tables)
     labels_by_name = class_index(classes)
     items: list[ListedItem] = []

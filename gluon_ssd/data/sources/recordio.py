@@ -55,7 +55,8 @@ def open_recordio(root: Path, selection: Selection) -> ListedDataset:
     keys = [(path.stem, record.number) for path, part in found.items() for record in part.records]
     if not keys:
         reasons = [problem.detail for part in found.values() for problem in part.problems]
-        raise DataError(": ".join([f"{files[0]} has no record that can be read", *reasons[:1]]))
+        why = "; ".join(reason.removeprefix(f"{files[0]} ") for reason in reasons[:1])
+        raise DataError(f"{files[0]} has no record that can be read: {why or 'it is empty'}")
     ids = iter(unique_ids(keys))
     images = [each for path, part in found.items() for each in _images(path, part.records, ids)]
     names = class_names(root, selection, {}, lambda: _all_ids(root, files, images))

@@ -173,3 +173,10 @@ def test_several_tables_that_are_no_splits_are_no_data_set(tmp_path):
     with pytest.raises(DataError, match="it has no layout that is read; it holds one.csv, a table"):
         opened(tmp_path)
     assert len(opened(tmp_path, layout="csv", splits="two.csv")) == 2
+
+
+@pytest.mark.parametrize("tolerant", [False, True])
+def test_a_table_of_broken_rows_alone_says_what_is_broken(tmp_path, tolerant):
+    write(tmp_path, {"train.csv": HEADER + "a.jpg,80,60,dog,1,2,x,5\na.jpg,80,60,dog,1,2,30\n"})
+    with pytest.raises(DataError, match=r"train.csv.* line 2: it must have numbers .* got 'x'"):
+        opened(tmp_path, tolerant=tolerant)

@@ -206,6 +206,9 @@ def test_a_cut_file_is_named_or_its_sound_records_are_used(tmp_path):
     for tolerant in (False, True):
         with pytest.raises(DataError, match="train.rec.* record 0 at byte 0 does not begin"):
             opened(path, classes=NAMES, tolerant=tolerant)
+    path.write_bytes(b"")
+    with pytest.raises(DataError, match="^[^ ]*train.rec has no record .*: is empty; it holds no"):
+        opened(path, classes=NAMES, tolerant=True)
 
 
 def test_an_index_that_points_beyond_the_file(tmp_path, caplog):
