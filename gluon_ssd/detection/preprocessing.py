@@ -11,7 +11,7 @@ IMAGENET, RAW, MINUS_MEAN = KINDS = ("imagenet", "rgb_0_255", "rgb_minus_mean")
 """ImageNet's normalisation; RGB from 0 to 255 as they are; those less a mean, not divided."""
 
 USUAL_MEAN_RGB = (123.0, 117.0, 104.0)
-"""Of the scripts of MXNet's example/ssd. Its record iterator takes 123.68, 116.779, 103.939."""
+"""Of the scripts of MXNet's example/ssd; others have other means, see docs/other_mxnet.md."""
 _WHITE = 255.0
 
 

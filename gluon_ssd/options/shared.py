@@ -107,8 +107,8 @@ def mean_rgb_option() -> str:
     """The mean that goes with `preprocessing_option`."""
     declared: str = option(
         "",
-        "mean of R, G and B, of 0 to 255, that --preprocessing rgb_minus_mean takes off, such as "
-        "123.68,116.779,103.939; empty is 123,117,104",
+        "mean of R, G and B, of 0 to 255, that --preprocessing rgb_minus_mean takes off; empty is "
+        "123,117,104",
     )
     return declared
 

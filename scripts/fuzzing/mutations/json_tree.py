@@ -114,6 +114,14 @@ def places(value: Any) -> Iterator[Place]:
                 waiting.append(holder[key])
 
 
+def _copied(value: Any) -> Any:
+    """A copy of a part of the tree; itself where it is nested too deep to be copied."""
+    try:
+        return copy.deepcopy(value)
+    except RecursionError:
+        return value
+
+
 class JsonTree:
     """A JSON value that is being changed.
 
@@ -123,7 +131,7 @@ class JsonTree:
     """
 
     def __init__(self, value: Any, odd: tuple[Any, ...] = ()) -> None:
-        self.value = copy.deepcopy(value)
+        self.value = _copied(value)
         self._odd = odd
         self._raw: list[str] = []
 
@@ -155,10 +163,10 @@ class JsonTree:
 
     def _any(self, draw: random.Random) -> Any:
         if self._odd and draw.random() < 0.3:
-            return copy.deepcopy(draw.choice(self._odd))
+            return _copied(draw.choice(self._odd))
         if draw.random() < 0.25:
             return self.raw(draw.choice(_RAW))
-        return copy.deepcopy(draw.choice(_VALUES))
+        return _copied(draw.choice(_VALUES))
 
     def _put(self, draw: random.Random, holder: Any, key: Any) -> None:
         holder[key] = self._any(draw)
@@ -182,7 +190,7 @@ class JsonTree:
 
     def _double(self, draw: random.Random, holder: Any, key: Any) -> None:
         if isinstance(holder, list):
-            holder.insert(key, copy.deepcopy(holder[key]))
+            holder.insert(key, _copied(holder[key]))
         else:
             # The same key twice, which no dictionary can hold.
             name = json.dumps(key)
@@ -208,7 +216,7 @@ class JsonTree:
     def _borrow(self, draw: random.Random, holder: Any, key: Any) -> None:
         """Take a value from elsewhere in the same file."""
         above, other = draw.choice(list(places(self.value)))
-        holder[key] = copy.deepcopy(above[other])
+        holder[key] = _copied(above[other])
 
     def _rename(self, draw: random.Random, holder: Any, key: Any) -> None:
         if isinstance(holder, dict):

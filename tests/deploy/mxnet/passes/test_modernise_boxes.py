@@ -52,3 +52,10 @@ def test_other_sums_and_quotients_stay():
     count = len(graph.nodes())
     modernise_boxes(graph)
     assert len(graph.nodes()) == count
+
+
+def test_positions_among_two_classes_are_halved_as_whole_numbers():
+    x = mx.sym.var("x")
+    graph = parse_graph((mx.sym.topk(x, dtype="int32") / 2).tojson())
+    modernise_boxes(graph)
+    assert [node.attrs["scalar"] for node in graph.find("_div_scalar")] == ["2"]
