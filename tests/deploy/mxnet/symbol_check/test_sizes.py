@@ -89,6 +89,8 @@ def test_networks_of_the_catalog_stay_far_below_the_limits(name):
     network = build_network(name)
     symbol = mx.sym.Group(list(Detector(network, network.spec.decoding)(X)))
     shape = (1, 3, *network.input_size_hw)
-    found = symbol.get_internals().infer_shape_partial(data=shape)[1]
-    elements = [math.prod(each) / math.prod(shape) for each in found]
+    inner = symbol.get_internals()
+    found = zip(inner.list_outputs(), inner.infer_shape_partial(data=shape)[1], strict=True)
+    # A test of mixed precision in the same process has every sum cast its terms from then on.
+    elements = [math.prod(each) / math.prod(shape) for name, each in found if "amp_" not in name]
     assert max(elements) <= 22 and sum(elements) <= 600
