@@ -17,7 +17,7 @@ def formats(*argv):
     return run_script("scripts/benchmark_ssd.py", "formats", *argv)
 
 
-@pytest.mark.slow
+@pytest.mark.long  # the test below times forms of a model too
 @pytest.mark.openvino
 @pytest.mark.onnx
 def test_a_network_with_random_weights_is_timed(tmp_path):

@@ -29,8 +29,8 @@ def test_another_series_in_the_file_is_one_line(tmp_path):
     assert f"{path} holds a series with another what, ranks" in message
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("what", ["training", pytest.param("writing", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("what", ["training", "writing"])
 def test_killed_trainings_end_with_the_same_bits(tmp_path, monkeypatch, what):
     monkeypatch.setattr("scripts.reliability.training_series.EPOCHS", 6)
     ended, content = run(tmp_path, what, 2)
