@@ -12,13 +12,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from gluon_ssd.errors import DataError
 from gluon_ssd.inference.endpoint_json import endpoint_answer
+from gluon_ssd.inference.tables.line_file import read_values, write_lines
 from gluon_ssd.inference.tables.rows import Row
 from gluon_ssd.system.event_log import is_count, is_number, is_text
-from gluon_ssd.system.files import atomic_write
-from gluon_ssd.system.json_text import parse_json
-from gluon_ssd.system.regular_file import read_regular
 
 _ROW_LENGTH = 6  # class, score and four corners
 _LARGEST_SIDE = 1 << 30  # px, beyond any picture
@@ -38,8 +35,7 @@ def line_of(row: Row) -> str:
 
 def write_endpoint_lines(path: Path, rows: Iterable[Row]) -> None:
     """Write a file of rows, all of them or none. Raises EnvironmentProblem."""
-    with atomic_write(path, "w") as file:
-        file.writelines(line_of(row) + "\n" for row in rows)
+    write_lines(path, map(line_of, rows))
 
 
 def read_endpoint_lines(path: Path) -> Iterator[Row]:
@@ -49,13 +45,9 @@ def read_endpoint_lines(path: Path) -> Iterator[Row]:
         ValueError: it is another file, or damaged; names the line.
         OSError: it cannot be read.
     """
-    for number, line in enumerate(read_regular(path).splitlines(), 1):
-        try:
-            content = parse_json(line, f"line {number}", advice="it is damaged")
-        except DataError as error:
-            raise ValueError(str(error)) from error
+    for line, content in read_values(path):
         if not _is_line(content):
-            raise ValueError(f"line {number}: it is no answer for a picture")
+            raise ValueError(f"{line}: it is no answer for a picture")
         yield _row_of(content)
 
 

@@ -8,12 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from gluon_ssd.errors import DataError
+from gluon_ssd.inference.tables.line_file import read_values, write_lines
 from gluon_ssd.inference.tables.rows import Row
 from gluon_ssd.system.event_log import is_count, is_number, is_text, is_texts
-from gluon_ssd.system.files import atomic_write
-from gluon_ssd.system.json_text import parse_json
-from gluon_ssd.system.regular_file import read_regular
 
 
 def line_of(row: Row) -> str:
@@ -26,8 +23,7 @@ def line_of(row: Row) -> str:
 
 def write_json_lines(path: Path, rows: Iterable[Row]) -> None:
     """Write a file of rows, all of them or none. Raises EnvironmentProblem."""
-    with atomic_write(path, "w") as file:
-        file.writelines(line_of(row) + "\n" for row in rows)
+    write_lines(path, map(line_of, rows))
 
 
 def read_json_lines(path: Path) -> Iterator[Row]:
@@ -37,13 +33,9 @@ def read_json_lines(path: Path) -> Iterator[Row]:
         ValueError: it is another file, or damaged; names the line.
         OSError: it cannot be read.
     """
-    for number, line in enumerate(read_regular(path).splitlines(), 1):
-        try:
-            content = parse_json(line, f"line {number}", advice="it is damaged")
-        except DataError as error:
-            raise ValueError(str(error)) from error
+    for line, content in read_values(path):
         if problem := _problem_of(content):
-            raise ValueError(f"line {number}: {problem}")
+            raise ValueError(f"{line}: {problem}")
         content["boxes_px"] = tuple(map(tuple, content["boxes_px"]))
         for column in ("labels", "names", "scores"):
             content[column] = tuple(content[column])
