@@ -21,13 +21,14 @@ from gluon_ssd.data.sources.csv_columns import (
     read_header,
 )
 from gluon_ssd.errors import DataError
+from gluon_ssd.system.plain_number import plain_number
 from gluon_ssd.system.text_file import open_text
 from gluon_ssd.system.wording import one_line, quoted, shown
 
 _DELIMITERS = ",;\t|"
 _EXAMPLE = "filename,xmin,ymin,xmax,ymax,class"
 _LONGEST_HEADER, _LONGEST_LINE = 1 << 16, 1 << 20
-_LONGEST_TEXT, _LONGEST_NUMBER = 1000, 64
+_LONGEST_TEXT = 1000
 _LARGEST = 1e9  # px, of a corner or a side; larger than any picture
 _MOST_BYTES = 1 << 30  # of a table; all of its rows are in memory
 _FLAGS = {"": False, "0": False, "1": True, "false": False, "true": True, "no": False, "yes": True}
@@ -135,7 +136,7 @@ def _is_retinanet(cells: Sequence[str]) -> bool:
     """Whether a line is path, four corners and class, which RetinaNet's tables have from line 1."""
     if len(cells) != 6 or os.path.splitext(cells[0].lower())[1] not in IMAGE_SUFFIXES:
         return False
-    return all(not cell.strip() or math.isfinite(_number(cell)) for cell in cells[1:5])
+    return all(not cell.strip() or math.isfinite(plain_number(cell)) for cell in cells[1:5])
 
 
 def _rows(
@@ -205,7 +206,7 @@ def _box(cells: Sequence[str], columns: Columns) -> Box | None:
             raise _Broken(f"must have 4 numbers x, y, width, height as box; got {len(texts)}")
     values = []
     for text in texts:
-        value = _number(text)
+        value = plain_number(text)
         if not abs(value) <= _LARGEST:
             raise _Broken(
                 f"must have numbers of at most {_LARGEST:g} as box, with a decimal point; got "
@@ -222,7 +223,7 @@ def _box(cells: Sequence[str], columns: Columns) -> Box | None:
 
 def _size(cells: Sequence[str], columns: Columns) -> tuple[int, int] | None:
     """The size that a row claims; it is compared with the picture's, and costs nothing here."""
-    sides = [_number(cells[place]) for place in columns.size]
+    sides = [plain_number(cells[place]) for place in columns.size]
     if len(sides) == 2 and all(1 <= side <= _LARGEST for side in sides):
         return int(sides[1]), int(sides[0])
     return None
@@ -235,14 +236,3 @@ def _flag(cells: Sequence[str], place: int | None) -> bool:
     if text not in _FLAGS:
         raise _Broken(f"must have 0 or 1 as a flag; got {quoted(text)}")
     return _FLAGS[text]
-
-
-def _number(text: str) -> float:
-    """A plain decimal; NaN for everything else, such as 1_0 and digits of other scripts."""
-    text = text.strip()
-    if len(text) <= _LONGEST_NUMBER and text.isascii() and "_" not in text:
-        try:
-            return float(text)
-        except ValueError:
-            pass
-    return math.nan

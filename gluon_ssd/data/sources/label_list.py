@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -9,12 +10,12 @@ from typing import NamedTuple
 from gluon_ssd.data.problems import Problem
 from gluon_ssd.data.sources.detection_label import DetectionLabel, NoBoxes, parse_label
 from gluon_ssd.errors import DataError
+from gluon_ssd.system.plain_number import plain_number
 from gluon_ssd.system.text_file import each_line
 from gluon_ssd.system.wording import quoted
 
 LIST_SUFFIX = ".lst"
 
-_LONGEST_NUMBER = 64
 _LARGEST_INDEX = 1 << 63
 
 
@@ -96,14 +97,9 @@ def _fields(line: str, where: str) -> tuple[int, list[str], str]:
 
 
 def _floats(texts: list[str], where: str) -> list[float]:
-    values = []
-    for text in texts:
-        try:
-            if len(text) > _LONGEST_NUMBER or not text.isascii() or "_" in text:
-                raise ValueError
-            values.append(float(text))
-        except ValueError:
-            raise DataError(
-                f"{where} has {quoted(text)} where a number of the label is expected"
-            ) from None
+    values = [plain_number(text) for text in texts]
+    for text, value in zip(texts, values, strict=True):
+        # One that is written as nan is told where it is used.
+        if math.isnan(value) and "nan" not in text.lower():
+            raise DataError(f"{where} has {quoted(text)} where a number of the label is expected")
     return values

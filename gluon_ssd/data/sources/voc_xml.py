@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 import xml.etree.ElementTree as ElementTree
 
 from gluon_ssd.data.dataset import RawObject
 from gluon_ssd.errors import DataError
+from gluon_ssd.system.plain_number import plain_number
 from gluon_ssd.system.regular_file import read_regular
 from gluon_ssd.system.text_file import MOST_TEXT_BYTES
 from gluon_ssd.system.wording import one_line, quoted
@@ -95,13 +95,7 @@ def _number(parent: ElementTree.Element, name: str, where: str) -> float:
     text = parent.findtext(name)
     if text is None:
         raise DataError(f"{where} has no <{name}>; add the number")
-    value = math.nan
-    # float() also takes 1_0 and the digits of other scripts.
-    if len(text) <= _LONGEST_NUMBER and text.isascii() and "_" not in text:
-        try:
-            value = float(text)
-        except ValueError:
-            pass  # nan, as what is no number
+    value = plain_number(text)
     if not abs(value) <= _LARGEST:
         got = quoted(text.strip())
         raise DataError(f"{where}: <{name}> must be a number of at most {_LARGEST:g}; got {got}")

@@ -13,10 +13,10 @@ import math
 from typing import NamedTuple
 
 from gluon_ssd.errors import DataError
+from gluon_ssd.system.plain_number import plain_number
 from gluon_ssd.system.text_file import read_lines
 from gluon_ssd.system.wording import quoted, shown
 
-_LONGEST_NUMBER = 64
 _MOST_CLASSES = 1_000_000
 _MOST_NUMBERS = 100_000  # of a line; polygons have some hundreds
 _MOST_OBJECTS = 100_000  # of a picture
@@ -74,7 +74,7 @@ def _read(line: str, number: int, where: str) -> YoloObject:
 
 
 def _class_id(word: str, where: str) -> int:
-    value = _number(word)
+    value = plain_number(word)
     if not (value == value // 1 and 0 <= value < _MOST_CLASSES):
         raise DataError(
             f"{where} must begin with the number of a class, 0, 1, 2, ...; got {quoted(word)}"
@@ -83,7 +83,7 @@ def _class_id(word: str, where: str) -> int:
 
 
 def _fraction(word: str, where: str) -> float:
-    value = _number(word)
+    value = plain_number(word)
     if not math.isfinite(value):
         raise DataError(f"{where} must hold finite numbers; got {quoted(word)}")
     if value > 1 + _SLACK:
@@ -95,13 +95,3 @@ def _fraction(word: str, where: str) -> float:
     if value < -_SLACK:
         raise DataError(f"{where} holds {shown(value)}; YOLO's numbers are fractions from 0 to 1")
     return value
-
-
-def _number(word: str) -> float:
-    """A plain decimal; NaN for everything else, such as 1_0 and digits of other scripts."""
-    if len(word) <= _LONGEST_NUMBER and word.isascii() and "_" not in word:
-        try:
-            return float(word)
-        except ValueError:
-            pass
-    return math.nan
