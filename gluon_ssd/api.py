@@ -326,11 +326,7 @@ def load(
         OptionError: an argument is wrong.
         EnvironmentProblem: the package of the runtime is not installed.
     """
-    if not isinstance(path, str | os.PathLike):
-        raise OptionError(f"path must be the path of a detector's files; got {path!r}")
-    for name, number in (("threads", threads), ("streams", streams)):
-        if number < 0:
-            raise OptionError(f"{name} must be 0 or more; got {number}")
+    _check_arguments(path, threads, streams)
     path = os.path.expanduser(os.fspath(path))
     if find_runtime(path, backend) is RUNTIMES["mxnet"]:
         use_compute_threads(threads)
@@ -352,3 +348,12 @@ def load(
             f"{' x '.join(map(str, input_size_hw))}: leave it out"
         )
     return Detector(model, classes=classes, told=told)
+
+
+def _check_arguments(path: object, threads: int, streams: int) -> None:
+    """Raise OptionError for arguments of `load` that cannot be meant."""
+    if not isinstance(path, str | os.PathLike):
+        raise OptionError(f"path must be the path of a detector's files; got {path!r}")
+    for name, number in (("threads", threads), ("streams", streams)):
+        if number < 0:
+            raise OptionError(f"{name} must be 0 or more; got {number}")

@@ -14,7 +14,7 @@ from gluon_ssd.options.own_data import (
     own_data,
     unlabelled_option,
 )
-from gluon_ssd.options.shared import DATASETS, EXIF, max_pixels_option
+from gluon_ssd.options.shared import DATASETS, exif_option, max_pixels_option
 from gluon_ssd.system.wording import quoted
 
 TARGETS = {
@@ -66,12 +66,7 @@ class ConvertDatasetCommand:
     classes: str = option(
         "", "file with one class name a line; empty takes the names from the data set"
     )
-    exif: str = option(
-        "ignore",
-        "photos with an EXIF orientation, where the annotated size does not tell whether their "
-        "boxes were drawn on the upright picture, as of training",
-        choices=EXIF,
-    )
+    exif: str = exif_option()
     edge_px: int = option(
         1,
         "what the width of a COCO box has above x_max - x_min, in the source and in the target: 1 "

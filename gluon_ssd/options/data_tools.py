@@ -13,7 +13,7 @@ from gluon_ssd.options.own_data import (
     layout_option,
     unlabelled_option,
 )
-from gluon_ssd.options.shared import DATASETS, EXIF, max_pixels_option
+from gluon_ssd.options.shared import DATASETS, exif_option, max_pixels_option
 
 SHEET_SUFFIXES = (".png", ".jpg", ".jpeg")
 
@@ -43,12 +43,7 @@ class CheckOptions:
     classes: str = option(
         "", "file with one class name a line; empty takes the names from the data set"
     )
-    exif: str = option(
-        "ignore",
-        "photos with an EXIF orientation, where the annotated size does not tell whether their "
-        "boxes were drawn on the upright picture, as of training",
-        choices=EXIF,
-    )
+    exif: str = exif_option()
     fast: bool = option(False, "read image headers only, as the check before training does")
     max_pixels: int = max_pixels_option()
     list: bool = option(False, "name every file and object, not only the first three files")

@@ -103,6 +103,17 @@ def preprocessing_option() -> str:
     return declared
 
 
+def exif_option(ways: str = ", as of training") -> str:
+    """What becomes of photos that their cameras stored turned; `ways` ends the help."""
+    declared: str = option(
+        "ignore",
+        "photos with an EXIF orientation, where the annotated size does not tell whether their "
+        f"boxes were drawn on the upright picture{ways}",
+        choices=EXIF,
+    )
+    return declared
+
+
 def mean_rgb_option() -> str:
     """The mean that goes with `preprocessing_option`."""
     declared: str = option(
@@ -218,13 +229,7 @@ class DataOptions:
     classes: str = option(
         "", "file with one class name a line; empty takes the names from the data set"
     )
-    exif: str = option(
-        "ignore",
-        "photos with an EXIF orientation, where the annotated size does not tell whether their "
-        "boxes were drawn on the upright picture: ignore takes them as stored, as GluonCV; apply "
-        "turns them",
-        choices=EXIF,
-    )
+    exif: str = exif_option(": ignore takes them as stored, as GluonCV; apply turns them")
     limit_images: int = option(0, "use only the first N images; 0 uses all", minimum=0)
     worker_timeout: float = option(
         120.0, "seconds without an image after which a loading process counts as hung", minimum=1

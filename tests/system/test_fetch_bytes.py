@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import contextlib
 import socket
-import threading
 import time
 
 import pytest
 
 from gluon_ssd.system.fetch_bytes import fetch_bytes
 from gluon_ssd.system.web_session import FetchFailed
-from tests.hosts import serving
+from tests.hosts import serving, trickling
 
 CONTENT = bytes(range(256)) * 1000
 
@@ -85,31 +83,10 @@ def test_a_server_that_falls_silent_is_left_in_time(host):
     assert time.monotonic() - start < 5
 
 
-@contextlib.contextmanager
-def trickling():
-    """A server that sends the bytes of an endless header one after the other."""
-    server, stop = socket.create_server(("127.0.0.1", 0)), threading.Event()
-
-    def serve() -> None:
-        connection, _ = server.accept()
-        with connection, contextlib.suppress(OSError):
-            connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
-            while not stop.wait(0.02):
-                connection.sendall(b"x")
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/a"
-    finally:
-        stop.set()
-        thread.join()
-        server.close()
-
-
 def test_a_server_that_never_falls_silent_is_left_in_time():
-    with trickling() as url, pytest.raises(FetchFailed, match="did not arrive within"):
-        fetch(url, max_seconds=0.3)
+    with trickling(b"HTTP/1.1 200 OK\r\nX: ", b"x") as url:
+        with pytest.raises(FetchFailed, match="did not arrive within"):
+            fetch(url, max_seconds=0.3)
 
 
 def test_a_redirect_to_a_file_is_refused(host):
