@@ -100,6 +100,6 @@ def _floats(texts: list[str], where: str) -> list[float]:
     values = [plain_number(text) for text in texts]
     for text, value in zip(texts, values, strict=True):
         # One that is written as nan is told where it is used.
-        if math.isnan(value) and "nan" not in text.lower():
+        if math.isnan(value) and text.strip("+- ").lower() != "nan":
             raise DataError(f"{where} has {quoted(text)} where a number of the label is expected")
     return values
