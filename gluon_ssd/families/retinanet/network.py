@@ -21,6 +21,7 @@ from gluon_ssd.compat import mx
 from gluon_ssd.families.retinanet.anchors import cell_boxes, pyramid_anchors
 from gluon_ssd.families.retinanet.convert import our_name, published_name
 from gluon_ssd.families.retinanet.spec import RetinaSpec
+from gluon_ssd.models.anchor_rows import rows_of_anchors
 from gluon_ssd.models.backbones.pyramid import FeaturePyramid, pyramid_sizes
 from gluon_ssd.models.backbones.resnet import ResNet, resnet_spec
 from gluon_ssd.models.first_weights import parameters_of
@@ -72,8 +73,8 @@ class RetinaNet(Network, mx.gluon.HybridBlock):
         logits, offsets = self.head(*maps)
         anchors = [_level(F, x, map_, cells, level) for level, map_ in enumerate(maps)]
         return (
-            F.reshape(F.concat(*_rows(F, logits), dim=1), shape=(0, -1, len(self.classes))),
-            F.reshape(F.concat(*_rows(F, offsets), dim=1), shape=(0, -1, 4)),
+            F.concat(*(rows_of_anchors(F, map_, len(self.classes)) for map_ in logits), dim=1),
+            F.concat(*(rows_of_anchors(F, map_, 4) for map_ in offsets), dim=1),
             F.concat(*anchors, dim=1),
         )
 
@@ -233,11 +234,6 @@ class _SharedConvolution(mx.gluon.nn.Conv2D):
 
     def _alias(self) -> str:
         return "conv"
-
-
-def _rows(F: Any, maps: Sequence[Any]) -> list[Any]:
-    # each (B, shapes * n, H, W) -> (B, H * W * shapes * n)
-    return [F.flatten(F.transpose(map_, (0, 2, 3, 1))) for map_ in maps]
 
 
 def _level(F: Any, image: Any, map_: Any, cells: Any, level: int) -> Any:

@@ -8,7 +8,6 @@ graph serves training and inference.
 
 from __future__ import annotations
 
-import functools
 import math
 import warnings
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from gluon_ssd.detection.anchors import Shapes, anchor_grid, lite_shapes, ssd_sh
 from gluon_ssd.families.zoo.mxnet_ssd import PIXEL_MEAN, SIZES_PX, from_mxnet_ssd, is_mxnet_ssd
 from gluon_ssd.families.zoo.spec import ZooSpec
 from gluon_ssd.families.zoo.tiny import TinyFeatures
+from gluon_ssd.models.anchor_rows import rows_of_anchors
 from gluon_ssd.models.download import WeightStore
 from gluon_ssd.models.first_weights import convolution_value, parameters_of, quiet_symbol_blocks
 from gluon_ssd.models.interface import Network, Normalization
@@ -125,16 +125,18 @@ class SsdNetwork(Network, SSD):
     def hybrid_forward(self, F: Any, x: Any) -> tuple[Any, Any, Any]:
         """Class logits, box offsets and anchors, in training and in inference."""
         features = self.features(x)
-        flat = functools.partial(_pixel_major, F)
-        logits = [flat(head(map_)) for map_, head in zip(features, self.class_predictors)]  # noqa: B905
-        offsets = [flat(head(map_)) for map_, head in zip(features, self.box_predictors)]  # noqa: B905
+        columns = self.num_classes + 1
+        classes = zip(features, self.class_predictors)  # noqa: B905
+        boxes = zip(features, self.box_predictors)  # noqa: B905
+        logits = [rows_of_anchors(F, head(map_), columns) for map_, head in classes]
+        offsets = [rows_of_anchors(F, head(map_), 4) for map_, head in boxes]
         anchors = [
             F.reshape(generator(map_), shape=(1, -1))
             for map_, generator in zip(features, self.anchor_generators)  # noqa: B905
         ]
         return (
-            F.reshape(F.concat(*logits, dim=1), shape=(0, -1, self.num_classes + 1)),
-            F.reshape(F.concat(*offsets, dim=1), shape=(0, -1, 4)),
+            F.concat(*logits, dim=1),
+            F.concat(*offsets, dim=1),
             F.reshape(F.concat(*anchors, dim=1), shape=(1, -1, 4)),
         )
 
@@ -232,8 +234,3 @@ def int8_form(network: SsdNetwork) -> tuple[Path, dict[str, NDArray[np.float32]]
         for name, parameter in network.collect_params().items()
     }
     return symbol_file, arrays
-
-
-def _pixel_major(F: Any, head: Any) -> Any:
-    # (B, shapes * n, H, W) -> (B, H * W * shapes * n)
-    return F.flatten(F.transpose(head, (0, 2, 3, 1)))
