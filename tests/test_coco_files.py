@@ -25,7 +25,8 @@ from gluon_ssd.evaluation.coco_map import coco_truth
 from gluon_ssd.evaluation.detections import Detections, collect_ground_truth
 from gluon_ssd.inference.metrics import make_score
 from gluon_ssd.options.data_tools import CheckOptions
-from gluon_ssd.options.train import TrainCommand, TrainDataOptions
+from gluon_ssd.options.train import TrainCommand
+from gluon_ssd.options.train_data import TrainDataOptions
 from tests.data.builders import HEIGHT, WIDTH, coco_content, write_coco, write_image
 from tests.entry_builders import voc_set
 
