@@ -67,6 +67,7 @@ TESTED_BY = {
     "deploy/mxnet/symbol_check/operator.py": "deploy/mxnet/symbol_check/test_table.py",
     "entry/benchmark_ssd.py": "test_benchmark_entry.py",
     "entry/eval_ssd.py": "test_eval_entry.py",
+    "entry/train_ssd.py": "test_train_entry.py",
     "commands/tune.py": "test_tuning_entry.py",
     "serving/bodies.py": "serving/test_app.py",
     "commands/tuning/data.py": "test_tuning_entry.py",

@@ -11,11 +11,11 @@ import numpy as np
 
 from gluon_ssd.commands.train import (
     evaluator,
-    learning_plan,
     training_batches,
     validation_loader,
 )
 from gluon_ssd.commands.wiring.data import TrainingData
+from gluon_ssd.commands.wiring.learning import learning_plan
 from gluon_ssd.commands.wiring.watchers import Watchers
 from gluon_ssd.compat import mx
 from gluon_ssd.families.build import family_of
