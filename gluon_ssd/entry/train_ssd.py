@@ -30,6 +30,7 @@ def train(argv: Sequence[str] | None) -> int:
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
     from gluon_ssd.commands import train as training
     from gluon_ssd.commands.train_modes import run_mode
+    from gluon_ssd.commands.training.network import training_network
     from gluon_ssd.commands.wiring.data import training_data
     from gluon_ssd.commands.wiring.watchers import open_watchers
 
@@ -46,7 +47,7 @@ def train(argv: Sequence[str] | None) -> int:
         command = training.with_batch_of_all(command, contexts, team)
         precision = training.training_precision(command, contexts)
         data = training_data(command)
-        network = training.training_network(command, data.classes, contexts, team)
+        network = training_network(command, data.classes, contexts, team)
         parts = (command, data, network, contexts, team, precision, watchers)
         if command.modes.mode == TRAINING:
             lines: Iterable[str] = [training.summary(training.run_training(*parts))]
