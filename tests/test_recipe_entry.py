@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gluon_ssd.commands.training import validation
+from gluon_ssd.commands.wiring import validation
 from gluon_ssd.evaluation.result import Evaluation
 from gluon_ssd.training.journal import read_journal
 from tests.entry_builders import NETWORK, arrays_of, assert_same_arrays, one_error, train

@@ -9,13 +9,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from gluon_ssd.commands.training.network import is_own_base
-from gluon_ssd.commands.training.plan import learning_plan
-from gluon_ssd.commands.training.validation import evaluator, validation_loader
 from gluon_ssd.commands.wiring.dali import dali_loader
-from gluon_ssd.commands.wiring.data import TrainingData, training_loader
+from gluon_ssd.commands.wiring.data import TrainingData
 from gluon_ssd.commands.wiring.devices import devices
+from gluon_ssd.commands.wiring.learning import learning_plan
 from gluon_ssd.commands.wiring.limited import LimitedBatches
+from gluon_ssd.commands.wiring.loaders import training_loader
+from gluon_ssd.commands.wiring.validation import evaluator, validation_loader
 from gluon_ssd.commands.wiring.watchers import Watchers
 from gluon_ssd.data.dali.graphs import load_dali
 from gluon_ssd.data.dali.loader import DaliLoader
@@ -24,7 +24,6 @@ from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.errors import DivergedError, Interrupted, OptionError
 from gluon_ssd.families.build import family_of
 from gluon_ssd.models.interface import Network
-from gluon_ssd.models.params_file import read_params
 from gluon_ssd.models.weights import load_parameters, save_parameters
 from gluon_ssd.options.modes import TRAINING
 from gluon_ssd.options.train import TrainCommand
@@ -32,14 +31,11 @@ from gluon_ssd.report.curves import draw_curves
 from gluon_ssd.system.log import console_log
 from gluon_ssd.system.run_lock import locked
 from gluon_ssd.system.signals import listening
-from gluon_ssd.training.checkpoint import is_checkpoint
 from gluon_ssd.training.fit import Outcome, fit
 from gluon_ssd.training.plan import Hooks
 from gluon_ssd.training.precision.amp import Precision, fastest_precision
 from gluon_ssd.training.team.horovod import HorovodTeam
 from gluon_ssd.training.team.team import Team
-
-_log = logging.getLogger(__name__)
 
 
 def check_dali(command: TrainCommand) -> None:
@@ -91,18 +87,6 @@ def messages_of_leader(team: Team) -> Iterator[None]:
             if team.rank == 0:
                 raise
             raise SystemExit(error.exit_code) from None
-
-
-def check_named_files(command: TrainCommand) -> None:
-    """Look at --resume and --pretrained-base now, not after minutes of reading the data.
-
-    Raises:
-        WeightsError: the file is missing, unreadable or damaged.
-    """
-    if command.train.resume:
-        is_checkpoint(command.train.resume)
-    elif is_own_base(command.train.pretrained_base):
-        read_params(command.train.pretrained_base)
 
 
 def training_contexts(command: TrainCommand, team: Team) -> list[Any]:

@@ -7,7 +7,6 @@ import logging
 import pytest
 
 from gluon_ssd.commands.train import (
-    check_named_files,
     messages_of_leader,
     start_team,
     summary,
@@ -15,7 +14,7 @@ from gluon_ssd.commands.train import (
     with_batch_of_all,
 )
 from gluon_ssd.compat import mx
-from gluon_ssd.errors import DataError, DivergedError, Interrupted, OptionError, WeightsError
+from gluon_ssd.errors import DataError, DivergedError, Interrupted, OptionError
 from gluon_ssd.options.declare import parse
 from gluon_ssd.options.train import TrainCommand
 from gluon_ssd.training.fit import Outcome
@@ -63,22 +62,6 @@ def test_batch_norm_over_devices_needs_several(monkeypatch):
     assert training_contexts(two, Team()) == [mx.gpu(0), mx.gpu(1)]
     with pytest.raises(OptionError, match="^--syncbn needs several devices"):
         training_contexts(command("--gpus", "1", "--syncbn"), Team())
-
-
-@pytest.mark.parametrize("flag", ["--resume", "--pretrained-base"])
-def test_named_files_are_looked_at_before_the_data(tmp_path, flag):
-    with pytest.raises(WeightsError, match="none.params"):
-        check_named_files(command(flag, tmp_path / "none.params"))
-
-
-@pytest.mark.parametrize("base", ["true", "False", "no", "1"])
-def test_words_name_no_file(base):
-    check_named_files(command("--pretrained-base", base))
-
-
-def test_a_file_to_resume_from_is_looked_at_alone(tmp_path):
-    (tmp_path / "old.params").write_bytes(b"0000")
-    check_named_files(command("--resume", tmp_path / "old.params", "--pretrained-base", "none"))
 
 
 @pytest.mark.parametrize(

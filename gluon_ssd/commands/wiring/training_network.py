@@ -1,4 +1,4 @@
-"""Options -> the network of a training run, with its first weights."""
+"""Options -> the network that a run trains, with its first weights."""
 
 from __future__ import annotations
 
@@ -13,12 +13,30 @@ from gluon_ssd.errors import WeightsError
 from gluon_ssd.families.build import build_network, family_of
 from gluon_ssd.models.first_weights import initialize
 from gluon_ssd.models.interface import Network
+from gluon_ssd.models.params_file import read_params
 from gluon_ssd.options.modes import TRAINING
 from gluon_ssd.options.shared import means_no_weights
 from gluon_ssd.options.train import TrainCommand
+from gluon_ssd.training.checkpoint import is_checkpoint
 from gluon_ssd.training.team.team import Team
 
 _log = logging.getLogger(__name__)
+
+
+def check_named_files(command: TrainCommand) -> None:
+    """Look at --resume and --pretrained-base now, not after minutes of reading the data.
+
+    Raises:
+        WeightsError: the file is missing, unreadable or damaged.
+    """
+    if command.train.resume:
+        is_checkpoint(command.train.resume)
+    elif _is_own_base(command.train.pretrained_base):
+        read_params(command.train.pretrained_base)
+
+
+def _is_own_base(wanted: str) -> bool:
+    return bool(wanted) and not wants_zoo_weights(wanted) and not means_no_weights(wanted)
 
 
 def training_network(
@@ -50,13 +68,13 @@ def training_network(
 def _has_base(command: TrainCommand, network: Network) -> bool:
     wanted = command.train.pretrained_base
     wants_zoo = wants_zoo_weights(wanted) and bool(network.spec.base_weights_name)
-    return wants_zoo or is_own_base(wanted)
+    return wants_zoo or _is_own_base(wanted)
 
 
 def _load_base(command: TrainCommand, network: Network) -> None:
     family = family_of(network)
     wanted, load_base = command.train.pretrained_base, family.load_base
-    is_own = is_own_base(wanted)
+    is_own = _is_own_base(wanted)
     if wants_zoo_weights(wanted) and not network.spec.base_weights_name:
         reason = "there are no others for it"
         if family.base_origin is not None:
@@ -71,8 +89,3 @@ def _load_base(command: TrainCommand, network: Network) -> None:
         load_base(
             network, wanted if is_own else zoo_weights(network.spec, command.model, base=True)
         )
-
-
-def is_own_base(wanted: str) -> bool:
-    """Whether a value of --pretrained-base names a file."""
-    return bool(wanted) and not wants_zoo_weights(wanted) and not means_no_weights(wanted)

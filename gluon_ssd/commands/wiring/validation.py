@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from gluon_ssd.commands.wiring.data import TrainingData, evaluation_loader
+from gluon_ssd.commands.wiring.data import TrainingData
+from gluon_ssd.commands.wiring.loaders import evaluation_loader
 from gluon_ssd.compat import mx
 from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.loader import Loader

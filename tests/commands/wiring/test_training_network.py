@@ -1,22 +1,31 @@
-"""The first weights of a training run, and which layers keep theirs."""
+"""Named files before a run, and the first weights of what is trained."""
 
 from __future__ import annotations
 
 import pytest
 
-from gluon_ssd.commands.training.network import training_network
+from gluon_ssd.commands.wiring.training_network import check_named_files, training_network
 from gluon_ssd.compat import mx
-from gluon_ssd.options.declare import parse
-from gluon_ssd.options.train import TrainCommand
+from gluon_ssd.errors import WeightsError
 from gluon_ssd.training.team.team import Team
+from tests.commands.test_train import command
 from tests.training.builders import Second
 
-TINY = ("--network", "tiny", "--data-shape", "160", "--dataset", "custom", "--gpus", "")
+
+@pytest.mark.parametrize("flag", ["--resume", "--pretrained-base"])
+def test_named_files_are_looked_at_before_the_data(tmp_path, flag):
+    with pytest.raises(WeightsError, match="none.params"):
+        check_named_files(command(flag, tmp_path / "none.params"))
 
 
-def command(*argv):
-    argv = [*TINY, *map(str, argv)]
-    return parse(TrainCommand, argv, prog="train_ssd.py", description="")
+@pytest.mark.parametrize("base", ["true", "False", "no", "1"])
+def test_words_name_no_file(base):
+    check_named_files(command("--pretrained-base", base))
+
+
+def test_a_file_to_resume_from_is_looked_at_alone(tmp_path):
+    (tmp_path / "old.params").write_bytes(b"0000")
+    check_named_files(command("--resume", tmp_path / "old.params", "--pretrained-base", "none"))
 
 
 def test_a_seed_decides_the_first_weights():
