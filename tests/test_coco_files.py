@@ -180,7 +180,8 @@ def test_a_missing_validation_set_lists_the_splits(tmp_path):
         write_coco(tmp_path, split, coco_content((1, 2), BOXES, CATEGORIES))
     expected = (
         r"^no validation set: no split val2017 or val or valid or test of COCO JSON in .*; it has "
-        r"extra, train; name one of them; or train without one with none$"
+        r"extra, train; name one of them; or hold out training images with --val-share 0.2, or "
+        r"train without one with none$"
     )
     with pytest.raises(DataError, match=expected) as caught:
         training_data(command(tmp_path))

@@ -60,6 +60,7 @@ TESTED_BY = {
     "benchmarks/table.py": "test_benchmark_entry.py",
     "commands/calibration/mxnet.py": "test_calibration_entry.py",
     "commands/calibration/onnx.py": "test_onnx_int8_entry.py",
+    "commands/wiring/validation.py": "test_train_entry.py",
     "deploy/mxnet/symbol_check/arrays.py": "deploy/mxnet/symbol_check/test_table.py",
     "deploy/mxnet/symbol_check/detections.py": "deploy/mxnet/symbol_check/test_table.py",
     "deploy/mxnet/symbol_check/int8.py": "deploy/mxnet/symbol_check/test_table.py",

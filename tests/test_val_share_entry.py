@@ -12,7 +12,6 @@ from gluon_ssd.commands.wiring.data import evaluation_set, training_data
 from gluon_ssd.data.dataset import image_paths
 from gluon_ssd.data.sources.layouts import LAYOUTS
 from gluon_ssd.deploy.runtime_model import DetectorFacts
-from gluon_ssd.errors import OptionError
 from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.options.data_tools import CheckOptions
 from gluon_ssd.options.declare import parse
@@ -158,12 +157,6 @@ def test_calibration_draws_from_what_is_not_held_out(tmp_path):
     command = parse(EvalCommand, argv, prog="eval_ssd.py", description="")
     drawn = set(image_paths(calibration_set(command, facts())))
     assert drawn == set(image_paths(training(root).train))
-
-
-@pytest.mark.parametrize("split", ["val", "none"])
-def test_two_validation_sets_are_one_line(split):
-    with pytest.raises(OptionError, match="^--val-share 0.2 holds out .* leave out one"):
-        TrainDataOptions(val_share=0.2, val_splits=split)
 
 
 def test_the_scripts_divide_a_folder_without_splits(tmp_path, out):

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from gluon_ssd.commands.wiring.dali import dali_loader
 from gluon_ssd.commands.wiring.data import TrainingData
 from gluon_ssd.commands.wiring.devices import devices
 from gluon_ssd.commands.wiring.learning import learning_plan
 from gluon_ssd.commands.wiring.limited import LimitedBatches
-from gluon_ssd.commands.wiring.loaders import evaluation_loader, training_loader
+from gluon_ssd.commands.wiring.loaders import training_loader
+from gluon_ssd.commands.wiring.validation import evaluator, validation_loader
 from gluon_ssd.commands.wiring.watchers import Watchers
-from gluon_ssd.compat import mx
 from gluon_ssd.data.dali.graphs import load_dali
 from gluon_ssd.data.dali.loader import DaliLoader
 from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.errors import DivergedError, Interrupted, OptionError
-from gluon_ssd.evaluation.predict import predict
-from gluon_ssd.evaluation.result import Evaluation
 from gluon_ssd.families.build import family_of
-from gluon_ssd.inference.metrics import make_score
-from gluon_ssd.models.detector import Detector
 from gluon_ssd.models.interface import Network
 from gluon_ssd.models.weights import load_parameters, save_parameters
 from gluon_ssd.options.modes import TRAINING
@@ -38,7 +30,7 @@ from gluon_ssd.options.train import TrainCommand
 from gluon_ssd.report.curves import draw_curves
 from gluon_ssd.system.log import console_log
 from gluon_ssd.system.run_lock import locked
-from gluon_ssd.system.signals import StopRequest, listening
+from gluon_ssd.system.signals import listening
 from gluon_ssd.training.fit import Outcome, fit
 from gluon_ssd.training.plan import Hooks
 from gluon_ssd.training.precision.amp import Precision, fastest_precision
@@ -148,19 +140,6 @@ def training_batches(
     )
 
 
-def validation_loader(
-    command: TrainCommand, data: TrainingData, network: Network, team: Team
-) -> Loader:
-    """What loads validation images, for this process."""
-    return evaluation_loader(
-        command.data,
-        data.validation,
-        batch_size=command.train.eval_batch_size or command.optimizer.batch_size // team.size,
-        input_format=network.input_format(command.model.input_size_hw),
-        share=Share(team.rank, team.size, command.optimizer.accumulate),
-    )
-
-
 def run_training(
     command: TrainCommand,
     data: TrainingData,
@@ -207,46 +186,6 @@ def run_training(
             val_loader.skips.tell("validation set")
         watchers.note_end(outcome.reached_target or not command.train.target_map)
         return outcome
-
-
-def evaluator(
-    command: TrainCommand,
-    data: TrainingData,
-    network: Network,
-    context: Any,
-    loader: Loader,
-    team: Team,
-    stop: StopRequest,
-) -> Callable[[], Evaluation]:
-    """What scores the network as it stands, over all processes."""
-    detector = Detector(network)
-    detector.hybridize(static_alloc=True, static_shape=True)
-    detector.decoder.initialize(ctx=context)
-    prefix = command.prefix if team.rank == 0 else None
-    score = make_score(data.validation, command.train.metric, save_prefix=prefix)
-
-    def run(images: Any) -> Any:
-        # A copy, so that the loader may reuse its memory.
-        return detector(mx.nd.array(images, ctx=context, dtype="float32"))
-
-    def gather(rows: np.ndarray) -> np.ndarray:
-        if team.total(np.array([stop.signal_number is not None]))[0]:
-            raise Interrupted("stopped by a signal during validation", signal.SIGTERM)
-        return team.gather(rows)
-
-    def evaluate() -> Evaluation:
-        batches = itertools.takewhile(lambda _: stop.signal_number is None, loader.epoch(0))
-        found = predict(
-            run,
-            batches,
-            num_images=len(data.validation),
-            progress=team.rank == 0,
-            description="validate",
-            gather=gather if team.size > 1 else None,
-        )
-        return score(found)
-
-    return evaluate
 
 
 def summary(outcome: Outcome) -> str:

@@ -133,14 +133,16 @@ def _open_to_validate(
     """The validation set; what is said of its splits names the option that it has for them."""
     without = DataError(
         f"{wanted.root} is the training set, and there is none to validate on: name the folder "
-        "that holds both, or another split, or train without validation with "
-        f"{NO_SPLIT}",
-        settings=("dataset_root", "val_splits"),
+        "that holds both, or another split, or hold out a share of the images, or train without "
+        f"validation with {NO_SPLIT}",
+        settings=("dataset_root", "val_splits", "val_share"),
     )
     if is_one_set(options) and not wanted.splits:
         raise without
     with splits_named(
-        "val_splits", f"no validation set: {{}}; or train without one with {NO_SPLIT}"
+        "val_splits",
+        "no validation set: {}; or hold out training images with --val-share 0.2, or train without "
+        f"one with {NO_SPLIT}",
     ):
         val = _open(options, wanted)
     # A folder without splits is one set, whatever it is used for.
