@@ -229,11 +229,30 @@ check_compiler() {
     [ -e "$include/Python.h" ] || missing+=("python$(version_of "$venv/bin/python")-dev")
     [ ${#missing[@]} -eq 0 ] ||
         stop "extra horovod is compiled and needs ${missing[*]}; install (Debian, Ubuntu: apt-get install ${missing[*]}) and run again"
+    if [ -n "$gpu" ]; then
+        command -v "$(nvcc)" >/dev/null ||
+            stop "extra horovod with --gpu needs NVIDIA's compiler nvcc of CUDA 11, which no wheel holds; install a CUDA 11 toolkit (Debian 12 with non-free: apt-get install nvidia-cuda-toolkit) and put it on PATH, or set HOROVOD_CUDA_HOME to its folder; docs/gpu.md"
+    fi
+}
+nvcc() { echo "${HOROVOD_CUDA_HOME:+$HOROVOD_CUDA_HOME/bin/}nvcc"; }
+
+# Sets for_gpu: NCCL of its wheel, for the cards that MXNet's build has code for.
+gpu_settings() {
+    local nccl
+    nccl=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/nvidia/nccl
+    # The wheel lacks the name that a linker looks for.
+    mkdir "$1/nccl"
+    ln -s "$nccl/lib/libnccl.so.2" "$1/nccl/libnccl.so"
+    for_gpu=(HOROVOD_GPU_OPERATIONS=NCCL HOROVOD_NCCL_LINK=SHARED
+        HOROVOD_NCCL_INCLUDE="$nccl/include" HOROVOD_NCCL_LIB="$1/nccl"
+        HOROVOD_BUILD_CUDA_CC_LIST=50,60,70,80,86)
+    # CUDA 11's nvcc takes no g++ after 11.
+    ! command -v g++-11 >/dev/null || for_gpu+=(CC=gcc-11 CXX=g++-11)
 }
 
 # Compiles Horovod against the MXNet of .venv, with tools from an environment of their own.
 build_horovod() {
-    local folder=$1 log=$1/build.log work packages mpi=HOROVOD_WITHOUT_MPI with="Gloo"
+    local folder=$1 log=$1/build.log work packages mpi=HOROVOD_WITHOUT_MPI with="Gloo" for_gpu=()
     if has_mpi; then
         mpi=HOROVOD_WITH_MPI
         with="Gloo and MPI"
@@ -242,6 +261,10 @@ build_horovod() {
     work=$(mktemp -d)
     # shellcheck disable=SC2064  # the folder of now
     trap "rm -rf '$work'" EXIT
+    if [ -n "$gpu" ]; then
+        with+=", NCCL and CUDA"
+        gpu_settings "$work"
+    fi
     say "horovod: compiling with $with (2 to 4 minutes; log: $log)"
     "$venv/bin/python" -m venv "$work/tools" || return
     pip_install "$work/tools/bin/python" --require-hashes -r requirements/horovod-build.lock || return
@@ -252,7 +275,7 @@ build_horovod() {
     entry horovod requirements/horovod.lock >"$work/horovod.txt"
     # pip's own cache knows nothing of the HOROVOD_ settings.
     if ! env HOROVOD_WITH_MXNET=1 HOROVOD_WITHOUT_TENSORFLOW=1 HOROVOD_WITHOUT_PYTORCH=1 \
-        HOROVOD_WITH_GLOO=1 "$mpi=1" CMAKE_POLICY_VERSION_MINIMUM=3.5 MAKEFLAGS="-j$(nproc)" PATH="$work/tools/bin:$PATH" \
+        HOROVOD_WITH_GLOO=1 "$mpi=1" "${for_gpu[@]}" CMAKE_POLICY_VERSION_MINIMUM=3.5 MAKEFLAGS="-j$(nproc)" PATH="$work/tools/bin:$PATH" \
         PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 \
         "$work/tools/bin/python" -m pip wheel --no-cache-dir --no-deps --no-build-isolation \
         --no-binary horovod --require-hashes -w "$work/wheel" -r "$work/horovod.txt" >"$log" 2>&1; then
@@ -284,6 +307,15 @@ vars(numpy).update({name: kind for name, kind in aliases.items() if name not in 
 argparse.ArgumentParser.__init__ = functools.partialmethod(
     argparse.ArgumentParser.__init__, allow_abbrev=False
 )
+
+# MXNet's CUDA build needs its libraries to be asked.
+from gluon_ssd.errors import EnvironmentProblem  # noqa: E402
+from gluon_ssd.system.cuda_libraries import load_cuda_libraries  # noqa: E402
+
+try:
+    load_cuda_libraries()
+except EnvironmentProblem as error:
+    sys.exit(f"error: {error}")
 
 from horovod.runner.launch import run_commandline  # noqa: E402
 

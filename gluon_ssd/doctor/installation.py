@@ -21,7 +21,7 @@ SETUP = "bash scripts/setup.sh"
 CUDA_BUILD = "mxnet-cu112"
 
 # Debian's packages of system libraries that MXNet's wheels do not bring.
-_SYSTEM_LIBRARIES = {"libgomp.so.1": "libgomp1", "libquadmath.so.0": "libquadmath0"}
+SYSTEM_LIBRARIES = {"libgomp.so.1": "libgomp1", "libquadmath.so.0": "libquadmath0"}
 
 # Extra -> the distributions that make it up, the one that gives it its version first.
 EXTRAS = {
@@ -158,7 +158,7 @@ def check_packages(*locks: Path) -> Verdict:
 
 
 def _why_mxnet_fails(reason: str) -> str:
-    for library, package in _SYSTEM_LIBRARIES.items():
+    for library, package in SYSTEM_LIBRARIES.items():
         if library in reason:
             return f"needs the system library {library}; Debian, Ubuntu: apt-get install {package}"
     _, of_cuda_build, rest = reason.partition("MXNet's CUDA build ")
