@@ -24,6 +24,7 @@ from gluon_ssd.options.shared import (
     whole_numbers,
 )
 from gluon_ssd.options.train_idle import TRAIN_IDLE
+from gluon_ssd.options.watching import WatchOptions
 
 if TYPE_CHECKING:
     from gluon_ssd.models.spec import Spec
@@ -176,6 +177,7 @@ class TrainCommand:
     data: TrainDataOptions = TrainDataOptions()
     optimizer: OptimizerOptions = OptimizerOptions()
     train: TrainOptions = TrainOptions()
+    watch: WatchOptions = WatchOptions()
     modes: TrainModeOptions = TrainModeOptions()
 
     preset = staticmethod(defaults_of)
