@@ -266,7 +266,13 @@ def run_training(
             watchers=watchers.hooks(),
             stop=stop,
         )
-        plan = learning_plan(command, network, batches.epochs, is_cut=batches.is_cut)
+        plan = learning_plan(
+            command,
+            network,
+            batches.epochs,
+            limit_steps=batches.limit_steps,
+            is_cut=batches.is_cut,
+        )
         precision.convert(network, (3, *command.model.input_size_hw))
         watchers.describe(command, data, network, parts, batches.num_batches(0))
         outcome = fit(
@@ -327,7 +333,12 @@ def evaluator(
 
 
 def learning_plan(
-    command: TrainCommand, network: Network, epochs: int, *, is_cut: bool = False
+    command: TrainCommand,
+    network: Network,
+    epochs: int,
+    *,
+    limit_steps: int = 0,
+    is_cut: bool = False,
 ) -> Plan:
     """The plain values of a run of so many epochs."""
     optimizer, train = command.optimizer, command.train
@@ -335,6 +346,7 @@ def learning_plan(
     return Plan(
         prefix=command.prefix,
         epochs=epochs,
+        limit_steps=limit_steps,
         is_cut=is_cut,
         schedule=Schedule(
             base=optimizer.base_rate,

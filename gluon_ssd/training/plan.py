@@ -55,6 +55,7 @@ class Plan:
     Attributes:
         prefix: start of every output file name, with the network name.
         epochs: the run ends before this epoch.
+        limit_steps: the number of steps that `epochs` comes from, for messages; 0: from none.
         is_cut: the last epoch is cut short; its checkpoint stands within it, so that a longer run
             goes on there.
         schedule: learning rate.
@@ -83,6 +84,7 @@ class Plan:
     wd: float = 0.0005
     no_wd_on_bias_bn: bool = False
     clip_gradient_norm: float | None = None
+    limit_steps: int = 0
     is_cut: bool = False
     start_epoch: int = 0
     resume: str = ""
