@@ -68,6 +68,7 @@ class Plan:
         val_epochs: the epochs that end with a validation, beside the last one; empty goes by
             `val_interval`.
         target_score: the run ends with the validation that reaches it, a fraction; 0: never.
+        patience: the run ends after so many validations in a row without a better score; 0: never.
         accumulate: batches of each process that make one step.
         checkpoint_interval_s: a checkpoint is also written after this many seconds; 0: never.
         seed: of MXNet's generator, mixed with the epoch.
@@ -93,6 +94,7 @@ class Plan:
     val_interval: int = 1
     val_epochs: tuple[int, ...] = ()
     target_score: float = 0.0
+    patience: int = 0
     checkpoint_interval_s: float = 600.0
     accumulate: int = 1
     seed: int = 233
@@ -103,7 +105,7 @@ class Plan:
     def __post_init__(self) -> None:
         for name in ("epochs", "val_interval", "accumulate"):
             self._check(name, least=1)
-        for name in ("start_epoch", "log_interval", "save_interval"):
+        for name in ("start_epoch", "log_interval", "save_interval", "patience"):
             self._check(name, least=0)
 
     def _check(self, name: str, *, least: int) -> None:

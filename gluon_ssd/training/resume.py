@@ -46,11 +46,13 @@ class Best:
         score: in full precision; None before the first validation.
         epoch: where it was reached.
         shown: the score as a legacy log shows it, when nothing better is known.
+        waited: validations since then, but those whose score is NaN.
     """
 
     score: float | None = None
     epoch: int | None = None
     shown: float | None = None
+    waited: int = 0
 
     def improve(self, epoch: int, evaluation: Evaluation) -> bool:
         """Take a new score if it beats the best; the first one always does, unless it is NaN."""
@@ -62,8 +64,9 @@ class Best:
             in_fractions = hundredths and evaluation.score <= 1
             self.score = self.shown / 100 if in_fractions else self.shown
         if self.score is not None and evaluation.score <= self.score:
+            self.waited += 1
             return False
-        self.score, self.epoch = evaluation.score, epoch
+        self.score, self.epoch, self.waited = evaluation.score, epoch, 0
         return True
 
 
@@ -99,6 +102,7 @@ class State:
             "best_score": self.best.score,
             "best_epoch": self.best.epoch,
             "best_shown": self.best.shown,
+            "best_waited": self.best.waited,
         }
 
 
@@ -107,7 +111,12 @@ def _from_facts(facts: Mapping[str, Any]) -> State:
         facts["epoch"],
         facts["batch"],
         Meter.from_state(facts["meter"]),
-        Best(facts["best_score"], facts["best_epoch"], facts["best_shown"]),
+        Best(
+            facts["best_score"],
+            facts["best_epoch"],
+            facts["best_shown"],
+            facts.get("best_waited", 0),  # earlier versions did not count
+        ),
     )
 
 

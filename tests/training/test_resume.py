@@ -90,6 +90,7 @@ def test_a_state_is_json():
         "best_score": 0.25,
         "best_epoch": 1,
         "best_shown": 25.0,
+        "best_waited": 0,
     }
     assert meter["batches"] == 1 and meter["losses"] == {"CrossEntropy": 2.0, "SmoothL1": 1.0}
 

@@ -48,6 +48,7 @@ def learning_plan(
         val_interval=command.val_interval,
         val_epochs=train.validated_epochs,
         target_score=train.target_map,
+        patience=command.small.patience,
         checkpoint_interval_s=60 * train.checkpoint_minutes,
         accumulate=optimizer.accumulate,
         seed=train.seed,
