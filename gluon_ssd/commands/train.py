@@ -182,7 +182,13 @@ def run_training(
             watchers=(*watchers.hooks(), *((pictures,) if pictures else ())),
             stop=stop,
         )
-        plan = learning_plan(command, network, limited.epochs, is_cut=limited.is_cut)
+        plan = learning_plan(
+            command,
+            network,
+            limited.epochs,
+            limit_steps=limited.limit_steps,
+            is_cut=limited.is_cut,
+        )
         precision.convert(network, (3, *command.model.input_size_hw))
         watchers.describe(command, data, network, parts, limited.num_batches(0))
         outcome = fit(

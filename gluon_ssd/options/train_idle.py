@@ -6,6 +6,7 @@ from typing import Any
 
 from gluon_ssd.options.idle import WITHOUT_WORKERS, Idle
 from gluon_ssd.options.modes import EVALUATION, INFERENCE_BENCHMARK, TRAINING, TRAINING_BENCHMARK
+from gluon_ssd.options.small_sets import SMALL_SETS_IDLE
 
 WITHOUT_CROPS = ("hflip",)
 WITHOUT_HUE = ("hflip", "retinanet_ssdlite")
@@ -36,6 +37,7 @@ def _has_warmup(command: Any) -> bool:
 
 TRAIN_IDLE = (
     WITHOUT_WORKERS,
+    *SMALL_SETS_IDLE,
     Idle(
         ("lr_decay", "lr_decay_epoch"),
         lambda command: command.optimizer.schedule == "cosine",
@@ -94,7 +96,7 @@ TRAIN_IDLE = (
         "outside the benchmark modes",
     ),
     Idle(
-        ("mllog", "tensorboard"),
+        ("mllog", "patience", "tensorboard"),
         lambda command: command.modes.mode != TRAINING,
         "outside training",
     ),

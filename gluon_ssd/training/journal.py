@@ -11,7 +11,7 @@ run that is reached when the line is written. A line written at the end of epoch
 | validation | epoch, score, values {name: text}, class_scores, val_losses, seconds |
 | checkpoint | file, seconds |
 | diverged | message, images |
-| end | reason ("epochs", or "target" for the mAP asked for), best_score |
+| end | reason ("epochs", "target" for the mAP asked for, "patience"), best_score |
 
 The parts of the loss have the keys that the loss gives them, CrossEntropy and SmoothL1 for the
 multibox loss; "losses" lists them in order (journals of earlier versions have those two and no

@@ -63,6 +63,7 @@ class Plan:
     Attributes:
         prefix: start of every output file name, with the network name.
         epochs: the run ends before this epoch.
+        limit_steps: the number of steps that `epochs` comes from, for messages; 0: from none.
         is_cut: the last epoch is cut short; its checkpoint stands within it, so that a longer run
             goes on there.
         schedule: learning rate.
@@ -75,6 +76,7 @@ class Plan:
         val_epochs: the epochs that end with a validation, beside the last one; empty goes by
             `val_interval`.
         target_score: the run ends with the validation that reaches it, a fraction; 0: never.
+        patience: the run ends after so many validations in a row without a better score; 0: never.
         accumulate: batches of each process that make one step.
         checkpoint_interval_s: a checkpoint is also written after this many seconds; 0: never.
         seed: of MXNet's generator, mixed with the epoch.
@@ -91,6 +93,7 @@ class Plan:
     wd: float = 0.0005
     no_wd_on_bias_bn: bool = False
     clip_gradient_norm: float | None = None
+    limit_steps: int = 0
     is_cut: bool = False
     start_epoch: int = 0
     resume: str = ""
@@ -99,6 +102,7 @@ class Plan:
     val_interval: int = 1
     val_epochs: tuple[int, ...] = ()
     target_score: float = 0.0
+    patience: int = 0
     checkpoint_interval_s: float = 600.0
     accumulate: int = 1
     seed: int = 233
@@ -109,7 +113,7 @@ class Plan:
     def __post_init__(self) -> None:
         for name in ("epochs", "val_interval", "accumulate"):
             self._check(name, least=1)
-        for name in ("start_epoch", "log_interval", "save_interval"):
+        for name in ("start_epoch", "log_interval", "save_interval", "patience"):
             self._check(name, least=0)
 
     def _check(self, name: str, *, least: int) -> None:

@@ -153,7 +153,7 @@ class Reporter:
         )
 
     def end(self, state: State, reason: str) -> None:
-        """Log why a run ends: "epochs" for all of them, "target" for its score."""
+        """Log why a run ends: "epochs" for all of them, "target" or "patience" for its score."""
         best, target = state.best, self._plan.target_score
         if reason == "target":
             _logger.info(
@@ -161,6 +161,15 @@ class Reporter:
                 best.epoch,
                 best.score,
                 target,
+            )
+        elif reason == "patience":
+            _logger.info(
+                "[Epoch %d] mAP %.4f of epoch %s is the best, and %d validations since brought no "
+                "better one: the run ends here",
+                state.epoch - 1,
+                best.score,
+                best.epoch,
+                best.waited,
             )
         self.event("end", state.position, reason=reason, best_score=best.score)
 

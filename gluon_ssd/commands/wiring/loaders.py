@@ -14,7 +14,8 @@ from gluon_ssd.deploy.runtime_model import DetectorFacts, RuntimeModel
 from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.detection.matching import MakesTargets
 from gluon_ssd.options.shared import DataOptions
-from gluon_ssd.options.train import TrainCommand, TrainDataOptions
+from gluon_ssd.options.train import TrainCommand
+from gluon_ssd.options.train_data import TrainDataOptions
 
 
 def training_loader(
