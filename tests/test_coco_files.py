@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from gluon_ssd.commands.check_data import check_reports
-from gluon_ssd.commands.wiring.data import training_data, training_loader
+from gluon_ssd.commands.wiring.data import training_data
+from gluon_ssd.commands.wiring.loaders import training_loader
 from gluon_ssd.data.augment.settings import DaliAugmentation
 from gluon_ssd.data.dali import prepare
 from gluon_ssd.data.dali.draws import Draws

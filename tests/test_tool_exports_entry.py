@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from gluon_ssd.commands.check_data import check_reports
-from gluon_ssd.commands.wiring.data import evaluation_loader, training_data
+from gluon_ssd.commands.wiring.data import training_data
+from gluon_ssd.commands.wiring.loaders import evaluation_loader
 from gluon_ssd.data.dataset import Selection
 from gluon_ssd.data.sources.custom import open_custom
 from gluon_ssd.detection.input_format import InputFormat

@@ -15,7 +15,7 @@ import pytest
 
 from gluon_ssd.benchmarks.data import targets_of
 from gluon_ssd.benchmarks.training import make_learner, random_batch, random_network, take_steps
-from gluon_ssd.commands.wiring.data import augmentation
+from gluon_ssd.commands.wiring.loaders import augmentation
 from gluon_ssd.compat import mx
 from gluon_ssd.data.augment.policies import POLICIES
 from gluon_ssd.data.class_names import VOC_CLASSES

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from gluon_ssd.commands.wiring.data import evaluation_set, stream_loader
+from gluon_ssd.commands.wiring.data import evaluation_set
 from gluon_ssd.commands.wiring.exported import deployed_model, inference_device
+from gluon_ssd.commands.wiring.loaders import stream_loader
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.evaluation.detections import Detections

@@ -10,12 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from gluon_ssd.commands.wiring.data import (
-    evaluation_set,
-    is_one_set,
-    model_loader,
-    splits_named,
-)
+from gluon_ssd.commands.wiring.data import evaluation_set, is_one_set, splits_named
+from gluon_ssd.commands.wiring.loaders import model_loader
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.deploy.mxnet.int8.layer_errors import RANKING
 from gluon_ssd.deploy.mxnet.int8.stored_batches import StoredBatches
