@@ -14,8 +14,11 @@ from gluon_ssd.evaluation.analysis.matching import HIT, match
 from gluon_ssd.evaluation.analysis.pairs import Pairs, found_xywh, truth_xywh
 from gluon_ssd.evaluation.detections import Detections, GroundTruth
 
-SIZES = (("small, below 32 × 32 px", 0.0, 32.0**2), ("medium, below 96 × 96 px", 32.0**2, 96.0**2))
-SIZES = (*SIZES, ("large", 96.0**2, float("inf")))
+SIZES = (
+    ("small, below 32 × 32 px", 0.0, 32.0**2),
+    ("medium, below 96 × 96 px", 32.0**2, 96.0**2),
+    ("large", 96.0**2, float("inf")),
+)
 """Areas of COCO: name, from, to below, in pixels of the image."""
 
 SHAPES = (

@@ -72,7 +72,8 @@ def _dealt(groups: NDArray[Any], badness: NDArray[Any]) -> NDArray[Any]:
     is_first[1:] = (sorted_groups[1:] != sorted_groups[:-1]).any(axis=1)
     starts = np.flatnonzero(is_first)
     rank = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
-    return order[np.argsort(rank, kind="stable")]
+    dealt: NDArray[Any] = order[np.argsort(rank, kind="stable")]
+    return dealt
 
 
 def _wrong_case(analysis: Analysis, row: int) -> Case:

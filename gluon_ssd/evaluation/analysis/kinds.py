@@ -178,4 +178,5 @@ def _repairable(
     rows = rows[matching.found_by[errors.partner[rows]] < 0]
     rows = rows[np.argsort(-found.scores[rows].astype(np.float64), kind="stable")]
     _, first = np.unique(errors.partner[rows], return_index=True)
-    return rows[first]
+    best: NDArray[Any] = rows[first]
+    return best

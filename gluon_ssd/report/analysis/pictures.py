@@ -112,8 +112,8 @@ def _draw(
     corners = [(x_min, y_min), (x_max, y_min), (x_max, y_max), (x_min, y_max), (x_min, y_min)]
     for start, end in zip(corners, corners[1:], strict=False):
         for a, b in _dashes(start, end) if is_dashed else [(start, end)]:
-            ends = [(round(a[0]), round(a[1])), (round(b[0]), round(b[1]))]
-            cv2.line(canvas, *ends, color, 2, cv2.LINE_AA)
+            first, last = (round(a[0]), round(a[1])), (round(b[0]), round(b[1]))
+            cv2.line(canvas, first, last, color, 2, cv2.LINE_AA)
 
 
 def _dashes(
@@ -126,4 +126,6 @@ def _dashes(
     def at(share: float) -> tuple[float, float]:
         return start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])
 
-    return [(at(a), at(b)) for a, b in zip(places[::2].tolist(), places[1::2].tolist(), strict=True)]
+    return [
+        (at(a), at(b)) for a, b in zip(places[::2].tolist(), places[1::2].tolist(), strict=True)
+    ]

@@ -31,9 +31,7 @@ def draw_curves(curve: Curve, point: Point, path: str | Path) -> None:
     """
     figure = new_figure(8, 3)
     left, right = figure.subplots(1, 2)
-    left.step(
-        np.append(0, curve.recall), np.append(1, curve.precision), where="pre", color=_BLUE
-    )
+    left.step(np.append(0, curve.recall), np.append(1, curve.precision), where="pre", color=_BLUE)
     left.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.05))
     for values, colour, name in (
         (curve.precision, _BLUE, "precision"),
@@ -45,13 +43,17 @@ def draw_curves(curve: Curve, point: Point, path: str | Path) -> None:
     if not np.isnan(point.threshold):
         left.plot([point.recall], [point.precision], "o", color=_RED)
         right.axvline(point.threshold, color=_GREY, linestyle="--", linewidth=1)
-    right.legend(frameon=False, fontsize=8, loc="lower left")
+    figure.legend(
+        *right.get_legend_handles_labels(),
+        frameon=False,
+        fontsize=8,
+        loc="outside upper right",
+        ncols=3,
+    )
     _finish(figure, path)
 
 
-def draw_kinds(
-    counts: Mapping[str, int], costs: Mapping[str, float], path: str | Path
-) -> None:
+def draw_kinds(counts: Mapping[str, int], costs: Mapping[str, float], path: str | Path) -> None:
     """How often each kind of error occurs, and what it costs in mAP, in two panels."""
     figure = new_figure(8, 2.6)
     left, right = figure.subplots(1, 2, sharey=True)
@@ -113,7 +115,13 @@ def draw_bins(bins: Sequence[Bin], path: str | Path) -> None:
     axes.set_yticks(places, [f"{each.name} ({each.num_objects})" for each in bins], fontsize=8)
     axes.invert_yaxis()
     axes.set(xlim=(0, 1))
-    figure.legend(*axes.get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside lower center", ncols=2)
+    figure.legend(
+        *axes.get_legend_handles_labels(),
+        frameon=False,
+        fontsize=8,
+        loc="outside lower center",
+        ncols=2,
+    )
     _finish(figure, path)
 
 
@@ -123,9 +131,7 @@ def draw_reliability(reliability: Reliability, path: str | Path) -> None:
     left, right = figure.subplots(1, 2)
     used = reliability.counts > 0
     left.plot([0, 1], [0, 1], color=_GREY, linestyle="--", linewidth=1)
-    left.plot(
-        reliability.mean_score[used], reliability.precision[used], color=_BLUE, marker="o"
-    )
+    left.plot(reliability.mean_score[used], reliability.precision[used], color=_BLUE, marker="o")
     left.set(xlabel="mean score", ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.02))
     width = 1 / len(reliability.counts)
     middles = (np.arange(len(reliability.counts)) + 0.5) * width
