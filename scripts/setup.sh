@@ -14,7 +14,7 @@ set -euo pipefail
 
 EXTRAS="dali horovod tune mllog onnx openvino loadgen ray supervision serve"
 NEEDED_MB=1500 # .venv takes 0.7 GB, DALI 0.6 GB; the rest is room for downloads and their unpacking
-GPU_NEEDED_MB=9000 # 3.9 GB installed, and 2.3 GB downloaded, which pip keeps once more in its cache
+GPU_NEEDED_MB=9000 # 4.1 GB installed, and 2.3 GB downloaded, which pip keeps once more in its cache
 
 say() { echo "setup.sh: $*"; }
 stop() {
