@@ -66,6 +66,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "report",
     },
     "inference.tables": {"errors", "system", "inference"},
+    # What was found, written in one form or another.
+    "inference.outputs": {"errors", "system", "data", "evaluation", "inference"},
     "serving": {"errors", "system", "data", "deploy.seam", "inference"},
     # What `import gluon_ssd` offers; the package itself imports it when it is asked for.
     "api": {*_LOW, "data", "deploy", "deploy.seam", "evaluation", "inference"},
@@ -158,6 +160,7 @@ MAY_USE: dict[str, set[str]] = {
     "report": {"numpy", "cv2", "matplotlib", "PIL", "fontTools", "mlperf_logging"},
     "inference": {"numpy", "supervision"},
     "inference.tables": {"pyarrow"},
+    "inference.outputs": {"numpy", "cv2"},
     "serving": {"numpy", "fastapi", "starlette", "uvicorn", "prometheus_client"},
     # GluonCV is the other side of a benchmark.
     "benchmarks.gluoncv": {"numpy", "gluoncv"},
