@@ -203,9 +203,9 @@ class Reader:
     def _files_in(self, folder: Path) -> list[str]:
         if not self.goes_down:
             with os.scandir(folder) as entries:
-                found = [entry.path for entry in entries if _is_known(entry.name)]
+                found = [entry.path for entry in entries if _is_seen(entry.name)]
         else:
-            found = [path for path in self._below(folder) if _is_known(path)]
+            found = list(self._below(folder))
         if not found:
             raise DataError(
                 f"the folder {folder} holds no picture; looked for {', '.join(_SUFFIXES)}"
@@ -217,13 +217,12 @@ class Reader:
             raise error
 
         for place, folders, files in os.walk(folder, onerror=refuse):
-            # Names with a dot are hidden: notes of other systems, and files that are not finished.
             folders[:] = [
                 name
                 for name in folders
                 if not (name.startswith(".") or self._is_left_out(Path(place, name)))
             ]
-            yield from (os.path.join(place, name) for name in files if not name.startswith("."))
+            yield from (os.path.join(place, name) for name in files if _is_seen(name))
 
     def _is_left_out(self, folder: Path) -> bool:
         return (
@@ -326,6 +325,11 @@ def _files_like(pattern: str) -> list[str]:
     if not found:
         raise DataError(f"no picture is like {pattern}; looked for {', '.join(_SUFFIXES)}")
     return found
+
+
+def _is_seen(name: str) -> bool:
+    # A dot hides notes of other systems, and files that are not finished.
+    return _is_known(name) and not name.startswith(".")
 
 
 def _is_known(name: str) -> bool:
