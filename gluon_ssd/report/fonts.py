@@ -11,6 +11,7 @@ import functools
 import logging
 import os
 import re
+import struct
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +21,8 @@ _log = logging.getLogger(__name__)
 
 _ENDINGS = (".ttf", ".otf", ".ttc", ".otc")
 _MOST_FILES = 3000
+# What fontTools raises for damaged files beside an error of its own.
+_DAMAGED = (OSError, ValueError, TypeError, LookupError, AssertionError, EOFError, struct.error)
 _WORDS = re.compile(r"\s*\S+\s*?")
 # Words in names of files, the wanted ones first; the others are for headlines, code and music.
 _LIKED = ("regular", "sans", "gothic", "hei")
@@ -132,7 +135,7 @@ def _rank(path: str) -> tuple[int, str]:
 @functools.cache
 def _fonts_in(path: str) -> tuple[FontFile, ...]:
     # Only now: most texts need no other font.
-    from fontTools.ttLib import TTCollection
+    from fontTools.ttLib import TTCollection, TTLibError
 
     if not path.lower().endswith((".ttc", ".otc")):
         return (FontFile(path),)
@@ -140,14 +143,14 @@ def _fonts_in(path: str) -> tuple[FontFile, ...]:
         # Opened here, since fontTools leaves a file open that it cannot read.
         with open(path, "rb") as file, TTCollection(file, lazy=True) as fonts:
             return tuple(FontFile(path, index) for index in range(len(fonts)))
-    except Exception as error:  # of a damaged file: fontTools names no common one
+    except (TTLibError, *_DAMAGED) as error:
         _log.info("the font %s cannot be read: %s", path, error)
         return ()
 
 
 @functools.cache
 def _letters_of(font: FontFile) -> frozenset[str]:
-    from fontTools.ttLib import TTFont
+    from fontTools.ttLib import TTFont, TTLibError
 
     try:
         with (
@@ -156,7 +159,7 @@ def _letters_of(font: FontFile) -> frozenset[str]:
         ):
             letters: dict[int, str] = opened.getBestCmap() or {}
             is_drawn = "glyf" in opened or "CFF " in opened or "CFF2" in opened
-    except Exception as error:  # as above
+    except (TTLibError, *_DAMAGED) as error:
         _log.info("the font %s cannot be read: %s", font.path, error)
         return frozenset()
     # Fonts of coloured pictures have no outlines at the size that is asked for.
