@@ -15,8 +15,8 @@ from gluon_ssd.data.videos import count_frames
 from gluon_ssd.errors import EnvironmentProblem
 from gluon_ssd.system.files import atomic_path, ensure_directory
 
-# MPEG-4 part 2: of what OpenCV's wheel can write, the one that keeps up with a detector (99 frames
-# a second of 640 x 480; VP8 10, VP9 2, no H.264).
+# MPEG-4 part 2: of what OpenCV's wheel can write, the one that keeps up with a detector. VP8 takes
+# ten times as long, VP9 fifty times; H.264 is not there.
 _CODEC = "mp4v"
 _USUAL_RATE = 25.0
 
