@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Detect objects in pictures, films and cameras; draw them, and write them as JSON, CSV and others.
+"""Detect objects in pictures, films and cameras; write them drawn, and as JSON, CSV and others.
 
 python scripts/demo_ssd.py --help
 """
