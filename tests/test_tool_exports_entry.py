@@ -16,7 +16,8 @@ from gluon_ssd.data.sources.custom import open_custom
 from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.options.data_tools import CheckOptions
-from gluon_ssd.options.train import TrainCommand, TrainDataOptions
+from gluon_ssd.options.train import TrainCommand
+from gluon_ssd.options.train_data import TrainDataOptions
 from tests.data.builders import voc_object, voc_xml, write_image
 from tests.entry_builders import (
     PHOTO_HW,

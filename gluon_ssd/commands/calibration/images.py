@@ -35,9 +35,11 @@ def calibration_set(command: EvalCommand, model: DetectorFacts) -> ListedDataset
     split = command.deploy.calib_split
     if not split:
         return evaluation_set(command.data, model)
-    # A file has no usual training images, but those that are scored.
-    is_usual = split == "train" and not is_one_set(command.data)
-    drawn = replace(command.data, splits="" if is_usual else split, limit_images=0)
+    # A file has no usual training images, but those that are scored or not held out.
+    share = command.data.val_share if split == "train" else 0.0
+    is_usual = split == "train" and not (is_one_set(command.data) and not share)
+    splits = command.data.splits if share else "" if is_usual else split
+    drawn = replace(command.data, splits=splits, val_share=share, limit_images=0)
     with splits_named("calib_split"):
         dataset = evaluation_set(drawn, model, train=is_usual)
     order = np.random.default_rng(command.deploy.calib_seed).permutation(len(dataset))

@@ -12,6 +12,7 @@ from pathlib import Path
 from gluon_ssd.data.check import check_dataset
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.dataset import ListedDataset, Selection, image_paths
+from gluon_ssd.data.held_out import divide
 from gluon_ssd.data.orientations import settle_orientations
 from gluon_ssd.data.sources.catalog import SOURCES, open_dataset
 from gluon_ssd.data.sources.layouts import holds_one_set
@@ -20,7 +21,8 @@ from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.inference.dataset import check_classes, has_labels, no_image, open_for_scoring
 from gluon_ssd.options.own_data import own_data
 from gluon_ssd.options.shared import DataOptions
-from gluon_ssd.options.train import NO_SPLIT, TrainCommand, TrainDataOptions
+from gluon_ssd.options.train import TrainCommand
+from gluon_ssd.options.train_data import NO_SPLIT, TrainDataOptions
 from gluon_ssd.system.progress import progress_bar
 from gluon_ssd.system.wording import one_line, some_of
 
@@ -81,9 +83,14 @@ def training_data(command: TrainCommand) -> TrainingData:
             f"--no-crowd has no effect on the {train.name} data set: VOC layout has no crowd boxes"
         )
     # The training classes decide, so that labels mean the same in both sets.
-    wanted = replace(wanted, train=False, splits=options.val_splits, classes=train.classes)
-    val = _open_to_validate(options, wanted, train) if options.validates else None
-    train = _checked(train, options, "training")
+    wanted = replace(wanted, classes=train.classes)
+    val: ListedDataset | None = None
+    if options.val_share:
+        train, val = _divided(options, wanted, train)
+    elif options.validates:
+        wanted = replace(wanted, train=False, splits=options.val_splits)
+        val = _open_to_validate(options, wanted, train)
+    train = _checked(_limited(train, options), options, "training")
     if options.on_bad_image and not options.keep_empty:
         train = _without_empty(train, options.on_bad_image)
     if not has_labels(train):
@@ -94,10 +101,30 @@ def training_data(command: TrainCommand) -> TrainingData:
     if classes is not None:
         _note_unlabelled(train)
     if val is not None:
-        val = _checked(val, options, "validation")
+        val = _checked(_limited(val, options), options, "validation")
         if not has_labels(val):
             _log.warning("no image of the validation set has an object: its mAP will be nan")
     return TrainingData(train, val)
+
+
+def _divided(
+    options: TrainDataOptions, wanted: Selection, train: ListedDataset
+) -> tuple[ListedDataset, ListedDataset]:
+    """The set less the share that is held out, and that share as one validates: with all images."""
+    whole = train
+    if train.coco_file is not None:
+        # Of a COCO file training alone leaves out images without boxes, and crowd boxes if asked.
+        whole = _open(options, replace(wanted, keep_empty=True, use_crowd=True))
+    division = divide(whole, options.val_share)
+    parts = division.training(train), division.validation(whole)
+    if len(parts[0]) == 0:
+        raise no_image(options.dataset, options.dataset_root)
+    _log.info(
+        "validation set: %d of %d images, held out by the names of their files",
+        len(parts[1]),
+        sum(map(len, parts)),
+    )
+    return parts
 
 
 def _open_to_validate(
@@ -106,14 +133,16 @@ def _open_to_validate(
     """The validation set; what is said of its splits names the option that it has for them."""
     without = DataError(
         f"{wanted.root} is the training set, and there is none to validate on: name the folder "
-        "that holds both, or another split, or train without validation with "
-        f"{NO_SPLIT}",
-        settings=("dataset_root", "val_splits"),
+        "that holds both, or another split, or hold out a share of the images, or train without "
+        f"validation with {NO_SPLIT}",
+        settings=("dataset_root", "val_splits", "val_share"),
     )
     if is_one_set(options) and not wanted.splits:
         raise without
     with splits_named(
-        "val_splits", f"no validation set: {{}}; or train without one with {NO_SPLIT}"
+        "val_splits",
+        "no validation set: {}; or hold out training images with --val-share 0.2, or train without "
+        f"one with {NO_SPLIT}",
     ):
         val = _open(options, wanted)
     # A folder without splits is one set, whatever it is used for.
@@ -154,7 +183,8 @@ def evaluation_set(
         options: where it is.
         model: its class names, where it carries them, must be the data set's, in any order, and
             then give the label order; else the data set's own are taken.
-        train: take the training splits, where --splits names none.
+        train: take the training splits, where --splits names none, or of --val-share what is
+            not held out.
 
     Raises:
         DataError: the data is not there, or its classes are not the model's.
@@ -162,7 +192,8 @@ def evaluation_set(
     own = own_data(options)
     selection = Selection(
         _root(options),
-        train=train,
+        train=train or bool(options.val_share),
+        keep_empty=bool(options.val_share),
         splits=options.splits,
         classes=_named_classes(options),
         edge_px=model.edge_px,
@@ -172,6 +203,9 @@ def evaluation_set(
         unlabelled_is_background=own.unlabelled_is_background,
     )
     dataset = open_for_scoring(options.dataset, selection, classes=model.classes)
+    if options.val_share:
+        division = divide(dataset, options.val_share)
+        dataset = division.training(dataset) if train else division.validation(dataset)
     dataset = _limited(dataset, options)
     check_classes(dataset, model.classes, model.num_classes)
     return dataset
@@ -201,7 +235,7 @@ def _open(options: DataOptions, selection: Selection) -> ListedDataset:
     dataset = open_dataset(options.dataset, selection)
     if len(dataset) == 0:
         raise no_image(options.dataset, options.dataset_root)
-    return _limited(dataset, options)
+    return dataset
 
 
 def _limited(dataset: ListedDataset, options: DataOptions) -> ListedDataset:

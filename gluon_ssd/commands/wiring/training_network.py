@@ -86,6 +86,13 @@ def _load_base(command: TrainCommand, network: Network) -> None:
     elif wants_zoo_weights(wanted) or is_own:
         if load_base is None:
             raise WeightsError(f"there are no ImageNet weights for {network.name}; leave them out")
-        load_base(
-            network, wanted if is_own else zoo_weights(network.spec, command.model, base=True)
-        )
+        load_base(network, wanted if is_own else _fetched_base(command, network))
+
+
+def _fetched_base(command: TrainCommand, network: Network) -> str:
+    """Path of the zoo's ImageNet weights; an error names the options that bring others."""
+    try:
+        return zoo_weights(network.spec, command.model, base=True)
+    except WeightsError as error:
+        settings = ("pretrained_base", "mirror", "model_root")
+        raise WeightsError(str(error), settings=settings) from error

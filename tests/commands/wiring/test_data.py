@@ -27,7 +27,8 @@ from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.options.data_tools import CheckOptions
 from gluon_ssd.options.declare import parse
 from gluon_ssd.options.shared import DATASETS
-from gluon_ssd.options.train import TrainCommand, TrainDataOptions
+from gluon_ssd.options.train import TrainCommand
+from gluon_ssd.options.train_data import TrainDataOptions
 from tests.data.builders import write_image
 from tests.data.contract import assert_is_dataset
 from tests.entry_builders import coco_set, voc_set

@@ -22,7 +22,8 @@ from gluon_ssd.data.images import read_image
 from gluon_ssd.deploy.runtime_model import DetectorFacts
 from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.models.record import ModelRecord
-from gluon_ssd.options.train import TrainCommand, TrainDataOptions
+from gluon_ssd.options.train import TrainCommand
+from gluon_ssd.options.train_data import TrainDataOptions
 from tests.entry_builders import voc_set
 
 FORMAT = InputFormat((300, 300), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
