@@ -17,7 +17,6 @@ from gluon_ssd.commands.wiring.dali import dali_loader
 from gluon_ssd.commands.wiring.data import TrainingData, evaluation_loader, training_loader
 from gluon_ssd.commands.wiring.devices import devices
 from gluon_ssd.commands.wiring.limited import LimitedBatches
-from gluon_ssd.commands.wiring.models import wants_zoo_weights
 from gluon_ssd.commands.wiring.published_weights import zoo_weights
 from gluon_ssd.commands.wiring.resumed import NORMALIZATION, take_input_of
 from gluon_ssd.commands.wiring.watchers import Watchers
@@ -38,7 +37,7 @@ from gluon_ssd.models.params_file import read_params
 from gluon_ssd.models.weights import load_parameters, save_parameters
 from gluon_ssd.options.declare import as_namespace, flat_values
 from gluon_ssd.options.modes import TRAINING
-from gluon_ssd.options.shared import means_no_weights
+from gluon_ssd.options.shared import means_no_weights, wants_zoo_weights
 from gluon_ssd.options.train import TrainCommand
 from gluon_ssd.report.curves import draw_curves
 from gluon_ssd.system.log import console_log

@@ -22,15 +22,10 @@ from gluon_ssd.models.params_file import read_params
 from gluon_ssd.models.record import read_sidecar, sidecar_path
 from gluon_ssd.models.spec import Spec
 from gluon_ssd.models.weights import load_parameters
-from gluon_ssd.options.shared import ModelOptions
+from gluon_ssd.options.shared import ModelOptions, wants_zoo_weights
 from gluon_ssd.system.wording import some_of
 
 _log = logging.getLogger(__name__)
-
-
-def wants_zoo_weights(pretrained: str) -> bool:
-    """Whether ``--pretrained`` means the zoo's weights rather than a file, as legacy reads it."""
-    return pretrained.lower() in ("true", "1", "yes", "t")
 
 
 def trained_network(
