@@ -158,7 +158,7 @@ def found_set(folder: Path, weights: Path, per_image: int = 8) -> Path:
     (folder / "classes.txt").write_text("cat\ndog\n")
     ended = evaluate(folder, weights, "--post-nms", per_image, "--save-detections", folder / "f")
     assert ended.code == 0, ended.err
-    found = json.loads((folder / "f").read_text())
+    found = json.loads((folder / "f").read_text())["detections"]
     for image in images:
         objects = [
             voc_object(row["class"], [round(value) + 1 for value in row["box_px"]])

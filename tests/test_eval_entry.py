@@ -37,7 +37,7 @@ def perfect(data, weights, tmp_path_factory):
     ended = evaluate(data, weights, "--post-nms", PER_IMAGE, *files)
     assert ended.code == 0, ended.err
     results = json.loads((folder / "new" / "r.json").read_text())
-    return ended, results, json.loads((folder / "d.json").read_text())
+    return ended, results, json.loads((folder / "d.json").read_text())["detections"]
 
 
 def test_prints_arguments_throughput_and_a_line_per_class(perfect):
@@ -90,7 +90,8 @@ def test_fewer_detections_lower_the_recall_as_computed_by_hand(perfect, data, we
     """All that is found is right, so the 11-point mean counts the recall levels reached."""
     files = ("--results", tmp_path / "r.json", "--save-detections", tmp_path / "d.json")
     ended = evaluate(data, weights, "--post-nms", PER_IMAGE // 2, *files)
-    found = Counter(row["class"] for row in json.loads((tmp_path / "d.json").read_text()))
+    rows = json.loads((tmp_path / "d.json").read_text())["detections"]
+    found = Counter(row["class"] for row in rows)
     truth = Counter(row["class"] for row in perfect[2])
     assert sum(found.values()) == 20 and sum(truth.values()) == 40
     expected = {
@@ -111,7 +112,7 @@ def test_every_image_counts_whatever_the_batch(data, weights, perfect, tmp_path,
         *("--save-detections", file),
     )
     assert ended.code == 0, ended.err
-    assert json.loads(file.read_text()) == perfect[2]
+    assert json.loads(file.read_text())["detections"] == perfect[2]
 
 
 def test_coco_metric_of_rounded_boxes_is_high(data, weights, tmp_path, monkeypatch):
@@ -277,7 +278,8 @@ def short(real, folder, *argv):
             *argv,
         )
     assert ended.code == 0, ended.err
-    return ended, *(json.loads((folder / name).read_text()) for name in ("r.json", "d.json"))
+    results, saved = (json.loads((folder / name).read_text()) for name in ("r.json", "d.json"))
+    return ended, results, saved["detections"]
 
 
 @pytest.fixture(scope="module")

@@ -183,7 +183,7 @@ def test_exported_it_detects_the_same(reference, data, weights, exported, tmp_pa
     evaluate(reference, data, "--pretrained", weights(reference), "--save-detections", live)
     model = ("--deploy", "--model-prefix", exported(reference))
     evaluate(reference, data, *model, "--save-detections", deployed)
-    found, expected = (json.loads(path.read_text()) for path in (deployed, live))
+    found, expected = (json.loads(path.read_text())["detections"] for path in (deployed, live))
     assert len(found) == len(expected) > 50
     for one, other in zip(found, expected, strict=True):
         assert (one["image"], one["class"]) == (other["image"], other["class"])
@@ -219,7 +219,7 @@ def set_of_what_is_found(reference, data, model, folder):
     copied, found = folder / "found", folder / "found.json"
     shutil.copytree(data, copied)
     evaluate(reference, data, *model, "--post-nms", 6, "--save-detections", found)
-    rows = json.loads(found.read_text())
+    rows = json.loads(found.read_text())["detections"]
     for image in copied.glob("JPEGImages/val*.jpg"):
         boxes = [
             (row["class"], [round(side) + 1 for side in row["box_px"]])

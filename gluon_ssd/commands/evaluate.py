@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from gluon_ssd.commands.wiring.data import evaluation_set, stream_loader
+from gluon_ssd.commands.wiring.data import evaluation_set
 from gluon_ssd.commands.wiring.exported import deployed_model, inference_device
+from gluon_ssd.commands.wiring.loaders import stream_loader
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.evaluation.detections import Detections
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.result import Evaluation
+from gluon_ssd.evaluation.saved_detections import save_detections
 from gluon_ssd.families.catalog import spec_of
 from gluon_ssd.inference.endpoint_json import write_endpoint_answers
 from gluon_ssd.inference.metrics import make_score
@@ -169,18 +171,8 @@ def _write_detections(options: EvalOptions, found: Detections, dataset: Any) -> 
     if options.schema == "endpoint":
         write_endpoint_answers(path, found, dataset.image_path)
         return
-    rows = [
-        {
-            "image": dataset.image_path(int(image)),
-            "class": dataset.classes[int(label)],
-            "score": round(float(score), 6),
-            "box_px": [round(float(value), 2) for value in box],
-        }
-        for image, label, score, box in zip(
-            found.image_index, found.labels, found.scores, found.boxes_px, strict=True
-        )
-    ]
-    write_json(path, rows)
+    images = [dataset.image_path(index) for index in range(len(dataset))]
+    save_detections(path, found, images, dataset.classes)
 
 
 def _without_nan(value: Any) -> Any:

@@ -262,14 +262,14 @@ class ListedDataset:
         )
         return part
 
-    def subset(self, indices: Iterable[int]) -> ListedDataset:
+    def subset(self, indices: Iterable[int], *, all_problems: bool = False) -> ListedDataset:
         """The same kind of data set with the images at `indices` only, in that order.
 
-        It keeps the problems of these images, and none that belong to no image.
+        It keeps the problems of these images, and with `all_problems` those of no image.
         """
         chosen = list(indices)
         part = copy.copy(self)
-        part._other_problems = ()
+        part._other_problems = self._other_problems if all_problems else ()
         part._item_problems = tuple(self._item_problems[index] for index in chosen)
         part._sources = tuple(self._sources[index] for index in chosen)
         part._ids = tuple(self._ids[index] for index in chosen)

@@ -48,7 +48,7 @@ class EvalOptions:
     results: str = option("", "also write metrics and speed to this JSON file")
     save_detections: str = option("", "also write every detection to this JSON file")
     schema: str = detections_schema_option(
-        "form of --save-detections: a list of detections, or for each image a line with the answer "
+        "form of --save-detections: that of the demo, or for each image a line with the answer "
         "of a SageMaker endpoint"
     )
     dtype: str = option(

@@ -7,7 +7,7 @@ from typing import Any
 from gluon_ssd.options.idle import WITHOUT_WORKERS, Idle
 
 _OF_DATA = (
-    *("splits", "limit_images", "dataset_root", "num_workers", "worker_timeout"),
+    *("splits", "val_share", "limit_images", "dataset_root", "num_workers", "worker_timeout"),
     *("layout", "image_root", "unlabelled", "exif", "max_pixels", "on_bad_image"),
 )
 

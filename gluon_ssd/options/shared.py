@@ -13,6 +13,7 @@ from gluon_ssd.detection.preprocessing import (
 )
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import LARGEST_WHOLE, address, legacy, option
+from gluon_ssd.options.held_out import val_share_option
 from gluon_ssd.options.own_data import (
     image_root_option,
     layout_option,
@@ -229,6 +230,9 @@ class DataOptions:
         "",
         "splits to use, joined by +, such as 2007_trainval+2012_trainval, VOC2007/test or train; "
         "empty takes the data set's usual ones",
+    )
+    val_share: float = val_share_option(
+        "as in training, and is what is scored here; --splits are then the training splits"
     )
     classes: str = option(
         "", "file with one class name a line; empty takes the names from the data set"

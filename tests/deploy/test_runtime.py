@@ -66,7 +66,7 @@ def test_evaluation_runs_through_it(prefix, data, tmp_path):
     assert (ended.code, ended.err) == (0, "")
     lines = [f"{name} 1.0000" for name in (*CLASSES, "mAP")]
     assert ended.out.splitlines()[2:] == lines
-    for row in json.loads((tmp_path / "d.json").read_text()):
+    for row in json.loads((tmp_path / "d.json").read_text())["detections"]:
         assert row["box_px"] == pytest.approx(BOXES[row["class"]], abs=1)
 
 
