@@ -82,6 +82,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "deploy.int8_modes",
         "families.catalog",
         "models.spec",
+        # What stands beside weights needs no option that says it again.
+        "models.record",
     },
     "commands.wiring": set(),
     "benchmarks.gluoncv": set(),

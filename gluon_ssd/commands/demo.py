@@ -16,7 +16,6 @@ from gluon_ssd.data.videos import count_frames
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import DataError, OptionError
-from gluon_ssd.families.catalog import spec_of
 from gluon_ssd.inference.batches import Detecting, SharedModel
 from gluon_ssd.inference.found import Found, class_names
 from gluon_ssd.inference.outputs.coco_results import CocoResults, read_coco_ids
@@ -272,7 +271,7 @@ def _model(command: DemoCommand) -> RuntimeModel:
 
     options = ModelOptions(model_root=command.model_root, mirror=command.mirror)
     network = trained_network(
-        spec_of(command.network), command.pretrained, classes_file=command.classes, options=options
+        command.spec, command.pretrained, classes_file=command.classes, options=options
     )
     input_size_hw, decoding = asked_hw or network.input_size_hw, network.spec.decoding
     if decoding.nms_topk == Decoding.nms_topk:

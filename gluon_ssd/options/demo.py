@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import address, legacy, option, suggestion
 from gluon_ssd.options.idle import Idle
 from gluon_ssd.options.shared import (
     RuntimeOptions,
-    check_network_name,
     detections_schema_option,
     max_pixels_option,
     whole_numbers,
     words,
 )
+from gluon_ssd.options.weights_record import options_of_record
 from gluon_ssd.system.wording import quoted
+
+if TYPE_CHECKING:
+    from gluon_ssd.models.spec import Spec
 
 SAVES = ("pictures", "json", "csv", "coco", "yolo", "crops")
 """What the demo can write; `inference.outputs` has a file for each."""
@@ -47,11 +52,20 @@ DEMO_IDLE = (
 )
 
 
+def _told_by_files(given: Mapping[str, Any]) -> dict[str, Any]:
+    weights = "" if given.get("model_prefix") else given.get("pretrained", "")
+    return options_of_record(weights, given)
+
+
 @dataclass(frozen=True)
 class DemoCommand(RuntimeOptions):
     """Options of scripts/demo_ssd.py."""
 
-    network: str = legacy("ssd_300_vgg16_atrous_coco", "full name of the network")
+    network: str = legacy(
+        "ssd_300_vgg16_atrous_coco",
+        "full name of the network, or a word of --network of train_ssd.py; unless given, what the "
+        "record (.json) beside the weights says",
+    )
     images: str = legacy(
         "",
         "what to look at, with commas between: images, films, folders with all that is in them, "
@@ -97,6 +111,8 @@ class DemoCommand(RuntimeOptions):
     )
     mirror: str = address("", "base URL of a mirror of the zoo's weights")
 
+    told_by_files = staticmethod(_told_by_files)
+    """What the record beside --pretrained says; see `declare.parse`."""
     idle = DEMO_IDLE
     """What has no effect; see `options.idle`."""
 
@@ -109,7 +125,14 @@ class DemoCommand(RuntimeOptions):
                 f"--backend {self.backend} runs exported models: name one with --model-prefix"
             )
         if not self.model_prefix:
-            check_network_name(self.network)
+            _ = self.spec
+
+    @property
+    def spec(self) -> Spec:
+        """The chosen network; of a word, the first one, or that of one's own classes."""
+        from gluon_ssd.families.catalog import find_any  # a table that --help need not wait for
+
+        return find_any(self.network, self.data_shape or None, own_classes=bool(self.classes))
 
     @property
     def saves(self) -> tuple[str, ...]:
