@@ -155,7 +155,7 @@ MAY_USE: dict[str, set[str]] = {
     # nncf draws its progress with rich.
     "deploy.openvino": {"numpy", "openvino", "nncf", "rich"},
     # Pillow writes names with more letters than OpenCV has.
-    "report": {"numpy", "cv2", "matplotlib", "PIL", "mlperf_logging"},
+    "report": {"numpy", "cv2", "matplotlib", "PIL", "mlperf_logging", "tensorboardX"},
     "inference": {"numpy", "supervision"},
     "inference.tables": {"pyarrow"},
     "serving": {"numpy", "fastapi", "starlette", "uvicorn", "prometheus_client"},
