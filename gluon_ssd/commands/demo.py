@@ -26,7 +26,6 @@ from gluon_ssd.detection.arrays import as_numpy
 from gluon_ssd.detection.boxes import clip_boxes
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import DataError
-from gluon_ssd.families.catalog import spec_of
 from gluon_ssd.inference.endpoint_json import endpoint_answer
 from gluon_ssd.inference.found import class_names
 from gluon_ssd.options.demo import DemoCommand
@@ -160,7 +159,7 @@ def _model(command: DemoCommand) -> RuntimeModel:
 
     options = ModelOptions(model_root=command.model_root, mirror=command.mirror)
     network = trained_network(
-        spec_of(command.network), command.pretrained, classes_file=command.classes, options=options
+        command.spec, command.pretrained, classes_file=command.classes, options=options
     )
     input_size_hw, decoding = asked_hw or network.input_size_hw, network.spec.decoding
     if decoding.nms_topk == Decoding.nms_topk:

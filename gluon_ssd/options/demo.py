@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import address, legacy, option
 from gluon_ssd.options.idle import Idle
 from gluon_ssd.options.shared import (
     RuntimeOptions,
-    check_network_name,
     detections_schema_option,
     max_pixels_option,
     whole_numbers,
 )
+from gluon_ssd.options.weights_record import options_of_record
+
+if TYPE_CHECKING:
+    from gluon_ssd.models.spec import Spec
 
 DEMO_IDLE = (
     Idle(
@@ -39,11 +44,20 @@ DEMO_IDLE = (
 )
 
 
+def _told_by_files(given: Mapping[str, Any]) -> dict[str, Any]:
+    weights = "" if given.get("model_prefix") else given.get("pretrained", "")
+    return options_of_record(weights, given)
+
+
 @dataclass(frozen=True)
 class DemoCommand(RuntimeOptions):
     """Options of scripts/demo_ssd.py."""
 
-    network: str = legacy("ssd_300_vgg16_atrous_coco", "full name of the network")
+    network: str = legacy(
+        "ssd_300_vgg16_atrous_coco",
+        "full name of the network, or a word of --network of train_ssd.py; unless given, what the "
+        "record (.json) beside the weights says",
+    )
     images: str = legacy("", "images, folders or videos, with commas between")
     gpus: str = legacy("", "GPU to use, such as 0; empty uses the CPU")
     pretrained: str = legacy(
@@ -72,6 +86,8 @@ class DemoCommand(RuntimeOptions):
     )
     mirror: str = address("", "base URL of a mirror of the zoo's weights")
 
+    told_by_files = staticmethod(_told_by_files)
+    """What the record beside --pretrained says; see `declare.parse`."""
     idle = DEMO_IDLE
     """What has no effect; see `options.idle`."""
 
@@ -84,7 +100,14 @@ class DemoCommand(RuntimeOptions):
                 f"--backend {self.backend} runs exported models: name one with --model-prefix"
             )
         if not self.model_prefix:
-            check_network_name(self.network)
+            _ = self.spec
+
+    @property
+    def spec(self) -> Spec:
+        """The chosen network; of a word, the first one, or that of one's own classes."""
+        from gluon_ssd.families.catalog import find_any  # a table that --help need not wait for
+
+        return find_any(self.network, self.data_shape or None, own_classes=bool(self.classes))
 
     @property
     def device_ids(self) -> tuple[int, ...]:
