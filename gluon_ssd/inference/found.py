@@ -76,7 +76,7 @@ class Found:
             yield FoundObject(label, self._name(label), score, tuple(box))
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as values that JSON holds, in the form of the demo's detections.json."""
+        """Everything as values that JSON holds."""
         return {
             "source": self.source,
             "frame": self.frame,

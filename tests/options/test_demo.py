@@ -46,7 +46,21 @@ def test_another_runtime_than_mxnet_needs_an_exported_model():
     assert DemoCommand(images="a").named_backend == ""
 
 
+def test_what_is_written_is_named():
+    assert DemoCommand(images="a", save=" csv, json,csv ", model_prefix="m").saves == (
+        "csv",
+        "json",
+    )
+    with pytest.raises(OptionError, match="^--save must be of pictures, json, csv, coco, yolo, cr"):
+        DemoCommand(images="a", save="csv,cvs", model_prefix="m")
+    with pytest.raises(OptionError, match="^--save names nothing to write; there are pictures"):
+        DemoCommand(images="a", save=" , ", model_prefix="m")
+
+
 REFUSED = {
+    "--save json --films pictures": "--films has no effect without pictures in --save",
+    "--save csv --schema endpoint": "--schema has no effect without json in --save",
+    "--coco-ids x": "--coco-ids has no effect without coco in --save",
     "--model-prefix m --model-root x": "--model-root has no effect with --model-prefix",
     "--model-prefix m --streams 2": "--streams has no effect in the demo, which computes one",
 }
