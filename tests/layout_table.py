@@ -158,7 +158,7 @@ MAY_USE: dict[str, set[str]] = {
     "report": {"numpy", "cv2", "matplotlib", "PIL", "mlperf_logging"},
     "inference": {"numpy", "supervision"},
     "inference.tables": {"pyarrow"},
-    "serving": {"numpy", "fastapi", "starlette", "uvicorn", "prometheus_client"},
+    "serving": {"numpy", "fastapi", "pydantic_core", "starlette", "uvicorn", "prometheus_client"},
     # GluonCV is the other side of a benchmark.
     "benchmarks.gluoncv": {"numpy", "gluoncv"},
     "benchmarks.loadgen": {"numpy", "mlperf_loadgen"},
