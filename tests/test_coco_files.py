@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from gluon_ssd.commands.check_data import check_reports
-from gluon_ssd.commands.wiring.data import training_data, training_loader
+from gluon_ssd.commands.wiring.data import training_data
+from gluon_ssd.commands.wiring.loaders import training_loader
 from gluon_ssd.data.augment.settings import DaliAugmentation
 from gluon_ssd.data.dali import prepare
 from gluon_ssd.data.dali.draws import Draws
@@ -24,7 +25,8 @@ from gluon_ssd.evaluation.coco_map import coco_truth
 from gluon_ssd.evaluation.detections import Detections, collect_ground_truth
 from gluon_ssd.inference.metrics import make_score
 from gluon_ssd.options.data_tools import CheckOptions
-from gluon_ssd.options.train import TrainCommand, TrainDataOptions
+from gluon_ssd.options.train import TrainCommand
+from gluon_ssd.options.train_data import TrainDataOptions
 from tests.data.builders import HEIGHT, WIDTH, coco_content, write_coco, write_image
 from tests.entry_builders import voc_set
 
@@ -178,7 +180,8 @@ def test_a_missing_validation_set_lists_the_splits(tmp_path):
         write_coco(tmp_path, split, coco_content((1, 2), BOXES, CATEGORIES))
     expected = (
         r"^no validation set: no split val2017 or val or valid or test of COCO JSON in .*; it has "
-        r"extra, train; name one of them; or train without one with none$"
+        r"extra, train; name one of them; or hold out training images with --val-share 0.2, or "
+        r"train without one with none$"
     )
     with pytest.raises(DataError, match=expected) as caught:
         training_data(command(tmp_path))

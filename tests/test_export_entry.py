@@ -85,7 +85,7 @@ def data(tmp_path_factory, weights):
 def detections(data, weights, folder, *argv):
     ended = evaluate(data, weights, "--save-detections", folder / "d.json", *argv)
     assert ended.code == 0, ended.err
-    return ended, json.loads((folder / "d.json").read_text())
+    return ended, json.loads((folder / "d.json").read_text())["detections"]
 
 
 @pytest.fixture(scope="module")

@@ -98,7 +98,7 @@ def scored(data, weights, folder, *argv):
     file = folder / "found.json"
     ended = evaluate(data, weights, "--post-nms", PER_IMAGE, "--save-detections", file, *argv)
     assert ended.code == 0, ended.err
-    rows = json.loads(file.read_text())
+    rows = json.loads(file.read_text())["detections"]
     return ended.out.splitlines()[2:], [{**row, "image": ""} for row in rows], rows
 
 

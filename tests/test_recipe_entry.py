@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gluon_ssd.commands import train as training
+from gluon_ssd.commands.wiring import validation
 from gluon_ssd.evaluation.result import Evaluation
 from gluon_ssd.training.journal import read_journal
 from tests.entry_builders import NETWORK, arrays_of, assert_same_arrays, one_error, train
@@ -77,7 +77,7 @@ def scores(monkeypatch):
     def use(*values):
         left = iter(values)
         monkeypatch.setattr(
-            training,
+            validation,
             "make_score",
             lambda *_, **__: lambda found: Evaluation([("mAP", "x")], next(left)),
         )
@@ -97,7 +97,7 @@ def test_a_run_stops_at_its_target_with_success(data, out, scores):
 
 def test_batches_of_validation_have_a_size_of_their_own(data, out, monkeypatch):
     sizes = []
-    real = training.predict
+    real = validation.predict
 
     def predict(run, batches, **options):
         def counted(images):
@@ -106,7 +106,7 @@ def test_batches_of_validation_have_a_size_of_their_own(data, out, monkeypatch):
 
         return real(counted, batches, **options)
 
-    monkeypatch.setattr(training, "predict", predict)
+    monkeypatch.setattr(validation, "predict", predict)
     run(out, data, *FEW, "--epochs", 1, "--eval-batch-size", 3)
     assert sizes == [3]
 

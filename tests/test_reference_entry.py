@@ -21,7 +21,7 @@ from gluon_ssd.models.weights import save_parameters
 from gluon_ssd.system.cpu import cpu_flags, has_bfloat16
 from gluon_ssd.training.journal import read_journal
 from tests.data.builders import voc_object, voc_xml
-from tests.entry_builders import ROOT, demo, run_script, voc_set
+from tests.entry_builders import ROOT, demo, run_script, saved_pictures, voc_set
 from tests.training.team_launch import LAUNCHER
 
 
@@ -183,7 +183,7 @@ def test_exported_it_detects_the_same(reference, data, weights, exported, tmp_pa
     evaluate(reference, data, "--pretrained", weights(reference), "--save-detections", live)
     model = ("--deploy", "--model-prefix", exported(reference))
     evaluate(reference, data, *model, "--save-detections", deployed)
-    found, expected = (json.loads(path.read_text()) for path in (deployed, live))
+    found, expected = (json.loads(path.read_text())["detections"] for path in (deployed, live))
     assert len(found) == len(expected) > 50
     for one, other in zip(found, expected, strict=True):
         assert (one["image"], one["class"]) == (other["image"], other["class"])
@@ -210,7 +210,7 @@ def test_its_speed_is_measured_and_its_detections_are_drawn(reference, data, exp
     image = data / "JPEGImages" / "val0.jpg"
     ended = demo(image, tmp_path, "--model-prefix", prefix, "--thresh", 0.0)
     assert ended.code == 0, ended.err
-    (listed,) = json.loads((tmp_path / "detections.json").read_text())
+    (listed,) = saved_pictures(tmp_path / "detections.json")
     assert listed["detections"]
 
 
@@ -219,7 +219,7 @@ def set_of_what_is_found(reference, data, model, folder):
     copied, found = folder / "found", folder / "found.json"
     shutil.copytree(data, copied)
     evaluate(reference, data, *model, "--post-nms", 6, "--save-detections", found)
-    rows = json.loads(found.read_text())
+    rows = json.loads(found.read_text())["detections"]
     for image in copied.glob("JPEGImages/val*.jpg"):
         boxes = [
             (row["class"], [round(side) + 1 for side in row["box_px"]])

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 from gluon_ssd.commands.check_data import check_reports
-from gluon_ssd.commands.wiring.data import evaluation_loader, training_data
+from gluon_ssd.commands.wiring.data import training_data
+from gluon_ssd.commands.wiring.loaders import evaluation_loader
 from gluon_ssd.data.dataset import Selection
 from gluon_ssd.data.sources.custom import open_custom
 from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.options.data_tools import CheckOptions
-from gluon_ssd.options.train import TrainCommand, TrainDataOptions
+from gluon_ssd.options.train import TrainCommand
+from gluon_ssd.options.train_data import TrainDataOptions
 from tests.data.builders import voc_object, voc_xml, write_image
 from tests.entry_builders import (
     PHOTO_HW,

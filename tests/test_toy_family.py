@@ -15,7 +15,7 @@ import pytest
 
 from gluon_ssd.benchmarks.data import targets_of
 from gluon_ssd.benchmarks.training import make_learner, random_batch, random_network, take_steps
-from gluon_ssd.commands.wiring.data import augmentation
+from gluon_ssd.commands.wiring.loaders import augmentation
 from gluon_ssd.compat import mx
 from gluon_ssd.data.augment.policies import POLICIES
 from gluon_ssd.data.class_names import VOC_CLASSES
@@ -39,6 +39,7 @@ from tests.entry_builders import (
     one_error,
     python,
     run_script,
+    saved_pictures,
     voc_set,
 )
 from tests.models.contract import assert_is_network
@@ -166,7 +167,7 @@ def test_exported_model_detects_what_the_network_does(data, weights, prefix, tmp
     live, exported = tmp_path / "live.json", tmp_path / "exported.json"
     evaluate(data, "--pretrained", weights, "--save-detections", live)
     evaluate(data, "--deploy", "--model-prefix", prefix, "--save-detections", exported)
-    found, expected = json.loads(exported.read_text()), json.loads(live.read_text())
+    found, expected = (json.loads(file.read_text())["detections"] for file in (exported, live))
     assert len(found) == len(expected) > 0
     for one, other in zip(found, expected, strict=True):
         assert (one["image"], one["class"]) == (other["image"], other["class"])
@@ -212,7 +213,7 @@ def test_bfloat16_detects_nearly_the_same(data, weights, prefix, tmp_path):
     dtypes = ("float32", "bfloat16", "bfloat16")
     for file, model, dtype in zip(files, models, dtypes, strict=True):
         evaluate(data, *model, "--dtype", dtype, "--save-detections", file)
-    exact, *low = [_best_scores(json.loads(file.read_text())) for file in files]
+    exact, *low = [_best_scores(json.loads(file.read_text())["detections"]) for file in files]
     for found in low:
         assert found != exact
         assert found == pytest.approx(exact, abs=0.03)
@@ -272,7 +273,7 @@ def test_detections_are_drawn(prefix, data, tmp_path):
     image = data / "JPEGImages" / "val0.jpg"
     ended = demo(image, tmp_path, "--model-prefix", prefix, "--thresh", 0.0)
     assert ended.code == 0, ended.err
-    (listed,) = json.loads((tmp_path / "detections.json").read_text())
+    (listed,) = saved_pictures(tmp_path / "detections.json")
     assert {row["class"] for row in listed["detections"]} <= {"cat", "dog"}
     assert listed["detections"]
 

@@ -28,6 +28,6 @@ def test_a_missing_validation_set_names_its_option_and_the_splits(tmp_path):
     message = one_error(train(tmp_path / "out", data, *TINY))
     assert message.startswith("error: no validation set: no split val or test in ")
     assert (
-        "it has rest, train; name one of them; or train without one with none (--val-splits)"
-        in message
+        "it has rest, train; name one of them; or hold out training images with --val-share 0.2, "
+        "or train without one with none (--val-splits)" in message
     )

@@ -143,7 +143,8 @@ def assert_printed_and_found(printed: str, file: Path, form: str, rows: str) -> 
     """The lines of an evaluation and the detections it wrote are those of the earlier version."""
     assert printed.splitlines()[2:] == EXPECTED["printed"][form]
     expected = EXPECTED["found"][rows]
-    found = [row for row in json.loads(file.read_text("utf-8")) if row["score"] > EXPECTED["above"]]
+    written = json.loads(file.read_text("utf-8"))["detections"]
+    found = [row for row in written if row["score"] > EXPECTED["above"]]
     for key in ("image", "class"):
         assert [row[key] for row in found] == [row[key] for row in expected]
     for key, tolerance in (("score", 1e-4), ("box_px", 0.02)):

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from gluon_ssd.benchmarks.turns import take_turns
-from gluon_ssd.commands.wiring.data import evaluation_set, stream_loader
+from gluon_ssd.commands.wiring.data import evaluation_set
+from gluon_ssd.commands.wiring.loaders import stream_loader
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.loading.loader import Batch, Loader
 from gluon_ssd.deploy.runtime import load_detector

@@ -18,7 +18,8 @@ from gluon_ssd.benchmarks.table_subjects import (
     network_source,
     random_images,
 )
-from gluon_ssd.commands.wiring.data import evaluation_loader, evaluation_set
+from gluon_ssd.commands.wiring.data import evaluation_set
+from gluon_ssd.commands.wiring.loaders import evaluation_loader
 from gluon_ssd.compat import mx
 from gluon_ssd.data.class_names import VOC_CLASSES
 from gluon_ssd.data.dataset import ListedDataset

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from gluon_ssd.commands.evaluate import model_name
-from gluon_ssd.commands.wiring.data import evaluation_set, model_loader
+from gluon_ssd.commands.wiring.data import evaluation_set
+from gluon_ssd.commands.wiring.loaders import model_loader
 from gluon_ssd.data.augment.transforms import eval_transform
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.arrays import as_numpy

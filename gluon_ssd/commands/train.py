@@ -2,57 +2,45 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from gluon_ssd.commands.wiring.dali import dali_loader
-from gluon_ssd.commands.wiring.data import TrainingData, evaluation_loader, training_loader
+from gluon_ssd.commands.wiring.data import TrainingData
 from gluon_ssd.commands.wiring.devices import devices
+from gluon_ssd.commands.wiring.first_batch import ShownBatches
+from gluon_ssd.commands.wiring.learning import learning_plan
 from gluon_ssd.commands.wiring.limited import LimitedBatches
-from gluon_ssd.commands.wiring.models import wants_zoo_weights
-from gluon_ssd.commands.wiring.published_weights import zoo_weights
-from gluon_ssd.commands.wiring.resumed import NORMALIZATION, take_input_of
+from gluon_ssd.commands.wiring.loaders import training_loader
+from gluon_ssd.commands.wiring.run_pictures import RunPictures
+from gluon_ssd.commands.wiring.validation import Beside, evaluator, validation_loader
 from gluon_ssd.commands.wiring.watchers import Watchers
-from gluon_ssd.compat import mx
 from gluon_ssd.data.dali.graphs import load_dali
 from gluon_ssd.data.dali.loader import DaliLoader
 from gluon_ssd.data.loading.batch_plan import Share
 from gluon_ssd.data.loading.loader import Loader
-from gluon_ssd.errors import DivergedError, Interrupted, OptionError, WeightsError
-from gluon_ssd.evaluation.predict import predict
-from gluon_ssd.evaluation.result import Evaluation
-from gluon_ssd.families.build import build_network, family_of
-from gluon_ssd.inference.metrics import make_score
-from gluon_ssd.models.detector import Detector
-from gluon_ssd.models.first_weights import initialize
+from gluon_ssd.errors import DivergedError, Interrupted, OptionError
+from gluon_ssd.families.build import family_of
 from gluon_ssd.models.interface import Network
-from gluon_ssd.models.params_file import read_params
 from gluon_ssd.models.weights import load_parameters, save_parameters
-from gluon_ssd.options.declare import as_namespace, flat_values
 from gluon_ssd.options.modes import TRAINING
-from gluon_ssd.options.shared import means_no_weights
 from gluon_ssd.options.train import TrainCommand
 from gluon_ssd.report.curves import draw_curves
+from gluon_ssd.report.results_table import write_results
 from gluon_ssd.system.log import console_log
 from gluon_ssd.system.run_lock import locked
-from gluon_ssd.system.signals import StopRequest, listening
-from gluon_ssd.training.checkpoint import is_checkpoint
+from gluon_ssd.system.signals import listening
 from gluon_ssd.training.fit import Outcome, fit
-from gluon_ssd.training.learning_rate import Schedule
-from gluon_ssd.training.plan import Hooks, Plan
+from gluon_ssd.training.loss_sum import LossSum
+from gluon_ssd.training.plan import Hooks
 from gluon_ssd.training.precision.amp import Precision, fastest_precision
+from gluon_ssd.training.run_files import RunFiles
 from gluon_ssd.training.team.horovod import HorovodTeam
 from gluon_ssd.training.team.team import Team
-
-_log = logging.getLogger(__name__)
 
 
 def check_dali(command: TrainCommand) -> None:
@@ -106,22 +94,6 @@ def messages_of_leader(team: Team) -> Iterator[None]:
             raise SystemExit(error.exit_code) from None
 
 
-def check_named_files(command: TrainCommand) -> None:
-    """Look at --resume and --pretrained-base now, not after minutes of reading the data.
-
-    Raises:
-        WeightsError: the file is missing, unreadable or damaged.
-    """
-    if command.train.resume:
-        is_checkpoint(command.train.resume)
-    elif _is_own_base(command.train.pretrained_base):
-        read_params(command.train.pretrained_base)
-
-
-def _is_own_base(wanted: str) -> bool:
-    return bool(wanted) and not wants_zoo_weights(wanted) and not means_no_weights(wanted)
-
-
 def training_contexts(command: TrainCommand, team: Team) -> list[Any]:
     """The devices to train on: those of --gpus; in a team, the GPU of this process's local rank.
 
@@ -153,58 +125,6 @@ def training_precision(command: TrainCommand, contexts: Sequence[Any]) -> Precis
     return fastest_precision(contexts[0], mixed=command.train.amp)
 
 
-def training_network(
-    command: TrainCommand, classes: Sequence[str], contexts: Sequence[Any], team: Team
-) -> Network:
-    """Build the network with its first weights on all devices; a team takes its leader's.
-
-    Raises:
-        WeightsError: the ImageNet weights cannot be had or do not fit.
-    """
-    train = command.train
-    network = build_network(
-        command.network.name,
-        classes=classes,
-        sync_batch_norm_devices=len(contexts) if train.syncbn else 0,
-    )
-    initialize(network, contexts, train.seed)
-    if _has_base(command, network):
-        network.freeze_base()
-    # Weights to resume from replace all of it, and times need none: nothing is fetched for nothing.
-    if not train.resume and team.rank == 0 and command.modes.mode == TRAINING:
-        _load_base(command, network)
-    if train.resume:
-        take_input_of(network, train.resume, team)
-    network.hybridize(static_alloc=True, static_shape=True)
-    return network
-
-
-def _has_base(command: TrainCommand, network: Network) -> bool:
-    wanted = command.train.pretrained_base
-    wants_zoo = wants_zoo_weights(wanted) and bool(network.spec.base_weights_name)
-    return wants_zoo or _is_own_base(wanted)
-
-
-def _load_base(command: TrainCommand, network: Network) -> None:
-    family = family_of(network)
-    wanted, load_base = command.train.pretrained_base, family.load_base
-    is_own = _is_own_base(wanted)
-    if wants_zoo_weights(wanted) and not network.spec.base_weights_name:
-        reason = "there are no others for it"
-        if family.base_origin is not None:
-            reason = (
-                f"ImageNet weights are not fetched, get {family.base_origin(network.spec)}, and "
-                "name the file with --pretrained-base FILE"
-            )
-        _log.info("%s starts from random weights; %s", network.name, reason)
-    elif wants_zoo_weights(wanted) or is_own:
-        if load_base is None:
-            raise WeightsError(f"there are no ImageNet weights for {network.name}; leave them out")
-        load_base(
-            network, wanted if is_own else zoo_weights(network.spec, command.model, base=True)
-        )
-
-
 def training_batches(
     command: TrainCommand,
     data: TrainingData,
@@ -225,19 +145,6 @@ def training_batches(
     )
 
 
-def validation_loader(
-    command: TrainCommand, data: TrainingData, network: Network, team: Team
-) -> Loader:
-    """What loads validation images, for this process."""
-    return evaluation_loader(
-        command.data,
-        data.validation,
-        batch_size=command.train.eval_batch_size or command.optimizer.batch_size // team.size,
-        input_format=network.input_format(command.model.input_size_hw),
-        share=Share(team.rank, team.size, command.optimizer.accumulate),
-    )
-
-
 def run_training(
     command: TrainCommand,
     data: TrainingData,
@@ -249,33 +156,48 @@ def run_training(
 ) -> Outcome:
     """Train to the last epoch; writes every file of the run."""
     train_loader = training_batches(command, data, network, contexts, team)
-    val_loader = None if data.val is None else validation_loader(command, data, network, team)
+    val_loader = None
+    if data.val is not None:
+        val_loader = validation_loader(command, data, network, team, with_targets=True)
     parts = team.size * command.optimizer.accumulate
+    loss = family_of(network).loss
     with train_loader, val_loader or nullcontext(), listening() as stop:
-        batches = LimitedBatches(
+        limited = LimitedBatches(
             train_loader, command.optimizer.epochs, command.train.limit_steps, parts
         )
+        pictures = run_pictures(command, data, network, team)
+        evaluate = None
+        if val_loader is not None:
+            beside = Beside(LossSum(loss, contexts[0]), pictures.note if pictures else None)
+            evaluate = evaluator(
+                command, data, network, contexts[0], val_loader, team, stop, beside
+            )
         hooks = Hooks(
             save_weights=lambda path: save_parameters(network, path),
             image_names=lambda indices: [data.train.image_path(int(i)) for i in indices],
-            evaluate=None
-            if val_loader is None
-            else evaluator(command, data, network, contexts[0], val_loader, team, stop),
+            evaluate=evaluate,
             load_weights=lambda path: load_parameters(network, path, contexts),
             draw_curves=draw_curves,
-            watchers=watchers.hooks(),
+            write_results=write_results,
+            watchers=(*watchers.hooks(), *((pictures,) if pictures else ())),
             stop=stop,
         )
-        plan = learning_plan(command, network, batches.epochs, is_cut=batches.is_cut)
+        plan = learning_plan(
+            command,
+            network,
+            limited.epochs,
+            limit_steps=limited.limit_steps,
+            is_cut=limited.is_cut,
+        )
         precision.convert(network, (3, *command.model.input_size_hw))
-        watchers.describe(command, data, network, parts, batches.num_batches(0))
+        watchers.describe(command, data, network, parts, limited.num_batches(0))
         outcome = fit(
             network,
-            batches,
+            limited if pictures is None else ShownBatches(limited, pictures.show_batch),
             contexts=contexts,
             plan=plan,
             hooks=hooks,
-            loss=family_of(network).loss,
+            loss=loss,
             team=team,
             precision=precision,
         )
@@ -286,90 +208,19 @@ def run_training(
         return outcome
 
 
-def evaluator(
-    command: TrainCommand,
-    data: TrainingData,
-    network: Network,
-    context: Any,
-    loader: Loader,
-    team: Team,
-    stop: StopRequest,
-) -> Callable[[], Evaluation]:
-    """What scores the network as it stands, over all processes."""
-    detector = Detector(network)
-    detector.hybridize(static_alloc=True, static_shape=True)
-    detector.decoder.initialize(ctx=context)
-    prefix = command.prefix if team.rank == 0 else None
-    score = make_score(data.validation, command.train.metric, save_prefix=prefix)
-
-    def run(images: Any) -> Any:
-        # A copy, so that the loader may reuse its memory.
-        return detector(mx.nd.array(images, ctx=context, dtype="float32"))
-
-    def gather(rows: np.ndarray) -> np.ndarray:
-        if team.total(np.array([stop.signal_number is not None]))[0]:
-            raise Interrupted("stopped by a signal during validation", signal.SIGTERM)
-        return team.gather(rows)
-
-    def evaluate() -> Evaluation:
-        batches = itertools.takewhile(lambda _: stop.signal_number is None, loader.epoch(0))
-        found = predict(
-            run,
-            batches,
-            num_images=len(data.validation),
-            progress=team.rank == 0,
-            description="validate",
-            gather=gather if team.size > 1 else None,
-        )
-        return score(found)
-
-    return evaluate
-
-
-def learning_plan(
-    command: TrainCommand, network: Network, epochs: int, *, is_cut: bool = False
-) -> Plan:
-    """The plain values of a run of so many epochs."""
-    optimizer, train = command.optimizer, command.train
-    own = network.own_normalization
-    return Plan(
-        prefix=command.prefix,
-        epochs=epochs,
-        is_cut=is_cut,
-        schedule=Schedule(
-            base=optimizer.base_rate,
-            decay=optimizer.lr_decay,
-            decay_epochs=optimizer.decay_epochs,
-            kind=optimizer.schedule,
-            warmup_epochs=optimizer.warmup_epochs,
-            warmup_steps=optimizer.warmup_iters,
-            warmup_factor=optimizer.warmup_factor,
-            starts_at_factor=optimizer.warmup_rule == "start",
-        ),
-        rule=optimizer.update_rule,
-        momentum=optimizer.momentum,
-        wd=optimizer.wd,
-        no_wd_on_bias_bn=optimizer.no_wd_on_bias_bn,
-        clip_gradient_norm=optimizer.clip_gradient or None,
-        start_epoch=train.start_epoch,
-        resume=train.resume,
-        log_interval=train.log_interval,
-        save_interval=train.save_interval,
-        val_interval=command.val_interval,
-        val_epochs=train.validated_epochs,
-        target_score=train.target_map,
-        checkpoint_interval_s=60 * train.checkpoint_minutes,
-        accumulate=optimizer.accumulate,
-        seed=train.seed,
-        options=flat_values(command),
-        network={
-            "name": network.name,
-            "classes": list(network.classes),
-            "data_shape": command.model.side,
-            "anchors": network.num_anchors(command.model.input_size_hw),
-            **({} if own is None else {NORMALIZATION: own}),
-        },
-        first_lines=(str(as_namespace(command)), *command.recipe_lines),
+def run_pictures(
+    command: TrainCommand, data: TrainingData, network: Network, team: Team
+) -> RunPictures | None:
+    """What draws the pictures of the run; None where none are asked for, and beside the leader."""
+    if team.rank != 0 or not command.watch.sample_images:
+        return None
+    return RunPictures(
+        RunFiles(command.prefix, make_folder=False),
+        data,
+        network,
+        command.model.input_size_hw,
+        count=command.watch.sample_images,
+        max_pixels=command.data.max_pixels,
     )
 
 

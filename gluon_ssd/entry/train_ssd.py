@@ -31,6 +31,7 @@ def train(argv: Sequence[str] | None) -> int:
     from gluon_ssd.commands import train as training
     from gluon_ssd.commands.train_modes import run_mode
     from gluon_ssd.commands.wiring.data import training_data
+    from gluon_ssd.commands.wiring.training_network import check_named_files, training_network
     from gluon_ssd.commands.wiring.watchers import open_watchers
 
     training.check_dali(command)
@@ -41,12 +42,12 @@ def train(argv: Sequence[str] | None) -> int:
         open_watchers(command, team) as watchers,
     ):
         if team.rank == 0:
-            training.check_named_files(command)
+            check_named_files(command)
         contexts = training.training_contexts(command, team)
         command = training.with_batch_of_all(command, contexts, team)
         precision = training.training_precision(command, contexts)
         data = training_data(command)
-        network = training.training_network(command, data.classes, contexts, team)
+        network = training_network(command, data.classes, contexts, team)
         parts = (command, data, network, contexts, team, precision, watchers)
         if command.modes.mode == TRAINING:
             lines: Iterable[str] = [training.summary(training.run_training(*parts))]

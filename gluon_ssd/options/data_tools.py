@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import option
+from gluon_ssd.options.held_out import val_share_option
 from gluon_ssd.options.idle import Idle
 from gluon_ssd.options.own_data import (
     image_root_option,
@@ -40,6 +41,7 @@ class CheckOptions:
         "splits to check, joined by +, such as 2007_trainval+2012_trainval, VOC2007/test or train; "
         "empty checks the usual training and validation splits",
     )
+    val_share: float = val_share_option("as in training; both parts are checked")
     classes: str = option(
         "", "file with one class name a line; empty takes the names from the data set"
     )

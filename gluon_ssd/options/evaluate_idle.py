@@ -7,7 +7,7 @@ from typing import Any
 from gluon_ssd.options.idle import WITHOUT_WORKERS, Idle
 
 _OF_DATA = (
-    *("splits", "limit_images", "dataset_root", "num_workers", "worker_timeout"),
+    *("splits", "val_share", "limit_images", "dataset_root", "num_workers", "worker_timeout"),
     *("layout", "image_root", "unlabelled", "exif", "max_pixels", "on_bad_image"),
 )
 
@@ -106,9 +106,14 @@ EVALUATE_IDLE = (
         "without --mode benchmark-inference",
     ),
     Idle(
-        ("save_prefix", "results", "save_detections"),
+        ("save_prefix", "results", "save_detections", "report"),
         lambda command: not _scores(command),
         "where no data set is scored",
+    ),
+    Idle(
+        ("against", "report_errors"),
+        lambda command: not command.eval.report,
+        "without --report",
     ),
     Idle(
         ("schema",),

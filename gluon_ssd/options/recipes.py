@@ -1,6 +1,8 @@
-"""The published recipes: `--recipe NAME` sets what the published training of a network had.
+"""The recipes: `--recipe NAME` sets what a training that is known to work had.
 
-A recipe gives options other defaults; a file of --config and the command line win over it.
+A recipe gives options other defaults; a file of --config and the command line win over it. `small`
+is for data sets of some hundred images: docs/results.md tells how it was found. The others are those
+of published networks.
 
 | recipe | published figure | source |
 |---|---|---|
@@ -41,6 +43,23 @@ _SSD300: dict[str, Any] = {
 }
 
 RECIPES: Mapping[str, Mapping[str, Any]] = {
+    # Small batches make enough steps of few images, and the cosine ends them at a rate of 0.
+    "small": {
+        "network": "mobilenet1.0",
+        "data_shape": 300,
+        "dataset": "custom",
+        "augmentation": "light",
+        "batch_size": 4,
+        "eval_batch_size": 16,
+        "epochs": 60,
+        "lr": 0.005,
+        "schedule": "cosine",
+        "warmup_epochs": 2.0,
+        "clip_gradient": 10.0,
+        "val_interval": 4,
+        "save_interval": 0,
+        "log_interval": 20,
+    },
     "nvidia_ssd300": _SSD300,
     # The scheduler of that release stepped before the epoch and not after it.
     "nvidia_ssd300_2020": {**_SSD300, "lr_decay_epoch": "42,53", "log_interval": 1},
@@ -90,19 +109,21 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "log_interval": 100,
     },
 }
-"""Name -> option -> value, for train_ssd.py. Every device has a batch of its own in all of them."""
+"""Name -> option -> value, for train_ssd.py. Each device has a batch of its own, but in `small`."""
 
 
 def defaults_of(given: Mapping[str, Any]) -> dict[str, Any]:
     """The defaults that the options given so far, by name, bring along.
 
     A batch for all devices together takes the place of a recipe's batch for each, validation
-    every so many epochs that of its list, and Adam comes without the weight decay of SGD.
+    every so many epochs that of its list, and the other way round. Adam comes without the weight
+    decay of SGD.
     """
     defaults = dict(RECIPES.get(given.get("recipe", ""), {}))
-    for own, replaced in (("batch_size", "batch_size_per_device"), ("val_interval", "val_epochs")):
-        if own in given:
-            defaults.pop(replaced, None)
+    for pair in (("batch_size", "batch_size_per_device"), ("val_interval", "val_epochs")):
+        for own, replaced in (pair, pair[::-1]):
+            if own in given:
+                defaults.pop(replaced, None)
     if given.get("optimizer", defaults.get("optimizer")) == "adam":
         defaults["wd"] = 0.0
     return defaults

@@ -6,6 +6,7 @@ from typing import Any
 
 from gluon_ssd.options.idle import WITHOUT_WORKERS, Idle
 from gluon_ssd.options.modes import EVALUATION, INFERENCE_BENCHMARK, TRAINING, TRAINING_BENCHMARK
+from gluon_ssd.options.small_sets import SMALL_SETS_IDLE
 
 WITHOUT_CROPS = ("hflip",)
 WITHOUT_HUE = ("hflip", "retinanet_ssdlite")
@@ -19,7 +20,7 @@ _LEARNING = (
 )
 _COURSE = (
     *("start_epoch", "save_interval", "val_interval", "val_epochs", "target_map", "limit_steps"),
-    *("log_interval", "checkpoint_minutes"),
+    *("log_interval", "checkpoint_minutes", "sample_images"),
 )
 _OF_VALIDATION = ("val_interval", "val_epochs", "eval_batch_size", "metric", "target_map")
 
@@ -36,6 +37,7 @@ def _has_warmup(command: Any) -> bool:
 
 TRAIN_IDLE = (
     WITHOUT_WORKERS,
+    *SMALL_SETS_IDLE,
     Idle(
         ("lr_decay", "lr_decay_epoch"),
         lambda command: command.optimizer.schedule == "cosine",
@@ -93,7 +95,11 @@ TRAIN_IDLE = (
         lambda command: command.modes.mode not in (TRAINING_BENCHMARK, INFERENCE_BENCHMARK),
         "outside the benchmark modes",
     ),
-    Idle(("mllog",), lambda command: command.modes.mode != TRAINING, "outside training"),
+    Idle(
+        ("mllog", "patience", "tensorboard"),
+        lambda command: command.modes.mode != TRAINING,
+        "outside training",
+    ),
     Idle(_COURSE, lambda command: command.modes.mode != TRAINING, "outside training", told=True),
     Idle(
         _LEARNING,

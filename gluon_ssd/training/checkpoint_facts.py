@@ -43,6 +43,8 @@ def check_facts(facts: Any, numpy_state: NDArray[Any] | None) -> None:
         _expect(is_right(facts[name]), name, facts[name])
     amp = facts.get("amp")
     _expect(amp is None or _is_amp(amp), "amp", amp)
+    waited = facts.get("best_waited", 0)
+    _expect(is_count(waited), "best_waited", waited)
     updates, steps = facts["num_updates"], facts["step"]
     # Steps are the batches of the epochs before, and those of this one.
     earlier, epoch = steps - facts["batch"], facts["epoch"]

@@ -36,7 +36,7 @@ class Run:
         """Train from where the state stands to the last epoch; the reporter is open."""
         try:
             for epoch in range(self.state.epoch, self.plan.epochs):
-                if self.reached_target:
+                if self.early_end:
                     break
                 self.reporter.begin_epoch(epoch)
                 self._train(epoch)
@@ -46,7 +46,16 @@ class Run:
             self.reporter.event("diverged", self.state.position, message=message)
             self.team.total(np.zeros(1))  # as in _leave
             raise DivergedError(message, settings=("lr",)) from error
-        self.reporter.end(self.state, "target" if self.reached_target else "epochs")
+        self.reporter.end(self.state, self.early_end or "epochs")
+
+    @property
+    def early_end(self) -> str:
+        """Why no more epochs are trained, as the journal has it; empty where they are."""
+        if self.reached_target:
+            return "target"
+        patience = self.plan.patience
+        is_over = patience and self.state.best.waited >= patience
+        return "patience" if is_over and self.state.epoch < self.plan.epochs else ""
 
     @property
     def reached_target(self) -> bool:
@@ -122,8 +131,7 @@ class Run:
         if not (self.plan.is_cut and epoch == self.plan.epochs - 1):
             self.state.epoch, self.state.batch, self.state.meter = epoch + 1, 0, Meter()
         self._checkpoint()
-        if evaluation is not None:
-            self.reporter.draw_curves()
+        self.reporter.publish(curves=evaluation is not None)
 
     def _validate(self, epoch: int) -> Evaluation:
         assert self.hooks.evaluate is not None, "the caller has checked it"

@@ -9,7 +9,8 @@ from gluon_ssd.commands.wiring.data import evaluation_set, training_data
 from gluon_ssd.deploy.runtime_model import DetectorFacts
 from gluon_ssd.models.record import ModelRecord
 from gluon_ssd.options.data_tools import CheckOptions
-from gluon_ssd.options.train import TrainCommand, TrainDataOptions
+from gluon_ssd.options.train import TrainCommand
+from gluon_ssd.options.train_data import TrainDataOptions
 from tests.data.builders import coco_content, voc_object, voc_xml, write_coco, write_voc
 from tests.data.photos import UPRIGHT_HW, photo
 from tests.entry_builders import voc_set

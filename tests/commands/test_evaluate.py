@@ -48,10 +48,16 @@ def test_lines_and_files(root, tmp_path):
     facts = json.loads(results.read_text())
     assert (facts["images"], len(facts["class_scores"])) == (3, 2)
     assert facts["score"] == pytest.approx(float(lines[2].split()[1]), abs=1e-3)
-    rows = json.loads(detections.read_text())
+    saved = json.loads(detections.read_text())
+    assert (saved["schema"], saved["version"]) == ("gluon_ssd detections", 1)
+    assert saved["classes"] == ["cat", "dog"]
+    assert [image["width"] for image in saved["images"]] == [80, 80, 80]
+    rows = saved["detections"]
     assert len(rows) == 6
     assert rows[0] == {
         "image": str(root / "JPEGImages" / "val0.jpg"),
+        "frame": None,
+        "label": 0,
         "class": "cat",
         "score": 0.9,
         "box_px": [30, 10, 75, 55],

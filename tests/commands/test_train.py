@@ -7,16 +7,14 @@ import logging
 import pytest
 
 from gluon_ssd.commands.train import (
-    check_named_files,
     messages_of_leader,
     start_team,
     summary,
     training_contexts,
-    training_network,
     with_batch_of_all,
 )
 from gluon_ssd.compat import mx
-from gluon_ssd.errors import DataError, DivergedError, Interrupted, OptionError, WeightsError
+from gluon_ssd.errors import DataError, DivergedError, Interrupted, OptionError
 from gluon_ssd.options.declare import parse
 from gluon_ssd.options.train import TrainCommand
 from gluon_ssd.training.fit import Outcome
@@ -66,33 +64,6 @@ def test_batch_norm_over_devices_needs_several(monkeypatch):
         training_contexts(command("--gpus", "1", "--syncbn"), Team())
 
 
-@pytest.mark.parametrize("flag", ["--resume", "--pretrained-base"])
-def test_named_files_are_looked_at_before_the_data(tmp_path, flag):
-    with pytest.raises(WeightsError, match="none.params"):
-        check_named_files(command(flag, tmp_path / "none.params"))
-
-
-@pytest.mark.parametrize("base", ["true", "False", "no", "1"])
-def test_words_name_no_file(base):
-    check_named_files(command("--pretrained-base", base))
-
-
-def test_a_file_to_resume_from_is_looked_at_alone(tmp_path):
-    (tmp_path / "old.params").write_bytes(b"0000")
-    check_named_files(command("--resume", tmp_path / "old.params", "--pretrained-base", "none"))
-
-
-def test_a_seed_decides_the_first_weights():
-    def first(seed):
-        asked = command("--pretrained-base", "false", "--seed", seed)
-        network = training_network(asked, ("cat",), [mx.cpu()], Team())
-        assert network.classes == ("cat",)
-        heads = [name for name in network.class_heads() if name.endswith("weight")]
-        return network._collect_params_with_prefix()[heads[0]].data().asnumpy()
-
-    assert (first(1) == first(1)).all() and (first(1) != first(2)).any()
-
-
 @pytest.mark.parametrize(
     ("error", "code"),
     [(DivergedError("d"), 3), (Interrupted("i", 15), 143)],
@@ -128,13 +99,3 @@ def test_the_end_names_files_and_the_best_epoch(tmp_path):
     files.best_weights.write_bytes(b"")
     weights = f"best weights {files.best_weights}"
     assert summary(Outcome(0.12345, 3, files)).splitlines() == [*where, weights, best]
-
-
-@pytest.mark.parametrize(("base", "trained"), [("base.params", 22700032), ("false", 22911680)])
-def test_a_process_that_does_not_load_the_base_freezes_the_same_layers(base, trained):
-    argv = ("--network", "retinanet_resnext50_32x4d", "--pretrained-base", base)
-    network = training_network(command(*argv), ("a", "b"), [mx.cpu()], Second())
-    body = network.backbone.body.collect_params().values()
-    assert sum(mx.nd.size_array(p.data()).asscalar() for p in body if p.grad_req != "null") == (
-        trained
-    )

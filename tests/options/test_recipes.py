@@ -34,7 +34,8 @@ def of(recipe, *argv):
 
 
 def test_the_table_here_has_every_recipe():
-    assert [line.split()[0] for line in PUBLISHED.strip().splitlines()] == list(RECIPES)
+    published = [line.split()[0] for line in PUBLISHED.strip().splitlines()]
+    assert ["small", *published] == list(RECIPES)
 
 
 @pytest.mark.parametrize("row", PUBLISHED.strip().splitlines(), ids=lambda row: row.split()[0])
@@ -71,6 +72,17 @@ def test_mlperfs_epochs_of_evaluation():
     assert of("mlperf_ssd_r34").train.validated_epochs == tuple(range(4, 70, 5))
     assert of("mlperf_retinanet").train.validated_epochs == ()
     assert of("mlperf_retinanet").val_interval == 1
+
+
+def test_the_recipe_for_small_sets_is_what_the_results_were_made_with():
+    argv = """--network mobilenet1.0 --data-shape 300 --dataset custom --augmentation light
+        --batch-size 4 --epochs 60 --lr 0.005 --schedule cosine --warmup-epochs 2
+        --clip-gradient 10 --log-interval 20 --val-interval 4 --save-interval 0
+        --eval-batch-size 16"""
+    by_hand = cli.flat_values(command(*argv.split()))
+    assert cli.flat_values(command("--recipe", "small")) == {**by_hand, "recipe": "small"}
+    assert command("--recipe", "small", "--batch-size-per-device", "2").optimizer.batch_size == 32
+    assert command("--recipe", "small", "--val-epochs", "7").train.val_interval is None
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

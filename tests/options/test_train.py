@@ -10,7 +10,9 @@ from gluon_ssd.errors import OptionError
 from gluon_ssd.options import declare as cli
 from gluon_ssd.options.demo import DemoCommand
 from gluon_ssd.options.evaluate import EvalCommand
-from gluon_ssd.options.train import OptimizerOptions, TrainCommand, TrainDataOptions, TrainOptions
+from gluon_ssd.options.optimizer import OptimizerOptions
+from gluon_ssd.options.train import TrainCommand, TrainOptions
+from gluon_ssd.options.train_data import TrainDataOptions
 
 TABLE = Path(__file__).parents[1] / "golden" / "legacy_flags.tsv"
 COMMANDS = {"train": TrainCommand, "eval": EvalCommand, "demo": DemoCommand}

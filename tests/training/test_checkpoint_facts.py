@@ -63,6 +63,7 @@ WRONG = [
     ("num_updates", 10_001),
     *[("step", value) for value in (2, 3 + 2 * 10**7 + 1, 10**12)],  # batch 3 of epoch 2
     *[("best_epoch", value) for value in (-1, 3, 0.5)],
+    *[("best_waited", value) for value in (-1, 0.5, None, True)],
     *[("best_shown", value) for value in (math.nan, "x", 101.0)],
     *[("meter", value) for value in (None, [], {}, {**METER, "extra": 1}, {"class_sum": 1})],
     *[("meter", {**METER, "losses": value}) for value in (None, [1], {"a": math.nan}, {"a": "1"})],

@@ -12,7 +12,7 @@ from gluon_ssd.system.signals import SIGNALS, StopRequest
 from gluon_ssd.training.checkpoint import load_checkpoint
 from gluon_ssd.training.journal import read_journal
 from gluon_ssd.training.meters import Meter
-from gluon_ssd.training.resume import State
+from gluon_ssd.training.resume import Best, State
 from gluon_ssd.training.run import Run
 from gluon_ssd.training.team.team import Team
 from tests.training.builders import Score, Second, SyntheticBatches, make_job, make_step
@@ -214,6 +214,52 @@ def test_a_run_ends_with_the_validation_that_reaches_the_target(tmp_path, caplog
     end = ending(tmp_path)
     assert (end["reason"], end["best_score"]) == ("target", 0.31)
     assert "[Epoch 1] mAP 0.3100 reaches the target 0.3: the run ends here" in caplog.text
+
+
+def patient(folder, scores, **more):
+    """A run of 8 epochs that waits for 2 validations; the epochs validated, and why it ended."""
+    scores = iter(scores)
+    more = {"epochs": 8, "save_interval": 0, "hooks": {}, **more}
+    more["hooks"] = {"evaluate": lambda: Score([("mAP", "x")], next(scores))}
+    course = Run(make_job(folder / "t", patience=2, **more), State(), StopRequest())
+    with course.reporter:
+        course.epochs()
+    return [epoch - 1 for _, epoch, _ in told(folder, "validation")], ending(folder)["reason"]
+
+
+@pytest.mark.parametrize(
+    ("scores", "epochs", "reason"),
+    [
+        ([0.5, 0.5, 0.4], [0, 1, 2], "patience"),
+        ([0.1, 0.0, 0.2, 0.1, 0.3, 0.2, 0.25], [0, 1, 2, 3, 4, 5, 6], "patience"),
+        ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.5, 0.5], [*range(8)], "epochs"),
+        ([float("nan")] * 8, [*range(8)], "epochs"),
+        ([0.1, float("nan"), 0.0, float("nan"), 0.0], [0, 1, 2, 3, 4], "patience"),
+    ],
+    ids=["no gain", "gains between", "the last two of all", "no score", "scores between"],
+)
+def test_a_run_waits_for_a_better_score_so_long(tmp_path, scores, epochs, reason):
+    assert patient(tmp_path, scores) == (epochs, reason)
+
+
+def test_what_is_waited_for_is_counted_in_validations_and_told(tmp_path, caplog):
+    caplog.set_level("INFO")
+    assert patient(tmp_path, [0.5, 0.25, 0.25], val_interval=2) == ([0, 2, 4], "patience")
+    assert (
+        "[Epoch 4] mAP 0.5000 of epoch 0 is the best, and 2 validations since brought no better "
+        "one: the run ends here"
+    ) in caplog.text
+
+
+def test_a_resumed_run_waits_as_long_as_one_without_a_stop(tmp_path):
+    state = State(epoch=3, best=Best(0.5, 1, waited=1))
+    scores = iter([0.25, 0.9])
+    hooks = {"evaluate": lambda: Score([("mAP", "x")], next(scores))}
+    ended = run(tmp_path / "t", state=state, epochs=8, patience=2, hooks=hooks)
+    assert (ended.position, ended.best.waited) == ((4, 0), 2)
+    assert load_checkpoint(tmp_path / "t_checkpoint.npz").facts["best_waited"] == 2
+    again = run(tmp_path / "t", state=ended, epochs=8, patience=2, hooks=hooks)
+    assert again.position == (4, 0)
 
 
 def test_a_target_that_is_not_reached_changes_nothing(tmp_path):

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gluon_ssd.commands.wiring.data import evaluation_set, model_loader
+from gluon_ssd.commands.wiring.data import evaluation_set
+from gluon_ssd.commands.wiring.loaders import model_loader
 from gluon_ssd.deploy.runtime_model import DetectorFacts
 from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.inference.metrics import make_score

@@ -21,7 +21,8 @@ from gluon_ssd.benchmarks.loadgen.library import (
 )
 from gluon_ssd.benchmarks.loadgen.samples import Floats, SampleLibrary
 from gluon_ssd.benchmarks.peer import serve
-from gluon_ssd.commands.wiring.data import evaluation_set, model_loader
+from gluon_ssd.commands.wiring.data import evaluation_set
+from gluon_ssd.commands.wiring.loaders import model_loader
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.deploy.runtime import find_runtime, load_detector
 from gluon_ssd.deploy.runtime_model import RuntimeModel

@@ -10,12 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from gluon_ssd.commands.wiring.data import (
-    evaluation_set,
-    is_one_set,
-    model_loader,
-    splits_named,
-)
+from gluon_ssd.commands.wiring.data import evaluation_set, is_one_set, splits_named
+from gluon_ssd.commands.wiring.loaders import model_loader
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.deploy.mxnet.int8.layer_errors import RANKING
 from gluon_ssd.deploy.mxnet.int8.stored_batches import StoredBatches
@@ -39,9 +35,11 @@ def calibration_set(command: EvalCommand, model: DetectorFacts) -> ListedDataset
     split = command.deploy.calib_split
     if not split:
         return evaluation_set(command.data, model)
-    # A file has no usual training images, but those that are scored.
-    is_usual = split == "train" and not is_one_set(command.data)
-    drawn = replace(command.data, splits="" if is_usual else split, limit_images=0)
+    # A file has no usual training images, but those that are scored or not held out.
+    share = command.data.val_share if split == "train" else 0.0
+    is_usual = split == "train" and not (is_one_set(command.data) and not share)
+    splits = command.data.splits if share else "" if is_usual else split
+    drawn = replace(command.data, splits=splits, val_share=share, limit_images=0)
     with splits_named("calib_split"):
         dataset = evaluation_set(drawn, model, train=is_usual)
     order = np.random.default_rng(command.deploy.calib_seed).permutation(len(dataset))

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from gluon_ssd.commands.wiring.data import model_loader
+from gluon_ssd.commands.wiring.loaders import model_loader
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.loading.loader import Batch, Loader
 from gluon_ssd.deploy.mxnet.int8.stored_batches import StoredBatches

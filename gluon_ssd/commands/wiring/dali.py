@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gluon_ssd.commands.wiring.data import augmentation
+from gluon_ssd.commands.wiring.loaders import augmentation
 from gluon_ssd.data.dali.loader import DaliLoader
 from gluon_ssd.data.dali.prepare import DaliSamples
 from gluon_ssd.data.dataset import ListedDataset
@@ -25,7 +25,7 @@ def dali_loader(
     input_format: InputFormat,
     share: Share = Share(),  # noqa: B008  (immutable)
 ) -> DaliLoader:
-    """As commands.wiring.data.training_loader; DALI works on the first device if it is a GPU.
+    """As commands.wiring.loaders.training_loader; DALI works on the first device if it is a GPU.
 
     Raises:
         EnvironmentProblem: DALI is not installed.

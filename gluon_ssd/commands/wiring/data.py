@@ -1,4 +1,4 @@
-"""Options -> data sets, sample makers and loaders."""
+"""Options -> data sets, opened and checked."""
 
 from __future__ import annotations
 
@@ -9,25 +9,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gluon_ssd.data.augment.policies import POLICIES, Policy
 from gluon_ssd.data.check import check_dataset
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.dataset import ListedDataset, Selection, image_paths
-from gluon_ssd.data.loading.batch_plan import Share
-from gluon_ssd.data.loading.loader import Loader
-from gluon_ssd.data.loading.samples import EvalSamples, TrainSamples
-from gluon_ssd.data.loading.stand_in import rule_of
+from gluon_ssd.data.held_out import divide
 from gluon_ssd.data.orientations import settle_orientations
+from gluon_ssd.data.problems import OTHER_CLASS, UNKNOWN_CLASS
 from gluon_ssd.data.sources.catalog import SOURCES, open_dataset
 from gluon_ssd.data.sources.layouts import holds_one_set
-from gluon_ssd.deploy.runtime_model import DetectorFacts, RuntimeModel
-from gluon_ssd.detection.input_format import InputFormat
-from gluon_ssd.detection.matching import MakesTargets
+from gluon_ssd.deploy.runtime_model import DetectorFacts
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.inference.dataset import check_classes, has_labels, no_image, open_for_scoring
 from gluon_ssd.options.own_data import own_data
 from gluon_ssd.options.shared import DataOptions
-from gluon_ssd.options.train import NO_SPLIT, TrainCommand, TrainDataOptions
+from gluon_ssd.options.train import TrainCommand
+from gluon_ssd.options.train_data import NO_SPLIT, TrainDataOptions
 from gluon_ssd.system.progress import progress_bar
 from gluon_ssd.system.wording import one_line, some_of
 
@@ -76,7 +72,7 @@ def training_data(command: TrainCommand) -> TrainingData:
         keep_empty=options.keep_empty,
         use_crowd=not options.no_crowd,
         edge_px=command.network.edge_px,
-        by_wish=classes is not None,
+        other_labels=UNKNOWN_CLASS if classes is None else OTHER_CLASS,
         layout=own.layout,
         image_root=own.image_root,
         exif=options.exif,
@@ -88,9 +84,14 @@ def training_data(command: TrainCommand) -> TrainingData:
             f"--no-crowd has no effect on the {train.name} data set: VOC layout has no crowd boxes"
         )
     # The training classes decide, so that labels mean the same in both sets.
-    wanted = replace(wanted, train=False, splits=options.val_splits, classes=train.classes)
-    val = _open_to_validate(options, wanted, train) if options.validates else None
-    train = _checked(train, options, "training")
+    wanted = replace(wanted, classes=train.classes)
+    val: ListedDataset | None = None
+    if options.val_share:
+        train, val = _divided(options, wanted, train)
+    elif options.validates:
+        wanted = replace(wanted, train=False, splits=options.val_splits)
+        val = _open_to_validate(options, wanted, train)
+    train = _checked(_limited(train, options), options, "training")
     if options.on_bad_image and not options.keep_empty:
         train = _without_empty(train, options.on_bad_image)
     if not has_labels(train):
@@ -101,10 +102,30 @@ def training_data(command: TrainCommand) -> TrainingData:
     if classes is not None:
         _note_unlabelled(train)
     if val is not None:
-        val = _checked(val, options, "validation")
+        val = _checked(_limited(val, options), options, "validation")
         if not has_labels(val):
             _log.warning("no image of the validation set has an object: its mAP will be nan")
     return TrainingData(train, val)
+
+
+def _divided(
+    options: TrainDataOptions, wanted: Selection, train: ListedDataset
+) -> tuple[ListedDataset, ListedDataset]:
+    """The set less the share that is held out, and that share as one validates: with all images."""
+    whole = train
+    if train.coco_file is not None:
+        # Of a COCO file training alone leaves out images without boxes, and crowd boxes if asked.
+        whole = _open(options, replace(wanted, keep_empty=True, use_crowd=True))
+    division = divide(whole, options.val_share)
+    parts = division.training(train), division.validation(whole)
+    if len(parts[0]) == 0:
+        raise no_image(options.dataset, options.dataset_root)
+    _log.info(
+        "validation set: %d of %d images, held out by the names of their files",
+        len(parts[1]),
+        sum(map(len, parts)),
+    )
+    return parts
 
 
 def _open_to_validate(
@@ -113,14 +134,16 @@ def _open_to_validate(
     """The validation set; what is said of its splits names the option that it has for them."""
     without = DataError(
         f"{wanted.root} is the training set, and there is none to validate on: name the folder "
-        "that holds both, or another split, or train without validation with "
-        f"{NO_SPLIT}",
-        settings=("dataset_root", "val_splits"),
+        "that holds both, or another split, or hold out a share of the images, or train without "
+        f"validation with {NO_SPLIT}",
+        settings=("dataset_root", "val_splits", "val_share"),
     )
     if is_one_set(options) and not wanted.splits:
         raise without
     with splits_named(
-        "val_splits", f"no validation set: {{}}; or train without one with {NO_SPLIT}"
+        "val_splits",
+        "no validation set: {}; or hold out training images with --val-share 0.2, or train without "
+        f"one with {NO_SPLIT}",
     ):
         val = _open(options, wanted)
     # A folder without splits is one set, whatever it is used for.
@@ -161,7 +184,8 @@ def evaluation_set(
         options: where it is.
         model: its class names, where it carries them, must be the data set's, in any order, and
             then give the label order; else the data set's own are taken.
-        train: take the training splits, where --splits names none.
+        train: take the training splits, where --splits names none, or of --val-share what is
+            not held out.
 
     Raises:
         DataError: the data is not there, or its classes are not the model's.
@@ -169,7 +193,8 @@ def evaluation_set(
     own = own_data(options)
     selection = Selection(
         _root(options),
-        train=train,
+        train=train or bool(options.val_share),
+        keep_empty=bool(options.val_share),
         splits=options.splits,
         classes=_named_classes(options),
         edge_px=model.edge_px,
@@ -179,6 +204,9 @@ def evaluation_set(
         unlabelled_is_background=own.unlabelled_is_background,
     )
     dataset = open_for_scoring(options.dataset, selection, classes=model.classes)
+    if options.val_share:
+        division = divide(dataset, options.val_share)
+        dataset = division.training(dataset) if train else division.validation(dataset)
     dataset = _limited(dataset, options)
     check_classes(dataset, model.classes, model.num_classes)
     return dataset
@@ -208,7 +236,7 @@ def _open(options: DataOptions, selection: Selection) -> ListedDataset:
     dataset = open_dataset(options.dataset, selection)
     if len(dataset) == 0:
         raise no_image(options.dataset, options.dataset_root)
-    return _limited(dataset, options)
+    return dataset
 
 
 def _limited(dataset: ListedDataset, options: DataOptions) -> ListedDataset:
@@ -260,101 +288,3 @@ def _without_empty(dataset: ListedDataset, on_bad_image: str) -> ListedDataset:
         one_line(first),
     )
     return dataset.without(empty)
-
-
-def training_loader(
-    command: TrainCommand,
-    dataset: ListedDataset,
-    *,
-    target_maker: MakesTargets,
-    input_format: InputFormat,
-    share: Share = Share(),  # noqa: B008  (immutable)
-) -> Loader:
-    """Batches of augmented images with their targets.
-
-    `share` is what this process gets of a step, and in how many batches.
-    """
-    native = augmentation(command).native
-    if command.data.crop_tries != TrainDataOptions.crop_tries:
-        native = replace(native, crop_tries=command.data.crop_tries)
-    return Loader(
-        dataset,
-        TrainSamples(input_format, native, target_maker, command.data.max_pixels),
-        batch_size=command.optimizer.batch_size * share.parts,
-        shuffle=True,
-        seed=command.train.seed,
-        num_workers=command.data.num_workers,
-        last_batch="rollover",
-        timeout_s=command.data.worker_timeout,
-        share=share,
-        bad=rule_of(command.data.on_bad_image, leave_out=False),
-    )
-
-
-def augmentation(command: TrainCommand) -> Policy:
-    """The policy of --augmentation, with the hue of --hue; legacy is that of the network."""
-    options = command.data
-    is_own = options.augmentation == TrainDataOptions.augmentation
-    policy = POLICIES[command.network.augmentation if is_own else options.augmentation]
-    return policy.with_narrow_hue() if options.hue == "narrow" else policy
-
-
-def evaluation_loader(
-    options: DataOptions,
-    dataset: ListedDataset,
-    *,
-    batch_size: int,
-    input_format: InputFormat,
-    share: Share = Share(),  # noqa: B008  (immutable)
-    in_use: int = 1,
-    leave_out: bool = True,
-) -> Loader:
-    """Every image once, in order, as the network takes it; `in_use` as of `Loader`.
-
-    With --on-bad-image skip an image that cannot be used is left out, as a score needs it, or
-    another one stands in for it.
-    """
-    return Loader(
-        dataset,
-        EvalSamples(input_format, options.max_pixels),
-        batch_size=min(batch_size, len(dataset)),
-        shuffle=False,
-        seed=0,
-        num_workers=options.num_workers,
-        last_batch="keep",
-        timeout_s=options.worker_timeout,
-        share=share,
-        bad=rule_of(options.on_bad_image, leave_out=leave_out),
-        in_use=in_use,
-    )
-
-
-def model_loader(
-    options: DataOptions,
-    dataset: ListedDataset,
-    model: DetectorFacts,
-    batch_size: int,
-    *,
-    leave_out: bool = False,
-) -> Loader:
-    """As `evaluation_loader`, with images as a detector takes them."""
-    return evaluation_loader(
-        options,
-        dataset,
-        batch_size=batch_size,
-        input_format=model.input_format,
-        leave_out=leave_out,
-    )
-
-
-def stream_loader(
-    options: DataOptions, dataset: ListedDataset, model: RuntimeModel, batch_size: int
-) -> Loader:
-    """As `model_loader`, for `predict` with the model's streams, which share a batch."""
-    return evaluation_loader(
-        options,
-        dataset,
-        batch_size=-(-batch_size // model.streams),
-        input_format=model.input_format,
-        in_use=model.streams + 1 if model.streams > 1 else 1,
-    )

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from gluon_ssd.data.augment.policies import POLICIES
 from gluon_ssd.data.augment.settings import Augmentation, DaliAugmentation, StepAugmentation
-from gluon_ssd.options.train import TrainDataOptions
+from gluon_ssd.options.train_data import TrainDataOptions
 
 
 def test_options_offer_exactly_the_policies():

@@ -1,0 +1,97 @@
+"""Options -> the network that a run trains, with its first weights."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from gluon_ssd.commands.wiring.published_weights import zoo_weights
+from gluon_ssd.commands.wiring.resumed import take_input_of
+from gluon_ssd.errors import WeightsError
+from gluon_ssd.families.build import build_network, family_of
+from gluon_ssd.models.first_weights import initialize
+from gluon_ssd.models.interface import Network
+from gluon_ssd.models.params_file import read_params
+from gluon_ssd.options.modes import TRAINING
+from gluon_ssd.options.shared import means_no_weights, wants_zoo_weights
+from gluon_ssd.options.train import TrainCommand
+from gluon_ssd.training.checkpoint import is_checkpoint
+from gluon_ssd.training.team.team import Team
+
+_log = logging.getLogger(__name__)
+
+
+def check_named_files(command: TrainCommand) -> None:
+    """Look at --resume and --pretrained-base now, not after minutes of reading the data.
+
+    Raises:
+        WeightsError: the file is missing, unreadable or damaged.
+    """
+    if command.train.resume:
+        is_checkpoint(command.train.resume)
+    elif _is_own_base(command.train.pretrained_base):
+        read_params(command.train.pretrained_base)
+
+
+def _is_own_base(wanted: str) -> bool:
+    return bool(wanted) and not wants_zoo_weights(wanted) and not means_no_weights(wanted)
+
+
+def training_network(
+    command: TrainCommand, classes: Sequence[str], contexts: Sequence[Any], team: Team
+) -> Network:
+    """Build the network with its first weights on all devices; a team takes its leader's.
+
+    Raises:
+        WeightsError: the ImageNet weights cannot be had or do not fit.
+    """
+    train = command.train
+    network = build_network(
+        command.network.name,
+        classes=classes,
+        sync_batch_norm_devices=len(contexts) if train.syncbn else 0,
+    )
+    initialize(network, contexts, train.seed)
+    if _has_base(command, network):
+        network.freeze_base()
+    # Weights to resume from replace all of it, and times need none: nothing is fetched for nothing.
+    if not train.resume and team.rank == 0 and command.modes.mode == TRAINING:
+        _load_base(command, network)
+    if train.resume:
+        take_input_of(network, train.resume, team)
+    network.hybridize(static_alloc=True, static_shape=True)
+    return network
+
+
+def _has_base(command: TrainCommand, network: Network) -> bool:
+    wanted = command.train.pretrained_base
+    wants_zoo = wants_zoo_weights(wanted) and bool(network.spec.base_weights_name)
+    return wants_zoo or _is_own_base(wanted)
+
+
+def _load_base(command: TrainCommand, network: Network) -> None:
+    family = family_of(network)
+    wanted, load_base = command.train.pretrained_base, family.load_base
+    is_own = _is_own_base(wanted)
+    if wants_zoo_weights(wanted) and not network.spec.base_weights_name:
+        reason = "there are no others for it"
+        if family.base_origin is not None:
+            reason = (
+                f"ImageNet weights are not fetched, get {family.base_origin(network.spec)}, and "
+                "name the file with --pretrained-base FILE"
+            )
+        _log.info("%s starts from random weights; %s", network.name, reason)
+    elif wants_zoo_weights(wanted) or is_own:
+        if load_base is None:
+            raise WeightsError(f"there are no ImageNet weights for {network.name}; leave them out")
+        load_base(network, wanted if is_own else _fetched_base(command, network))
+
+
+def _fetched_base(command: TrainCommand, network: Network) -> str:
+    """Path of the zoo's ImageNet weights; an error names the options that bring others."""
+    try:
+        return zoo_weights(network.spec, command.model, base=True)
+    except WeightsError as error:
+        settings = ("pretrained_base", "mirror", "model_root")
+        raise WeightsError(str(error), settings=settings) from error
