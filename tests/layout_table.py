@@ -170,7 +170,7 @@ MAY_USE: dict[str, set[str]] = {
     "inference": {"numpy", "supervision"},
     "inference.tables": {"pyarrow"},
     "inference.outputs": {"numpy", "cv2"},
-    "serving": {"numpy", "fastapi", "starlette", "uvicorn", "prometheus_client"},
+    "serving": {"numpy", "fastapi", "pydantic_core", "starlette", "uvicorn", "prometheus_client"},
     # GluonCV is the other side of a benchmark.
     "benchmarks.gluoncv": {"numpy", "gluoncv"},
     "benchmarks.loadgen": {"numpy", "mlperf_loadgen"},
