@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -35,6 +36,7 @@ from gluon_ssd.system.signals import StopRequest, listening
 
 _log = logging.getLogger(__name__)
 
+_OF_FRAME = re.compile(r"(.*)_\d{6,}", re.DOTALL)  # names of pictures that are frames
 _CANDIDATES = 200  # that enter suppression where a network says no number: as in legacy
 _ENDINGS = (".jpg", ".mp4", ".json")  # of files that lie in the folder under the labels of pictures
 _NAMES = {
@@ -127,7 +129,7 @@ class _Reading:
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = sources
         self._waiting: deque[_Handed] = deque()
-        self.labels = _unique([source.label for source in sources])
+        self.labels = _unique(sources)
         self.bad: list[DataError] = []
         self.finished = 0
         self.is_whole = False
@@ -160,15 +162,16 @@ class _Reading:
         return Seen(found, f"{label}_{handed.frame:06d}", Film(label, handed.rate / every))
 
 
-def _unique(labels: Sequence[str]) -> list[str]:
-    """Labels, numbered where several sources share one."""
+def _unique(sources: Sequence[Source]) -> list[str]:
+    """Labels of sources, numbered where several share one, or a picture is named as a frame."""
     taken: set[str] = set()
+    of_frames = {found[1] for each in sources if (found := _OF_FRAME.fullmatch(each.label))}
     result = []
-    for label in labels:
-        name, number = label, 1
-        while name in taken:
+    for source in sources:
+        name, number = source.label, 1
+        while name in taken or (source.is_film is not False and name in of_frames):
             number += 1
-            name = f"{label}-{number}"
+            name = f"{source.label}-{number}"
         taken.add(name)
         result.append(name)
     return result

@@ -114,6 +114,13 @@ def test_frames_may_be_pictures(folder, tmp_path):
     assert names_in(tmp_path / "out") == [f"film_00000{number}.jpg" for number in range(3)]
 
 
+def test_frames_lie_on_no_picture_that_is_named_so(folder, tmp_path):
+    shutil.copy(folder / "a.jpg", folder / "film_000001.jpg")
+    run(folder, tmp_path / "out", films="pictures", save="pictures")
+    frames = [f"film-2_00000{number}.jpg" for number in range(3)]
+    assert names_in(tmp_path / "out") == ["a.jpg", *frames, "film_000001.jpg", "sub/b.jpg"]
+
+
 def test_a_film_address_and_a_picture_address_and_a_camera_of_the_web(folder, tmp_path):
     frames = [
         b"--x\r\nContent-Type: image/jpeg\r\n\r\n" + content + b"\r\n"
