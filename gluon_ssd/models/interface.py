@@ -67,12 +67,14 @@ class Network:
         weights_from: where the weights came from, in words.
         own_normalization: of the input, where its weights were trained with another one than the
             spec has; else None.
+        base_pattern: what the structural names of the backbone's parameters begin with, for `re`.
     """
 
     spec: Spec
     classes: tuple[str, ...]
     weights_from: str = ""
     own_normalization: Normalization | None = None
+    base_pattern: str = r"backbone\."
 
     # Those of a Gluon block that are used, for type checkers.
     prefix: str

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import option
 from gluon_ssd.options.idle import Idle
+from gluon_ssd.options.modes import EVALUATION, INFERENCE_BENCHMARK, TRAINING
+from gluon_ssd.options.shared import means_no_weights
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,24 @@ class SmallSetOptions:
         "end the run after so many validations in a row without a better mAP; 0 runs all epochs",
         minimum=0,
     )
+    freeze: int = option(
+        0,
+        "keep the first stages of the backbone, and their batch norms, as their weights have them; "
+        "a stage is all layers of one resolution, the finest first",
+        minimum=0,
+    )
+
+
+def check_small_sets(command: Any) -> None:
+    """Raise OptionError where options for small sets contradict others."""
+    train, mode = command.train, command.modes.mode
+    is_random = means_no_weights(train.pretrained_base) and not train.resume
+    if command.small.freeze and is_random and mode == TRAINING:
+        raise OptionError(
+            f"--freeze {command.small.freeze} would keep random weights with --pretrained-base "
+            f"{train.pretrained_base}; start from ImageNet weights or --resume FILE, or leave it "
+            "out"
+        )
 
 
 def num_validations(command: Any) -> int:
@@ -31,6 +52,12 @@ def num_validations(command: Any) -> int:
 
 
 SMALL_SETS_IDLE = (
+    Idle(("patience",), lambda command: command.modes.mode != TRAINING, "outside training"),
+    Idle(
+        ("freeze",),
+        lambda command: command.modes.mode in (EVALUATION, INFERENCE_BENCHMARK),
+        "where no weights are learnt",
+    ),
     Idle(
         ("patience",),
         lambda command: not command.data.validates,

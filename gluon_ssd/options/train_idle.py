@@ -95,7 +95,7 @@ TRAIN_IDLE = (
         lambda command: command.modes.mode not in (TRAINING_BENCHMARK, INFERENCE_BENCHMARK),
         "outside the benchmark modes",
     ),
-    Idle(("mllog", "patience"), lambda command: command.modes.mode != TRAINING, "outside training"),
+    Idle(("mllog",), lambda command: command.modes.mode != TRAINING, "outside training"),
     Idle(_COURSE, lambda command: command.modes.mode != TRAINING, "outside training", told=True),
     Idle(
         _LEARNING,

@@ -43,6 +43,8 @@ def test_validations_are_counted_as_a_run_makes_them(text):
 
 
 REFUSED = {
+    "--freeze 1 --pretrained-base false": r"--freeze 1 would keep random weights",
+    "--freeze 1 --mode evaluation --resume a.npz": r"--freeze has no effect where no weights are",
     "--patience 2 --val-splits none": r"--patience has no effect without validation",
     "--patience 6 --epochs 7": r"--patience has no effect on a run of so few validations",
     "--patience 2 --mode benchmark-training": r"--patience has no effect outside training",
