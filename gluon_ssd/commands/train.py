@@ -15,6 +15,7 @@ from gluon_ssd.commands.wiring.devices import devices
 from gluon_ssd.commands.wiring.learning import learning_plan
 from gluon_ssd.commands.wiring.limited import LimitedBatches
 from gluon_ssd.commands.wiring.loaders import training_loader
+from gluon_ssd.commands.wiring.rare_classes import training_loss
 from gluon_ssd.commands.wiring.validation import evaluator, validation_loader
 from gluon_ssd.commands.wiring.watchers import Watchers
 from gluon_ssd.data.dali.graphs import load_dali
@@ -177,7 +178,7 @@ def run_training(
             contexts=contexts,
             plan=plan,
             hooks=hooks,
-            loss=family_of(network).loss,
+            loss=training_loss(command, data.train, network),
             team=team,
             precision=precision,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -43,11 +44,18 @@ class Loss:
             global batch is the sum over its parts.
         facts: the same -> further keywords of `parts`, so that no device is asked for what the
             host knows.
+        takes_class_weights: whether `parts` has the keyword `class_weights`, of C numbers.
     """
 
     parts: Callable[..., dict[str, Any]]
     divisor: Callable[[NDArray[Any]], float] = count_positives
     facts: Callable[[NDArray[Any]], dict[str, float]] = lambda _: {}
+    takes_class_weights: bool = False
+
+    def with_class_weights(self, weights: Sequence[float]) -> Loss:
+        """The same loss, in which the classes count as much as the C numbers say."""
+        assert self.takes_class_weights, "the caller has looked"
+        return replace(self, parts=partial(self.parts, class_weights=tuple(weights)))
 
 
 class Network:
