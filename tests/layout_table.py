@@ -54,6 +54,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "deploy.onnx",
     },
     "report": _LOW,
+    # The page about one detector, of the numbers of evaluation.analysis.
+    "report.analysis": {*_LOW, "evaluation", "report"},
     # Pictures in, results out, by any runtime.
     "inference": {
         *_LOW,
@@ -64,6 +66,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "deploy.seam",
         "evaluation",
         "report",
+        "report.analysis",
     },
     "inference.tables": {"errors", "system", "inference"},
     "serving": {"errors", "system", "data", "deploy.seam", "inference"},
@@ -156,6 +159,7 @@ MAY_USE: dict[str, set[str]] = {
     "deploy.openvino": {"numpy", "openvino", "nncf", "rich"},
     # Pillow writes names with more letters than OpenCV has.
     "report": {"numpy", "cv2", "matplotlib", "PIL", "mlperf_logging"},
+    "report.analysis": {"numpy", "cv2", "matplotlib"},
     "inference": {"numpy", "supervision"},
     "inference.tables": {"pyarrow"},
     "serving": {"numpy", "fastapi", "starlette", "uvicorn", "prometheus_client"},

@@ -235,9 +235,13 @@ def test_damaged_checkpoint_is_one_line_and_the_file_stays(tmp_path, data, unbro
 def test_refused_checkpoint_adds_nothing_to_the_log_of_the_run(tmp_path, data, unbroken):
     log = tmp_path / f"{NETWORK}_train.log"
     log.write_text("earlier\n")
-    ended = train(tmp_path, data, "--epochs", 2, "--resume", checkpoint_of(unbroken))
-    assert (
-        "already stands at epoch 3; the number of epochs must not be less; got 2 (--epochs)"
-        in one_error(ended)
-    )
+    for short, told in (
+        (("--epochs", 2), "after 2 epochs; train for more (--epochs)"),
+        (("--epochs", 4, "--limit-steps", 1), "after 1 step; train for more (--limit-steps)"),
+    ):
+        ended = train(tmp_path, data, *short, "--resume", checkpoint_of(unbroken))
+        assert one_error(ended) == (
+            f"error: {checkpoint_of(unbroken)} already stands at batch 0 of epoch 3, and the run "
+            f"is to end {told}"
+        )
     assert log.read_text() == "earlier\n"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import tempfile
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection, Pipe
@@ -16,7 +15,7 @@ from typing import IO, Any, NoReturn
 
 from gluon_ssd.errors import EnvironmentProblem, SsdError, from_message, to_message
 from gluon_ssd.system.processes import Child, call_of, end_with_parent, restore_crash_signals
-from gluon_ssd.system.signals import signal_name
+from gluon_ssd.system.signals import ending_by
 
 _SHOWN = 4000  # characters of a child's output that an error shows
 
@@ -85,9 +84,7 @@ class Peer:
         text = self._output.read().decode(errors="replace")
         if code >= 0:
             return RuntimeError(f"{self._what} ended with exit code {code}:\n{text[-_SHOWN:]}")
-        advice = "; memory may have run out" if -code == signal.SIGKILL else ""
-        name = signal_name(-code)
-        return EnvironmentProblem(f"{self._what} was ended by {name} during {do!r}{advice}")
+        return EnvironmentProblem(f"{self._what} {ending_by(-code)}, during {do!r}")
 
 
 def serve(bench: object, connection_number: int) -> NoReturn:

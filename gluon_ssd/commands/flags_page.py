@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gluon_ssd.options.analyse import AnalyseCommand
 from gluon_ssd.options.benchmark_kinds import KINDS
 from gluon_ssd.options.convert_dataset import ConvertDatasetCommand
 from gluon_ssd.options.convert_weights import ConvertCommand
@@ -24,6 +25,7 @@ from gluon_ssd.options.train import TrainCommand
 COMMANDS: dict[str, Any] = {
     "train_ssd.py": TrainCommand,
     "eval_ssd.py": EvalCommand,
+    "scripts/analyse_ssd.py": AnalyseCommand,
     "scripts/export_ssd.py": ExportCommand,
     "scripts/demo_ssd.py": DemoCommand,
     "scripts/predict_ssd.py": PredictCommand,

@@ -12,11 +12,13 @@ from typing import Any
 from gluon_ssd.commands.wiring.dali import dali_loader
 from gluon_ssd.commands.wiring.data import TrainingData
 from gluon_ssd.commands.wiring.devices import devices
+from gluon_ssd.commands.wiring.first_batch import ShownBatches
 from gluon_ssd.commands.wiring.learning import learning_plan
 from gluon_ssd.commands.wiring.limited import LimitedBatches
 from gluon_ssd.commands.wiring.loaders import training_loader
 from gluon_ssd.commands.wiring.rare_classes import training_loss
-from gluon_ssd.commands.wiring.validation import evaluator, validation_loader
+from gluon_ssd.commands.wiring.run_pictures import RunPictures
+from gluon_ssd.commands.wiring.validation import Beside, evaluator, validation_loader
 from gluon_ssd.commands.wiring.watchers import Watchers
 from gluon_ssd.data.dali.graphs import load_dali
 from gluon_ssd.data.dali.loader import DaliLoader
@@ -29,12 +31,15 @@ from gluon_ssd.models.weights import load_parameters, save_parameters
 from gluon_ssd.options.modes import TRAINING
 from gluon_ssd.options.train import TrainCommand
 from gluon_ssd.report.curves import draw_curves
+from gluon_ssd.report.results_table import write_results
 from gluon_ssd.system.log import console_log
 from gluon_ssd.system.run_lock import locked
 from gluon_ssd.system.signals import listening
 from gluon_ssd.training.fit import Outcome, fit
+from gluon_ssd.training.loss_sum import LossSum
 from gluon_ssd.training.plan import Hooks
 from gluon_ssd.training.precision.amp import Precision, fastest_precision
+from gluon_ssd.training.run_files import RunFiles
 from gluon_ssd.training.team.horovod import HorovodTeam
 from gluon_ssd.training.team.team import Team
 
@@ -152,33 +157,48 @@ def run_training(
 ) -> Outcome:
     """Train to the last epoch; writes every file of the run."""
     train_loader = training_batches(command, data, network, contexts, team)
-    val_loader = None if data.val is None else validation_loader(command, data, network, team)
+    val_loader = None
+    if data.val is not None:
+        val_loader = validation_loader(command, data, network, team, with_targets=True)
     parts = team.size * command.optimizer.accumulate
+    loss = training_loss(command, data.train, network)
     with train_loader, val_loader or nullcontext(), listening() as stop:
-        batches = LimitedBatches(
+        limited = LimitedBatches(
             train_loader, command.optimizer.epochs, command.train.limit_steps, parts
         )
+        pictures = run_pictures(command, data, network, team)
+        evaluate = None
+        if val_loader is not None:
+            beside = Beside(LossSum(loss, contexts[0]), pictures.note if pictures else None)
+            evaluate = evaluator(
+                command, data, network, contexts[0], val_loader, team, stop, beside
+            )
         hooks = Hooks(
             save_weights=lambda path: save_parameters(network, path),
             image_names=lambda indices: [data.train.image_path(int(i)) for i in indices],
-            evaluate=None
-            if val_loader is None
-            else evaluator(command, data, network, contexts[0], val_loader, team, stop),
+            evaluate=evaluate,
             load_weights=lambda path: load_parameters(network, path, contexts),
             draw_curves=draw_curves,
-            watchers=watchers.hooks(),
+            write_results=write_results,
+            watchers=(*watchers.hooks(), *((pictures,) if pictures else ())),
             stop=stop,
         )
-        plan = learning_plan(command, network, batches.epochs, is_cut=batches.is_cut)
+        plan = learning_plan(
+            command,
+            network,
+            limited.epochs,
+            limit_steps=limited.limit_steps,
+            is_cut=limited.is_cut,
+        )
         precision.convert(network, (3, *command.model.input_size_hw))
-        watchers.describe(command, data, network, parts, batches.num_batches(0))
+        watchers.describe(command, data, network, parts, limited.num_batches(0))
         outcome = fit(
             network,
-            batches,
+            limited if pictures is None else ShownBatches(limited, pictures.show_batch),
             contexts=contexts,
             plan=plan,
             hooks=hooks,
-            loss=training_loss(command, data.train, network),
+            loss=loss,
             team=team,
             precision=precision,
         )
@@ -187,6 +207,22 @@ def run_training(
             val_loader.skips.tell("validation set")
         watchers.note_end(outcome.reached_target or not command.train.target_map)
         return outcome
+
+
+def run_pictures(
+    command: TrainCommand, data: TrainingData, network: Network, team: Team
+) -> RunPictures | None:
+    """What draws the pictures of the run; None where none are asked for, and beside the leader."""
+    if team.rank != 0 or not command.watch.sample_images:
+        return None
+    return RunPictures(
+        RunFiles(command.prefix, make_folder=False),
+        data,
+        network,
+        command.model.input_size_hw,
+        count=command.watch.sample_images,
+        max_pixels=command.data.max_pixels,
+    )
 
 
 def summary(outcome: Outcome) -> str:

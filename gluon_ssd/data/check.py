@@ -55,14 +55,21 @@ class Report:
 
     @property
     def share_bad(self) -> float:
-        """The larger of: bad labels among all labels, bad images among all images."""
+        """The larger of: bad labels among all labels, bad images among all images; at most 1.
+
+        What was left out of the data set, as images that are listed twice, is not among all images.
+        """
         labels = self._count_bad("label") / max(self.num_labels, 1)
-        return max(labels, self._count_bad("image") / max(self.num_images, 1))
+        return min(max(labels, self._count_bad("image") / max(self.num_images, 1)), 1.0)
 
     def _count_bad(self, about: str) -> int:
         # A label or image with two problems is one bad label or image.
         found = [(REASONS[problem.reason], problem) for problem in self.problems]
-        bad = {_place(problem) for why, problem in found if why.is_bad and why.about == about}
+        bad = {
+            about == "image" and problem.image or _place(problem)
+            for why, problem in found
+            if why.is_bad and why.about == about
+        }
         return len(bad)
 
     def lines(self, examples: int | None = _EXAMPLES) -> list[str]:
@@ -138,14 +145,14 @@ def check_dataset(
         if problem is not None:
             problems.append(problem)
             unusable.append(index)
-        problems += [Problem(note.reason, path, note.message) for note in look.notes]
+        problems += [Problem(note.reason, path, note.message, path) for note in look.notes]
         first = first_with.setdefault(look.digest or os.path.abspath(path), index)
         if first != index:
             # Listing a picture more often is a way to train on it more often.
             is_listed = dataset.image_path(first) == path
             reason = "listed again" if is_listed else "same picture again"
             detail = f"same as {dataset.image_path(first)}"
-            problems.append(Problem(reason, path, detail))
+            problems.append(Problem(reason, path, detail, path))
     return Report(dataset.name, len(dataset), num_labels, tuple(problems), tuple(unusable))
 
 
@@ -178,7 +185,8 @@ def _look_at(source: ImageSource, read: bool, max_pixels: int) -> _Look:
         return _Look((height, width), content_sha1(source), notes=tuple(notes))
     except DataError as error:
         reason = "unreadable image" if is_there(source) else "missing image"
-        return _Look(problem=Problem(reason, name_of(source), str(error)))
+        path = name_of(source)
+        return _Look(problem=Problem(reason, path, str(error), path))
 
 
 def _compare_sizes(
@@ -190,7 +198,8 @@ def _compare_sizes(
     detail = f"annotated as {width}x{height}, the image has {size_hw[1]}x{size_hw[0]} pixels"
     if (orientation := orientation_of_file(source)) != AS_STORED:
         detail += f" and the EXIF orientation {orientation}"
-    return Problem("image size mismatch", name_of(source), detail)
+    path = name_of(source)
+    return Problem("image size mismatch", path, detail, path)
 
 
 def _place(problem: Problem) -> tuple[str, str]:

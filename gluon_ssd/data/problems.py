@@ -69,11 +69,20 @@ AS_ASKED = frozenset(name for name, reason in REASONS.items() if "as asked" in r
 
 
 class Problem(NamedTuple):
-    """One find. reason: a key of REASONS; file: the file at fault; detail: object and values."""
+    """One find.
+
+    Attributes:
+        reason: a key of REASONS.
+        file: the file at fault.
+        detail: object and values.
+        image: the image that it makes bad, where one is known; an image is bad once, whatever
+            files of it are at fault.
+    """
 
     reason: str
     file: str
     detail: str
+    image: str = ""
 
 
 def log_lost_labels(problems: Iterable[Problem], name: str) -> None:

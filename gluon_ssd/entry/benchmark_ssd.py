@@ -58,7 +58,7 @@ def benchmark(argv: Sequence[str], *, guarded: bool) -> int:
     )
     # Exported files come from anywhere. Called from Python, main stays in its process.
     if kind in RUNS_FILES and guarded and not is_child():
-        return run_guarded("the benchmark", MODEL_ADVICE)
+        return run_guarded("the benchmark", advice=MODEL_ADVICE)
     join_guard()
     if kind in ON_WHOLE_CPU:
         use_whole_cpu(cores="all")

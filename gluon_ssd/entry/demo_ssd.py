@@ -28,7 +28,7 @@ def demo(argv: Sequence[str] | None) -> int:
     command = parse(DemoCommand, argv, prog="demo_ssd.py", description=__doc__ or "")
     # Exported files come from anywhere. Called from Python, main stays in its process.
     if command.model_prefix and argv is None and not is_child():
-        return run_guarded("the demo", MODEL_ADVICE)
+        return run_guarded("the demo", advice=MODEL_ADVICE)
     join_guard()
     use_whole_cpu(threads=command.threads)
     # Only now, so that --help and option errors need neither MXNet nor NumPy.

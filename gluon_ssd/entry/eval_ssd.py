@@ -30,7 +30,7 @@ def evaluate(argv: Sequence[str] | None) -> int:
     command = parse(EvalCommand, argv, prog="eval_ssd.py", description=__doc__ or "")
     # Called from Python, main stays in its process.
     if argv is None and not is_child() and (guarded := _guarded(command)):
-        return run_guarded(*guarded)
+        return run_guarded(guarded[0], left=guarded[1], advice=guarded[2])
     join_guard()
     use_whole_cpu(threads=command.runtime.threads)
     # Only now, so that --help and option errors need no NumPy.
@@ -43,17 +43,19 @@ def evaluate(argv: Sequence[str] | None) -> int:
     return 0
 
 
-def _guarded(command: EvalCommand) -> tuple[str, str] | None:
-    """What runs in a child process, and what to do after a crash; None for what stays in this one.
+def _guarded(command: EvalCommand) -> tuple[str, str, str] | None:
+    """What runs in a child process, what a sudden end leaves, and what to do after a crash.
+
+    None for what stays in this process.
 
     A search runs native code of another library hundreds of times. Exported files come from
     anywhere, and what they hold runs in native code, of whatever runtime.
     """
     if command.deploy.auto_tuning:
-        return "the search", "the same command goes on from its history"
+        return "the search", "the same command goes on from its history", ""
     if command.calibrates:
-        return "the calibration", f"nothing was written; {MODEL_ADVICE}"
-    return ("the evaluation", MODEL_ADVICE) if command.deploy.deploy else None
+        return "the calibration", "nothing was written", MODEL_ADVICE
+    return ("the evaluation", "", MODEL_ADVICE) if command.deploy.deploy else None
 
 
 def _lines(command: EvalCommand) -> Iterator[str]:

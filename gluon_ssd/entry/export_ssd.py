@@ -27,7 +27,7 @@ def export(argv: Sequence[str] | None) -> int:
     command = parse(ExportCommand, argv, prog="export_ssd.py", description=__doc__ or "")
     # Exported files come from anywhere. Called from Python, main stays in its process.
     if command.export.model_prefix and argv is None and not is_child():
-        return run_guarded("the export", f"nothing was written; {MODEL_ADVICE}")
+        return run_guarded("the export", left="nothing was written", advice=MODEL_ADVICE)
     join_guard()
     # Only now, so that --help and option errors need neither MXNet nor NumPy.
     from gluon_ssd.commands.export import export_network

@@ -30,7 +30,7 @@ def predict(argv: Sequence[str] | None) -> int:
     command = parse(PredictCommand, argv, prog="predict_ssd.py", description=__doc__ or "")
     # Exported files come from anywhere. Called from Python, main stays in its process.
     if argv is None and not is_child():
-        return run_guarded("the detection", f"what was found is kept; {MODEL_ADVICE}")
+        return run_guarded("the detection", left="what was found is kept", advice=MODEL_ADVICE)
     join_guard()
     use_whole_cpu(threads=command.threads)
     # Only now, so that --help and option errors need no NumPy.

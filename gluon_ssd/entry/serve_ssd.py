@@ -30,7 +30,7 @@ def serve(argv: Sequence[str] | None) -> int:
     command = parse(ServeCommand, argv, prog="serve_ssd.py", description=__doc__ or "")
     # Exported files come from anywhere. Called from Python, main stays in its process.
     if argv is None and not is_child():
-        return run_guarded("the service", MODEL_ADVICE)
+        return run_guarded("the service", advice=MODEL_ADVICE)
     join_guard()
     use_whole_cpu(threads=command.threads)
     # Only now, so that --help and option errors need no NumPy.

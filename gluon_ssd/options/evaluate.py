@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gluon_ssd.deploy.int8_modes import DTYPES, MODES, ONNX_FORMS
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import OptionError
+from gluon_ssd.options.analyse import against_option, report_errors_option, report_option
 from gluon_ssd.options.declare import legacy, option
 from gluon_ssd.options.evaluate_idle import EVALUATE_IDLE
 from gluon_ssd.options.modes import INFERENCE_BENCHMARK, EvalModeOptions
@@ -45,6 +46,11 @@ class EvalOptions:
     post_nms: int | None = suppression_option("post_nms")
     results: str = option("", "also write metrics and speed to this JSON file")
     save_detections: str = option("", "also write every detection to this JSON file")
+    report: str = report_option(
+        "", "also write a report into this new folder: what goes wrong, as a page with pictures"
+    )
+    against: str = against_option()
+    report_errors: int = report_errors_option()
     schema: str = detections_schema_option(
         "form of --save-detections: that of the demo, or for each image a line with the answer "
         "of a SageMaker endpoint"

@@ -25,6 +25,7 @@ from gluon_ssd.options.shared import (
 from gluon_ssd.options.small_sets import SmallSetOptions, check_small_sets
 from gluon_ssd.options.train_data import TrainDataOptions
 from gluon_ssd.options.train_idle import TRAIN_IDLE
+from gluon_ssd.options.watching import WatchOptions
 
 if TYPE_CHECKING:
     from gluon_ssd.models.spec import Spec
@@ -113,6 +114,7 @@ class TrainCommand:
     optimizer: OptimizerOptions = OptimizerOptions()
     train: TrainOptions = TrainOptions()
     small: SmallSetOptions = SmallSetOptions()
+    watch: WatchOptions = WatchOptions()
     modes: TrainModeOptions = TrainModeOptions()
 
     preset = staticmethod(defaults_of)

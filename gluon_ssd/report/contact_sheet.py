@@ -1,4 +1,4 @@
-"""A sheet of small pictures with their labelled objects, to see whether labels are right.
+"""A sheet of small pictures with their objects, to see whether labels or detections are right.
 
 A picture is drawn into its cell and forgotten, so that a sheet takes the memory of its own pixels
 and of one picture at a time.
@@ -7,6 +7,7 @@ and of one picture at a time.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from gluon_ssd.report.draw import class_color
 from gluon_ssd.report.sheet_labels import Area, place_names
+from gluon_ssd.system.files import atomic_write
 
 _CELL, _TITLE, _GAP, _MARGIN = 340, 20, 12, 16  # px
 _HEAD, _LINE = 34, 22
@@ -29,16 +31,25 @@ _DASH, _DOT = (9, 6), (2, 5)  # px drawn and left out
 
 
 class Objects(NamedTuple):
-    """The labelled objects of a picture.
+    """The labelled objects of a picture, or with scores what was found in it.
 
     boxes_px: float (M, 4), corners in pixels of the picture. labels: int (M,). difficult, crowd:
-    bool (M,).
+    bool (M,). scores: float (M,) in [0, 1], or None.
     """
 
     boxes_px: np.ndarray
     labels: np.ndarray
     difficult: np.ndarray
     crowd: np.ndarray
+    scores: np.ndarray | None = None
+
+    @classmethod
+    def plain(
+        cls, boxes_px: np.ndarray, labels: np.ndarray, scores: np.ndarray | None = None
+    ) -> Objects:
+        """Objects of which none is difficult or a crowd."""
+        no = np.zeros(len(labels), np.bool_)
+        return cls(boxes_px, labels, no, no, scores)
 
 
 class ContactSheet:
@@ -48,12 +59,15 @@ class ContactSheet:
         count: pictures that come.
         classes: names in label order.
         title: stands above all.
+        columns: cells of a row; by default as many as make the sheet a little wider than high.
     """
 
-    def __init__(self, count: int, classes: Sequence[str], title: str) -> None:
+    def __init__(
+        self, count: int, classes: Sequence[str], title: str, *, columns: int | None = None
+    ) -> None:
         self._classes = tuple(classes)
         self._title = title
-        self._columns = min(count, _WIDEST, math.ceil(math.sqrt(count * 1.3)))
+        self._columns = columns or min(count, _WIDEST, math.ceil(math.sqrt(count * 1.3)))
         rows = math.ceil(count / self._columns)
         width = 2 * _MARGIN + self._columns * (_CELL + _GAP) - _GAP
         height = _HEAD + _MARGIN + rows * (_CELL + _TITLE + _GAP)
@@ -80,11 +94,26 @@ class ContactSheet:
         height, width = drawn.shape[:2]
         x, y = left + (_CELL - width) // 2, top + (_CELL - height) // 2
         self._canvas[y : y + height, x : x + width] = drawn
-        notes = [_counted(len(objects.labels), "object")]
+        noun = "object" if objects.scores is None else "detection"
+        notes = [_counted(len(objects.labels), noun)]
         notes += [f"{_counted(left_out, 'name')} left out"] if left_out else []
         text = f"{title} · {', '.join(notes)}"
         strip = self._canvas[top + _CELL : top + _CELL + _TITLE, left : left + _CELL]
         _write(strip, (0, 3), _cut(text, self._text_font, _CELL), self._text_font, _GREY)
+
+    def save(self, path: str | os.PathLike[str]) -> np.ndarray:
+        """Write the picture to a file whose form goes by its ending; returns the picture.
+
+        Raises:
+            EnvironmentProblem: the file cannot be written.
+        """
+        picture = self.picture()
+        # Encoded here and written by Python, since OpenCV does not say why it cannot write.
+        suffix = os.path.splitext(path)[1].lower()
+        _, encoded = cv2.imencode(suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        with atomic_write(path) as file:
+            file.write(encoded.tobytes())
+        return picture
 
     def picture(self) -> np.ndarray:
         """The sheet with title and legend, uint8 (H, W, 3), RGB."""
@@ -137,15 +166,18 @@ class ContactSheet:
         """A picture with boxes and names, and how many names found no place."""
         height, width = small.shape[:2]
         areas = _areas(objects.boxes_px, scale, (height, width))
-        texts, kinds = [], []
+        texts: list[str] = []
+        kinds: list[str] = []
         for label, difficult, crowd in zip(
             objects.labels.tolist(), objects.difficult, objects.crowd, strict=True
         ):
             kind = "crowd" if crowd else "difficult" if difficult else "object"
-            self._seen[label] = self._seen.get(label, 0) + 1
+            self._seen[label] = self._seen.get(label, 0) + (objects.scores is None)
             self._kinds.add(kind)
             kinds.append(kind)
-            texts.append(_cut(self._name(label), self._name_font, width - 6))
+            score = "" if objects.scores is None else f" {objects.scores[len(texts)]:.2f}"
+            room = width - 6 - math.ceil(self._name_font.getlength(score))
+            texts.append(_cut(self._name(label), self._name_font, room) + score)
         # Large boxes first, so that small ones lie on top.
         order = sorted(range(len(areas)), key=lambda i: -_width(areas[i]) * _height(areas[i]))
         for index in order:

@@ -13,7 +13,7 @@ from types import FrameType
 
 from gluon_ssd.errors import EnvironmentProblem
 from gluon_ssd.system.processes import Child, end_with_parent, is_child, restore_crash_signals
-from gluon_ssd.system.signals import SIGNALS, handling, not_ignored, signal_name
+from gluon_ssd.system.signals import CRASHES, SIGNALS, ending_by, handling, not_ignored
 
 MODEL_ADVICE = "the files of the model may be damaged: export it anew"
 """What to do after a crash of a command that runs a model."""
@@ -21,10 +21,13 @@ _GRACE_S = 60.0
 _joined = False  # whether this process is the child, and has said so
 
 
-def run_guarded(what: str, advice: str) -> int:
+def run_guarded(what: str, *, left: str = "", advice: str = "") -> int:
     """Run the command line of this process in a child; it shares input, output and errors.
 
-    After a crash the message says `what` was running, and gives the `advice`.
+    Args:
+        what: what is running, for the message.
+        left: what there is of its work after any sudden end.
+        advice: what to do after a crash; who was killed from outside is not given it.
 
     Returns:
         The child's exit code, or 128 + number where a signal ended it that came to this process.
@@ -52,13 +55,15 @@ def run_guarded(what: str, advice: str) -> int:
         return code
     if -code in passed_on:
         return 128 - code
-    name = signal_name(-code)
-    if -code == signal.SIGKILL:
-        raise EnvironmentProblem(
-            f"{what} was ended by {name}; memory may have run out: use smaller batches; {advice}",
-            settings=("batch_size",),
-        )
-    raise EnvironmentProblem(f"{what} was ended by {name} in native code; {advice}")
+    is_killed = -code == signal.SIGKILL
+    parts = [
+        f"{what} {ending_by(-code)}",
+        left,
+        "use smaller batches" if is_killed else advice if -code in CRASHES else "",
+    ]
+    raise EnvironmentProblem(
+        "; ".join(part for part in parts if part), settings=("batch_size",) if is_killed else ()
+    )
 
 
 def _own_command() -> list[str]:

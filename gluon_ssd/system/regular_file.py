@@ -15,6 +15,15 @@ _KINDS = {
 }
 
 
+def is_present(path: str | os.PathLike[str]) -> bool:
+    """Whether there is something to read of this name, sound or not; a folder is nothing to read.
+
+    Pipes, devices and links that lead nowhere are present: who looks for a file and passes them
+    over takes another one in silence, and who opens them learns what they are.
+    """
+    return os.path.lexists(path) and not os.path.isdir(path)
+
+
 def open_regular(path: str | os.PathLike[str]) -> BufferedReader:
     """Open a regular file for reading; a link to one is followed. It never waits.
 

@@ -17,6 +17,12 @@ _REPEAT_S = 2.0
 # Ctrl-C, a machine that is shut down or a scheduler's limit, a terminal that was closed.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+# What the processor and the C library send to a program that did something wrong itself.
+CRASHES = {
+    *(signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE),
+    *(signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS),
+}
+
 
 def signal_name(number: int) -> str:
     """SIGKILL and the like; real-time signals have no names but the first and the last."""
@@ -24,6 +30,16 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+def ending_by(number: int) -> str:
+    """How messages tell that a signal ended a process: a crash, or something outside of it."""
+    name = signal_name(number)
+    if number == signal.SIGKILL:
+        return "was killed by signal 9 (SIGKILL), as happens when memory runs out"
+    if number == signal.SIGXCPU:
+        return f"was ended by {name}, a limit on processor time (ulimit -t)"
+    return f"was ended by {name} in native code" if number in CRASHES else f"was ended by {name}"
 
 
 def not_ignored(numbers: Iterable[signal.Signals]) -> list[signal.Signals]:

@@ -24,7 +24,7 @@ from gluon_ssd.training.journal import Position
 from gluon_ssd.training.loop import Learner, Step
 from gluon_ssd.training.meters import Meter
 from gluon_ssd.training.optimizer import named_parameters
-from gluon_ssd.training.plan import Evaluation, Job
+from gluon_ssd.training.plan import Evaluation, Job, Plan
 from gluon_ssd.training.run_files import read_best
 
 _logger = logging.getLogger(__name__)
@@ -140,23 +140,35 @@ def _from_checkpoint(job: Job) -> State:
     if facts["epoch"] == plan.epochs:
         _logger.warning(
             "%s stands at the end of the run: nothing is left to do; to go on, train for more "
-            "than %d epochs",
+            "than %s",
             checkpoint.path,
-            plan.epochs,
+            _length(plan),
         )
     return _from_facts(facts)
 
 
+def _end_of(plan: Plan) -> str:
+    """The setting that says where a run ends."""
+    return "limit_steps" if plan.limit_steps else "epochs"
+
+
+def _length(plan: Plan) -> str:
+    """How long a run is, in the measure that it was given in."""
+    count, unit = (plan.limit_steps, "step") if plan.limit_steps else (plan.epochs, "epoch")
+    return f"{count} {unit}{'s' * (count != 1)}"
+
+
 def _check_position(job: Job, checkpoint: Checkpoint) -> None:
     """Raise OptionError or WeightsError unless the run has the epoch and batch of a checkpoint."""
-    epoch, batch, epochs = checkpoint.facts["epoch"], checkpoint.facts["batch"], job.plan.epochs
-    if epoch > epochs:
-        raise OptionError(
-            f"{checkpoint.path} already stands at epoch {epoch}; "
-            f"the number of epochs must not be less; got {epochs}",
-            settings=("epochs",),
-        )
+    epoch, batch, plan = checkpoint.facts["epoch"], checkpoint.facts["batch"], job.plan
     batches = job.batches.num_batches(epoch)
+    is_in_cut_epoch = plan.is_cut and epoch == plan.epochs - 1
+    if epoch > plan.epochs or (is_in_cut_epoch and batch > batches):
+        raise OptionError(
+            f"{checkpoint.path} already stands at batch {batch} of epoch {epoch}, and the run is "
+            f"to end after {_length(plan)}; train for more",
+            settings=(_end_of(plan),),
+        )
     if batch > batches:
         raise WeightsError(
             f"{checkpoint.path} stands at batch {batch} of epoch {epoch}, which has {batches} "
@@ -220,7 +232,7 @@ def _begin_here(job: Job) -> State:
         raise OptionError(
             f"the start epoch {plan.start_epoch} leaves nothing to do before the end of the run, "
             f"epoch {plan.epochs}",
-            settings=("start_epoch", "epochs"),
+            settings=("start_epoch", _end_of(plan)),
         )
     state = State(epoch=plan.start_epoch)
     if plan.resume and load_weights is not None:

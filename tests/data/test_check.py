@@ -130,6 +130,16 @@ def test_broken_annotations_count_when_tolerated(root):
     assert report.share_bad == pytest.approx(0.2)
 
 
+@pytest.mark.parametrize("id_", ["gone", "go\u2028ne"])
+def test_an_image_without_file_and_annotation_is_one_bad_image(root, id_):
+    (root / "ImageSets/Main/train.txt").write_text(f"i0\n{id_}\n")
+    report = check_dataset(_open(root, tolerant=True))
+    assert _reasons(report) == {"broken annotation": 1, "missing image": 1}
+    assert report.share_bad == 0.5
+    (root / "ImageSets/Main/train.txt").write_text(f"{id_}\n" + "i0\n" * 3)
+    assert check_dataset(_open(root, tolerant=True)).share_bad == 1
+
+
 def test_an_image_listed_twice_counts(root):
     (root / "ImageSets/Main/train.txt").write_text("i0\ni1\ni0\n")
     report = check_dataset(_open(root))

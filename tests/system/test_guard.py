@@ -24,7 +24,7 @@ from gluon_ssd.system.script import run_main
 
 def main():
     if not is_child():
-        return run_guarded("the search", "try again")
+        return run_guarded("the search", left="some", advice="try again")
     join_guard()
     assert not is_child()
     try:
@@ -89,13 +89,14 @@ def test_the_exit_code_is_the_child_s(start, code: int):
 @pytest.mark.parametrize(
     ("number", "said"),
     [
-        ("SIGSEGV", "the search was ended by SIGSEGV in native code; try again"),
-        ("SIGABRT", "the search was ended by SIGABRT in native code; try again"),
-        ("SIGRTMIN + 3", "the search was ended by signal 37 in native code; try again"),
+        ("SIGSEGV", "the search was ended by SIGSEGV in native code; some; try again"),
+        ("SIGABRT", "the search was ended by SIGABRT in native code; some; try again"),
+        ("SIGRTMIN + 3", "the search was ended by signal 37; some"),
+        ("SIGXCPU", "the search was ended by SIGXCPU, a limit on processor time (ulimit -t); some"),
         (
             "SIGKILL",
-            "the search was ended by SIGKILL; memory may have run out: use smaller batches; "
-            "try again (--batch-size)",
+            "the search was killed by signal 9 (SIGKILL), as happens when memory runs out; some; "
+            "use smaller batches (--batch-size)",
         ),
     ],
 )

@@ -120,7 +120,7 @@ FACTS = {
         {"batch": 10**9, "step": 10**9 + 3},
         "stands at batch 1000000000 of epoch 1, which has 4",
     ),
-    "beyond the run": ({"epoch": 10**9}, "already stands at epoch 1000000000"),
+    "beyond the run": ({"epoch": 10**9}, "of epoch 1000000000, and the run is to end"),
     "a step beyond all epochs": ({"step": 10**12}, "step is .1000000000000 at epoch 1, batch 2"),
     "a negative batch": ({"batch": -1}, "batch is -1"),
     "another network": ({"network": {"name": "x"}}, "belongs to another network"),

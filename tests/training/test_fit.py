@@ -331,7 +331,7 @@ def test_best_log_drops_entries_of_an_abandoned_run(tmp_path):
 
 
 def test_resume_refuses_a_checkpoint_beyond_the_end(tmp_path, unbroken):
-    with pytest.raises(OptionError, match="already stands at epoch 4; .*; got 2"):
+    with pytest.raises(OptionError, match="at batch 0 of epoch 4, .* end after 2 epochs"):
         run(tmp_path / "t", resume=str(unbroken[0] / "tiny_checkpoint.npz"), epochs=2)
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gluon_ssd.commands.wiring.limited import LimitedBatches
 from gluon_ssd.errors import OptionError, WeightsError
 from gluon_ssd.training.checkpointer import Checkpointer
 from gluon_ssd.training.meters import Meter
@@ -140,9 +141,18 @@ def test_a_checkpoint_at_the_end_says_that_nothing_is_left(tmp_path, caplog, epo
 
 def test_a_checkpoint_beyond_the_end_is_refused(tmp_path):
     path = str(save(tmp_path / "t", 3, 0).files.checkpoint)
-    with pytest.raises(OptionError, match="already stands at epoch 3; .* got 2$") as caught:
+    with pytest.raises(OptionError, match="of epoch 3, .* end after 2 epochs; ") as caught:
         begin(make_job(tmp_path / "t", resume=path, epochs=2))
     assert caught.value.settings == ("epochs",)
+
+
+@pytest.mark.parametrize("at", [(3, 0), (1, 3)], ids=["another epoch", "the epoch that is cut"])
+def test_a_checkpoint_beyond_so_many_steps_names_their_number(tmp_path, at):
+    path = str(save(tmp_path / "t", *at).files.checkpoint)
+    with pytest.raises(OptionError, match=f"batch {at[1]} of epoch {at[0]}, .* 5 steps") as caught:
+        job = make_job(tmp_path / "t", resume=path, epochs=2, limit_steps=5, is_cut=True)
+        begin(replace(job, batches=LimitedBatches(job.batches, 2, 5, 1)))
+    assert caught.value.settings == ("limit_steps",)
 
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path):

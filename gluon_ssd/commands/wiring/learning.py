@@ -11,7 +11,12 @@ from gluon_ssd.training.plan import Plan
 
 
 def learning_plan(
-    command: TrainCommand, network: Network, epochs: int, *, is_cut: bool = False
+    command: TrainCommand,
+    network: Network,
+    epochs: int,
+    *,
+    limit_steps: int = 0,
+    is_cut: bool = False,
 ) -> Plan:
     """The plain values of a run of so many epochs."""
     optimizer, train = command.optimizer, command.train
@@ -19,6 +24,7 @@ def learning_plan(
     return Plan(
         prefix=command.prefix,
         epochs=epochs,
+        limit_steps=limit_steps,
         is_cut=is_cut,
         schedule=Schedule(
             base=optimizer.base_rate,

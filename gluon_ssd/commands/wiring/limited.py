@@ -23,6 +23,7 @@ class LimitedBatches:
 
     Attributes:
         epochs: that are begun.
+        limit_steps: steps that end them before their number does; 0: none do.
         is_cut: whether the last one is not complete.
     """
 
@@ -30,7 +31,8 @@ class LimitedBatches:
         self._loader, self._parts = loader, parts
         self._steps = loader.batches_before(epochs)
         self.epochs = epochs
-        if 0 < limit_steps < self._steps:
+        self.limit_steps = limit_steps if limit_steps < self._steps else 0
+        if self.limit_steps:
             self._steps = limit_steps
             ends = range(1, epochs + 1)  # epoch e ends with the batches before epoch e + 1
             self.epochs = 1 + bisect_left(ends, limit_steps, key=loader.batches_before)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from gluon_ssd.data.class_names import COCO_CLASSES, OPENIMAGES_CLASSES, VOC_CLASSES
 from gluon_ssd.data.dataset import ListedDataset, Selection
@@ -18,6 +19,7 @@ from gluon_ssd.data.sources.openimages import open_openimages
 from gluon_ssd.data.sources.shapes import open_shapes
 from gluon_ssd.data.sources.voc import open_voc
 from gluon_ssd.errors import DataError
+from gluon_ssd.system.regular_file import is_present, open_regular
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def open_dataset(kind: str, selection: Selection) -> ListedDataset:
     usual = source.splits[0 if selection.train else 1] if source.splits else ""
     splits, classes = selection.splits or usual, selection.classes or source.classes
     try:
+        _check_root(Path(selection.root).expanduser())
         return source.open(replace(selection, splits=splits, classes=classes))
     except OSError as error:
         raise DataError(
@@ -65,3 +68,9 @@ def open_dataset(kind: str, selection: Selection) -> ListedDataset:
             "make the data set readable or choose another folder",
             settings=("dataset_root",),
         ) from error
+
+
+def _check_root(root: Path) -> None:
+    """Raise OSError where a root is no folder and no file, but a pipe, a device or the like."""
+    if is_present(root) and not root.is_file():
+        open_regular(root).close()

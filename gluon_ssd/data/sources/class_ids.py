@@ -20,6 +20,7 @@ from gluon_ssd.data.problems import Problem, log_lost_labels
 from gluon_ssd.data.sources.detection_label import IdObject
 from gluon_ssd.data.sources.listed_items import Listed, item_of_fractions, item_of_pixels
 from gluon_ssd.errors import DataError
+from gluon_ssd.system.regular_file import is_present
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ def class_names(
         DataError: the file of names cannot be used, or there is no object to count classes by.
     """
     file = (place if place.is_dir() else place.parent) / CLASSES_FILE
-    beside = read_classes_file(file) if file.is_file() else None
+    beside = read_classes_file(file) if is_present(file) else None
     if own:
         names = tuple(dict.fromkeys(own[number] for number in sorted(own)))
         return ClassNames(tuple(selection.classes or beside or names), own)

@@ -39,6 +39,7 @@ from gluon_ssd.data.sources.coco_json import (
 from gluon_ssd.data.sources.pictures import PictureFinder, parts_of
 from gluon_ssd.data.sources.voc import base_folders
 from gluon_ssd.errors import DataError, OptionError
+from gluon_ssd.system.regular_file import is_present
 from gluon_ssd.system.wording import shown, some_of
 
 _PROBED_IMAGES = 20  # enough to tell the image folder from an empty one
@@ -202,7 +203,7 @@ def present_splits(root: str | os.PathLike[str]) -> list[str]:
 
 def _find_annotation_file(root: str | os.PathLike[str], split: str) -> Path:
     candidates = annotation_candidates(root, split)
-    if found := [candidate for candidate in candidates if candidate.is_file()]:
+    if found := [candidate for candidate in candidates if is_present(candidate)]:
         return found[0]
     raise DataError(
         f"no COCO annotations of split {split!r} under {os.fspath(root)}; looked for "

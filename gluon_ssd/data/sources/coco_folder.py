@@ -15,7 +15,7 @@ from gluon_ssd.data.sources.coco import (
 )
 from gluon_ssd.data.sources.voc import base_folders
 from gluon_ssd.errors import DataError, OptionError
-from gluon_ssd.system.regular_file import open_regular
+from gluon_ssd.system.regular_file import is_present, open_regular
 from gluon_ssd.system.wording import one_line, some_of
 
 # The first that exists is used when no split is named.
@@ -85,7 +85,7 @@ def open_coco_folder(root: Path, selection: Selection) -> ListedDataset:
     names = [one_split(splits)] if splits else _USUAL_SPLITS[selection.train]
     for name in names:
         for file in annotation_candidates(root, name):
-            if file.is_file():
+            if is_present(file):
                 return _open(root, selection, file, name)
     if not splits and (only := _only_file(root)):
         whole = _open(root, selection, only)
@@ -103,7 +103,7 @@ def open_coco_folder(root: Path, selection: Selection) -> ListedDataset:
 def _named_file(tops: list[Path], name: str) -> Path:
     places = [*(top / name for top in tops), Path(name).expanduser()]
     for place in places:
-        if place.is_file():
+        if is_present(place):
             return place
     raise DataError(
         f"there is no file {places[0]}; name an annotation file below {tops[0]}, or give its path",

@@ -33,6 +33,7 @@ from gluon_ssd.data.sources.parts import (
 from gluon_ssd.data.sources.pictures import PictureFinder
 from gluon_ssd.data.sources.voc_class_names import one_spelling
 from gluon_ssd.errors import DataError
+from gluon_ssd.system.regular_file import is_present
 from gluon_ssd.system.wording import one_line, some_of
 
 _log = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ def _table_of_all(root: Path) -> Path | None:
 def _find(root: Path, name: str) -> Path | None:
     """The table of a split."""
     if name.lower().endswith(_SUFFIXES):
-        return root / name if (root / name).is_file() else None
+        return root / name if is_present(root / name) else None
     stems = (
         *(f"{name}{end}" for end in ("", "_labels", "_annotations", "-annotations-bbox")),
         *(f"{start}{name}" for start in ("annotations_", "labels_", "annotations/", "data/")),
@@ -96,7 +97,7 @@ def _find(root: Path, name: str) -> Path | None:
         f"data/{name}_labels",
     )
     places = [root / f"{stem}{suffix}" for stem in stems for suffix in _SUFFIXES]
-    return next((place for place in places if place.is_file()), None)
+    return next((place for place in places if is_present(place)), None)
 
 
 def open_csv(root: Path, selection: Selection) -> ListedDataset:

@@ -10,6 +10,7 @@ from gluon_ssd.data.dataset import ListedDataset, Selection
 from gluon_ssd.data.sources.class_ids import CLASSES_FILE
 from gluon_ssd.data.sources.layouts import find_layout
 from gluon_ssd.errors import OptionError
+from gluon_ssd.system.regular_file import is_present
 
 
 def open_custom(selection: Selection) -> ListedDataset:
@@ -36,7 +37,7 @@ def open_custom(selection: Selection) -> ListedDataset:
             "its own; leave that out",
             settings=("unlabelled",),
         )
-    if not selection.classes and (base / CLASSES_FILE).is_file():
+    if not selection.classes and is_present(base / CLASSES_FILE):
         selection = replace(selection, classes=read_classes_file(base / CLASSES_FILE))
     dataset = layout.open(base, selection)
     dataset.name = "custom"

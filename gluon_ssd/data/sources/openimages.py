@@ -18,6 +18,7 @@ from gluon_ssd.data.dataset import Selection
 from gluon_ssd.data.sources.coco import CocoDataset, Rules, one_split
 from gluon_ssd.data.sources.voc import base_folders
 from gluon_ssd.errors import DataError
+from gluon_ssd.system.regular_file import is_present
 
 LABELS_FILE = "labels/openimages-mlperf.json"
 
@@ -43,7 +44,7 @@ def open_openimages(selection: Selection) -> CocoDataset:
 
 def _find_file(root: str | os.PathLike[str], split: str) -> Path:
     candidates = [base / split / LABELS_FILE for base in base_folders(root, "openimages")]
-    if found := [candidate for candidate in candidates if candidate.is_file()]:
+    if found := [candidate for candidate in candidates if is_present(candidate)]:
         return found[0]
     raise DataError(
         f"no split {split!r} of Open Images under {os.fspath(root)}; looked for "

@@ -21,6 +21,7 @@ from gluon_ssd.data.images import IMAGE_SUFFIXES
 from gluon_ssd.data.problems import Problem
 from gluon_ssd.data.sources.pictures import PictureFinder, parts_of, pictures_below
 from gluon_ssd.errors import DataError, OptionError
+from gluon_ssd.system.regular_file import is_present
 from gluon_ssd.system.text_file import read_lines
 from gluon_ssd.system.wording import one_line, quoted
 
@@ -106,7 +107,7 @@ def _find(root: Path, name: str) -> Part | None:
         if folder.is_dir():
             return Part(name, folder)
     listing = root / (name if name.endswith(".txt") else f"{name}.txt")
-    return Part(name, listing) if listing.is_file() else None
+    return Part(name, listing) if is_present(listing) else None
 
 
 def _folder_of_all(root: Path) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gluon_ssd.data.dataset import Selection
 from gluon_ssd.errors import DataError
+from gluon_ssd.system.regular_file import is_present
 from gluon_ssd.system.wording import one_line, some_of
 
 _USUAL = {True: ("train", "trainval"), False: ("val", "validation", "valid", "test")}
@@ -18,7 +19,7 @@ def files_with(folder: Path, suffixes: Sequence[str]) -> list[Path]:
         return []
     found = [path for path in folder.iterdir() if path.suffix.lower() in suffixes]
     ranked = sorted(found, key=lambda path: (suffixes.index(path.suffix.lower()), path.name))
-    return [path for path in ranked if path.is_file() and not path.name.startswith(".")]
+    return [path for path in ranked if is_present(path) and not path.name.startswith(".")]
 
 
 def split_files(root: Path, selection: Selection, suffixes: Sequence[str]) -> list[Path]:
@@ -72,10 +73,10 @@ def _fitting(name: str, present: Sequence[Path]) -> Iterator[Path]:
 
 def _named(folder: Path, name: str, present: Sequence[Path], suffixes: Sequence[str]) -> Path:
     path = folder / name
-    if path.suffix.lower() in suffixes and path.is_file():
+    if path.suffix.lower() in suffixes and is_present(path):
         return path
     for suffix in suffixes:
-        if (file := path.with_name(path.name + suffix)).is_file():
+        if is_present(file := path.with_name(path.name + suffix)):
             return file
     raise _no_split(name, folder, present)
 

@@ -25,6 +25,7 @@ from gluon_ssd.data.sources.parts import numbered
 from gluon_ssd.data.sources.voc_list import Entry, VocFiles, read_image_set
 from gluon_ssd.data.sources.voc_xml import read_annotation
 from gluon_ssd.errors import DataError, OptionError
+from gluon_ssd.system.regular_file import is_present
 
 Split = tuple[str, str]
 
@@ -89,7 +90,7 @@ def find_voc_folder(root: str | os.PathLike[str], split: Split) -> Path:
             candidates.insert(0, bases[0])
     else:
         candidates = voc_folders(root) or bases
-    found = [candidate for candidate in candidates if (candidate / list_file).is_file()]
+    found = [candidate for candidate in candidates if is_present(candidate / list_file)]
     if not found:
         places = ", ".join(str(candidate / list_file) for candidate in candidates)
         raise DataError(
@@ -156,7 +157,7 @@ class VocDataset(ListedDataset):
             path = files.image(entry)
             file = files.annotation(entry)
             found: list[Problem] = []
-            if unlabelled_is_background and not os.path.isfile(file):
+            if unlabelled_is_background and not is_present(file):
                 annotation = background(path)
             else:
                 annotation, found = annotate(file, path, labels_by_name, tolerant, other_labels)
@@ -226,7 +227,8 @@ def annotate(
         if not tolerant:
             raise
         size_hw, objects = None, []
-        problems.append(Problem("broken annotation", path, str(error).removeprefix(f"{path}: ")))
+        detail = str(error).removeprefix(f"{path}: ")
+        problems.append(Problem("broken annotation", path, detail, image_path))
     annotation, found = clean_objects(
         objects,
         labels_by_name=labels_by_name,

@@ -8,6 +8,7 @@ from gluon_ssd.data.dataset import ListedDataset, Selection
 from gluon_ssd.data.sources.voc import VocDataset, find_voc_folder, parse_splits, voc_folders
 from gluon_ssd.data.sources.voc_class_names import class_names
 from gluon_ssd.errors import DataError
+from gluon_ssd.system.regular_file import is_present
 
 # The first that exists is used when no split is named.
 _USUAL_SPLITS = {True: ("train", "trainval"), False: ("val", "test")}
@@ -40,7 +41,7 @@ def open_voc_folder(root: Path, selection: Selection) -> ListedDataset:
 def _usual_split(root: Path, train: bool) -> str:
     folders = voc_folders(root)
     for name in _USUAL_SPLITS[train]:
-        if any((folder / "ImageSets/Main" / f"{name}.txt").is_file() for folder in folders):
+        if any(is_present(folder / "ImageSets/Main" / f"{name}.txt") for folder in folders):
             return name
     places = ", ".join(str(folder / "ImageSets/Main") for folder in folders)
     present = sorted({file.stem for folder in folders for file in folder.glob("ImageSets/Main/*")})

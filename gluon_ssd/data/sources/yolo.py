@@ -37,6 +37,7 @@ from gluon_ssd.data.sources.yolo_yaml import (
     read_description,
 )
 from gluon_ssd.errors import DataError
+from gluon_ssd.system.regular_file import is_present
 
 _NAME_FILES = ("classes.txt", "notes.txt", "readme.txt", "predefined_classes.txt")
 _MOST_PROBED = 2000
@@ -157,7 +158,7 @@ def _dataset(
     ids = numbered([id_of(path, labels.top) for path in pictures])
     items = []
     for path, image_id, file in zip(pictures, ids, files, strict=True):
-        objects, found = _read(file, labels)
+        objects, found = _read(file, path, labels)
         listed = Listed(path, image_id, file, objects, problems=tuple(found))
         items.append(item_of_fractions(listed, labels_by_name, selection))
     dataset = ListedDataset(
@@ -177,19 +178,20 @@ def _label_file(picture: str, top: Path) -> str:
     place = len(parents) - 1 - parents[::-1].index("images")
     parents[place] = "labels"
     mirrored = os.path.normpath(os.path.join(top, *parents, f"{name}.txt"))
-    return beside if not os.path.isfile(mirrored) and os.path.isfile(beside) else mirrored
+    return beside if not is_present(mirrored) and is_present(beside) else mirrored
 
 
-def _read(file: str, labels: _Labels) -> tuple[list[RawObject], list[Problem]]:
-    """The objects of a label file, none if it is missing, and what is wrong with them."""
-    if not os.path.isfile(file):
+def _read(file: str, picture: str, labels: _Labels) -> tuple[list[RawObject], list[Problem]]:
+    """The objects of a picture's label file, none if it is missing, and what is wrong with them."""
+    if not is_present(file):
         return [], []
     try:
         found = read_yolo_labels(file)
     except DataError as error:
         if not labels.tolerant:
             raise
-        return [], [Problem("broken annotation", file, str(error).removeprefix(f"{file} "))]
+        detail = str(error).removeprefix(f"{file} ")
+        return [], [Problem("broken annotation", file, detail, picture)]
     known = [item for item in found if item.class_id in labels.names]
     objects = [RawObject(labels.names[item.class_id], item.box) for item in known]
     return objects, list(_problems(found, file, labels.names))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.sources.pictures import parts_of
 from gluon_ssd.errors import DataError
-from gluon_ssd.system.regular_file import open_regular
+from gluon_ssd.system.regular_file import is_present, open_regular
 from gluon_ssd.system.wording import one_line, shown
 from gluon_ssd.system.yaml_text import is_yaml, read_yaml_file
 
@@ -49,7 +49,7 @@ def find_description(root: Path) -> Path | None:
     if root.is_file():
         return root if is_yaml(root) else None
     for name in _USUAL_NAMES:
-        if (root / name).is_file():
+        if is_present(root / name):
             return root / name
     if not root.is_dir():
         return None
@@ -138,7 +138,7 @@ def _places(value: Any, where: str) -> list[str]:
 def names_beside(root: Path) -> dict[int, str]:
     """Class id to name from a file of names, one a line; empty where there is none."""
     for name in (*_CLASS_FILES, *_CLASS_FILES_OF_PARTS):
-        if (root / name).is_file():
+        if is_present(root / name):
             return dict(enumerate(read_classes_file(root / name)))
     return {}
 

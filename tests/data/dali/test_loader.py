@@ -28,7 +28,7 @@ from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.detection.matching import TargetMaker
 from gluon_ssd.detection.normalization import IMAGENET_STD
 from gluon_ssd.errors import DataError
-from tests.data.photos import photo
+from tests.data.photos import BOX, UPRIGHT_HW, photo
 
 SIZE = (64, 96)
 NUM_IMAGES = 14
@@ -108,6 +108,7 @@ def unbroken(squares):
     return [copies(made.epoch(epoch)) for epoch in (0, 1)]
 
 
+@pytest.mark.dali
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 @pytest.mark.parametrize("exif", ["apply", "ignore"])
 def test_photos_are_seen_as_the_native_loader_sees_them(tmp_path, orientation, exif):
@@ -119,6 +120,23 @@ def test_photos_are_seen_as_the_native_loader_sees_them(tmp_path, orientation, e
     ((_, images, _, _),) = copies(loader(set_, UNCHANGED, batch_size=2).epoch(0))
     expected = EvalSamples(InputFormat(SIZE))(set_, 0, np.random.default_rng(0))["image"]
     assert np.abs(images[0] - expected).mean() < 0.03
+
+
+@pytest.mark.dali
+def test_boxes_of_photos_lie_on_their_objects_however_the_camera_was_held(tmp_path):
+    """Each of the eight orientations, zoomed, cropped and flipped."""
+    photos = [photo(tmp_path / f"{tag}.jpg", tag) for tag in range(1, 9)]
+    truth = one_box(BOX, 0, UPRIGHT_HW)
+    items = [ListedItem(str(path), index, truth) for index, path in enumerate(photos)]
+    set_ = ListedDataset(items, name="photos", classes=("a",), metric="voc07")
+    set_ = settle_orientations(set_, "apply")
+    made = loader(set_, DaliAugmentation(hue=(0.0, 0.0), **NEUTRAL), batch_size=8)
+    for epoch in range(3):
+        ((_, images, _, boxes),) = copies(made.epoch(epoch))
+        for image, found in zip(images, boxes, strict=True):
+            rows, columns = np.nonzero(image.mean(0) > 1.2)  # the white square
+            square = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+            np.testing.assert_allclose(found[0], square, atol=1)
 
 
 def anchors():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from gluon_ssd.data.class_names import COCO_CLASSES, VOC_CLASSES
@@ -53,3 +55,50 @@ def test_open_dataset_coco_defaults(tmp_path):
         open_dataset("coco", Selection(tmp_path, train=True, use_crowd=False))
     validation = open_dataset("coco", Selection(tmp_path, train=False, use_crowd=False))
     assert validation.annotation(1).crowd.tolist() == [True]
+
+
+def pipe(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+
+
+def link_to_nothing(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.symlink_to(path.parent / "moved away")
+
+
+@pytest.mark.parametrize(
+    ("put", "reason"),
+    [(pipe, "it is a pipe, not a file"), (link_to_nothing, "No such file or directory")],
+)
+@pytest.mark.parametrize(
+    ("kind", "name", "splits"),
+    [
+        ("custom", "", ""),
+        ("voc", "", ""),
+        ("custom", "voc/ImageSets/Main/val.txt", "val"),
+        ("custom", "voc/ImageSets/Main/val.txt", ""),
+        ("custom", "voc/classes.txt", ""),
+        ("custom", "json/val.json", "val"),
+        ("custom", "json/annotations/instances_val.json", ""),
+        ("coco", "annotations/instances_val2017.json", ""),
+        ("custom", "rec/val.rec", ""),
+        ("custom", "lst/val.lst", "val"),
+        ("custom", "csv/val.csv", ""),
+        ("custom", "yolo/data.yaml", ""),
+        ("openimages", "openimages/validation/labels/openimages-mlperf.json", ""),
+    ],
+)
+def test_what_is_no_file_is_named_and_not_passed_over(tmp_path, kind, name, splits, put, reason):
+    text = voc_xml([voc_object("cat", (1, 1, 9, 9))])
+    write_voc(tmp_path / "voc", {"a": text}, {"val": ["a"], "test": ["a"]})
+    (tmp_path / "json/annotations").mkdir(parents=True)
+    root = tmp_path / name.partition("/")[0] if kind == "custom" and name else tmp_path
+    if not name:
+        root = tmp_path / "root"
+    put(tmp_path / (name or "root"))
+    with pytest.raises(DataError, match=reason) as caught:
+        open_dataset(kind, Selection(root, train=False, splits=splits))
+    assert str(tmp_path / (name or "root")) in str(caught.value)

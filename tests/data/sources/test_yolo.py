@@ -120,6 +120,14 @@ def test_labels_that_are_all_missing_are_an_error(tmp_path):
         opened(tmp_path)
 
 
+def test_labels_behind_a_broken_link_are_no_background(tmp_path):
+    write(tmp_path, ["images/a.jpg", "images/b.jpg"])
+    (tmp_path / "labels/b.txt").unlink()
+    (tmp_path / "labels/b.txt").symlink_to("moved away")
+    with pytest.raises(DataError, match=r"labels/b.txt.*No such file"):
+        opened(tmp_path)
+
+
 def test_polygons_become_boxes_and_are_counted(tmp_path):
     polygon = "0 0.25 0.5 0.5 0.25 0.75 0.5 0.5 0.75\n"
     write(tmp_path, ["images/a.jpg"], labels={"images/a.jpg": LINE + polygon})

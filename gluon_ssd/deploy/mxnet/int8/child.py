@@ -38,7 +38,7 @@ from gluon_ssd.errors import (
     to_message,
 )
 from gluon_ssd.system.processes import Child, call_of, end_with_parent, restore_crash_signals
-from gluon_ssd.system.signals import signal_name
+from gluon_ssd.system.signals import CRASHES, ending_by
 
 _SHOWN = 4000  # characters of a child's output that an error shows
 
@@ -121,13 +121,15 @@ def _error_of_end(job: _Job, stage: str, code: int, text: str) -> Exception:
     """The error for a child that ended without a result: its exit code, and what it printed."""
     if code >= 0:
         return RuntimeError(f"quantising ended with exit code {code}:\n{text[-_SHOWN:]}")
-    advice, setting = "try another calibration mode, or other images", "calib_mode"
+    advice, settings = "", tuple[str, ...]()
     if -code == signal.SIGKILL:
-        advice, setting = "memory may have run out: use smaller batches", "batch_size"
+        advice, settings = "; use smaller batches", ("batch_size",)
+    elif -code in CRASHES:
+        advice, settings = "; try another calibration mode, or other images", ("calib_mode",)
     return EnvironmentProblem(
-        f"quantising {job.prefix_in} ended by signal {signal_name(-code)} in native "
-        f"code (stage: {stage}); nothing was written; {advice}",
-        settings=(setting,),
+        f"quantising {job.prefix_in} (stage: {stage}) {ending_by(-code)}; nothing was written"
+        f"{advice}",
+        settings=settings,
     )
 
 
