@@ -12,7 +12,7 @@
 # GLUON_SSD_CACHE (~/.cache/gluon-ssd) for the next time.
 set -euo pipefail
 
-EXTRAS="dali horovod tune mllog onnx openvino loadgen ray supervision serve"
+EXTRAS="dali horovod tune mllog onnx openvino loadgen ray supervision serve tensorboard"
 NEEDED_MB=1500 # .venv takes 0.7 GB, DALI 0.6 GB; the rest is room for downloads and their unpacking
 GPU_NEEDED_MB=9000 # 3.9 GB installed, and 2.3 GB downloaded, which pip keeps once more in its cache
 

@@ -271,7 +271,8 @@ def test_ci_runs_what_people_run():
     ]
     assert commands == [
         "bash scripts/setup.sh --dev",
-        "for extra in tune dali horovod mllog onnx openvino loadgen ray supervision serve; do",
+        "for extra in tune dali horovod mllog onnx openvino loadgen ray supervision serve "
+        "tensorboard; do",
         '    bash scripts/setup.sh --extras "$extra" ||',
         "bash scripts/check.sh",
         "exec .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal "

@@ -6,6 +6,7 @@ from typing import Any
 
 from gluon_ssd.options.analyse import AnalyseCommand
 from gluon_ssd.options.benchmark_kinds import KINDS
+from gluon_ssd.options.compare_runs import CompareRunsCommand
 from gluon_ssd.options.convert_dataset import ConvertDatasetCommand
 from gluon_ssd.options.convert_weights import ConvertCommand
 from gluon_ssd.options.data_tools import CheckOptions, PrepareShapesOptions
@@ -30,6 +31,7 @@ COMMANDS: dict[str, Any] = {
     "scripts/demo_ssd.py": DemoCommand,
     "scripts/predict_ssd.py": PredictCommand,
     "scripts/serve_ssd.py": ServeCommand,
+    "scripts/compare_runs.py": CompareRunsCommand,
     "scripts/check_dataset.py": CheckOptions,
     "scripts/convert_dataset.py": ConvertDatasetCommand,
     "scripts/convert_weights.py": ConvertCommand,
