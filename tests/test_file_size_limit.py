@@ -68,7 +68,10 @@ def test_what_is_found_in_pictures(prefix, tmp_path, script):
 @pytest.mark.parametrize(
     ("kib", "workers", "said"),
     [
-        (12_000, 0, "_checkpoint.npz: the file would be larger than a limit allows (ulimit -f"),
+        pytest.param(
+            *(12_000, 0, "_checkpoint.npz: the file would be larger than a limit allows"),
+            marks=pytest.mark.slow,
+        ),
         (1000, 1, "of memory for 3 batches of 2 (ulimit -f counts it as a file: raise that)"),
     ],
 )

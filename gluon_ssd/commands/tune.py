@@ -67,8 +67,8 @@ def tune(command: EvalCommand, script_folder: Path) -> Iterator[str]:
     workspace = Path(loaded.config.strategy.workspace)
     with ExitStack() as held:
         with _naming(*_in_workspace(path)):
-            ensure_writable(workspace / found.log)
             held.enter_context(locked(workspace / JOURNAL))
+            ensure_writable(workspace / found.log)
         prepared = held.enter_context(float_model(command, found.reads, found.prepare))
         target = _target(command, prepared.prefix, script_folder, found)
         with locked(target, settings=_TARGET):
