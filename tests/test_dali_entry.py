@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 
+import cv2
+import numpy as np
 import pytest
 
+from gluon_ssd.report.draw import class_color
 from tests.entry_builders import (
     NETWORK,
     arrays_of,
@@ -43,6 +46,11 @@ def test_a_stopped_and_resumed_run_ends_with_the_same_bits(tmp_path, data):
     epochs = [event for event in map(json.loads, lines) if event["event"] == "epoch"]
     assert [event["step"] for event in epochs] == [2, 5]
     assert all(0 <= event["data_wait"] <= 1 for event in epochs)
+    picture = cv2.imread(str(unbroken / f"{NETWORK}_batch.jpg"))  # of two images, side by side
+    assert picture.shape[1] == 2 * 352 - 12 + 32
+    # A dog, of 60 % of the image's height, and a cat.
+    shown = [(np.abs(picture.astype(int) - class_color(n)[::-1]).max(axis=2) < 60) for n in (0, 1)]
+    assert all(share.mean() > 0.002 for share in shown)
 
 
 def test_it_trains_on_coco(tmp_path):

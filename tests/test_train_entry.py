@@ -110,12 +110,16 @@ def test_every_file_of_the_run_is_there_under_its_legacy_name(finished):
         "_0000_S.params",
         "_0002_S.json",
         "_0002_S.params",
+        "_batch.jpg",
         "_best.json",
         "_best.params",
         "_best_map.log",
         "_checkpoint.npz",
         "_curves.png",
         "_journal.jsonl",
+        "_results.csv",
+        "_run.json",
+        "_samples.jpg",
         "_train.log",
     ]
     assert leftovers(finished[0]) == []

@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
 from gluon_ssd.data.dataset import ListedDataset
@@ -14,7 +13,6 @@ from gluon_ssd.data.image_source import name_of
 from gluon_ssd.data.orientations import read_turned
 from gluon_ssd.errors import DataError
 from gluon_ssd.report.contact_sheet import ContactSheet, Objects
-from gluon_ssd.system.files import atomic_write
 from gluon_ssd.system.progress import progress_bar
 from gluon_ssd.system.wording import one_line
 
@@ -77,9 +75,5 @@ def write_contact_sheet(
             labels = np.array([names[dataset.classes[each]] for each in found.labels], np.int64)
             objects = Objects(found.boxes_px, labels, found.difficult, found.crowd)
             sheet.add(image, objects, os.path.basename(name_of(source)))
-    # Encoded here and written by Python, since OpenCV does not say why it cannot write.
-    suffix = os.path.splitext(path)[1].lower()
-    _, encoded = cv2.imencode(suffix, cv2.cvtColor(sheet.picture(), cv2.COLOR_RGB2BGR))
-    with atomic_write(path) as file:
-        file.write(encoded.tobytes())
+    sheet.save(path)
     return one_line(f"contact sheet of {len(chosen)} of {len(every)} images in {path}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from gluon_ssd.commands.wiring.data import evaluation_set
 from gluon_ssd.commands.wiring.exported import deployed_model, inference_device
 from gluon_ssd.commands.wiring.loaders import stream_loader
+from gluon_ssd.commands.wiring.reports import Asked, data_name, saved_file, write_report_of
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.evaluation.detections import Detections
@@ -19,6 +21,7 @@ from gluon_ssd.evaluation.predict import predict
 from gluon_ssd.evaluation.result import Evaluation
 from gluon_ssd.evaluation.saved_detections import save_detections
 from gluon_ssd.families.catalog import spec_of
+from gluon_ssd.inference.analysis import check_report_folder
 from gluon_ssd.inference.endpoint_json import write_endpoint_answers
 from gluon_ssd.inference.metrics import make_score
 from gluon_ssd.options.declare import flat_values
@@ -127,6 +130,9 @@ def evaluate(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
     for path in (command.eval.results, command.eval.save_detections, summary_file):
         if path:
             ensure_writable(path)
+    folder = check_report_folder(command.eval.report) if command.eval.report else None
+    against = command.eval.against
+    compared = (against, saved_file(against)) if against else None
     dataset = evaluation_set(command.data, model)
     save_prefix = command.eval.save_prefix + model_name(command)
     score = make_score(dataset, command.eval.metric, save_prefix=save_prefix)
@@ -149,6 +155,16 @@ def evaluate(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
             summary.write((), {"mAP": outcome.score})
     _write_results(command, found, outcome)
     _write_detections(command.eval, found, dataset)
+    if folder is not None:
+        asked = Asked(
+            folder=folder,
+            name=Path(model.name).name,
+            data=data_name(command.data),
+            against=compared,
+            most_errors=command.eval.report_errors,
+            max_pixels=command.data.max_pixels,
+        )
+        yield from write_report_of(asked, found, dataset)
 
 
 def _write_results(command: EvalCommand, found: Detections, outcome: Evaluation) -> None:

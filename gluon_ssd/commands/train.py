@@ -15,7 +15,8 @@ from gluon_ssd.commands.wiring.devices import devices
 from gluon_ssd.commands.wiring.learning import learning_plan
 from gluon_ssd.commands.wiring.limited import LimitedBatches
 from gluon_ssd.commands.wiring.loaders import training_loader
-from gluon_ssd.commands.wiring.validation import evaluator, validation_loader
+from gluon_ssd.commands.wiring.rare_classes import training_loss
+from gluon_ssd.commands.wiring.validation import Beside, evaluator, validation_loader
 from gluon_ssd.commands.wiring.watchers import Watchers
 from gluon_ssd.data.dali.graphs import load_dali
 from gluon_ssd.data.dali.loader import DaliLoader
@@ -28,10 +29,12 @@ from gluon_ssd.models.weights import load_parameters, save_parameters
 from gluon_ssd.options.modes import TRAINING
 from gluon_ssd.options.train import TrainCommand
 from gluon_ssd.report.curves import draw_curves
+from gluon_ssd.report.results_table import write_results
 from gluon_ssd.system.log import console_log
 from gluon_ssd.system.run_lock import locked
 from gluon_ssd.system.signals import listening
 from gluon_ssd.training.fit import Outcome, fit
+from gluon_ssd.training.loss_sum import LossSum
 from gluon_ssd.training.plan import Hooks
 from gluon_ssd.training.precision.amp import Precision, fastest_precision
 from gluon_ssd.training.team.horovod import HorovodTeam
@@ -151,20 +154,29 @@ def run_training(
 ) -> Outcome:
     """Train to the last epoch; writes every file of the run."""
     train_loader = training_batches(command, data, network, contexts, team)
-    val_loader = None if data.val is None else validation_loader(command, data, network, team)
+    val_loader = None
+    if data.val is not None:
+        val_loader = validation_loader(command, data, network, team, with_targets=True)
     parts = team.size * command.optimizer.accumulate
+    loss = training_loss(command, data.train, network)
+    watchers = watchers.of_run(command, data, network, team)
     with train_loader, val_loader or nullcontext(), listening() as stop:
         batches = LimitedBatches(
             train_loader, command.optimizer.epochs, command.train.limit_steps, parts
         )
+        evaluate = None
+        if val_loader is not None:
+            beside = Beside(LossSum(loss, contexts[0]), watchers.on_found)
+            evaluate = evaluator(
+                command, data, network, contexts[0], val_loader, team, stop, beside
+            )
         hooks = Hooks(
             save_weights=lambda path: save_parameters(network, path),
             image_names=lambda indices: [data.train.image_path(int(i)) for i in indices],
-            evaluate=None
-            if val_loader is None
-            else evaluator(command, data, network, contexts[0], val_loader, team, stop),
+            evaluate=evaluate,
             load_weights=lambda path: load_parameters(network, path, contexts),
             draw_curves=draw_curves,
+            write_results=write_results,
             watchers=watchers.hooks(),
             stop=stop,
         )
@@ -177,21 +189,27 @@ def run_training(
         )
         precision.convert(network, (3, *command.model.input_size_hw))
         watchers.describe(command, data, network, parts, batches.num_batches(0))
-        outcome = fit(
-            network,
-            batches,
-            contexts=contexts,
-            plan=plan,
-            hooks=hooks,
-            loss=family_of(network).loss,
-            team=team,
-            precision=precision,
-        )
-        train_loader.skips.tell("training set")
-        if val_loader is not None:
-            val_loader.skips.tell("validation set")
+        with watchers.recording():
+            outcome = fit(
+                network,
+                watchers.shown(batches),
+                contexts=contexts,
+                plan=plan,
+                hooks=hooks,
+                loss=loss,
+                team=team,
+                precision=precision,
+            )
+        tell_skipped(train_loader, val_loader)
         watchers.note_end(outcome.reached_target or not command.train.target_map)
         return outcome
+
+
+def tell_skipped(train_loader: Loader | DaliLoader, val_loader: Loader | None) -> None:
+    """Log how many images could not be used."""
+    train_loader.skips.tell("training set")
+    if val_loader is not None:
+        val_loader.skips.tell("validation set")
 
 
 def summary(outcome: Outcome) -> str:

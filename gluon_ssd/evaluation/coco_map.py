@@ -29,7 +29,7 @@ SCORE_FLOOR = 0.05
 SUMMARY_NAME = "~~~~ Summary metrics ~~~~\n"
 MEAN_NAME = "~~~~ MeanAP @ IoU=[0.50,0.95] ~~~~\n"
 
-_ALL_AREAS = 0
+_ALL_AREAS, _AREAS = 0, (1, 2, 3)  # small, medium, large
 _HUNDRED_DETECTIONS = 2
 
 
@@ -145,6 +145,40 @@ def evaluate_coco(
     scores = {**class_scores, MEAN_NAME: score}
     lines = [(name, f"{100 * value:.1f}") for name, value in scores.items()]
     return Evaluation([(SUMMARY_NAME, summary), *lines], score, class_scores)
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """Average precision of each of C classes as fractions; NaN for those without objects.
+
+    | name    | shape  | dtype   | meaning                                                     |
+    |---------|--------|---------|-------------------------------------------------------------|
+    | mean    | (C,)   | float64 | over overlaps 0.50 to 0.95                                  |
+    | at_half | (C,)   | float64 | at overlap 0.5                                              |
+    | by_area | (C, 3) | float64 | at overlap 0.5, of small, medium and large objects          |
+    """
+
+    mean: NDArray[Any]
+    at_half: NDArray[Any]
+    by_area: NDArray[Any]
+
+
+def coco_class_scores(detections: Detections, truth: CocoTruth) -> ClassScores:
+    """The numbers of `evaluate_coco`, of each class by itself.
+
+    Args:
+        detections: as of `evaluate_coco`; of its classes.
+        truth: from `coco_truth`.
+    """
+    evaluator, _ = _run_pycocotools(truth, _numbered_results(detections, truth))
+    precision = evaluator.eval["precision"][..., _HUNDRED_DETECTIONS]
+    labels = range(precision.shape[2])
+    of_all = precision[..., _ALL_AREAS]
+    return ClassScores(
+        np.array([_mean_known(of_all[:, :, label]) for label in labels]),
+        np.array([_mean_known(of_all[0, :, label]) for label in labels]),
+        np.array([[_mean_known(precision[0, :, c, area]) for area in _AREAS] for c in labels]),
+    )
 
 
 def coco_results(detections: Detections, truth: CocoTruth) -> list[dict[str, Any]]:

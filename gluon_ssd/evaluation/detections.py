@@ -85,6 +85,17 @@ class Detections:
             left_out=self.left_out[:0],
         )
 
+    def leaving_out(self, images: NDArray[Any]) -> Detections:
+        """The same, with these images left out too, and what was found in them."""
+        left_out = np.union1d(self.left_out, images)
+        kept = ~np.isin(self.image_index, left_out)
+        return replace(self.only(kept), left_out=left_out)
+
+    def only(self, rows: NDArray[Any]) -> Detections:
+        """The detections at the places of a mask or of rising indices, of the same images."""
+        columns = ("image_index", "labels", "scores", "boxes_px", "input_boxes_px")
+        return replace(self, **{name: getattr(self, name)[rows] for name in columns})
+
     @property
     def images_per_second(self) -> float:
         """Images really scored per second of wall time."""

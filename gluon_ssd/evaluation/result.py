@@ -15,8 +15,10 @@ class Evaluation:
         score: the mean in full precision, a fraction in [0, 1], or NaN when no class could be
             scored. Runs are compared by this number, never by the rounded text.
         class_scores: class name -> fraction in [0, 1], or NaN for a class without ground truth.
+        losses: each part of the loss by name, where it was computed beside the detections.
     """
 
     lines: list[tuple[str, str]]
     score: float
     class_scores: dict[str, float] = field(default_factory=dict)
+    losses: dict[str, float] = field(default_factory=dict)

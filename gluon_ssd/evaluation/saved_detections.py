@@ -4,6 +4,7 @@
      "schema": "gluon_ssd detections",
      "version": 1,
      "classes": [names in label order],
+     "input_size_hw": [height, width],
      "detections": [
       {"image": ..., "frame": ..., "label": ..., "class": ..., "score": ..., "box_px": [...]},
       ...
@@ -21,6 +22,7 @@
 | score | confidence in [0, 1], to 6 digits |
 | box_px | x_min, y_min, x_max, y_max in pixels of the picture, to a hundredth |
 | width, height | of the picture, px |
+| input_size_hw | of the network's input, px; where a whole data set was looked at |
 
 Every picture that was looked at stands in "images", in order, also those without a detection. The
 version rises when a reader of the earlier one would go wrong; new keys do not raise it. Files of
@@ -50,11 +52,11 @@ Array = NDArray[Any]
 class SavedDetections:
     """Writes a file picture by picture, so that its length does not count; see `saving`."""
 
-    def __init__(self, file: IO[str], classes: Sequence[str]) -> None:
+    def __init__(self, file: IO[str], classes: Sequence[str], **facts: Any) -> None:
         self._file, self._classes = file, tuple(classes)
         self._images: list[str] = []
         self._begun = False
-        head = {"schema": SCHEMA, "version": VERSION, "classes": list(classes)}
+        head = {"schema": SCHEMA, "version": VERSION, "classes": list(classes), **facts}
         lines = [f" {_text(key)}: {_text(value)}" for key, value in head.items()]
         file.write("{\n" + ",\n".join([*lines, ' "detections": [']))
 
@@ -78,7 +80,7 @@ class SavedDetections:
             frame: its number in a film, from 0.
             more: further keys of the picture.
         """
-        start = {"image": _readable(image), "frame": frame}
+        start = {"image": readable_name(image), "frame": frame}
         size = {"width": int(size_hw[1]), "height": int(size_hw[0])}
         self._images.append(_text({**start, **size, **more}))
         for label, score, box in zip(
@@ -101,18 +103,21 @@ class SavedDetections:
 
 
 @contextmanager
-def saving(path: str | os.PathLike[str], classes: Sequence[str]) -> Iterator[SavedDetections]:
+def saving(
+    path: str | os.PathLike[str], classes: Sequence[str], **facts: Any
+) -> Iterator[SavedDetections]:
     """A new file, which takes its name when the block ends without an error.
 
     Args:
         path: of the file.
         classes: names of the detector's classes in label order; empty where it has none.
+        facts: further keys of the file.
 
     Raises:
         EnvironmentProblem: it cannot be written.
     """
     with atomic_write(path, "w") as file:
-        saved = SavedDetections(file, classes)
+        saved = SavedDetections(file, classes, **facts)
         yield saved
         saved.end()
 
@@ -132,7 +137,7 @@ def save_detections(
         EnvironmentProblem: the file cannot be written.
     """
     starts = np.searchsorted(found.image_index, np.arange(len(found.sizes_hw) + 1))
-    with saving(path, classes) as saved:
+    with saving(path, classes, input_size_hw=list(found.input_size_hw)) as saved:
         for image in found.used.tolist():
             rows = slice(starts[image], starts[image + 1])
             height, width = found.sizes_hw[image].tolist()
@@ -145,7 +150,7 @@ def save_detections(
             )
 
 
-def _readable(name: str) -> str:
+def readable_name(name: str) -> str:
     """A name whose bytes that are no UTF-8 are spelled as \\xff, as no file can hold them."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 

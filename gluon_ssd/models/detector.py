@@ -44,7 +44,20 @@ class Detector(mx.gluon.HybridBlock):
             self.expect_size(tuple(x.shape[2:]))
         return super().forward(x, *args)
 
-    def hybrid_forward(self, F: Any, x: Any) -> tuple[Any, Any, Any]:
+    def hybrid_forward(self, F: Any, x: Any) -> tuple[Any, ...]:
         """Detections of a batch."""
         ids, scores, bboxes = self.decoder(*self.network(x))
         return ids, scores, bboxes
+
+
+class DetectorWithOutputs(Detector):
+    """A detector that also gives what it detects by: class logits and box offsets, see `Network`.
+
+    For a loss beside the detections, without running the network twice.
+    """
+
+    def hybrid_forward(self, F: Any, x: Any) -> tuple[Any, ...]:
+        """ids, scores and bboxes of a batch, then class_logits and box_offsets."""
+        class_logits, box_offsets, anchors = self.network(x)
+        found = self.decoder(class_logits, box_offsets, anchors)
+        return (*found, class_logits, box_offsets)

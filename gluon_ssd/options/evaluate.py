@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gluon_ssd.deploy.int8_modes import DTYPES, MODES, ONNX_FORMS
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import OptionError
+from gluon_ssd.options.analyse import against_option, report_errors_option, report_option
 from gluon_ssd.options.declare import legacy, option
 from gluon_ssd.options.evaluate_idle import EVALUATE_IDLE
 from gluon_ssd.options.modes import INFERENCE_BENCHMARK, EvalModeOptions
@@ -22,6 +24,7 @@ from gluon_ssd.options.shared import (
     words,
 )
 from gluon_ssd.options.suppression import suppression_option, with_suppression
+from gluon_ssd.options.weights_record import options_of_record
 
 if TYPE_CHECKING:
     from gluon_ssd.models.spec import Spec
@@ -45,6 +48,11 @@ class EvalOptions:
     post_nms: int | None = suppression_option("post_nms")
     results: str = option("", "also write metrics and speed to this JSON file")
     save_detections: str = option("", "also write every detection to this JSON file")
+    report: str = report_option(
+        "", "also write a report into this new folder: what goes wrong, as a page with pictures"
+    )
+    against: str = against_option()
+    report_errors: int = report_errors_option()
     schema: str = detections_schema_option(
         "form of --save-detections: that of the demo, or for each image a line with the answer "
         "of a SageMaker endpoint"
@@ -149,6 +157,11 @@ class BenchmarkOptions:
     )
 
 
+def _told_by_files(given: Mapping[str, Any]) -> dict[str, Any]:
+    weights = "" if given.get("deploy") else given.get("pretrained", "")
+    return options_of_record(weights, given)
+
+
 @dataclass(frozen=True)
 class EvalCommand:
     """Options of eval_ssd.py."""
@@ -163,6 +176,21 @@ class EvalCommand:
 
     takes_yaml = True
     """See `TrainCommand.takes_yaml`."""
+    told_by_files = staticmethod(_told_by_files)
+    """What the record beside --pretrained says; see `declare.parse`."""
+    begin_with = (
+        "pretrained",
+        "deploy",
+        "model_prefix",
+        "dataset",
+        "dataset_root",
+        "splits",
+        "batch_size",
+        "num_gpus",
+        "calibration",
+        "benchmark",
+    )
+    """What the help shows first; see `declare.build_parser`."""
     idle = EVALUATE_IDLE
     """What has no effect; see `options.idle`."""
 

@@ -106,9 +106,14 @@ EVALUATE_IDLE = (
         "without --mode benchmark-inference",
     ),
     Idle(
-        ("save_prefix", "results", "save_detections"),
+        ("save_prefix", "results", "save_detections", "report"),
         lambda command: not _scores(command),
         "where no data set is scored",
+    ),
+    Idle(
+        ("against", "report_errors"),
+        lambda command: not command.eval.report,
+        "without --report",
     ),
     Idle(
         ("schema",),

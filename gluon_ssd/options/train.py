@@ -19,12 +19,15 @@ from gluon_ssd.options.shared import (
     DATASETS,
     METRICS,
     ModelOptions,
+    check_network_of,
     chosen_network,
     whole_numbers,
 )
-from gluon_ssd.options.small_sets import SmallSetOptions
+from gluon_ssd.options.small_sets import SmallSetOptions, check_small_sets
 from gluon_ssd.options.train_data import TrainDataOptions
 from gluon_ssd.options.train_idle import TRAIN_IDLE
+from gluon_ssd.options.watching import WatchOptions
+from gluon_ssd.options.weights_record import options_of_record
 
 if TYPE_CHECKING:
     from gluon_ssd.models.spec import Spec
@@ -104,6 +107,10 @@ class TrainOptions:
         return whole_numbers(self.val_epochs, "--val-epochs")
 
 
+def _told_by_files(given: Mapping[str, Any]) -> dict[str, Any]:
+    return options_of_record(given.get("resume", ""), given, fixes_dataset=False)
+
+
 @dataclass(frozen=True)
 class TrainCommand:
     """Options of train_ssd.py."""
@@ -113,12 +120,30 @@ class TrainCommand:
     optimizer: OptimizerOptions = OptimizerOptions()
     train: TrainOptions = TrainOptions()
     small: SmallSetOptions = SmallSetOptions()
+    watch: WatchOptions = WatchOptions()
     modes: TrainModeOptions = TrainModeOptions()
 
     preset = staticmethod(defaults_of)
     """What --recipe and --optimizer bring along; see `declare.parse`."""
     takes_yaml = True
     """--config may name the files of `options.yannqi`, which fit a command with a `network`."""
+    told_by_files = staticmethod(_told_by_files)
+    """What the record beside --resume says; see `declare.parse`."""
+    begin_with = (
+        "dataset",
+        "dataset_root",
+        "network",
+        "data_shape",
+        "recipe",
+        "epochs",
+        "batch_size",
+        "lr",
+        "gpus",
+        "pretrained_base",
+        "save_prefix",
+        "resume",
+    )
+    """What the help shows first; see `declare.build_parser`."""
     idle = TRAIN_IDLE
     """What has no effect; see `options.idle`."""
 
@@ -128,6 +153,7 @@ class TrainCommand:
                 f"--start-epoch {self.train.start_epoch} must be below --epochs "
                 f"{self.optimizer.epochs}"
             )
+        check_small_sets(self)
         if self.train.horovod and self.train.syncbn:
             raise OptionError(
                 "--syncbn works over the devices of one process, and with --horovod each process "
@@ -150,7 +176,8 @@ class TrainCommand:
                 f"--mode {self.modes.mode} works on the validation set; leave --val-splits "
                 f"{self.data.val_splits} out"
             )
-        _ = self.network, self.train.validated_epochs
+        _ = self.train.validated_epochs
+        check_network_of(self.network, self.data.dataset)
 
     @property
     def network(self) -> Spec:

@@ -20,7 +20,7 @@ _LEARNING = (
 )
 _COURSE = (
     *("start_epoch", "save_interval", "val_interval", "val_epochs", "target_map", "limit_steps"),
-    *("log_interval", "checkpoint_minutes"),
+    *("log_interval", "checkpoint_minutes", "sample_images"),
 )
 _OF_VALIDATION = ("val_interval", "val_epochs", "eval_batch_size", "metric", "target_map")
 
@@ -95,7 +95,11 @@ TRAIN_IDLE = (
         lambda command: command.modes.mode not in (TRAINING_BENCHMARK, INFERENCE_BENCHMARK),
         "outside the benchmark modes",
     ),
-    Idle(("mllog", "patience"), lambda command: command.modes.mode != TRAINING, "outside training"),
+    Idle(
+        ("mllog", "tensorboard"),
+        lambda command: command.modes.mode != TRAINING,
+        "outside training",
+    ),
     Idle(_COURSE, lambda command: command.modes.mode != TRAINING, "outside training", told=True),
     Idle(
         _LEARNING,

@@ -1,4 +1,4 @@
-"""The curves of a run: learning rate, losses and mean AP over the epochs, in one figure."""
+"""The curves of a run: learning rate, losses and AP over the epochs, in one figure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gluon_ssd.report.figure import new_figure, save_figure
+from gluon_ssd.report.line_labels import EndLabel, label_ends
 
 Events = Sequence[Mapping[str, Any]]
 Shares = Mapping[int, float]  # epoch -> share of it that one batch is
@@ -15,7 +16,10 @@ Points = tuple[list[float], list[float]]
 
 # Of the Okabe-Ito set, which colour-blind readers can tell apart; further losses begin anew.
 _LOSSES = ("#0072B2", "#D55E00", "#CC79A7", "#E69F00", "#56B4E9")
-_SCORE, _RATE = "#009E73", "#555555"
+_SCORE, _RATE, _REST = "#009E73", "#555555", "#bbbbbb"
+_CLASSES = ("#0072B2", "#D55E00", "#CC79A7", "#E69F00", "#56B4E9", "#8a6d00", "#5e4fa2", "#777777")
+_MOST_NAMED = 12  # classes; more labels than these stand on one another
+_NAME_LETTERS = 18
 
 _UNNAMED = ("CrossEntropy", "SmoothL1")  # of a journal whose events do not list their losses
 
@@ -53,17 +57,37 @@ def _draw_losses(axes: Any, events: Events, shares: Shares) -> None:
         ends, means = _points(events, "epoch", field, shares)
         middles = [end - 0.5 for end in ends]
         axes.plot(middles, means, color=colour, marker="o", markersize=3, label=field)
+        validated = _parts_of_validations(events, "val_losses", field)
+        if validated[0]:
+            label = f"{field}, validation"
+            axes.plot(
+                *validated, color=colour, linestyle="--", marker="s", markersize=3, label=label
+            )
     axes.set_ylabel("loss")
     axes.set_ylim(bottom=0)  # after the lines, so that the top still follows them
     for text in axes.legend(frameon=False).get_texts():
         text.set_parse_math(False)  # a name is no formula, whatever is in it
 
 
+def _parts_of_validations(events: Events, field: str, name: str) -> Points:
+    """Epochs and values of one entry of a field of validations, without missing values."""
+    xs, ys = [], []
+    for event in events:
+        value = event.get(field, {}).get(name) if event["event"] == "validation" else None
+        if value is not None:
+            xs.append(float(event["at"][0]))
+            ys.append(float(value))
+    return xs, ys
+
+
 def _draw_scores(axes: Any, events: Events, shares: Shares) -> None:
     epochs, scores = _points(events, "validation", "score", shares)
-    axes.plot(epochs, scores, color=_SCORE, marker="o", markersize=3)
-    axes.set_ylabel("mAP")
-    axes.set_ylim(0, max([0.1, *(1.15 * score for score in scores)]))
+    classes = _class_curves(events)
+    ends = _draw_classes(axes, classes)
+    axes.plot(epochs, scores, color=_SCORE, marker="o", markersize=3, linewidth=2)
+    axes.set_ylabel("mAP and AP of classes" if classes else "mAP")
+    highest = [*scores, *(value for _, values in classes.values() for value in values)]
+    axes.set_ylim(0, max([0.1, *(1.15 * score for score in highest)]))
     if scores:
         best = max(range(len(scores)), key=scores.__getitem__)
         axes.annotate(
@@ -74,6 +98,46 @@ def _draw_scores(axes: Any, events: Events, shares: Shares) -> None:
             ha="right" if epochs[best] > sum(axes.get_xlim()) / 2 else "left",
             color=_SCORE,
         )
+    if classes:
+        if scores:
+            ends.append(EndLabel(f"mAP {scores[-1]:.3f}", epochs[-1], scores[-1], _SCORE))
+        label_ends(axes, ends)
+
+
+def _class_curves(events: Events) -> dict[str, Points]:
+    """Name of each class with a score -> epochs and AP."""
+    names = dict.fromkeys(
+        name
+        for event in events
+        if event["event"] == "validation"
+        for name in event.get("class_scores", {})
+    )
+    curves = {name: _parts_of_validations(events, "class_scores", name) for name in names}
+    return {name: points for name, points in curves.items() if points[0]}
+
+
+def _draw_classes(axes: Any, curves: Mapping[str, Points]) -> list[EndLabel]:
+    """Draw the AP of classes; of many, the weakest and the strongest have colours and labels."""
+    ranked = sorted(curves, key=lambda name: curves[name][1][-1])
+    named = ranked
+    if len(ranked) > _MOST_NAMED:
+        strongest = _MOST_NAMED // 3
+        named = [*ranked[: _MOST_NAMED - strongest], *ranked[-strongest:]]
+    labels = []
+    for name in [name for name in ranked if name not in named]:
+        axes.plot(*curves[name], color=_REST, alpha=0.5, linewidth=0.8)
+    for name, colour in zip(named, itertools.cycle(_CLASSES), strict=False):
+        epochs, values = curves[name]
+        axes.plot(epochs, values, color=colour, linewidth=1.2, marker=".", markersize=4)
+        shown = name if len(name) <= _NAME_LETTERS else f"{name[: _NAME_LETTERS - 1]}…"
+        labels.append(EndLabel(f"{shown} {values[-1]:.3f}", epochs[-1], values[-1], colour))
+    if len(named) < len(ranked):
+        axes.set_title(
+            f"{len(ranked)} classes; named are the {_MOST_NAMED - strongest} weakest and the "
+            f"{strongest} strongest",
+            fontsize=9,
+        )
+    return labels
 
 
 def _draw_rates(axes: Any, events: Events, shares: Shares) -> None:
@@ -111,10 +175,11 @@ def make_figure(events: Events) -> Any:
 
 
 def draw_curves(events: Events, path: str | Path) -> None:
-    """Draw the learning rate, the losses and the mean AP of one run.
+    """Draw the learning rate, the losses, the mean AP and the AP of each class of one run.
 
-    Thin lines are means between two log lines, thick ones means of an epoch, drawn at its middle.
-    Every part of the loss has a colour and a label; an event lists their names under "losses".
+    Thin lines are means between two log lines, thick ones means of an epoch, drawn at its middle,
+    broken ones are of the validation set. Every part of the loss has a colour and a label; an event
+    lists their names under "losses". Lines of classes are labelled at their ends, with the last AP.
 
     Args:
         events: of one run, as training writes them to its journal; too few for a curve give an

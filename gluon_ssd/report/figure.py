@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -25,5 +26,7 @@ def save_figure(figure: Any, path: str | Path) -> None:
     Raises:
         EnvironmentProblem: the file cannot be written.
     """
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, warnings.catch_warnings():
+        # A letter of a name that the font does not have is drawn as a box.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         figure.savefig(temporary, dpi=100, format="png")

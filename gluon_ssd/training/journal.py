@@ -8,7 +8,7 @@ run that is reached when the line is written. A line written at the end of epoch
 | start, resume | options, and for resume the file |
 | interval | step, lr, remaining_s, losses, the mean of each loss since the last one, ... |
 | epoch | epoch, step, lr, remaining_s, losses, the mean of each loss over the epoch, ... |
-| validation | epoch, score, values {name: text}, seconds |
+| validation | epoch, score, values {name: text}, class_scores, val_losses, seconds |
 | checkpoint | file, seconds |
 | diverged | message, images |
 | end | reason ("epochs", "target" for the mAP asked for, "patience"), best_score |
@@ -17,7 +17,8 @@ The parts of the loss have the keys that the loss gives them, CrossEntropy and S
 multibox loss; "losses" lists them in order (journals of earlier versions have those two and no
 list). A loss must not use a key of FIELDS. An interval and an epoch further have samples_per_s,
 data_wait and seconds, and with AMP loss_scale and skipped. remaining_s is the time to the end of
-the run at its pace since it was started or resumed.
+the run at its pace since it was started or resumed. class_scores are the AP of each class by name,
+null for a class without ground truth, and val_losses the parts of the loss over the validation set.
 """
 
 from __future__ import annotations
@@ -63,6 +64,10 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     ),
     "losses": is_texts,
     **dict.fromkeys(("options", "values"), lambda value: isinstance(value, dict)),
+    **dict.fromkeys(
+        ("class_scores", "val_losses"),
+        lambda value: isinstance(value, dict) and all(map(is_number_or_none, value.values())),
+    ),
 }
 
 

@@ -47,6 +47,14 @@ class Evaluation(Protocol):
     def score(self) -> float:
         """The mean AP in full precision; runs are compared by it."""
 
+    @property
+    def class_scores(self) -> Mapping[str, float]:
+        """The AP of each class by name, NaN for a class without ground truth."""
+
+    @property
+    def losses(self) -> Mapping[str, float]:
+        """Each part of the loss over the validation set by name; empty where it was not asked."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -139,6 +147,7 @@ class Hooks:
         evaluate: validate the network as it stands; None when there is nothing to validate on.
         load_weights: read a ``.params`` file into the network.
         draw_curves: draw the events of a journal into a picture at a path.
+        write_results: write the epochs of a journal to a table at a path.
         watchers: told of every event, beside the journal.
         stop: remembers signals, when the caller listens to them; None lets the run listen.
     """
@@ -148,6 +157,7 @@ class Hooks:
     evaluate: Callable[[], Evaluation] | None = None
     load_weights: Callable[[str], object] | None = None
     draw_curves: Callable[[Sequence[Event], Path], None] | None = None
+    write_results: Callable[[Sequence[Event], Path], None] | None = None
     watchers: Sequence[Watcher] = ()
     stop: StopRequest | None = None
 

@@ -41,7 +41,10 @@ class Reporter:
             resume_at = self._start if continued else None
             self._journal = Journal(self._job.files.journal, resume_at=resume_at)
             name, options = "resume" if continued else "start", plain_json(self._plan.options)
-            self.event(name, self._start, options=options, file=resume or None)
+            step = self._clock.step(*self._start)
+            self.event(name, self._start, options=options, file=resume or None, step=step)
+            if continued:
+                self.publish(curves=False)
             self._bar = progress_bar(
                 total=self._clock.total_steps,  # of the whole run, as the time left that it shows
                 initial=self._clock.step(*self._start),
@@ -145,6 +148,8 @@ class Reporter:
             epoch=epoch,
             score=evaluation.score,
             values={name.strip(): value for name, value in evaluation.lines},
+            class_scores=dict(evaluation.class_scores),
+            val_losses=dict(evaluation.losses),
             seconds=round(seconds, 3),
         )
 
@@ -167,10 +172,22 @@ class Reporter:
                 best.epoch,
                 best.waited,
             )
-        self.event("end", state.position, reason=reason, best_score=best.score)
+        self.event(
+            "end", state.position, reason=reason, best_score=best.score, best_epoch=best.epoch
+        )
 
-    def draw_curves(self) -> None:
-        """Draw the journal of this run anew, on the process that has one."""
-        draw, files = self._job.hooks.draw_curves, self._job.files
-        if self._journal is not None and draw is not None:
-            draw(last_run(read_journal(files.journal)), files.curves)
+    def publish(self, *, curves: bool) -> None:
+        """Write the table of this run anew from its journal, on the process that has one.
+
+        `curves`: draw the curves as well.
+        """
+        hooks, files = self._job.hooks, self._job.files
+        draw = hooks.draw_curves if curves else None
+        if self._journal is None or not (draw or hooks.write_results):
+            return
+        # From the journal, which a run that goes on has put right: no epoch can come twice.
+        events = last_run(read_journal(files.journal))
+        if hooks.write_results is not None:
+            hooks.write_results(events, files.results)
+        if draw is not None:
+            draw(events, files.curves)

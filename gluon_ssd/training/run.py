@@ -131,8 +131,7 @@ class Run:
         if not (self.plan.is_cut and epoch == self.plan.epochs - 1):
             self.state.epoch, self.state.batch, self.state.meter = epoch + 1, 0, Meter()
         self._checkpoint()
-        if evaluation is not None:
-            self.reporter.draw_curves()
+        self.reporter.publish(curves=evaluation is not None)
 
     def _validate(self, epoch: int) -> Evaluation:
         assert self.hooks.evaluate is not None, "the caller has checked it"

@@ -34,6 +34,10 @@ class RunFiles:
         self.checkpoint = Path(f"{self.prefix}_checkpoint.npz")
         self.journal = Path(f"{self.prefix}_journal.jsonl")
         self.curves = Path(f"{self.prefix}_curves.png")
+        self.results = Path(f"{self.prefix}_results.csv")
+        self.record = Path(f"{self.prefix}_run.json")
+        self.batch_picture = Path(f"{self.prefix}_batch.jpg")
+        self.samples = Path(f"{self.prefix}_samples.jpg")
 
     def remove_leftovers(self) -> None:
         """Remove the temporary files of a run with this prefix that was killed while writing.

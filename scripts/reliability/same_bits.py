@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from scripts.reliability.moments import temporaries
 
 CLOCKED = ("time", "seconds", "samples_per_s", "data_wait", "remaining_s")
 """Keys of a journal's line that the clock decides about."""
+CLOCKED_COLUMNS = ("seconds", "images_per_s", "val_seconds")
+"""Likewise of the table of epochs."""
 FACTS = ("epoch", "batch", "step", "num_updates", "best_score", "best_epoch", "network", "amp")
 """Of a checkpoint; the others are the options, which name folders, clocks and generators."""
 COMPARED = ("interval", "epoch", "validation")
@@ -40,6 +43,13 @@ def course(journal: Path) -> list[dict[str, Any]]:
     ]
 
 
+def table(results: Path) -> list[dict[str, str]]:
+    """The rows of a run's table without what the clock decides."""
+    with open(results, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [{key: row[key] for key in row if key not in CLOCKED_COLUMNS} for row in rows]
+
+
 def arrays_of(checkpoint: Path) -> dict[str, np.ndarray]:
     """Weights, batch statistics and momentum of a checkpoint.
 
@@ -60,7 +70,8 @@ def differences(folder: Path, reference: Path) -> list[str]:
     """What differs between two folders that each hold all files of one run; empty for equal bits.
 
     Weights, their records and the log of the best epochs are compared as bytes, checkpoints array
-    by array, journals without what the clock decides. Logs and curves only have to be there.
+    by array, journals and tables without what the clock decides. Logs, pictures and the record of
+    the run only have to be there.
     """
     names, expected = (
         sorted(path.name for path in place.iterdir() if not path.name.startswith("."))
@@ -72,6 +83,10 @@ def differences(folder: Path, reference: Path) -> list[str]:
         ours, theirs = folder / name, reference / name
         if name.endswith("_checkpoint.npz"):
             found += _checkpoint_differences(ours, theirs)
+        elif name.endswith("_results.csv"):
+            found += [] if table(ours) == table(theirs) else [f"{name}: other rows"]
+        elif name.endswith("_run.json"):
+            continue  # when, where and how the run went on
         elif name.endswith("_journal.jsonl"):
             found += [] if course(ours) == course(theirs) else [f"{name}: another course"]
         elif name.endswith((".params", ".json", "_best_map.log")):

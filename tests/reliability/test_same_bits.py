@@ -76,6 +76,16 @@ def test_other_files_and_leftovers_are_named(tmp_path):
     ]
 
 
+def test_tables_are_compared_without_times_and_records_of_runs_are_not(tmp_path):
+    ours, theirs = write_run(tmp_path / "a"), write_run(tmp_path / "b")
+    for folder, seconds in ((ours, 1), (theirs, 2)):
+        (folder / f"{NAME}_results.csv").write_text(f"epoch,mAP,seconds\n0,0.5,{seconds}\n")
+        (folder / f"{NAME}_run.json").write_text(f"{seconds}")
+    assert differences(ours, theirs) == []
+    (ours / f"{NAME}_results.csv").write_text("epoch,mAP,seconds\n0,0.5,1\n0,0.5,1\n")
+    assert differences(ours, theirs) == [f"{NAME}_results.csv: other rows"]
+
+
 def test_only_the_last_run_of_a_journal_counts_and_a_torn_line_does_not(tmp_path):
     journal = tmp_path / "j.jsonl"
     lines = [json.dumps(event) for event in (*EVENTS, EVENTS[0], EVENTS[1])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -53,6 +54,24 @@ def test_difficult_and_crowd_boxes_have_other_lines():
         for kind in ({}, {"difficult": [0]}, {"crowd": [0]})
     ]
     assert shares[0] > shares[1] > shares[2] > 0
+
+
+def test_detections_have_their_scores_and_are_not_counted_as_labels():
+    box = objects([(20, 30, 100, 90)], [1])
+    found = box._replace(scores=np.array([0.75]))
+    plain, scored = sheet_of(box), sheet_of(found)
+    assert share_of(scored, class_color(1)) > 1.05 * share_of(plain, class_color(1))  # a wider name
+    assert plain.shape == scored.shape
+    assert Objects.plain(box.boxes_px, box.labels).difficult.tolist() == [False]
+
+
+def test_columns_can_be_chosen_and_the_sheet_saved(tmp_path):
+    sheet = ContactSheet(4, ("cat",), "a title", columns=2)
+    for _ in range(4):
+        sheet.add(GREY, objects([(20, 30, 100, 90)]), "x")
+    picture = sheet.save(tmp_path / "sheet.png")
+    assert picture.shape[1] == 2 * 352 - 12 + 32
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / "sheet.png"))[..., ::-1], picture)
 
 
 def test_small_pictures_grow_and_large_ones_shrink():

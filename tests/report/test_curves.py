@@ -75,3 +75,39 @@ def test_names_of_losses_are_no_formulas_and_odd_numbers_are_drawn(tmp_path):
     events = [{"event": "epoch", "at": [1, 0], "losses": [r"$\frac$"], r"$\frac$": 1.0, "lr": 0}]
     draw_curves(events, tmp_path / "c.png")  # without epoch and step, and at no learning rate
     assert cv2.imread(str(tmp_path / "c.png")) is not None
+
+
+VALIDATED = [
+    {"event": "validation", "epoch": epoch, "at": [epoch + 1, 0], "score": 0.25 * (epoch + 1)}
+    | {"class_scores": {"cat": 0.25, "dog": 0.5 * epoch, "猫": None}}
+    | {"val_losses": {"CrossEntropy": 7.0 - epoch, "SmoothL1": 3.5}}
+    for epoch in (0, 1)
+]
+
+
+def test_validation_losses_and_classes_have_labelled_lines(tmp_path):
+    losses, scores, _ = make_figure([*EVENTS, *VALIDATED]).axes
+    assert [text.get_text() for text in losses.get_legend().get_texts()] == [
+        "CrossEntropy",
+        "CrossEntropy, validation",
+        "SmoothL1",
+        "SmoothL1, validation",
+    ]
+    assert lines_of(losses)[2] == ([1.0, 2.0], [7.0, 6.0])
+    assert losses.lines[2].get_linestyle() == "--" != losses.lines[1].get_linestyle()
+    assert lines_of(scores)[:2] == [([1.0, 2.0], [0.25, 0.25]), ([1.0, 2.0], [0.0, 0.5])]
+    ends = [text.get_text() for text in scores.texts]
+    assert ends == ["best 0.5000", "cat 0.250", "dog 0.500", "mAP 0.500"]
+    draw_curves(VALIDATED, tmp_path / "c.png")
+    assert cv2.imread(str(tmp_path / "c.png")).shape == (800, 800, 3)
+
+
+def test_of_many_classes_the_weakest_and_the_strongest_are_named():
+    many = {"event": "validation", "epoch": 0, "at": [1, 0], "score": 0.3} | {
+        "class_scores": {f"c{number:02d}": number / 80 for number in range(80)}
+    }
+    scores = make_figure([many]).axes[1]
+    named = {text.get_text().split()[0] for text in scores.texts} - {"best", "mAP"}
+    assert named == {*(f"c{n:02d}" for n in range(8)), *(f"c{n:02d}" for n in range(76, 80))}
+    assert len(scores.lines) == 81
+    assert scores.get_title() == "80 classes; named are the 8 weakest and the 4 strongest"

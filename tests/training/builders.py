@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -105,6 +105,8 @@ class SyntheticBatches:
 class Score:
     lines: list
     score: float
+    class_scores: dict = field(default_factory=dict)
+    losses: dict = field(default_factory=dict)
 
 
 def score_of(network):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import random
 import signal
@@ -17,6 +18,7 @@ import pytest
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.multibox_loss import multibox_loss
 from gluon_ssd.models.interface import Loss
+from gluon_ssd.report.results_table import write_results
 from gluon_ssd.training.checkpoint import load_checkpoint
 from gluon_ssd.training.fit import fit
 from gluon_ssd.training.journal import read_journal
@@ -77,7 +79,7 @@ def live(folder, moment):
             resume=str(checkpoint) if checkpoint.exists() else "",
         ),
         loss=Loss(multibox_loss),
-        hooks=make_hooks(network, evaluate=evaluate),
+        hooks=make_hooks(network, evaluate=evaluate, write_results=write_results),
     )
 
 
@@ -113,6 +115,11 @@ def epochs_and_scores(folder):
     return [(e["epoch"], e["score"]) for e in events if e["event"] == "validation"]
 
 
+def results(folder):
+    with open(folder / "tiny_results.csv", newline="") as file:
+        return [(row["epoch"], row["mAP"]) for row in csv.DictReader(file)]
+
+
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
     folder = tmp_path_factory.mktemp("unbroken")
@@ -129,6 +136,7 @@ def assert_ends_like_unbroken(folder, unbroken):
     for fact in ("epoch", "batch", "step", "num_updates", "best_score", "best_epoch"):
         assert got.facts[fact] == expected.facts[fact], fact
     assert epochs_and_scores(folder) == scores
+    assert results(folder) == [(str(epoch), f"{score:.6g}") for epoch, score in scores]
     assert not [name for name in os.listdir(folder) if ".part" in name]
 
 

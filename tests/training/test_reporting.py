@@ -144,16 +144,40 @@ def test_scores_are_told_in_the_legacy_form(tmp_path, caplog):
     }
 
 
+def test_what_is_known_of_a_validation_beside_its_score_is_kept(tmp_path):
+    outcome = Score([("mAP", "0.5")], 0.5, {"cat": float("nan"), "dog": 0.5}, {"Box": 1.23456})
+    with Reporter(make_job(tmp_path / "t"), (0, 0)) as reporter:
+        reporter.validation(1, outcome, 1.0)
+    (event,) = events(tmp_path, "validation")
+    assert event["class_scores"] == {"cat": None, "dog": 0.5}
+    assert event["val_losses"] == {"Box": 1.23456}
+
+
+def test_the_table_is_written_without_curves_and_when_a_run_goes_on(tmp_path):
+    written = []
+    hooks = {
+        "draw_curves": lambda found, path: pytest.fail("drawn"),
+        "write_results": lambda found, path: written.append((len(found), path.name)),
+    }
+    with Reporter(make_job(tmp_path / "t", hooks=hooks), (0, 0)) as reporter:
+        assert written == []
+        reporter.publish(curves=False)
+    (tmp_path / "c.npz").write_bytes(b"")
+    with Reporter(make_job(tmp_path / "t", hooks=hooks, resume=str(tmp_path / "c.npz")), (0, 0)):
+        pass
+    assert written == [(1, "t_results.csv"), (2, "t_results.csv")]
+
+
 def test_curves_are_drawn_of_the_last_run_alone(tmp_path):
     drawn = []
     hooks = {"draw_curves": lambda found, path: drawn.append((len(found), path))}
     for _ in range(2):
         with Reporter(make_job(tmp_path / "t", hooks=hooks), (0, 0)) as reporter:
             reporter.event("checkpoint", (0, 1))
-            reporter.draw_curves()
+            reporter.publish(curves=True)
     assert drawn == [(2, tmp_path / "t_curves.png")] * 2
     with Reporter(make_job(tmp_path / "t"), (0, 0)) as reporter:
-        reporter.draw_curves()
+        reporter.publish(curves=True)
 
 
 def test_the_second_process_logs_and_writes_nothing(tmp_path, caplog):
@@ -161,5 +185,5 @@ def test_the_second_process_logs_and_writes_nothing(tmp_path, caplog):
     job = make_job(tmp_path / "t", team=Second(), hooks=hooks, log_interval=1)
     with Reporter(job, (0, 0)) as reporter:
         take(reporter, State(), [make_step()])
-        reporter.draw_curves()
+        reporter.publish(curves=True)
     assert len(caplog.messages) == 2 and list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gluon_ssd.commands.wiring.rare_classes import image_repeats
 from gluon_ssd.data.augment.policies import POLICIES, Policy
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.loading.batch_plan import Share
@@ -44,6 +45,7 @@ def training_loader(
         timeout_s=command.data.worker_timeout,
         share=share,
         bad=rule_of(command.data.on_bad_image, leave_out=False),
+        repeats=image_repeats(command, dataset),
     )
 
 
@@ -64,15 +66,18 @@ def evaluation_loader(
     share: Share = Share(),  # noqa: B008  (immutable)
     in_use: int = 1,
     leave_out: bool = True,
+    make_targets: MakesTargets | None = None,
 ) -> Loader:
     """Every image once, in order, as the network takes it; `in_use` as of `Loader`.
+
+    `make_targets` adds what the loss wants of each image.
 
     With --on-bad-image skip an image that cannot be used is left out, as a score needs it, or
     another one stands in for it.
     """
     return Loader(
         dataset,
-        EvalSamples(input_format, options.max_pixels),
+        EvalSamples(input_format, options.max_pixels, make_targets),
         batch_size=min(batch_size, len(dataset)),
         shuffle=False,
         seed=0,

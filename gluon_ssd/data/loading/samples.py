@@ -18,6 +18,7 @@ from gluon_ssd.data.augment.transforms import eval_transform
 from gluon_ssd.data.dataset import Dataset
 from gluon_ssd.data.images import MAX_PIXELS
 from gluon_ssd.data.orientations import read_turned
+from gluon_ssd.detection.boxes import resize_boxes
 from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.detection.matching import MakesTargets
 
@@ -55,13 +56,8 @@ class TrainSamples:
     @property
     def spec(self) -> Spec:
         """image (3, H, W) float32, class_targets (A,) int32, box_targets (A, 4) float32."""
-        nothing = np.zeros((0, 4), np.float32), np.zeros(0, np.int32)
-        class_targets, box_targets = self.make_targets(*nothing)
-        return {
-            "image": ((3, *self.input_format.size_hw), np.float32),
-            "class_targets": (class_targets.shape, np.int32),
-            "box_targets": (box_targets.shape, np.float32),
-        }
+        image = ((3, *self.input_format.size_hw), np.float32)
+        return {"image": image, **_target_spec(self.make_targets)}
 
     def __call__(
         self, dataset: Dataset, index: int, rng: np.random.Generator
@@ -82,15 +78,23 @@ class TrainSamples:
 
 @dataclass(frozen=True)
 class EvalSamples:
-    """Resized and normalised image, and the size it had."""
+    """Resized and normalised image, and the size it had; with targets where they are asked for."""
 
     input_format: InputFormat
     max_pixels: int = MAX_PIXELS
+    make_targets: MakesTargets | None = None
 
     @property
     def spec(self) -> Spec:
-        """image (3, H, W) float32, size_hw (2,) int32: height and width of the image."""
-        return {"image": ((3, *self.input_format.size_hw), np.float32), "size_hw": ((2,), np.int32)}
+        """image (3, H, W) float32, size_hw (2,) int32: height and width of the image.
+
+        With `make_targets` also the targets, as `TrainSamples` has them.
+        """
+        spec: Spec = {
+            "image": ((3, *self.input_format.size_hw), np.float32),
+            "size_hw": ((2,), np.int32),
+        }
+        return spec if self.make_targets is None else {**spec, **_target_spec(self.make_targets)}
 
     def __call__(
         self, dataset: Dataset, index: int, rng: np.random.Generator
@@ -98,7 +102,24 @@ class EvalSamples:
         """One evaluation sample; `rng` is not used. Raises DataError naming an unreadable image."""
         image = _read(dataset, index, self.max_pixels)
         pixels = eval_transform(image, self.input_format)
-        return {"image": pixels, "size_hw": np.array(image.shape[:2], dtype=np.int32)}
+        size_hw = (image.shape[0], image.shape[1])
+        sample = {"image": pixels, "size_hw": np.array(size_hw, dtype=np.int32)}
+        if self.make_targets is None:
+            return sample
+        annotation = dataset.annotation(index)
+        boxes = resize_boxes(annotation.boxes_px, size_hw, self.input_format.size_hw)
+        # What augmentation drops before it comes to targets.
+        has_area = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        class_targets, box_targets = self.make_targets(boxes[has_area], annotation.labels[has_area])
+        return {**sample, "class_targets": class_targets, "box_targets": box_targets}
+
+
+def _target_spec(make_targets: MakesTargets) -> Spec:
+    class_targets, box_targets = make_targets(np.zeros((0, 4), np.float32), np.zeros(0, np.int32))
+    return {
+        "class_targets": (class_targets.shape, np.int32),
+        "box_targets": (box_targets.shape, np.float32),
+    }
 
 
 def _read(dataset: Dataset, index: int, max_pixels: int) -> np.ndarray:

@@ -31,6 +31,8 @@ def _events() -> list[dict[str, Any]]:
         rest = {"epoch": epoch, "step": 4 * (epoch + 1), "lr": 0.01, **losses, **pace}
         events.append({"event": "epoch", "time": 1.5e9, "at": [epoch + 1, 0], **rest})
         score = {"epoch": epoch, "score": 0.1 + epoch / 4, "values": {"mAP": "0.1"}, "seconds": 1}
+        score["class_scores"] = {"cat": 0.25, "dog": None}
+        score["val_losses"] = {"CrossEntropy": 3.75, "SmoothL1": 1.5}
         events.append({"event": "validation", "time": 1.5e9, "at": [epoch + 1, 0], **score})
     return events
 
@@ -73,11 +75,13 @@ class JournalKind(Kind):
     def read(self, folder: Path, seed: str) -> Any:
         """The events, and what is left when they are gone on with; some are drawn too."""
         from gluon_ssd.report.curves import make_figure
+        from gluon_ssd.report.results_table import write_results
         from gluon_ssd.training.journal import Journal, last_run, read_journal
 
         path = folder / _FILE
         events = read_journal(path)
         if hashlib.sha1(path.read_bytes()).digest()[0] % _DRAW_ONE_OF == 0:
             make_figure(last_run(events))
+        write_results(last_run(events), folder / "results.csv")
         Journal(path, resume_at=(1, 0)).close()
         return [json.dumps(event) for event in events], path.read_bytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ ANCHORS = np.array(
 )
 TRAIN = TrainSamples(InputFormat((48, 64)), Augmentation(), TargetMaker(ANCHORS))
 EVAL = EvalSamples(InputFormat((48, 64)))
+SCORED = EvalSamples(InputFormat((48, 64)), make_targets=TargetMaker(ANCHORS))
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def rng_of(*numbers):
     return np.random.default_rng(numbers)
 
 
-@pytest.mark.parametrize("maker", [TRAIN, EVAL], ids=["train", "eval"])
+@pytest.mark.parametrize("maker", [TRAIN, EVAL, SCORED], ids=["train", "eval", "scored"])
 def test_samples_are_laid_out_as_declared(dataset, maker):
     for index in range(len(dataset)):
         sample = maker(dataset, index, rng_of(0, index))
@@ -69,6 +71,27 @@ def test_eval_samples_carry_the_image_and_its_size(dataset):
     expected = eval_transform(read_image(dataset.image_path(3)), InputFormat((48, 64)))
     np.testing.assert_array_equal(sample["image"], expected)
     assert sample["size_hw"].tolist() == [64, 80]
+
+
+def test_eval_targets_are_those_of_the_resized_boxes(dataset):
+    annotation = dataset.annotation(0)
+    sample = SCORED(dataset, 0, rng_of(0))
+    height, width = sample["size_hw"]
+    boxes = annotation.boxes_px * np.float32([64 / width, 48 / height] * 2)
+    class_targets, box_targets = TargetMaker(ANCHORS)(boxes, annotation.labels)
+    assert class_targets.any()
+    np.testing.assert_array_equal(sample["class_targets"], class_targets)
+    np.testing.assert_allclose(sample["box_targets"], box_targets, atol=1e-5)
+    np.testing.assert_array_equal(sample["image"], EVAL(dataset, 0, rng_of(0))["image"])
+    assert not SCORED(dataset, 2, rng_of(0))["class_targets"].any()
+
+
+def test_boxes_without_area_are_no_targets(dataset, monkeypatch):
+    flat = replace(dataset.annotation(0))
+    flat.boxes_px[0, 2] = flat.boxes_px[0, 0]
+    monkeypatch.setattr(dataset, "annotation", lambda index: flat)
+    found = SCORED(dataset, 0, rng_of(0))["class_targets"]
+    assert np.isfinite(found).all() and set(found.tolist()) <= {0, *(flat.labels[1:] + 1).tolist()}
 
 
 def test_mean_and_std_reach_the_pixels(dataset):
