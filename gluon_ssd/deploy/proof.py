@@ -100,9 +100,9 @@ def prove(
     num_images, num_detections, largest, undecided, tied = 0, 0, 0.0, 0, 0
     for images in batches:
         expected, got = reference.raw_outputs(images), candidate.raw_outputs(images)
-        expected, own_ties = _settled(reference, images, expected, got)
+        settled, own_ties = _settled(reference, images, expected, got)
         tied += own_ties
-        for what, one, other in zip(("scores", "offsets"), expected, got, strict=True):
+        for what, one, other in zip(("scores", "offsets"), settled, got, strict=True):
             difference = _difference(one, other)
             if not difference <= TOLERANCE:
                 raise ModelError(
