@@ -17,7 +17,7 @@ Bools = NDArray[np.bool_]
 TOLERANCE = 1e-4
 """Largest difference of raw outputs, as a share of the largest one, and of scores. Folding and
 other orders of sums give 1e-6 to 1e-5."""
-_NUDGES = tuple(step for step in (1e-6, 3e-6, 1e-5) for _ in range(4))
+_NUDGES = tuple(step for step in (1e-6, 1e-5, 3e-5) for _ in range(6))
 """Noise on the images, as a share of their largest number, as rounding has it in a network."""
 _MOST_UNDECIDED = 1e-3
 """Largest share of the anchors of a batch that rounding may decide."""
@@ -62,7 +62,7 @@ class Proof:
             other, if it decodes the other's raw outputs.
         num_tied: anchors whose raw outputs rounding decides, as where a network itself takes the
             best of two classes that are equal: MXNet gives the other's too, of images with noise
-            of a millionth.
+            of a hundred-thousandth.
     """
 
     num_images: int
