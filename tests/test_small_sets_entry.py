@@ -65,6 +65,14 @@ def test_a_resumed_run_ends_with_the_same_weights(argv, data, first, usual, tmp_
     assert not np.array_equal(usual[heads], unbroken[heads])
 
 
+@pytest.mark.dali
+def test_images_come_as_often_through_dali(data, first, tmp_path):
+    argv = ("--resume", first, "--oversample", 0.9, "--dali")
+    ended = train(tmp_path, data, *RUN, *argv, "--limit-steps", 2)
+    assert ended.code == 0, ended.err
+    assert "times on average: 6 instead of 5 an epoch" in ended.err
+
+
 def test_frozen_weights_are_those_of_the_start(data, first, tmp_path):
     ended = train(tmp_path, data, *RUN, "--resume", first, "--freeze", 2, "--limit-steps", 2)
     assert "2 of 8 stages of the backbone are frozen, 6 arrays of weights" in ended.err
