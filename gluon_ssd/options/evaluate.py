@@ -118,6 +118,15 @@ class DeployOptions:
     calib_output: str = option(
         "", "folder for the quantised model; empty is `model` beside eval_ssd.py"
     )
+    calib_tolerance: float = option(
+        0.01,
+        "mAP, as a fraction, that --calibration may lose on the evaluation set to be called good",
+        minimum=0,
+        maximum=1,
+    )
+    no_calib_score: bool = option(
+        False, "leave out scoring the model before and after --calibration, which takes its time"
+    )
     auto_tuning: bool = legacy(
         False,
         "search for the int8 form of the network, or of the exported fp32 model, that keeps its "

@@ -64,12 +64,19 @@ class Narrator:
 
 
 def report_lines(
-    history: History, settings: SearchSettings, target: str, reason: str, seconds: float
+    history: History,
+    settings: SearchSettings,
+    target: str,
+    *,
+    reason: str,
+    seconds: float,
+    num_images: int,
 ) -> Iterator[str]:
     """The table, and what was kept; writes tuning.md and tuning.png into the workspace.
 
-    `target` is the prefix of the result, `reason` why the search ended, and `seconds` how long it
-    took this time.
+    `target` is the prefix of the result, `reason` why the search ended, `seconds` how long it took
+    this time, and `num_images` what the scores are of. The last line says whether the model that
+    was kept is good or bad by the tolerance of the configuration.
     """
     trials = history.in_order()
     baseline = history.trials.get(BASELINE)
@@ -93,6 +100,9 @@ def report_lines(
         if best.kept:
             yield f"in float: {', '.join(best.kept)}"
     yield one_line(f"wrote {written[0]} and {written[1]}")
+    if best is not None and best.measured is not None:
+        before = baseline.measured.accuracy
+        yield verdict(before, best.measured.accuracy, before - goal, num_images)
 
 
 def _row(trial: Trial, found: Measurement) -> TuningRow:
