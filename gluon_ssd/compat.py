@@ -1,7 +1,8 @@
 """Import MXNet so that it works beside a newer NumPy. Everything else takes `mx` from here.
 
 MXNet 1.9.1 reads the aliases ``numpy.bool`` and its siblings, which NumPy 1.24 removed
-(github.com/apache/mxnet/issues/21165). They are put back before MXNet is imported.
+(github.com/apache/mxnet/issues/21165). They are put back before MXNet is imported, and the
+libraries that MXNet's CUDA build is linked to are loaded.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from gluon_ssd.system.cuda_libraries import load_cuda_libraries
 from gluon_ssd.system.guard import let_crashes_end
 from gluon_ssd.system.threads import set_thread_waiting
 
@@ -55,6 +57,7 @@ def _without(packages: tuple[str, ...]) -> Iterator[None]:
 def _import_mxnet() -> Any:
     _restore_numpy_aliases()
     set_thread_waiting()
+    load_cuda_libraries()
     with warnings.catch_warnings(), _without(_UNUSED):
         # distutils (Python 3.10, 3.11) and pkg_resources complain at import; users can do nothing.
         warnings.simplefilter("ignore", DeprecationWarning)

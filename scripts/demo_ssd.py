@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Detect objects in images, folders and videos; write annotated pictures and JSON.
+"""Detect objects in pictures, films and cameras; write them drawn, and as JSON, CSV and others.
 
 python scripts/demo_ssd.py --help
 """

@@ -48,7 +48,14 @@ for extra in dev dali horovod tune mllog onnx openvino loadgen ray supervision s
     agreed+=(--constraints "requirements/$extra.lock")
 done
 
-# The tools that compile Horovod, for an environment of their own.
-uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-    --no-emit-index-url --no-emit-find-links --custom-compile-command "bash scripts/lock.sh" \
-    --output-file requirements/horovod-build.lock "$@" --group horovod-build
+# What is no extra, since an environment has other things in its place: the tools that compile
+# Horovod, for one of their own, and MXNet's CUDA build with CUDA's libraries.
+compile_group() {
+    local group=$1
+    shift
+    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+        --no-emit-index-url --no-emit-find-links --custom-compile-command "bash scripts/lock.sh" \
+        --output-file "requirements/$group.lock" "$@" --group "$group"
+}
+compile_group horovod-build "$@"
+compile_group gpu --constraints requirements/base.lock "${base_packages[@]}" "$@"

@@ -5,6 +5,8 @@
 #   bash scripts/setup.sh --dev                 and the test tools
 #   bash scripts/setup.sh --extras dali,tune    and optional parts: dali horovod tune mllog onnx openvino
 #                                               loadgen ray supervision serve
+#   bash scripts/setup.sh --gpu                 MXNet's CUDA build with CUDA's libraries, in place of
+#                                               the CPU build; a GPU need not be at hand (docs/gpu.md)
 #   PYTHON=/path/to/python3.12 bash scripts/setup.sh    with this Python (3.11 or 3.12)
 # Horovod is compiled (2 to 4 minutes; needs cmake, g++, make); its wheel is kept in
 # GLUON_SSD_CACHE (~/.cache/gluon-ssd) for the next time.
@@ -12,6 +14,7 @@ set -euo pipefail
 
 EXTRAS="dali horovod tune mllog onnx openvino loadgen ray supervision serve"
 NEEDED_MB=1500 # .venv takes 0.7 GB, DALI 0.6 GB; the rest is room for downloads and their unpacking
+GPU_NEEDED_MB=9000 # 3.9 GB installed, and 2.3 GB downloaded, which pip keeps once more in its cache
 
 say() { echo "setup.sh: $*"; }
 stop() {
@@ -19,10 +22,12 @@ stop() {
     exit 2
 }
 
+gpu=""
 parts=(base)
 while [ $# -gt 0 ]; do
     case $1 in
         --dev) parts+=(dev) ;;
+        --gpu) gpu=asked ;;
         --extras | --extras=*)
             if [ "$1" = --extras ]; then
                 [ $# -gt 1 ] || stop "--extras needs a list, such as --extras dali,onnx; there are: $EXTRAS"
@@ -40,7 +45,7 @@ while [ $# -gt 0 ]; do
             sed -n '2,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
             exit 0
             ;;
-        *) stop "unknown argument '$1'; allowed are --dev, --extras a,b and --help" ;;
+        *) stop "unknown argument '$1'; allowed are --dev, --gpu, --extras a,b and --help" ;;
     esac
     shift
 done
@@ -111,11 +116,13 @@ make_venv() {
     fi
 }
 
+# check_disk PART
 check_disk() {
-    local free_mb
+    local free_mb needed_mb=$NEEDED_MB
+    [ "$1" != gpu ] || needed_mb=$GPU_NEEDED_MB
     free_mb=$(df -Pm . | awk 'NR == 2 { print $4 }')
-    [ "$free_mb" -ge "$NEEDED_MB" ] ||
-        stop "$PWD has $free_mb MB free and the installation needs $NEEDED_MB MB; free some space or move the project"
+    [ "$free_mb" -ge "$needed_mb" ] ||
+        stop "$PWD has $free_mb MB free and the installation needs $needed_mb MB; free some space or move the project"
 }
 
 # pip_install PYTHON ARGUMENTS...: exactly what is listed, nothing it would pull in.
@@ -131,20 +138,69 @@ pip_install() {
     PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 "$python" -m pip install --quiet --no-deps "$@"
 }
 
+pip_uninstall() {
+    if command -v uv >/dev/null; then
+        uv pip uninstall --quiet --python "$venv/bin/python" "$1"
+    else
+        PIP_DISABLE_PIP_VERSION_CHECK=1 "$venv/bin/python" -m pip uninstall --quiet --yes "$1"
+    fi
+}
+
 # install_lock PART [reinstall]: the files of a lock, checked by hash.
 install_lock() {
     local lock=requirements/$1.lock again=()
     [ -z "${2:-}" ] || again=(--force-reinstall)
-    if [ "$1" = horovod ]; then
-        install_horovod "$lock" "${again[@]}"
-    else
-        pip_install "$venv/bin/python" --require-hashes "${again[@]}" -r "$lock"
-    fi
+    case $1 in
+        horovod) install_horovod "$lock" "${again[@]}" ;;
+        gpu) install_gpu "$lock" "${again[@]}" ;;
+        base) install_base "$lock" "${again[@]}" ;;
+        *) pip_install "$venv/bin/python" --require-hashes "${again[@]}" -r "$lock" ;;
+    esac
 }
 
 # The lines of one package of a lock, and those of all others.
 entry() { awk -v name="$1" '/^[a-z]/ { mine = index($0, name "==") == 1 } mine' "$2"; }
 all_but() { awk -v name="$1" '/^[a-z]/ { mine = index($0, name "==") == 1 } !mine' "$2"; }
+
+# install_entries COMMAND PACKAGE LOCK PIP'S ARGUMENTS: what entry or all_but takes out of a lock.
+install_entries() {
+    local chosen result=0
+    chosen=$(mktemp)
+    "$1" "$2" "$3" >"$chosen"
+    pip_install "$venv/bin/python" --require-hashes "${@:4}" -r "$chosen" || result=$?
+    rm -f "$chosen"
+    return $result
+}
+
+# MXNet's two builds lie in the same folder, so an environment has one of them.
+install_base() {
+    local lock=$1
+    shift
+    if [ -n "$gpu" ]; then
+        install_entries all_but mxnet "$lock" "$@"
+    else
+        pip_install "$venv/bin/python" --require-hashes "$@" -r "$lock"
+    fi
+}
+
+# has_package NAME: whether .venv holds it.
+has_package() { compgen -G "$venv/lib/python3.*/site-packages/$1-[0-9]*.dist-info" >/dev/null; }
+
+# The libraries come first: until they are in, an environment with the CPU build stays as it is.
+install_gpu() {
+    local lock=$1
+    shift
+    install_entries all_but mxnet-cu112 "$lock" "$@" || return
+    if has_package mxnet; then
+        say "gpu: the CUDA build of MXNet takes the place of the CPU build"
+        pip_uninstall mxnet || return
+    fi
+    if has_package horovod; then
+        say "gpu: horovod was compiled for the CPU build and goes; --gpu --extras horovod compiles it anew"
+        pip_uninstall horovod || return
+    fi
+    install_entries entry mxnet-cu112 "$lock" "$@"
+}
 
 # The folder of Horovod's wheel: one for everything that the compiled files depend on.
 horovod_folder() {
@@ -152,6 +208,7 @@ horovod_folder() {
     key=$({
         version_of "$venv/bin/python"
         has_mpi && echo mpi
+        [ -z "$gpu" ] || cat requirements/gpu.lock
         entry horovod requirements/horovod.lock
         entry mxnet requirements/base.lock
         entry numpy requirements/base.lock
@@ -172,11 +229,30 @@ check_compiler() {
     [ -e "$include/Python.h" ] || missing+=("python$(version_of "$venv/bin/python")-dev")
     [ ${#missing[@]} -eq 0 ] ||
         stop "extra horovod is compiled and needs ${missing[*]}; install (Debian, Ubuntu: apt-get install ${missing[*]}) and run again"
+    if [ -n "$gpu" ]; then
+        command -v "$(nvcc)" >/dev/null ||
+            stop "extra horovod with --gpu needs NVIDIA's compiler nvcc of CUDA 11, which no wheel holds; install a CUDA 11 toolkit (Debian 12 with non-free: apt-get install nvidia-cuda-toolkit) and put it on PATH, or set HOROVOD_CUDA_HOME to its folder; docs/gpu.md"
+    fi
+}
+nvcc() { echo "${HOROVOD_CUDA_HOME:+$HOROVOD_CUDA_HOME/bin/}nvcc"; }
+
+# Sets for_gpu: NCCL of its wheel, for the cards that MXNet's build has code for.
+gpu_settings() {
+    local nccl
+    nccl=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/nvidia/nccl
+    # The wheel lacks the name that a linker looks for.
+    mkdir "$1/nccl"
+    ln -s "$nccl/lib/libnccl.so.2" "$1/nccl/libnccl.so"
+    for_gpu=(HOROVOD_GPU_OPERATIONS=NCCL HOROVOD_NCCL_LINK=SHARED
+        HOROVOD_NCCL_INCLUDE="$nccl/include" HOROVOD_NCCL_LIB="$1/nccl"
+        HOROVOD_BUILD_CUDA_CC_LIST=50,60,70,80,86)
+    # CUDA 11's nvcc takes no g++ after 11.
+    ! command -v g++-11 >/dev/null || for_gpu+=(CC=gcc-11 CXX=g++-11)
 }
 
 # Compiles Horovod against the MXNet of .venv, with tools from an environment of their own.
 build_horovod() {
-    local folder=$1 log=$1/build.log work packages mpi=HOROVOD_WITHOUT_MPI with="Gloo"
+    local folder=$1 log=$1/build.log work packages mpi=HOROVOD_WITHOUT_MPI with="Gloo" for_gpu=()
     if has_mpi; then
         mpi=HOROVOD_WITH_MPI
         with="Gloo and MPI"
@@ -185,6 +261,10 @@ build_horovod() {
     work=$(mktemp -d)
     # shellcheck disable=SC2064  # the folder of now
     trap "rm -rf '$work'" EXIT
+    if [ -n "$gpu" ]; then
+        with+=", NCCL and CUDA"
+        gpu_settings "$work"
+    fi
     say "horovod: compiling with $with (2 to 4 minutes; log: $log)"
     "$venv/bin/python" -m venv "$work/tools" || return
     pip_install "$work/tools/bin/python" --require-hashes -r requirements/horovod-build.lock || return
@@ -195,7 +275,7 @@ build_horovod() {
     entry horovod requirements/horovod.lock >"$work/horovod.txt"
     # pip's own cache knows nothing of the HOROVOD_ settings.
     if ! env HOROVOD_WITH_MXNET=1 HOROVOD_WITHOUT_TENSORFLOW=1 HOROVOD_WITHOUT_PYTORCH=1 \
-        HOROVOD_WITH_GLOO=1 "$mpi=1" CMAKE_POLICY_VERSION_MINIMUM=3.5 MAKEFLAGS="-j$(nproc)" PATH="$work/tools/bin:$PATH" \
+        HOROVOD_WITH_GLOO=1 "$mpi=1" "${for_gpu[@]}" CMAKE_POLICY_VERSION_MINIMUM=3.5 MAKEFLAGS="-j$(nproc)" PATH="$work/tools/bin:$PATH" \
         PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 \
         "$work/tools/bin/python" -m pip wheel --no-cache-dir --no-deps --no-build-isolation \
         --no-binary horovod --require-hashes -w "$work/wheel" -r "$work/horovod.txt" >"$log" 2>&1; then
@@ -228,6 +308,15 @@ argparse.ArgumentParser.__init__ = functools.partialmethod(
     argparse.ArgumentParser.__init__, allow_abbrev=False
 )
 
+# MXNet's CUDA build needs its libraries to be asked.
+from gluon_ssd.errors import EnvironmentProblem  # noqa: E402
+from gluon_ssd.system.cuda_libraries import load_cuda_libraries  # noqa: E402
+
+try:
+    load_cuda_libraries()
+except EnvironmentProblem as error:
+    sys.exit(f"error: {error}")
+
 from horovod.runner.launch import run_commandline  # noqa: E402
 
 if __name__ == "__main__":
@@ -238,26 +327,22 @@ PYTHON
 }
 
 install_horovod() {
-    local lock=$1 folder others
+    local lock=$1 folder
     shift
     folder=$(horovod_folder)
     has_horovod_wheel || (build_horovod "$folder") || return
-    others=$(mktemp)
-    all_but horovod "$lock" >"$others"
-    pip_install "$venv/bin/python" --require-hashes "$@" -r "$others" &&
+    install_entries all_but horovod "$lock" "$@" &&
         pip_install "$venv/bin/python" --force-reinstall "$folder"/horovod-*.whl &&
         write_horovodrun
-    local result=$?
-    rm -f "$others"
-    return $result
 }
 
-# The wheels bring every library but libgomp; see that what was installed also loads.
+# The wheels bring every library but those of the compiler; see that what was installed also loads.
 check_imports() {
     local output
     output=$("$venv/bin/python" -c 'import cv2, gluon_ssd.compat' 2>&1) && return
     case $output in
-        *libgomp*) stop "MXNet needs the system library libgomp.so.1; install it (Debian, Ubuntu: apt-get install libgomp1) and run again" ;;
+        *libcuda.so*) say "gpu: MXNet's CUDA build is in place; it is imported where the NVIDIA driver (libcuda.so.1) is, which this machine has not" ;;
+        *libgomp* | *libquadmath*) stop "MXNet needs the system libraries libgomp.so.1 and libquadmath.so.0; install them (Debian, Ubuntu: apt-get install libgomp1 libquadmath0) and run again" ;;
         *) stop "the installed packages do not import (${output##*$'\n'}); remove $venv and run again" ;;
     esac
 }
@@ -273,7 +358,10 @@ install_part() {
         touch "$started"
         install_lock "$part" || return
     fi
-    [ "$part" != base ] || check_imports
+    case $part in
+        base) check_imports ;;
+        gpu) ! is_done base || check_imports ;; # else once the base is in
+    esac
     { grep -v "^$part " "$stamp" 2>/dev/null || true; echo "$part $sum"; } >"$stamp.part"
     mv -f "$stamp.part" "$stamp"
     rm -f "$started"
@@ -296,6 +384,13 @@ is_done() {
 }
 
 make_venv
+# An environment keeps the build of MXNet that it was given, or half given.
+if [ -e "$venv/.setup-started-gpu" ] || grep -qs '^gpu ' "$stamp"; then
+    [ -n "$gpu" ] || say "gpu: .venv holds MXNet's CUDA build and keeps it; for the CPU build remove .venv and run again"
+    gpu=kept
+fi
+# First, so that MXNet is there when the base is checked.
+[ -z "$gpu" ] || parts=(gpu "${parts[@]}")
 case " ${parts[*]} " in
     *" horovod "*) is_done horovod || has_horovod_wheel || check_compiler ;;
 esac
@@ -304,7 +399,7 @@ for part in "${parts[@]}"; do
         say "$part: in place"
         continue
     fi
-    check_disk
+    check_disk "$part"
     install_part "$part" "$(sum_of "$part")" ||
         stop "installing requirements/$part.lock failed (see above); check the network and the package index your pip or uv is set to, then run again"
 done

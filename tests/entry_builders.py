@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -185,6 +185,18 @@ def export(weights: Path, output: Path, *argv: object) -> Ended:
 def demo(images: object, output: Path, *argv: object) -> Ended:
     """Detect in images and write what is found into the folder `output`."""
     return run_script("scripts/demo_ssd.py", "--images", images, "--output", output, *argv)
+
+
+def saved_pictures(file: Path) -> list[dict[str, Any]]:
+    """The pictures of a file of detections, each with its own as "detections"."""
+    saved = json.loads(file.read_text("utf-8"))
+    of_picture: dict[tuple[str, int | None], list[dict[str, Any]]] = {}
+    for row in saved["detections"]:
+        of_picture.setdefault((row["image"], row["frame"]), []).append(row)
+    return [
+        {**each, "detections": of_picture.get((each["image"], each["frame"]), [])}
+        for each in saved["images"]
+    ]
 
 
 def decodings_of_the_demo(monkeypatch) -> list[Decoding]:

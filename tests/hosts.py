@@ -23,6 +23,7 @@ class Host:
         knows_ranges: whether it sends parts of files.
         says_length: whether it tells the length of a body.
         tags: path to an ETag.
+        kinds: path to a Content-Type.
     """
 
     def __init__(self) -> None:
@@ -30,6 +31,7 @@ class Host:
         self.faults: dict[str, list[tuple]] = defaultdict(list)
         self.always: dict[str, tuple] = {}
         self.tags: dict[str, str] = {}
+        self.kinds: dict[str, str] = {}
         self.knows_ranges = True
         self.says_length = True
         self.asked: list[tuple[str, str | None]] = []
@@ -94,6 +96,8 @@ def _answer(host: Host, handler: BaseHTTPRequestHandler) -> None:
         return
     content = value if kind == "body" else host.files[path]
     body, status, headers = _part(host, handler, content, value if kind == "skip" else 0)
+    if path in host.kinds:
+        headers["Content-Type"] = host.kinds[path]
     if host.says_length:
         headers["Content-Length"] = str(len(body))
     else:

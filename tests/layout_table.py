@@ -69,6 +69,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "report.analysis",
     },
     "inference.tables": {"errors", "system", "inference"},
+    # What was found, written in one form or another.
+    "inference.outputs": {"errors", "system", "data", "evaluation", "inference"},
     "serving": {"errors", "system", "data", "deploy.seam", "inference"},
     # What `import gluon_ssd` offers; the package itself imports it when it is asked for.
     "api": {*_LOW, "data", "deploy", "deploy.seam", "evaluation", "inference"},
@@ -80,6 +82,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "deploy.int8_modes",
         "families.catalog",
         "models.spec",
+        # What stands beside weights needs no option that says it again.
+        "models.record",
     },
     "commands.wiring": set(),
     "benchmarks.gluoncv": set(),
@@ -158,10 +162,11 @@ MAY_USE: dict[str, set[str]] = {
     # nncf draws its progress with rich.
     "deploy.openvino": {"numpy", "openvino", "nncf", "rich"},
     # Pillow writes names with more letters than OpenCV has.
-    "report": {"numpy", "cv2", "matplotlib", "PIL", "mlperf_logging"},
+    "report": {"numpy", "cv2", "matplotlib", "PIL", "fontTools", "mlperf_logging"},
     "report.analysis": {"numpy", "cv2", "matplotlib"},
     "inference": {"numpy", "supervision"},
     "inference.tables": {"pyarrow"},
+    "inference.outputs": {"numpy", "cv2"},
     "serving": {"numpy", "fastapi", "starlette", "uvicorn", "prometheus_client"},
     # GluonCV is the other side of a benchmark.
     "benchmarks.gluoncv": {"numpy", "gluoncv"},

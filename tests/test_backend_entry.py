@@ -111,9 +111,9 @@ def test_the_demo_runs_any_file(files, data, tmp_path):
             *("--images", ",".join(map(str, photos)), "--output", out, "--thresh", 0.3),
         )
         assert ended.code == 0, ended.err
-        rows.append(json.loads((out / "detections.json").read_text()))
-    for one, other in zip(*rows, strict=True):
-        assert [f["class"] for f in one["detections"]] == [f["class"] for f in other["detections"]]
+        rows.append(json.loads((out / "detections.json").read_text())["detections"])
+    one, other = ([(row["image"], row["class"]) for row in each] for each in rows)
+    assert one == other and len(one) > 0
 
 
 def test_other_runtimes_start_without_mxnet(tmp_path):

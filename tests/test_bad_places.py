@@ -196,7 +196,10 @@ def forbidden(tmp_path_factory, weights, prefix):
         ("train_folder", "cannot write {}/sealed/new: no permission to write there; change its"),
         ("results", "cannot write {}/sealed/r.json: no permission to write there; change its"),
         ("export", "cannot write {}/sealed/model: no permission to write there; change its rights"),
-        ("demo", "cannot write {}/sealed/train0.jpg: no permission to write there; change its"),
+        (
+            "demo",
+            "cannot write {}/sealed/detections.json: no permission to write there; change",
+        ),
         ("shapes", "cannot write {}/sealed/shapes: no permission to write there; change its"),
         ("weights", "cannot read {}/secret/w.json: Permission denied"),
         ("deploy", "cannot read {}/secret/m-symbol.json: "),

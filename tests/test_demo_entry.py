@@ -20,6 +20,7 @@ from tests.entry_builders import (
     one_error,
     photos,
     run_script,
+    saved_pictures,
 )
 
 THRESHOLD = 0.8
@@ -39,7 +40,7 @@ def demo(images, output, *argv):
 
 
 def listed(output):
-    return json.loads((output / "detections.json").read_text())
+    return saved_pictures(output / "detections.json")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def shown(prefix, tmp_path_factory):
 
 def test_every_picture_of_a_folder_is_annotated_and_listed(shown):
     folder, ended, rows = shown
-    assert [row["source"] for row in rows] == [str(folder / "in" / f"i{n}.jpg") for n in range(5)]
+    assert [row["image"] for row in rows] == [str(folder / "in" / f"i{n}.jpg") for n in range(5)]
     found = sum(len(row["detections"]) for row in rows)
     assert found > 10
     out = folder / "new" / "out"
@@ -76,11 +77,11 @@ def test_listed_boxes_are_those_that_evaluation_finds(shown, weights, tmp_path):
     assert evaluate(data, weights, "--save-detections", tmp_path / "d.json").code == 0
     expected = [
         (row["image"].rsplit("/", 1)[1], row["class"], row["score"], row["box_px"])
-        for row in json.loads((tmp_path / "d.json").read_text())
+        for row in json.loads((tmp_path / "d.json").read_text())["detections"]
         if row["score"] >= THRESHOLD
     ]
     found = [
-        (row["source"].rsplit("/", 1)[1], item["class"], item["score"], item["box_px"])
+        (row["image"].rsplit("/", 1)[1], item["class"], item["score"], item["box_px"])
         for row in shown[2]
         for item in row["detections"]
     ]
@@ -123,7 +124,7 @@ def changed(folder, name):
 def test_pictures_differ_where_a_box_is_and_nowhere_else(shown):
     folder, _, rows = shown
     for row in rows:
-        pixels = changed(folder, row["source"].rsplit("/", 1)[1])
+        pixels = changed(folder, row["image"].rsplit("/", 1)[1])
         near = np.zeros(PHOTO_HW, bool)
         assert row["detections"]
         for item in row["detections"]:
@@ -164,22 +165,16 @@ def write_video(path, count=5):
 
 def test_video_gives_a_picture_per_chosen_frame(prefix, tmp_path):
     film = write_video(tmp_path / "film.mp4")
-    ended = demo(film, tmp_path / "out", "--model-prefix", prefix, "--every", 2, "--thresh", 0.1)
+    options = ("--every", 2, "--thresh", 0.1, "--films", "pictures")
+    ended = demo(film, tmp_path / "out", "--model-prefix", prefix, *options)
     assert ended.code == 0, ended.err
     rows = listed(tmp_path / "out")
     assert [row["frame"] for row in rows] == [0, 2, 4]
-    assert {row["source"] for row in rows} == {str(film)}
+    assert {row["image"] for row in rows} == {str(film)}
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     frames = ["film_000000.jpg", "film_000002.jpg", "film_000004.jpg"]
     assert names == ["detections.json", *frames]
     assert read_image(tmp_path / "out" / frames[2]).shape == (*PHOTO_HW, 3)
-
-
-def test_every_nth_frame_of_no_video_is_told(prefix, tmp_path):
-    (image,) = photos(tmp_path / "in", 1)
-    ended = demo(image, tmp_path / "out", "--model-prefix", prefix, "--every", 2)
-    assert ended.code == 0
-    assert "--every 2 has no effect: there is no video" in ended.err
 
 
 def test_images_folder_and_video_go_together_and_equal_names_stay_apart(prefix, tmp_path):
@@ -190,7 +185,7 @@ def test_images_folder_and_video_go_together_and_equal_names_stay_apart(prefix, 
     ended = demo(images, tmp_path / "out", "--model-prefix", prefix)
     assert ended.code == 0, ended.err
     names = [row["annotated"].rsplit("/", 1)[1] for row in listed(tmp_path / "out")]
-    assert names == ["i0.jpg", "i0-2.jpg", "i1.jpg", "i1-2_000000.jpg"]
+    assert names == ["i0.jpg", "i0-2.jpg", "i1.jpg", "i1-2.mp4"]
 
 
 def test_model_without_class_names_says_so_and_takes_a_file(prefix, tmp_path):
@@ -226,11 +221,11 @@ def test_damaged_picture_costs_no_other(prefix, tmp_path):
     bad.write_bytes(bad.read_bytes()[:500])
     ended = demo(tmp_path / "in", tmp_path / "out", "--model-prefix", prefix)
     assert one_error(ended) == (
-        "error: 1 of 3 files could not be used and are left out; the lines above say why"
+        "error: 1 of 3 sources could not be used and are left out; the lines above say why"
     )
     told = [line for line in ended.err.splitlines() if str(bad) in line]
     assert len(told) == 1 and told[0].startswith(f"cannot use the image {bad}: ")
-    assert [row["source"] for row in listed(tmp_path / "out")] == [str(first), str(last)]
+    assert [row["image"] for row in listed(tmp_path / "out")] == [str(first), str(last)]
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["detections.json", first.name, last.name]
     assert "in 2 pictures" in ended.out
@@ -256,7 +251,7 @@ def test_damaged_video_is_one_line(prefix, tmp_path):
     film = tmp_path / "film.mp4"
     film.write_bytes(b"no video")
     ended = demo(film, tmp_path / "out", "--model-prefix", prefix)
-    assert one_error(ended).startswith("error: 1 of 1 files could not be used")
+    assert one_error(ended).startswith("error: 1 of 1 sources could not be used")
     message = f"cannot decode the video {film}; it is damaged or of an unknown codec"
     assert ended.err.splitlines().count(message) == 1
 

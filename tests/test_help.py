@@ -57,7 +57,7 @@ def test_help_of_a_benchmark(kind):
     [
         ("train_ssd.py", ["--epochs", "0"], "--epochs must be at least 1; got 0"),
         ("eval_ssd.py", ["--deploy"], "--deploy needs --model-prefix PREFIX"),
-        ("scripts/demo_ssd.py", [], "--images needs at least one image, folder or video"),
+        ("scripts/demo_ssd.py", [], "--images needs at least one image, folder or film"),
         ("scripts/predict_ssd.py", [], "--model-prefix needs a detector: "),
         ("scripts/predict_ssd.py", ["--model-prefix", "m"], "--images needs a folder of images"),
         ("scripts/serve_ssd.py", [], "--model-prefix needs a detector: "),

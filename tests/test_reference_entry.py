@@ -21,7 +21,7 @@ from gluon_ssd.models.weights import save_parameters
 from gluon_ssd.system.cpu import cpu_flags, has_bfloat16
 from gluon_ssd.training.journal import read_journal
 from tests.data.builders import voc_object, voc_xml
-from tests.entry_builders import ROOT, demo, run_script, voc_set
+from tests.entry_builders import ROOT, demo, run_script, saved_pictures, voc_set
 from tests.training.team_launch import LAUNCHER
 
 
@@ -210,7 +210,7 @@ def test_its_speed_is_measured_and_its_detections_are_drawn(reference, data, exp
     image = data / "JPEGImages" / "val0.jpg"
     ended = demo(image, tmp_path, "--model-prefix", prefix, "--thresh", 0.0)
     assert ended.code == 0, ended.err
-    (listed,) = json.loads((tmp_path / "detections.json").read_text())
+    (listed,) = saved_pictures(tmp_path / "detections.json")
     assert listed["detections"]
 
 

@@ -2,108 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-import shutil
 import subprocess
-import sys
 import time
 import tomllib
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from gluon_ssd.doctor.installation import EXTRAS
 from tests.conftest import EXTRA_MODULES
+from tests.setup_project import Project, last_line, make_wheel
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 SCRIPTS = sorted([*(ROOT / "scripts").glob("*.sh"), ROOT / ".ci" / "run"])
-
-# All that setup.sh calls; leaving out the rest of PATH hides uv and every Python.
-TOOLS = (
-    "awk bash cat chmod cut df dirname env flock grep ls mkdir mktemp mv nproc rm sed sha256sum "
-    "tail touch uname"
-).split()
-
-
-def _make_wheel(folder: Path, name: str = "cv2") -> str:
-    """Write version 1.0 as a wheel of one module; returns its requirement line with the hash."""
-    wheel = folder / f"{name}-1.0-py3-none-any.whl"
-    information = f"{name}-1.0.dist-info"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr(f"{name}.py", "INSTALLED = True\n")
-        archive.writestr(
-            f"{information}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
-        )
-        archive.writestr(
-            f"{information}/WHEEL",
-            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        )
-        archive.writestr(f"{information}/RECORD", "")
-    return f"{name}==1.0 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
-
-
-class Project:
-    """A copy of setup.sh with a base lock of one wheel, in a folder with a space in its name."""
-
-    def __init__(self, folder: Path) -> None:
-        self.root = folder / "my project"
-        self.tools = folder / "tools"
-        for part in ("scripts", "requirements", "gluon_ssd"):
-            (self.root / part).mkdir(parents=True)
-        shutil.copy(ROOT / "scripts/setup.sh", self.root / "scripts")
-        (self.root / "gluon_ssd/__init__.py").touch()
-        (self.root / "gluon_ssd/compat.py").touch()
-        self.lock = self.root / "requirements/base.lock"
-        self.lock.write_text(_make_wheel(folder))
-        for extra in [*EXTRAS, "horovod-build"]:
-            (self.root / f"requirements/{extra}.lock").write_text(self.lock.read_text())
-        self.tools.mkdir()
-        for tool in TOOLS:
-            (self.tools / tool).symlink_to(shutil.which(tool) or f"/usr/bin/{tool}")
-        self.environment = {
-            "PATH": str(self.tools),
-            "HOME": str(folder),
-            "PYTHON": sys.executable,
-            "PIP_NO_INDEX": "1",
-            "PIP_FIND_LINKS": folder.as_uri(),
-            "PIP_CONFIG_FILE": os.devnull,
-        }
-
-    @property
-    def stamp(self) -> Path:
-        return self.root / ".venv/.setup-stamp"
-
-    def setup(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["bash", str(self.root / "scripts/setup.sh"), *arguments],
-            cwd="/",
-            env={**self.environment, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def is_importable(self, name: str = "cv2") -> bool:
-        code = f"import {name}; assert {name}.INSTALLED"
-        command = [self.root / ".venv/bin/python", "-c", code]
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-    def fake_python(self, version: str) -> str:
-        """A stand-in for a Python of that version without the venv module."""
-        file = self.tools.parent / f"python{version}"
-        file.write_text(
-            f"#!/bin/bash\ncase $2 in *version_info*) echo {version} ;; *) exit 1 ;; esac\n"
-        )
-        file.chmod(0o755)
-        return str(file)
-
-
-def _last_line(run: subprocess.CompletedProcess[str]) -> str:
-    return run.stderr.strip().splitlines()[-1]
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +90,7 @@ def test_a_changed_file_is_refused_and_not_marked_as_installed(project: Project)
     run = project.setup()
     project.lock.write_text(good)
     assert run.returncode == 2
-    assert _last_line(run).startswith("setup.sh: error: installing requirements/base.lock failed")
+    assert last_line(run).startswith("setup.sh: error: installing requirements/base.lock failed")
     assert not project.stamp.exists()
     assert project.setup().returncode == 0
     assert project.stamp.read_text() == stamp
@@ -188,7 +102,10 @@ def test_a_changed_file_is_refused_and_not_marked_as_installed(project: Project)
         (["--extras", "gpu"], "unknown extra 'gpu'; there are: dali horovod tune mllog onnx open"),
         (["--extras", "dali,"], None),
         (["--extras"], "--extras needs a list, such as --extras dali,onnx; there are: dali"),
-        (["--all"], "unknown argument '--all'; allowed are --dev, --extras a,b and --help"),
+        (
+            ["--all"],
+            "unknown argument '--all'; allowed are --dev, --gpu, --extras a,b and --help",
+        ),
     ],
 )
 def test_wrong_arguments(project: Project, arguments: list[str], message: str | None):
@@ -209,21 +126,21 @@ def test_help_needs_nothing(bare_project: Project):
 def test_another_python_is_refused(bare_project: Project, version: str):
     run = bare_project.setup(PYTHON=bare_project.fake_python(version))
     assert run.returncode == 2
-    assert f"is Python {version}; give the path of a Python 3.11 or 3.12" in _last_line(run)
+    assert f"is Python {version}; give the path of a Python 3.11 or 3.12" in last_line(run)
     assert not (bare_project.root / ".venv").exists()
 
 
 def test_a_python_that_does_not_run_is_refused(bare_project: Project):
     run = bare_project.setup(PYTHON="/no/such/python")
     assert run.returncode == 2
-    assert "PYTHON=/no/such/python does not run" in _last_line(run)
+    assert "PYTHON=/no/such/python does not run" in last_line(run)
 
 
 def test_a_missing_venv_module_names_the_package(bare_project: Project):
     run = bare_project.setup(PYTHON=bare_project.fake_python("3.11"))
     assert run.returncode == 2
-    assert "Python 3.11 has no venv module; install it" in _last_line(run)
-    assert "apt-get install python3.11-venv" in _last_line(run)
+    assert "Python 3.11 has no venv module; install it" in last_line(run)
+    assert "apt-get install python3.11-venv" in last_line(run)
 
 
 def test_a_folder_of_that_name_is_left_alone(bare_project: Project):
@@ -231,7 +148,7 @@ def test_a_folder_of_that_name_is_left_alone(bare_project: Project):
     (bare_project.root / ".venv/thesis.txt").write_text("precious")
     run = bare_project.setup()
     assert run.returncode == 2
-    assert "exists and is no Python environment" in _last_line(run)
+    assert "exists and is no Python environment" in last_line(run)
     assert (bare_project.root / ".venv/thesis.txt").read_text() == "precious"
 
 
@@ -244,7 +161,7 @@ def test_a_full_disk_is_noticed_before_installing(bare_project: Project):
     (bare_project.root / ".venv/bin/python").symlink_to(bare_project.fake_python("3.11"))
     run = bare_project.setup()
     assert run.returncode == 2
-    assert "has 1200 MB free and the installation needs 1500 MB" in _last_line(run)
+    assert "has 1200 MB free and the installation needs 1500 MB" in last_line(run)
 
 
 def _compilers(project: Project) -> None:
@@ -257,7 +174,7 @@ def test_a_missing_compiler_is_named_before_anything_is_installed(bare_project: 
     lock.write_text(f"horovod==1.0 --hash=sha256:{'0' * 64}\n")
     run = bare_project.setup("--extras", "horovod")
     assert run.returncode == 2
-    assert "extra horovod is compiled and needs cmake g++ make" in _last_line(run)
+    assert "extra horovod is compiled and needs cmake g++ make" in last_line(run)
     assert not bare_project.is_importable()
 
 
@@ -268,11 +185,11 @@ def test_horovod_is_compiled_once_and_its_wheel_kept(bare_project: Project):
     # Here is no sdist to compile: that is one clear line, and nothing counts as installed.
     run = bare_project.setup("--extras", "horovod")
     assert run.returncode == 2
-    assert "installing requirements/horovod.lock failed" in _last_line(run)
+    assert "installing requirements/horovod.lock failed" in last_line(run)
     assert "horovod" not in bare_project.stamp.read_text()
     # With a wheel where the compiled one would have been put, nothing is compiled any more.
     (folder,) = (bare_project.tools.parent / ".cache/gluon-ssd").glob("horovod-*")
-    _make_wheel(folder, "horovod")
+    make_wheel(folder, "horovod")
     run = bare_project.setup("--extras", "horovod")
     assert run.returncode == 0, run.stderr
     assert "compiling" not in run.stdout
@@ -333,7 +250,7 @@ def test_every_list_of_extras_is_the_same():
     assert set(EXTRA_MODULES) == extras
     marks = {line.split(":")[0] for line in project["tool"]["pytest"]["ini_options"]["markers"]}
     assert marks - {"gpu", "slow", "long"} == extras
-    assert {lock.stem for lock in LOCKS} == extras | {"base", "dev", "horovod-build"}
+    assert {lock.stem for lock in LOCKS} == extras | {"base", "dev", "horovod-build", "gpu"}
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)

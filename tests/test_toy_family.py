@@ -39,6 +39,7 @@ from tests.entry_builders import (
     one_error,
     python,
     run_script,
+    saved_pictures,
     voc_set,
 )
 from tests.models.contract import assert_is_network
@@ -272,7 +273,7 @@ def test_detections_are_drawn(prefix, data, tmp_path):
     image = data / "JPEGImages" / "val0.jpg"
     ended = demo(image, tmp_path, "--model-prefix", prefix, "--thresh", 0.0)
     assert ended.code == 0, ended.err
-    (listed,) = json.loads((tmp_path / "detections.json").read_text())
+    (listed,) = saved_pictures(tmp_path / "detections.json")
     assert {row["class"] for row in listed["detections"]} <= {"cat", "dog"}
     assert listed["detections"]
 

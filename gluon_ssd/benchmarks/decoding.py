@@ -42,9 +42,9 @@ def decode_rows(options: DecodeBenchmark) -> list[Row]:
     Raises:
         ModelError: GluonCV's layer cannot decode as the network does.
     """
-    decoding = SPECS[options.network].decoding
-    check_original_can(decoding, options.network)
-    anchors = bare_network(options.network).anchors()
+    decoding = SPECS[options.name].decoding
+    check_original_can(decoding, options.name)
+    anchors = bare_network(options.name).anchors()
     logits, offsets, centers = realistic_outputs(anchors, num_classes=options.num_classes)
     outputs = (*(np.repeat(a, options.batch_size, axis=0) for a in (logits, offsets)), centers)
     compared = layers_to_compare(*outputs, decoding=decoding, prepare=compile_block)

@@ -28,6 +28,7 @@ from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.loading.loader import Loader
 from gluon_ssd.data.loading.samples import TrainSamples
 from gluon_ssd.errors import DataError
+from gluon_ssd.families.catalog import find_any
 from gluon_ssd.models.interface import Network
 from gluon_ssd.options.benchmarks import LoaderBenchmark
 from gluon_ssd.report.tables import Row
@@ -71,10 +72,11 @@ def loader_rows(options: LoaderBenchmark) -> list[Row]:
     side = options.data_shape
     consume: Consume = only_load
     if options.train:
-        network = random_network(options.train, mx.cpu(), dataset.classes)
+        network = random_network(find_any(options.train, side).name, mx.cpu(), dataset.classes)
         consume = functools.partial(_train, make_learner(network, mx.cpu()))
     else:
-        network = bare_network(options.anchors or _ANCHORS.get(side, _ANCHORS[512]))
+        wanted = options.anchors or _ANCHORS.get(side, _ANCHORS[512])
+        network = bare_network(find_any(wanted, side).name if options.anchors else wanted)
     _log.info(
         "%d images at %d with %d anchors, %d workers each",
         len(dataset),

@@ -67,7 +67,7 @@ def scaling_rows(options: ScalingBenchmark) -> list[Row]:
     context = devices((team.local_rank,), "scaling")[0]
     if context.device_type == "cpu":
         _stay_on_one_core(team.local_rank)
-    network = random_network(options.network, context)
+    network = random_network(options.name, context)
     batch = random_batch(network, options.batch_size, seed=team.rank)
     alone, together = make_learner(network, context), make_learner(network, context, team)
     seconds = _measure(options, team, alone, together, batch)
@@ -146,7 +146,7 @@ def _summary(
     exchange_ms = 1000 * seconds["exchange"].max(axis=1)
     exposed_ms = 1000 * (seconds["together"].max(axis=1) - seconds["apart"].max(axis=1))
     return {
-        "network": options.network,
+        "network": options.name,
         "images a step and process": options.batch_size,
         "processes": size,
         "gradients, MB a step": round(num_bytes / 1e6, 1),
@@ -164,7 +164,7 @@ def _summary(
 def network_bound_rows(options: NetworkBound) -> list[Row]:
     """For each network: exchange time of a step, and the speed above which it decides."""
     rows: list[Row] = []
-    for name, num_bytes in _bytes_by_network(options.network).items():
+    for name, num_bytes in _bytes_by_network(options.name).items():
         for processes in _PROCESSES:
             row: dict[str, Any] = {
                 "network": name,

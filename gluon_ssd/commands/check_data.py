@@ -13,6 +13,7 @@ from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.dataset import ListedDataset, Selection, image_paths
 from gluon_ssd.data.held_out import divide
 from gluon_ssd.data.orientations import settle_orientations
+from gluon_ssd.data.problems import OTHER_CLASS, UNKNOWN_CLASS
 from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.data.sources.layouts import holds_one_set
 from gluon_ssd.options.data_tools import CheckOptions
@@ -86,7 +87,7 @@ def _open(options: CheckOptions, *, train: bool) -> ListedDataset:
         classes=classes,
         keep_empty=True,
         tolerant=True,
-        by_wish=classes is not None,
+        other_labels=UNKNOWN_CLASS if classes is None else OTHER_CLASS,
         layout=own.layout,
         image_root=own.image_root,
         exif=options.exif,

@@ -15,6 +15,7 @@ from gluon_ssd.data.convert.part import Part, all_classes
 from gluon_ssd.data.convert.targets import TARGETS
 from gluon_ssd.data.dataset import ListedDataset, Selection, image_paths
 from gluon_ssd.data.orientations import settle_orientations
+from gluon_ssd.data.problems import OTHER_CLASS, UNKNOWN_CLASS
 from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.data.sources.layouts import holds_one_set
 from gluon_ssd.errors import DataError, OptionError
@@ -134,7 +135,7 @@ def _open(command: ConvertDatasetCommand, split: _Split) -> ListedDataset:
         classes=classes,
         keep_empty=True,
         edge_px=command.edge_px,
-        by_wish=classes is not None,
+        other_labels=UNKNOWN_CLASS if classes is None else OTHER_CLASS,
         layout=own.layout,
         image_root=own.image_root,
         exif=command.exif,

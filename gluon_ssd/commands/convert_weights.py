@@ -31,6 +31,7 @@ from gluon_ssd.models.torch_file.writer import write_state_dict
 from gluon_ssd.models.weights import save_arrays, save_parameters
 from gluon_ssd.options.convert_weights import ConvertCommand
 from gluon_ssd.options.shared import ModelOptions
+from gluon_ssd.options.weights_record import options_of_record
 from gluon_ssd.system.files import atomic_write, ensure_writable
 from gluon_ssd.system.run_lock import locked
 from gluon_ssd.system.wording import some_of
@@ -159,6 +160,8 @@ def _spec(command: ConvertCommand, arrays: Mapping[str, Any]) -> Spec:
         OptionError: the options name no network, or leave the names of its classes open.
         WeightsError: nothing is known that the arrays would fit.
     """
+    given = {"network": command.network, "data_shape": command.data_shape}
+    options_of_record(command.input, given, fixes_dataset=command.dataset is None)
     candidates = [spec for spec in SPECS.values() if _is_candidate(spec, command)]
     record = read_sidecar(command.input)
     recorded = [spec for spec in candidates if record is not None and spec.name == record.name]
@@ -201,7 +204,7 @@ def _is_candidate(spec: Spec, command: ConvertCommand) -> bool:
     size_hw = (command.data_shape, command.data_shape)
     return (
         not spec.int8_of
-        and spec.network == (command.network or spec.network)
+        and command.network in ("", spec.network, spec.name)
         and spec.dataset == (dataset or spec.dataset)
         and (command.data_shape is None or spec.any_size or spec.input_size_hw == size_hw)
     )

@@ -1,43 +1,50 @@
-"""Options -> annotated pictures and a JSON file of detections."""
+"""Options -> annotated pictures and films, and what was found in them in the forms asked for."""
 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import cv2
-import numpy as np
 
 from gluon_ssd.commands.wiring.exported import deployed_model, inference_device
-from gluon_ssd.commands.wiring.pictures import (
-    Picture,
-    count_pictures,
-    is_video,
-    list_sources,
-    read_pictures,
-)
-from gluon_ssd.data.augment.transforms import eval_transform
+from gluon_ssd.commands.wiring.pictures import list_sources
 from gluon_ssd.data.classes import read_classes_file
+from gluon_ssd.data.videos import count_frames
 from gluon_ssd.deploy.runtime_model import RuntimeModel
-from gluon_ssd.detection.arrays import as_numpy
-from gluon_ssd.detection.boxes import clip_boxes
 from gluon_ssd.detection.decoding import Decoding
-from gluon_ssd.errors import DataError
-from gluon_ssd.families.catalog import spec_of
-from gluon_ssd.inference.endpoint_json import endpoint_answer
-from gluon_ssd.inference.found import class_names
+from gluon_ssd.errors import DataError, OptionError
+from gluon_ssd.inference.batches import Detecting, SharedModel
+from gluon_ssd.inference.found import Found, class_names
+from gluon_ssd.inference.outputs.coco_results import CocoResults, read_coco_ids
+from gluon_ssd.inference.outputs.crops import Crops
+from gluon_ssd.inference.outputs.csv_file import CsvFile
+from gluon_ssd.inference.outputs.drawn import Drawn
+from gluon_ssd.inference.outputs.json_files import EndpointAnswers, JsonFile
+from gluon_ssd.inference.outputs.seen import Film, Output, Seen
+from gluon_ssd.inference.outputs.yolo_files import YoloFiles
+from gluon_ssd.inference.pictures import Limits, Picture, Reader, Source
 from gluon_ssd.options.demo import DemoCommand
 from gluon_ssd.options.shared import ModelOptions
-from gluon_ssd.report.draw import draw_detections
-from gluon_ssd.system.files import atomic_write, ensure_directory, write_json
+from gluon_ssd.report.fonts import tell_missing
+from gluon_ssd.system.files import ensure_directory
 from gluon_ssd.system.progress import progress_bar
+from gluon_ssd.system.signals import StopRequest, listening
 
 _log = logging.getLogger(__name__)
 
 _CANDIDATES = 200  # that enter suppression where a network says no number: as in legacy
+_ENDINGS = (".jpg", ".mp4", ".json")  # of files that lie in the folder under the labels of pictures
+_NAMES = {
+    "pictures": "annotated pictures",
+    "json": "detections.json",
+    "csv": "detections.csv",
+    "coco": "coco_results.json",
+    "yolo": "label files",
+    "crops": "crops",
+}
 
 
 def detect_pictures(command: DemoCommand) -> Iterator[str]:
@@ -47,105 +54,209 @@ def detect_pictures(command: DemoCommand) -> Iterator[str]:
 
     Raises:
         DataError: a source is not there; or, at the very end, some could not be decoded.
+        Interrupted: a signal came. Films and tables are written if a camera was the last source,
+            which nothing else ends; else those that were not finished are not there.
+        OptionError: an option has no effect on these sources, or they lie in the output folder.
     """
-    sources = list_sources(command.images)
-    if command.every > 1 and not any(is_video(path) for path in sources):
-        _log.warning("--every %d has no effect: there is no video", command.every)
+    folder = Path(command.output).expanduser()
+    reader = Reader(
+        every=command.every,
+        limits=Limits(max_pixels=command.max_pixels),
+        goes_down=True,
+        left_out=folder,
+        has_web_films=True,
+    )
+    sources = list_sources(command.images, reader)
+    reading = _Reading(sources)
+    _check_films(command, sources)
+    _check_output(folder, reading.labels, sources)
     model = _model(command)
     names = _class_names(command, model)
-    folder = ensure_directory(Path(command.output).expanduser())
-    bad: list[DataError] = []
-
-    def report(error: DataError) -> None:
-        _log.error("%s", error)
-        bad.append(error)
-
-    pictures = read_pictures(
-        sources, on_bad=report, every=command.every, max_pixels=command.max_pixels
-    )
-    expected = count_pictures(sources, command.every)
-    with progress_bar(pictures, total=expected, unit="img", description="detect") as bar:
-        rows = [_annotate(command, model, names, picture=picture, folder=folder) for picture in bar]
-    if command.schema == "project":
-        write_json(folder / "detections.json", rows)
-    found = sum(len(row["detections"]) for row in rows)
-    yield (
-        f"{found} objects in {len(rows)} pictures; annotated pictures and "
-        f"{'detections.json' if command.schema == 'project' else 'their answers as .json'} "
-        f"are in {folder}"
-    )
-    if bad:
+    if "pictures" in command.saves:
+        tell_missing(names)
+    threshold = 0.0 if command.schema == "endpoint" else command.thresh
+    detecting = Detecting(SharedModel(model), names, 1, threshold, keeps_pixels=True)
+    outputs = _outputs(command, folder, names)
+    ensure_directory(folder)
+    count = objects = 0
+    with ExitStack() as opened, listening() as stop:
+        for output in outputs:
+            opened.enter_context(output)
+        expected = _expected(sources, command.every)
+        pictures = reading.pictures(stop)
+        with progress_bar(
+            detecting.results(pictures), total=expected, unit="img", description="detect"
+        ) as bar:
+            for found in bar:
+                count += 1
+                objects += int((found.scores >= command.thresh).sum())
+                _write(outputs, reading.seen(found, command.every), command.thresh)
+        if not reading.is_whole:
+            stop.leave(
+                f"with {reading.finished} of {len(sources)} sources done; what is drawn of these "
+                f"is in {folder}, tables and the film that was begun are not written"
+            )
+    yield f"{objects} objects in {count} pictures; {_listed(command)} are in {folder}"
+    if reading.bad:
         raise DataError(
-            f"{len(bad)} of {len(sources)} files could not be used and are left out; "
+            f"{len(reading.bad)} of {len(sources)} sources could not be used and are left out; "
             "the lines above say why"
         )
+    stop.leave("as a camera is ended; all that was seen is written")
 
 
-def _annotate(
-    command: DemoCommand,
-    model: RuntimeModel,
-    names: Sequence[str],
-    *,
-    picture: Picture,
-    folder: Path,
-) -> dict[str, Any]:
-    """Detect in one picture and write it with its boxes; returns its entry for the JSON file."""
-    labels, scores, boxes_px = detect(model, picture.image)
-    shown = scores >= command.thresh
-    drawn = draw_detections(
-        picture.image,
-        boxes_px,
-        labels,
-        scores=scores,
-        classes=names,
-        threshold=command.thresh,
-    )
-    path = folder / f"{picture.name}.jpg"
-    # Encoded here and written by Python, since OpenCV does not say why it cannot write.
-    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
-    with atomic_write(path) as file:
-        file.write(jpeg.tobytes())
-    height, width = picture.image.shape[:2]
-    if command.schema == "endpoint":
-        answer = endpoint_answer(labels, scores, boxes_px, (height, width))
-        write_json(path.with_suffix(".json"), answer)
-    return {
-        "source": picture.source,
-        "frame": picture.frame,
-        "annotated": str(path),
-        "width": width,
-        "height": height,
-        "detections": [
-            {
-                "label": int(label),
-                "class": names[label] if label < len(names) else None,
-                "score": round(float(score), 6),
-                "box_px": [round(float(value), 2) for value in box],
-            }
-            for label, score, box in zip(labels[shown], scores[shown], boxes_px[shown], strict=True)
-        ],
-    }
+@dataclass(frozen=True)
+class _Handed:
+    """A picture that has no result yet."""
+
+    source: int
+    frame: int | None
+    rate: float
 
 
-def detect(model: RuntimeModel, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Objects in one picture of any size.
+class _Reading:
+    """Reads sources one after the other, and knows which picture a result is of.
 
-    Args:
-        model: what detects.
-        image: uint8 (H, W, 3), RGB.
-
-    Returns:
-        labels int (K,), scores float32 (K,), boxes float32 (K, 4) as corners in pixels of the
-        picture, cut at its edges; empty rows are left out, the best score comes first.
+    Attributes:
+        labels: of the sources; no two are the same.
+        bad: why sources could not be used.
+        finished: sources that were read to their end.
+        is_whole: whether all were, or the last one is a camera.
     """
-    network_input = eval_transform(image, model.input_format)
-    ids, scores, boxes = (as_numpy(o)[0] for o in model.run(network_input[np.newaxis]))
-    kept = ids[:, 0] >= 0
-    height, width = image.shape[:2]
-    input_wh = np.array(model.input_size_hw[::-1] * 2, np.float32)
-    scale = np.array([width, height] * 2, np.float32) / input_wh
-    boxes_px = clip_boxes(boxes[kept] * scale, (height, width))
-    return ids[kept, 0].astype(int), scores[kept, 0], boxes_px
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._sources = sources
+        self._waiting: deque[_Handed] = deque()
+        self.labels = _unique([source.label for source in sources])
+        self.bad: list[DataError] = []
+        self.finished = 0
+        self.is_whole = False
+
+    def pictures(self, stop: StopRequest) -> Iterator[Picture]:
+        """The pictures of all sources, up to a signal."""
+        is_live = False
+        for number, source in enumerate(self._sources):
+            try:
+                for picture in source.read():
+                    is_live = picture.is_live
+                    self._waiting.append(_Handed(number, picture.frame, picture.rate))
+                    yield picture
+                    if stop.signal_number is not None:
+                        # Nothing but a signal ends a camera.
+                        self.is_whole = is_live and source is self._sources[-1]
+                        return
+            except DataError as error:
+                _log.error("%s", error)
+                self.bad.append(error)
+            self.finished += 1
+        self.is_whole = True
+
+    def seen(self, found: Found, every: int) -> Seen:
+        """What a result is of; results come in the order of the pictures."""
+        handed = self._waiting.popleft()
+        label = self.labels[handed.source]
+        if handed.frame is None:
+            return Seen(found, label)
+        return Seen(found, f"{label}_{handed.frame:06d}", Film(label, handed.rate / every))
+
+
+def _unique(labels: Sequence[str]) -> list[str]:
+    """Labels, numbered where several sources share one."""
+    taken: set[str] = set()
+    result = []
+    for label in labels:
+        name, number = label, 1
+        while name in taken:
+            number += 1
+            name = f"{label}-{number}"
+        taken.add(name)
+        result.append(name)
+    return result
+
+
+def _write(outputs: Sequence[Output], seen: Seen, threshold: float) -> None:
+    """Hand a picture to every output; a SageMaker endpoint leaves out no score."""
+    found = seen.found
+    shown = found.scores >= threshold
+    strong = replace(
+        found,
+        labels=found.labels[shown],
+        scores=found.scores[shown],
+        boxes_px=found.boxes_px[shown],
+    )
+    # One copy of the pixels, whatever is made of them.
+    pixels = found.pixels()
+    seen, strong_seen = (
+        replace(seen, found=replace(each, read=lambda: pixels)) for each in (found, strong)
+    )
+    for output in outputs:
+        output.add(seen if isinstance(output, EndpointAnswers) else strong_seen)
+
+
+def _outputs(command: DemoCommand, folder: Path, names: tuple[str, ...]) -> list[Output]:
+    saves = command.saves
+    outputs: list[Output] = []
+    drawn = Drawn(folder, makes_films=command.films == "film")
+    if "json" in saves and command.schema == "endpoint":
+        outputs.append(EndpointAnswers(folder))
+    elif "json" in saves:
+        path_of = drawn.path_of if "pictures" in saves else None
+        outputs.append(JsonFile(folder / "detections.json", names, drawn=path_of))
+    if "csv" in saves:
+        outputs.append(CsvFile(folder / "detections.csv"))
+    if "coco" in saves:
+        ids = read_coco_ids(command.coco_ids, names) if command.coco_ids else None
+        outputs.append(CocoResults(folder, names, ids))
+    if "yolo" in saves:
+        outputs.append(YoloFiles(folder, names))
+    if "crops" in saves:
+        outputs.append(Crops(folder / "crops"))
+    if "pictures" in saves:
+        outputs.append(drawn)  # the last to begin ends first: a film that fails leaves no table
+    return outputs
+
+
+def _check_films(command: DemoCommand, sources: Sequence[Source]) -> None:
+    """Refuse options of films where there is none."""
+    if any(source.is_film is not False for source in sources):
+        return
+    for flag, is_given in (("--every", command.every > 1), ("--films", command.films != "film")):
+        if is_given:
+            raise OptionError(f"{flag} has no effect: --images names no film; leave it out")
+
+
+def _check_output(folder: Path, labels: Sequence[str], sources: Sequence[Source]) -> None:
+    """Raise OptionError where a file that is looked at would be written over."""
+    own = {Path(source.path).resolve() for source in sources if source.path}
+    for label in labels:
+        for ending in _ENDINGS:
+            target = folder / f"{label}{ending}"
+            if target.exists() and target.resolve() in own:
+                raise OptionError(
+                    f"--output {folder} holds {target.name}, which --images names: it would be "
+                    "written over; choose another folder"
+                )
+
+
+def _expected(sources: Sequence[Source], every: int) -> int | None:
+    """How many pictures to expect, by the headers of films, for the time left; None for no idea."""
+    total = 0
+    for source in sources:
+        if source.path is None:
+            return None
+        frames = count_frames(source.path) if source.is_film else 1
+        if frames <= 0:
+            return None
+        total += -(-frames // every) if source.is_film else 1
+    return total
+
+
+def _listed(command: DemoCommand) -> str:
+    names = [
+        "their answers as .json" if (word, command.schema) == ("json", "endpoint") else _NAMES[word]
+        for word in command.saves
+    ]
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _model(command: DemoCommand) -> RuntimeModel:
@@ -160,7 +271,7 @@ def _model(command: DemoCommand) -> RuntimeModel:
 
     options = ModelOptions(model_root=command.model_root, mirror=command.mirror)
     network = trained_network(
-        spec_of(command.network), command.pretrained, classes_file=command.classes, options=options
+        command.spec, command.pretrained, classes_file=command.classes, options=options
     )
     input_size_hw, decoding = asked_hw or network.input_size_hw, network.spec.decoding
     if decoding.nms_topk == Decoding.nms_topk:
@@ -168,7 +279,7 @@ def _model(command: DemoCommand) -> RuntimeModel:
     return network_model(network, decoding=decoding, input_size_hw=input_size_hw, device=device)
 
 
-def _class_names(command: DemoCommand, model: RuntimeModel) -> Sequence[str]:
+def _class_names(command: DemoCommand, model: RuntimeModel) -> tuple[str, ...]:
     given = read_classes_file(command.classes) if command.classes else None
     names = class_names(model.classes, given, model.num_classes)
     if not names:

@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from gluon_ssd.data.image_source import ImageSource, name_of
-from gluon_ssd.data.problems import Problem
+from gluon_ssd.data.problems import UNKNOWN_CLASS, Problem, label_detail
 
 # Boxes that are stored as shares of the image do not meet its edge to the last bit.
 _ROUNDING_PX = 1e-3
@@ -103,8 +103,8 @@ class Selection:
         use_crowd: train on COCO crowd boxes, as legacy does.
         tolerant: count broken annotations instead of raising; for checking only.
         edge_px: what a COCO box's width has above x_max - x_min, 1 or 0; see `CocoFile`.
-        by_wish: the classes were chosen among those of the data set, so that labels of others are
-            left out as asked, and no fault of the data.
+        other_labels: the reason under which labels of other classes are counted: they are a fault
+            of the data, or left out as asked, or what a model lacks.
         layout: of a custom data set, a name in `sources.layouts.LAYOUTS`; empty looks which it is.
         image_root: folder of the images that a list or a manifest names; empty looks near it.
         exif: "apply" or "ignore", for boxes that are fractions; as of `settle_orientations`.
@@ -119,16 +119,11 @@ class Selection:
     use_crowd: bool = True
     tolerant: bool = False
     edge_px: int = 1
-    by_wish: bool = False
+    other_labels: str = UNKNOWN_CLASS
     layout: str = ""
     image_root: str = ""
     exif: str = "ignore"
     unlabelled_is_background: bool = False
-
-    @property
-    def other_labels(self) -> str:
-        """The reason under which labels of other classes are counted."""
-        return "other class" if self.by_wish else "unknown class"
 
 
 class CocoFile(NamedTuple):
@@ -315,7 +310,7 @@ def clean_objects(
     size_hw: tuple[int, int] | None,
     edge: int,
     file: str,
-    others: str = "unknown class",
+    others: str = UNKNOWN_CLASS,
 ) -> tuple[Annotation, list[Problem]]:
     """Turn the objects of one image into arrays, and name everything that had to be changed.
 
@@ -340,8 +335,9 @@ def clean_objects(
         label = labels_by_name.get(item.name, labels_by_name.get(item.name.lower()))
         box = _clip(item.box, size_hw, edge)
         reason, lost = (others, True) if label is None else _judge(item, box)
-        detail = f"object {number}: {item.name!r}"
-        place = f"{detail} at ({', '.join(f'{value:g}' for value in item.box)})"
+        detail = label_detail(number, item.name)
+        at = ", ".join(f"{value:g}" for value in item.box)
+        place = label_detail(number, item.name, f" at ({at})")
         if item.name not in labels_by_name and label is not None:
             problems.append(Problem("letter case", file, detail))
         if (item.name, item.box) in seen:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +14,11 @@ from gluon_ssd.system.wording import one_line
 
 _log = logging.getLogger(__name__)
 
+UNKNOWN_CLASS, OTHER_CLASS = "unknown class", "other class"
+NOT_OF_MODEL = "class that the model lacks"
+"""Why labels of other classes are left out: a fault of the data, as asked, or by the model."""
 SEE_ALL = "python scripts/check_dataset.py --list"
+_LABELLED = re.compile(r"""object \d+: ('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")
 _LOGGED_LINES = 20  # per data set; the rest is counted, and the check script lists them all
 
 
@@ -26,7 +32,7 @@ class Reason:
 
 
 REASONS: dict[str, Reason] = {
-    "unknown class": Reason("label", True, "label dropped"),
+    UNKNOWN_CLASS: Reason("label", True, "label dropped"),
     "degenerate box": Reason("label", True, "label dropped"),
     "box beyond the image": Reason("label", True, "label dropped"),
     "broken row": Reason("label", True, "label dropped"),
@@ -38,7 +44,8 @@ REASONS: dict[str, Reason] = {
     "marked as ignore": Reason("label", False, "label left out"),
     "crowd": Reason("label", False, "label left out, as asked"),
     "polygon": Reason("label", False, "its box is taken"),
-    "other class": Reason("label", False, "label left out, as asked"),
+    OTHER_CLASS: Reason("label", False, "label left out, as asked"),
+    NOT_OF_MODEL: Reason("label", False, "label left out"),
     "missing image": Reason("image", True, "image left out"),
     "unreadable image": Reason("image", True, "image left out"),
     "image size mismatch": Reason("image", True, "image left out"),
@@ -85,6 +92,17 @@ class Problem(NamedTuple):
     image: str = ""
 
 
+def label_detail(number: int, name: str, place: str = "") -> str:
+    """The detail of a problem of the object of a number, from 1, in its file."""
+    return f"object {number}: {name!r}{place}"
+
+
+def labelled_name(problem: Problem) -> str:
+    """The class in a detail that `label_detail` made; all of another one."""
+    found = _LABELLED.match(problem.detail)
+    return str(ast.literal_eval(found[1])) if found else problem.detail
+
+
 def log_lost_labels(problems: Iterable[Problem], name: str) -> None:
     """Warn of every label that does not reach the network, by file; the first 20 one by one.
 
@@ -94,7 +112,8 @@ def log_lost_labels(problems: Iterable[Problem], name: str) -> None:
     asked = Counter(problem.reason for problem in lost if problem.reason in AS_ASKED)
     for reason, count in asked.items():
         _log.info("%s: %s, %d labels left out as asked", name, reason, count)
-    lost = [problem for problem in lost if problem.reason not in AS_ASKED]
+    # Those are told by their names, where the model is known.
+    lost = [p for p in lost if p.reason not in AS_ASKED and p.reason != NOT_OF_MODEL]
     for problem in lost[:_LOGGED_LINES]:
         outcome = REASONS[problem.reason].outcome
         file, detail = one_line(problem.file), one_line(problem.detail)

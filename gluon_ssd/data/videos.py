@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,6 +17,8 @@ from gluon_ssd.system.regular_file import open_regular
 
 _log = logging.getLogger(__name__)
 
+_FASTEST = 1000.0  # frames a second that are believed
+
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 
 # These carry an index that holds the number of frames; others a duration, from which it is guessed.
@@ -24,26 +27,37 @@ _COUNTED = (".mp4", ".avi", ".mov", ".m4v")
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"[playlist]", b"ID3")
 
 
+class Frame(NamedTuple):
+    """A frame of a film or a camera.
+
+    number: from 0. pixels: uint8 (H, W, 3), RGB. rate: frames a second by the header, 0 where that
+    does not say it.
+    """
+
+    number: int
+    pixels: np.ndarray
+    rate: float
+
+
 def read_frames(
     source: str | int,
     *,
     every: int = 1,
     timeout_s: float | None = None,
     max_pixels: int = MAX_PIXELS,
-) -> Iterator[tuple[int, np.ndarray]]:
+) -> Iterator[Frame]:
     """Every `every`-th frame of a video, as it is to be shown.
 
     A file that ends before the number of frames in its header is a warning with both numbers.
 
     Args:
-        source: a video file, the address of a network camera, or the number of a camera.
+        source: a video file, the address of a film or a network camera, or the number of a camera.
         every: 1 for all frames.
-        timeout_s: how long a network camera may stay silent, seconds.
+        timeout_s: how long an address may stay silent, seconds.
         max_pixels: of a frame; a larger one is refused by the header.
 
     Yields:
-        The frame's number, from 0, and its pixels, uint8 (H, W, 3), RGB. A camera ends when it
-        gives no frame any more.
+        The frames in order. A camera ends when it gives no frame any more.
 
     Raises:
         DataError: naming the source when not a single frame can be read, the file is no regular
@@ -60,11 +74,11 @@ def read_frames(
     number = -1
     try:
         _refuse_large(video, source, max_pixels)
-        expected = _frames(video) if is_file else 0
+        expected, rate = _frames(video) if is_file else 0, _rate(video)
         while (read := video.read())[0]:
             number += 1
             if number % every == 0:
-                yield number, cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB)
+                yield Frame(number, cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB), rate)
     finally:
         video.release()
     if number < 0:
@@ -105,6 +119,12 @@ def _frames(video: cv2.VideoCapture) -> int:
     return int(count) if abs(count) < 1e15 else 0
 
 
+def _rate(video: cv2.VideoCapture) -> float:
+    rate = float(video.get(cv2.CAP_PROP_FPS))
+    # What is beyond is a clock's ticks, which containers of cameras carry in its place.
+    return rate if 0 < rate <= _FASTEST else 0.0
+
+
 def _check_file(path: str) -> None:
     """Raise DataError for what is no regular file, is empty, or is a list of other films."""
     try:
@@ -143,5 +163,5 @@ def _no_frame(source: str | int) -> str:
     if isinstance(source, int):
         return f"camera {source} gives no picture; check that it is plugged in and not in use"
     if "://" in source:
-        return f"the camera {shown(source)} gives no picture; check its address"
+        return f"{shown(source)} gives no picture; check the address"
     return f"cannot decode the video {source}; it is damaged or of an unknown codec"

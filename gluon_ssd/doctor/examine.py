@@ -5,7 +5,7 @@ Standard library only, so that it runs on any Python where nothing is installed 
 
 from __future__ import annotations
 
-from gluon_ssd.doctor import installation, machine
+from gluon_ssd.doctor import gpus, installation, machine
 from gluon_ssd.doctor.verdict import FAIL, NOTE, Verdict
 
 
@@ -17,9 +17,9 @@ def examine() -> list[Verdict]:
         return verdicts
     probes = installation.start_probes()
     of_machine = machine.examine(installation.ROOT)
-    gpus = machine.list_gpus()
+    listed = gpus.list_gpus()
     of_installation, mxnet = installation.examine(probes)
-    verdicts += [*of_installation, *of_machine, *machine.check_gpus(gpus, mxnet)]
+    verdicts += [*of_installation, *of_machine, *gpus.check_gpus(listed, mxnet)]
     return verdicts + [installation.check_extra(extra) for extra in installation.EXTRAS]
 
 

@@ -17,6 +17,12 @@ from gluon_ssd.system.processes import Child
 ROOT = Path(__file__).resolve().parents[2]
 SETUP = "bash scripts/setup.sh"
 
+# What scripts/setup.sh --gpu installs in place of mxnet.
+CUDA_BUILD = "mxnet-cu112"
+
+# Debian's packages of system libraries that MXNet's wheels do not bring.
+SYSTEM_LIBRARIES = {"libgomp.so.1": "libgomp1", "libquadmath.so.0": "libquadmath0"}
+
 # Extra -> the distributions that make it up, the one that gives it its version first.
 EXTRAS = {
     "dali": ("nvidia-dali-cuda120",),
@@ -133,9 +139,11 @@ def locked_versions(lock: Path) -> dict[str, str]:
     return found
 
 
-def check_packages(lock: Path) -> Verdict:
-    """What is installed against a lock file."""
-    locked = locked_versions(lock)
+def check_packages(*locks: Path) -> Verdict:
+    """What is installed against lock files."""
+    locked = {name: version for lock in locks for name, version in locked_versions(lock).items()}
+    if CUDA_BUILD in locked:
+        locked.pop("mxnet", None)
     installed = {name: version_of(name) for name in locked}
     missing = [name for name, version in installed.items() if version is None]
     if missing:
@@ -149,16 +157,30 @@ def check_packages(lock: Path) -> Verdict:
     return Verdict(OK, "packages", f"all {len(locked)} at the locked versions")
 
 
+def _why_mxnet_fails(reason: str) -> str:
+    for library, package in SYSTEM_LIBRARIES.items():
+        if library in reason:
+            return f"needs the system library {library}; Debian, Ubuntu: apt-get install {package}"
+    _, of_cuda_build, rest = reason.partition("MXNet's CUDA build ")
+    if of_cuda_build:
+        return f"the CUDA build {rest}"
+    if version_of("mxnet") is None and version_of(CUDA_BUILD) is None:
+        return f"not installed; run: {SETUP}"
+    return f"does not import with GluonCV ({reason}); remove .venv and run: {SETUP}"
+
+
+def check_builds() -> list[Verdict]:
+    """Two builds of MXNet beside each other; nothing where there is one."""
+    if version_of("mxnet") is None or version_of(CUDA_BUILD) is None:
+        return []
+    text = f"mxnet and {CUDA_BUILD} lie in one folder and overwrite each other; remove .venv and"
+    return [Verdict(FAIL, "MXNet builds", f"{text} run: {SETUP}, or {SETUP} --gpu")]
+
+
 def check_mxnet(found: dict[str, Any] | None, reason: str) -> list[Verdict]:
     """What the probe of MXNet found, or the reason why it found nothing."""
     if found is None:
-        if "libgomp" in reason:
-            text = "needs the system library libgomp.so.1; Debian, Ubuntu: apt-get install libgomp1"
-        elif version_of("mxnet") is None:
-            text = f"not installed; run: {SETUP}"
-        else:
-            text = f"does not import with GluonCV ({reason}); remove .venv and run: {SETUP}"
-        return [Verdict(FAIL, "MXNet", text)]
+        return [Verdict(FAIL, "MXNet", _why_mxnet_fails(reason))]
     build = "CUDA build" if "CUDA" in found["features"] else "CPU build"
     verdicts = [Verdict(OK, "MXNet", f"{found['version']}, {build}, with GluonCV")]
     features = ", ".join(name for name in found["features"] if not name.startswith("CPU_SSE"))
@@ -226,8 +248,10 @@ def start_probes() -> dict[str, Probe]:
 def examine(probes: dict[str, Probe]) -> tuple[list[Verdict], dict[str, Any] | None]:
     """The verdicts on what `scripts/setup.sh` installs, and what the probe of MXNet found."""
     mxnet, reason = probes["mxnet"].result()
+    parts = ("base", "gpu") if version_of(CUDA_BUILD) else ("base",)
     verdicts = [
-        check_packages(ROOT / "requirements" / "base.lock"),
+        check_packages(*(ROOT / "requirements" / f"{part}.lock" for part in parts)),
+        *check_builds(),
         *check_mxnet(mxnet, reason),
         _check_opencv(*probes["cv2"].result()),
         _check_pycocotools(*probes["pycocotools"].result()),

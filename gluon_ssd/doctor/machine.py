@@ -1,4 +1,4 @@
-"""What the machine can do: vector instructions, GPUs, cores, memory, room."""
+"""What the machine can do: vector instructions, cores, memory, room."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import os
 import shutil
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from subprocess import PIPE
-from typing import Any
 
 from gluon_ssd.doctor.verdict import FAIL, NOTE, OK, Verdict
 from gluon_ssd.system.cpu import container_share, cpu_flags, cpu_name, has_bfloat16
 from gluon_ssd.system.memory import available_bytes
-from gluon_ssd.system.processes import Child
 
 _MIB = 1 << 20
 
@@ -45,42 +42,6 @@ def check_cpu(flags: AbstractSet[str]) -> list[Verdict]:
         verdicts.append(Verdict(OK, "CPU AMX", text))
     else:
         verdicts.append(Verdict(OK, "CPU AMX", "absent; nothing here needs it"))
-    return verdicts
-
-
-def list_gpus() -> list[str]:
-    """One "name, compute capability, driver" per NVIDIA GPU; empty without driver or GPU."""
-    command = shutil.which("nvidia-smi")
-    if command is None:
-        return []
-    query = "--query-gpu=name,compute_cap,driver_version"
-    try:
-        child = Child([command, query, "--format=csv,noheader"], stdout=PIPE, stderr=PIPE)
-        return child.output(timeout_s=5).strip().splitlines()
-    except OSError:
-        return []
-
-
-def check_gpus(gpus: list[str], found: dict[str, Any] | None) -> list[Verdict]:
-    """The GPUs of this machine against what the MXNet wheel was built for."""
-    has_cuda = found is not None and "CUDA" in found["features"]
-    if not gpus:
-        if has_cuda:
-            text = "none found, though MXNet is a CUDA build; training runs on the CPU"
-            return [Verdict(NOTE, "GPUs", text)]
-        return [Verdict(OK, "GPUs", "none; training and evaluation run on the CPU")]
-    if not has_cuda:
-        text = f"{len(gpus)} ({gpus[0]}), unused: this MXNet is the CPU build; mxnet-cu112 1.9.1"
-        return [Verdict(NOTE, "GPUs", text + " in place of mxnet uses GPUs up to capability 8.6")]
-    verdicts = []
-    tried = found["gpus"] if found else []
-    for index, gpu in enumerate(gpus):
-        outcome = tried[index] if index < len(tried) else "MXNet does not see it"
-        if outcome == 8:
-            verdicts.append(Verdict(OK, f"GPU {index}", f"{gpu}; MXNet computes on it"))
-        else:
-            text = f"{gpu}; fails: {outcome}; use --gpus '' or a wheel built for this GPU"
-            verdicts.append(Verdict(FAIL, f"GPU {index}", text))
     return verdicts
 
 

@@ -1,8 +1,8 @@
-"""Detect objects in images, folders and videos; write annotated pictures and JSON.
+"""Detect objects in pictures, films and cameras; write them drawn, and as JSON, CSV and others.
 
 python scripts/demo_ssd.py --model-prefix model/ssd --images photo.jpg,folder,film.mp4
 python scripts/demo_ssd.py --network ssd_512_mobilenet1.0_voc --pretrained FILE --images folder
-python scripts/demo_ssd.py --model-prefix model/ssd.xml --images film.mp4 --every 10 --thresh 0.3
+python scripts/demo_ssd.py --model-prefix model/ssd.xml --images film.mp4 --every 10 --save json,csv
 """
 
 from __future__ import annotations

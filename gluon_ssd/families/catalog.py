@@ -7,6 +7,7 @@ no name is ever taken apart.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 
 from gluon_ssd.errors import ModelError, OptionError
 from gluon_ssd.families.retinanet.spec import SPECS as RETINANET_SPECS
@@ -29,11 +30,13 @@ SPECS: dict[str, Spec] = {
 """Registry name -> spec, of all families."""
 
 _USUAL_SIZE = 300
+_TRAINABLE = tuple(spec for spec in SPECS.values() if not spec.int8_of)
+_NAMES = tuple(spec.name for spec in _TRAINABLE)
 
 
 def network_names() -> tuple[str, ...]:
     """The names of all networks that can be built and trained."""
-    return tuple(name for name, spec in SPECS.items() if not spec.int8_of)
+    return _NAMES
 
 
 def spec_of(name: str) -> Spec:
@@ -52,28 +55,33 @@ def find_spec(network: str, input_size: int, dataset: str) -> Spec:
     """The network that the three options name.
 
     Args:
-        network: the ``--network`` word, e.g. "mobilenet1.0".
+        network: the ``--network`` word, e.g. "mobilenet1.0", or the full name of a network, which
+            leaves nothing to the data set.
         input_size: side of the square input, px.
         dataset: kind of data set; one that no network of its family was published for uses the
             `custom` network.
 
     Raises:
-        OptionError: there is no such network; the message lists those that come near.
+        OptionError: there is no such network; the message lists those that come near. Or a full
+            name says another size.
     """
-    trainable = [spec for spec in SPECS.values() if not spec.int8_of]
-    own = [spec for spec in trainable if spec.network == network]
-    families = {spec.family for spec in own}
-    published = {spec.dataset for spec in trainable if spec.family in families}
-    wanted = dataset if dataset in published else "custom"
+    own = [spec for spec in _TRAINABLE if spec.network == network]
     size_hw = (input_size, input_size)
+    if network in _NAMES:
+        named = SPECS[network]
+        if named.any_size or named.input_size_hw == size_hw:
+            return named
+        raise OptionError(
+            f"{network} takes {named.input_size_hw[0]} pixels; got {input_size}: leave out one of "
+            "the two",
+            settings=("network", "data_shape"),
+        )
+    wanted = _dataset_part(own, dataset)
     for spec in own:
         if spec.dataset == wanted and (spec.any_size or spec.input_size_hw == size_hw):
             return spec
     if not own:
-        words = sorted({spec.network for spec in trainable})
-        raise OptionError(
-            f"the network must be one of {', '.join(words)}; got {network!r}", settings=("network",)
-        )
+        raise no_network(network)
     raise OptionError(
         f"there is no network {network} of {input_size} pixels for {dataset}; there are "
         f"{', '.join(spec.name for spec in own)}: choose input size and data set accordingly",
@@ -81,12 +89,63 @@ def find_spec(network: str, input_size: int, dataset: str) -> Spec:
     )
 
 
-def usual_size(network: str) -> int:
-    """Side of the input, px, that a ``--network`` word stands for by itself.
+def find_any(network: str, input_size: int | None, *, own_classes: bool = False) -> Spec:
+    """The network of a word or a full name where no data set chooses.
 
-    The zoo's usual 300 where there is such a network, or else its first one; 300 for no network.
+    Args:
+        network: as of `find_spec`.
+        input_size: side of the square input, px; None takes the usual one.
+        own_classes: take the network for classes of one's own, where a word has one.
+
+    Returns:
+        The first one there is, which was published for its data set where any was.
+
+    Raises:
+        OptionError: as of `find_spec`.
     """
-    sides = [spec.input_size_hw[0] for spec in SPECS.values() if spec.network == network]
+    side = input_size or usual_size(network)
+    named = [spec for spec in _TRAINABLE if network in (spec.name, spec.network)]
+    fits = [spec for spec in named if spec.any_size or spec.input_size_hw == (side, side)]
+    own = [spec for spec in fits if spec.dataset == "custom"] if own_classes else []
+    if own or fits:
+        return (own or fits)[0]
+    return find_spec(network, side, named[0].dataset if named else "")
+
+
+def no_network(text: str) -> OptionError:
+    """The error of a text that is neither a ``--network`` word nor a full name."""
+    words = sorted({spec.network for spec in _TRAINABLE})
+    near = difflib.get_close_matches(text, [*words, *_NAMES], n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return OptionError(
+        f"the network must be one of {', '.join(words)}, or a full name such as "
+        f"ssd_512_resnet50_v1_voc; got {text!r}{hint}",
+        settings=("network",),
+    )
+
+
+def is_for(name: str, dataset: str) -> bool:
+    """Whether a network, by its full name, is the one of its kind for a data set."""
+    spec = spec_of(name)
+    own = [each for each in _TRAINABLE if each.network == spec.network]
+    return spec.dataset == _dataset_part(own, dataset)
+
+
+def _dataset_part(own: Sequence[Spec], dataset: str) -> str:
+    """The data set in the name of the network, of those of one word, that a kind of it uses."""
+    families = {spec.family for spec in own}
+    published = {spec.dataset for spec in _TRAINABLE if spec.family in families}
+    return dataset if dataset in published else "custom"
+
+
+def usual_size(network: str) -> int:
+    """Side of the input, px, that a ``--network`` word or a full name stands for by itself.
+
+    Of a word the zoo's usual 300 where there is such a network, or else its first one; 300 for no
+    network.
+    """
+    named = [spec for spec in SPECS.values() if network in (spec.name, spec.network)]
+    sides = [spec.input_size_hw[0] for spec in named]
     return _USUAL_SIZE if _USUAL_SIZE in sides or not sides else sides[0]
 
 

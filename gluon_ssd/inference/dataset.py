@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 from gluon_ssd.data.dataset import ListedDataset, Selection
+from gluon_ssd.data.problems import NOT_OF_MODEL, OTHER_CLASS, labelled_name
 from gluon_ssd.data.sources.catalog import SOURCES, open_dataset
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.system.wording import some_of
@@ -18,6 +20,7 @@ _MATCH = (
     "choose the data set that the model is for, or give the names of the classes of a custom one"
 )
 _SETTINGS = ("dataset", "classes")
+_NAMED = 20  # classes in one line
 
 
 def open_for_scoring(
@@ -37,12 +40,28 @@ def open_for_scoring(
     """
     if kind not in SOURCES:
         raise OptionError(f"the data set must be one of {', '.join(SOURCES)}; got {kind!r}")
-    if selection.classes is None and classes is not None and SOURCES[kind].classes is None:
-        selection = replace(selection, classes=tuple(classes))
+    if classes is not None:
+        selection = _by_name(selection, tuple(classes))
     dataset = open_dataset(kind, selection)
     if len(dataset) == 0:
         raise no_image(kind, selection.root)
     return dataset
+
+
+def _by_name(selection: Selection, classes: tuple[str, ...]) -> Selection:
+    """The selection in the label order of a detector."""
+    asked = selection.classes
+    lacking = [name for name in asked or () if name not in classes]
+    if lacking or (asked and len(set(asked)) < len(classes)):
+        differ = f"it lacks {some_of(lacking)}" if lacking else "these are only some of them"
+        raise OptionError(
+            f"the model knows {len(classes)} classes ({some_of(classes)}), and {len(asked or ())} "
+            f"were named ({some_of(asked or ())}): {differ}; leave the names out, since the model "
+            "has its own",
+            settings=("classes",),
+        )
+    why = NOT_OF_MODEL if asked is None else OTHER_CLASS
+    return replace(selection, classes=classes, other_labels=why)
 
 
 def no_image(kind: str, root: str | os.PathLike[str]) -> DataError:
@@ -57,17 +76,41 @@ def no_image(kind: str, root: str | os.PathLike[str]) -> DataError:
 def check_classes(
     dataset: ListedDataset, classes: Sequence[str] | None, num_classes: int | None
 ) -> None:
-    """Raise DataError when a data set is of other classes than a detector.
+    """Say by name which classes of a detector a data set has, and which it has besides.
 
     Args:
         dataset: opened.
         classes: names of the detector's classes; without them their number alone is compared.
         num_classes: how many it has, where that is known.
+
+    Raises:
+        DataError: the data set has none of them, or its labels are of others.
     """
     if classes is None:
         _check_count(dataset, num_classes)
-    else:
-        _check_names(dataset, classes)
+        return
+    _check_order(dataset, classes)
+    others, by_wish = _labelled(dataset, NOT_OF_MODEL), _labelled(dataset, OTHER_CLASS)
+    seen = {int(label) for i in range(len(dataset)) for label in dataset.annotation(i).labels}
+    if (others or by_wish) and not seen:
+        raise DataError(
+            f"the model knows {len(classes)} classes ({some_of(classes)}), none of which the data "
+            f"set has: its own, with their objects, are {_counted(others or by_wish)}; {_MATCH}",
+            settings=_SETTINGS,
+        )
+    if others:
+        _log.warning(
+            "the model lacks classes that the data set has, with so many objects, which are left "
+            "out: %s",
+            _counted(others),
+        )
+    if seen and len(seen) < len(classes):
+        _log.info(
+            "the data set has objects of %d of the %d classes of the model: %s",
+            len(seen),
+            len(classes),
+            some_of((classes[label] for label in sorted(seen)), most=_NAMED),
+        )
 
 
 def has_labels(dataset: ListedDataset) -> bool:
@@ -91,18 +134,32 @@ def _check_count(dataset: ListedDataset, num_classes: int | None) -> None:
     )
 
 
-def _check_names(dataset: ListedDataset, classes: Sequence[str]) -> None:
+def _check_order(dataset: ListedDataset, classes: Sequence[str]) -> None:
+    """Raise DataError for a data set that was opened in another label order than a detector's."""
+    if tuple(dataset.classes) == tuple(classes):
+        return
     knows = f"the model knows {len(classes)} classes ({some_of(classes)})"
-    unknown = [problem for problem in dataset.problems if problem.reason == "unknown class"]
-    if unknown and not has_labels(dataset):
+    if set(dataset.classes) == set(classes):
+        pairs = zip(classes, dataset.classes, strict=True)
+        at, (own, other) = next((k, pair) for k, pair in enumerate(pairs) if pair[0] != pair[1])
         raise DataError(
-            f"{knows}, none of which the data set has; the first is {unknown[0].detail} in "
-            f"{unknown[0].file}; {_MATCH}",
+            f"{knows}, the data set has the same in another order: class {at} is {own} of the "
+            f"model and {other} of the data set; open it with the names of the model",
             settings=_SETTINGS,
         )
-    if tuple(dataset.classes) != tuple(classes):
-        raise DataError(
-            f"{knows}, the data set has {len(dataset.classes)} ({some_of(dataset.classes)}); "
-            f"{_MATCH}",
-            settings=_SETTINGS,
-        )
+    raise DataError(
+        f"{knows}, the data set has {len(dataset.classes)} ({some_of(dataset.classes)}); {_MATCH}",
+        settings=_SETTINGS,
+    )
+
+
+def _labelled(dataset: ListedDataset, reason: str) -> Counter[str]:
+    """Classes whose objects were left out for a reason -> how many."""
+    return Counter(
+        labelled_name(problem) for problem in dataset.problems if problem.reason == reason
+    )
+
+
+def _counted(objects: Counter[str]) -> str:
+    named = [f"{name} ({count})" for name, count in objects.most_common()]
+    return some_of(named, most=_NAMED)

@@ -76,7 +76,7 @@ class Found:
             yield FoundObject(label, self._name(label), score, tuple(box))
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as values that JSON holds, in the form of the demo's detections.json."""
+        """Everything as values that JSON holds."""
         return {
             "source": self.source,
             "frame": self.frame,
@@ -201,7 +201,8 @@ def class_names(
         A tuple of names, empty where there are none.
 
     Raises:
-        OptionError: the given names are of another number of classes.
+        OptionError: the given names are of another number of classes, or the detector's own in
+            another order.
     """
     names = tuple(given if given is not None else own or ())
     if given is not None and count not in (None, len(names)):
@@ -209,4 +210,13 @@ def class_names(
             f"the detector has {count} classes; got {len(names)} names ({some_of(names)})",
             settings=("classes",),
         )
+    for number, name in enumerate(given or ()):
+        place = own.index(name) if own and name in own else number
+        if own and place != number:
+            raise OptionError(
+                f"the names that were given call class {number} {name}, and the model says that "
+                f"{name} is its class {place}, and {own[number]} class {number}; leave the names "
+                "out, or give them in the order of the model",
+                settings=("classes",),
+            )
     return names

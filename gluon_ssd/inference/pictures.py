@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +36,8 @@ OnBad = Callable[[str, SsdError], None]
 
 _SUFFIXES = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
 _WEB = ("http://", "https://")
-_CAMERAS = ("rtsp://", "rtmp://")
+_CAMERAS = ("rtsp://", "rtsps://", "rtmp://", "rtmps://")
+_LONGEST_LABEL = 80
 _ALLOWED = (
     "a path, a folder, a glob, an http(s) address, the bytes of an image file, a uint8 array "
     "(H, W, 3), the number of a camera, or a list of these"
@@ -66,6 +69,7 @@ class Picture:
         pixels: uint8 (H, W, 3), RGB, upright.
         read_again: gives the same pixels once more; None where that is not possible.
         is_live: whether the next one is still to be seen by a camera.
+        rate: frames a second of a film or camera; 0 where that is not known.
     """
 
     source: str
@@ -73,6 +77,26 @@ class Picture:
     pixels: Pixels
     read_again: Callable[[], Pixels] | None
     is_live: bool = False
+    rate: float = 0.0
+
+
+@dataclass(frozen=True)
+class Source:
+    """What pictures are read from.
+
+    Attributes:
+        name: the path or address, or what it is, in words.
+        label: a relative path of plain characters, without an ending, for files made of it.
+        path: of a file; None for others.
+        is_film: whether it is a film or a camera; None for an address, which may turn out as one.
+        read: gives its pictures.
+    """
+
+    name: str
+    label: str
+    path: str | None
+    is_film: bool | None
+    read: Callable[[], Iterator[Picture]]
 
 
 @dataclass(frozen=True)
@@ -84,12 +108,20 @@ class Reader:
         every: of videos and cameras, take one frame in so many.
         limits: what one picture may cost.
         on_bad: told of what cannot be used, which is then left out; None raises.
+        goes_down: whether a folder gives what is in the folders below it too; links to folders are
+            not followed.
+        left_out: a folder that is passed over below other folders.
+        has_web_films: whether an http(s) address may be a film or a camera. FFmpeg opens it, which
+            goes wherever a playlist leads: right for addresses that the user wrote.
     """
 
     color: str = ""
     every: int = 1
     limits: Limits = Limits()
     on_bad: OnBad | None = None
+    goes_down: bool = False
+    left_out: Path | None = None
+    has_web_films: bool = False
 
     def __post_init__(self) -> None:
         if self.color not in ("", "rgb", "bgr"):
@@ -105,60 +137,100 @@ class Reader:
             OptionError: something given is none of what `Given` may be, or an array lacks what is
                 needed to read it.
         """
-        for name, read in self._sources(given):
+        for source in self.sources(given):
             try:
-                yield from read()
+                yield from source.read()
             except DataError as error:
                 if self.on_bad is None:
                     raise
-                self.on_bad(name, error)
+                self.on_bad(source.name, error)
 
-    def _sources(self, given: Given) -> Iterator[tuple[str, Callable[[], Iterator[Picture]]]]:
-        """(name, how to read it) of everything given that is no list."""
+    def sources(self, given: Given) -> Iterator[Source]:
+        """What is given, taken apart: files, addresses, cameras, arrays; errors as of `pictures`.
+
+        Nothing is opened yet, so that only `read` finds what cannot be decoded.
+        """
         if isinstance(given, str | os.PathLike):
             yield from self._named(os.fspath(given))
         elif isinstance(given, bytes | bytearray | memoryview):
             name = "bytes of an image"
-            yield name, partial(self._encoded, name, bytes(given))
+            yield Source(name, "image", None, False, partial(self._encoded, name, bytes(given)))
         elif isinstance(given, int) and not isinstance(given, bool):
-            yield f"camera {given}", partial(self._camera, given)
+            yield Source(
+                f"camera {given}", f"camera{given}", None, True, partial(self._camera, given)
+            )
         elif hasattr(given, "dtype") and hasattr(given, "shape"):
-            yield "array", partial(self._array, given)
+            yield Source("array", "array", None, False, partial(self._array, given))
         elif isinstance(given, Iterable) and not hasattr(given, "tobitmap"):
             for part in given:
-                yield from self._sources(part)
+                yield from self.sources(part)
         else:
             raise OptionError(_not_known(given))
 
-    def _named(self, name: Any) -> Iterator[tuple[str, Callable[[], Iterator[Picture]]]]:
+    def _named(self, name: Any) -> Iterator[Source]:
         if not isinstance(name, str):
             name = os.fsdecode(name)
         if name.lower().startswith(_WEB):
-            yield name, partial(self._address, name)
+            yield Source(name, _address_label(name), None, None, partial(self._address, name))
         elif name.lower().startswith(_CAMERAS):
-            yield name, partial(self._camera, name)
+            yield Source(name, _address_label(name), None, True, partial(self._camera, name))
         else:
-            for path in self._paths(name):
-                is_video = path.lower().endswith(VIDEO_SUFFIXES)
-                yield path, partial(self._video if is_video else self._file, path)
+            for path, base in self._paths(name):
+                is_film = path.lower().endswith(VIDEO_SUFFIXES)
+                read = partial(self._video if is_film else self._file, path)
+                yield Source(path, _file_label(path, base), path, is_film, read)
 
-    def _paths(self, name: str) -> Iterator[str]:
-        """The files that a path, folder or glob names; what is wrong with it is told."""
+    def _paths(self, name: str) -> Iterator[tuple[str, Path]]:
+        """The files that a path, folder or glob names, and the folder that their labels are from;
+        what is wrong with it is told."""
         path = Path(name).expanduser()
         try:
             if path.is_dir():
-                yield from _files_in(path)
+                found, base = self._files_in(path), path
             elif glob.has_magic(str(path)) and not path.exists():
-                yield from _files_like(str(path))
+                found, base = _files_like(str(path)), _fixed_part(path)
             elif not path.exists():
                 raise DataError(f"there is no file or folder {path}; check the path")
             else:
-                yield str(path)
+                found, base = [str(path)], path.parent
+            yield from ((each, base) for each in found)
         except OSError as error:
             problem = DataError(f"cannot read {path}: {error.strerror or error}; {LEAVE_OUT}")
             self._tell(name, problem)
         except DataError as error:
             self._tell(name, error)
+
+    def _files_in(self, folder: Path) -> list[str]:
+        if not self.goes_down:
+            with os.scandir(folder) as entries:
+                found = [entry.path for entry in entries if _is_seen(entry.name)]
+        else:
+            found = list(self._below(folder))
+        if not found:
+            raise DataError(
+                f"the folder {folder} holds no picture; looked for {', '.join(_SUFFIXES)}"
+            )
+        return sorted(found)
+
+    def _below(self, folder: Path) -> Iterator[str]:
+        def refuse(error: OSError) -> None:
+            raise error
+
+        for place, folders, files in os.walk(folder, onerror=refuse):
+            folders[:] = [
+                name
+                for name in folders
+                if not (name.startswith(".") or self._is_left_out(Path(place, name)))
+            ]
+            yield from (os.path.join(place, name) for name in files if _is_seen(name))
+
+    def _is_left_out(self, folder: Path) -> bool:
+        return (
+            self.left_out is not None
+            and self.left_out.exists()
+            and folder.exists()
+            and folder.samefile(self.left_out)
+        )
 
     def _tell(self, name: str, error: DataError) -> None:
         if self.on_bad is None:
@@ -181,7 +253,7 @@ class Reader:
 
     def _address(self, address: str) -> Iterator[Picture]:
         # Only now, since what speaks HTTP takes a tenth of a second to import.
-        from gluon_ssd.system.fetch_bytes import fetch_bytes
+        from gluon_ssd.system.fetch_bytes import IsFilm, fetch_bytes
         from gluon_ssd.system.web_session import FetchFailed
 
         limits = self.limits
@@ -190,6 +262,9 @@ class Reader:
                 address, max_bytes=limits.max_bytes, max_seconds=limits.max_seconds
             )
         except FetchFailed as error:
+            if isinstance(error, IsFilm) and self.has_web_films:
+                yield from self._web_film(address, is_live=error.is_live)
+                return
             raise DataError(f"cannot fetch {shown(address)}: {error}; {LEAVE_OUT}") from error
         yield from self._encoded(address, content)
 
@@ -198,29 +273,51 @@ class Reader:
         yield Picture("array", None, converted(), converted)
 
     def _video(self, path: str) -> Iterator[Picture]:
-        for number, pixels in read_frames(
+        for number, pixels, rate in read_frames(
             path, every=self.every, max_pixels=self.limits.max_pixels
         ):
-            yield Picture(path, number, pixels, None)
+            yield Picture(path, number, pixels, None, rate=rate)
 
     def _camera(self, camera: int | str) -> Iterator[Picture]:
-        timeout_s = self.limits.max_seconds if isinstance(camera, str) else None
-        name = camera if isinstance(camera, str) else f"camera {camera}"
-        for number, pixels in read_frames(
-            camera,
-            every=self.every,
-            timeout_s=timeout_s,
-            max_pixels=self.limits.max_pixels,
+        if isinstance(camera, str):
+            yield from self._web_film(camera, is_live=True)
+            return
+        for number, pixels, rate in read_frames(
+            camera, every=self.every, max_pixels=self.limits.max_pixels
         ):
-            yield Picture(name, number, pixels, None, is_live=True)
+            yield Picture(f"camera {camera}", number, pixels, None, is_live=True, rate=rate)
+
+    def _web_film(self, address: str, *, is_live: bool) -> Iterator[Picture]:
+        limits = self.limits
+        for number, pixels, rate in read_frames(
+            address, every=self.every, timeout_s=limits.max_seconds, max_pixels=limits.max_pixels
+        ):
+            yield Picture(address, number, pixels, None, is_live=is_live, rate=rate)
 
 
-def _files_in(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
-        found = sorted(entry.path for entry in entries if _is_known(entry.name))
-    if not found:
-        raise DataError(f"the folder {folder} holds no picture; looked for {', '.join(_SUFFIXES)}")
-    return found
+def _file_label(path: str, base: Path) -> str:
+    parts = [part for part in Path(path).relative_to(base).with_suffix("").parts if part != ".."]
+    return os.fsencode("/".join(parts)).decode("utf-8", "replace")
+
+
+def _address_label(address: str) -> str:
+    """The last part of an address, or its host; never what lets one in."""
+    try:
+        parts = urlsplit(address)
+        name = Path(parts.path).stem or parts.hostname or ""
+    except ValueError:
+        name = ""
+    return re.sub(r"[^\w.-]+", "_", name)[:_LONGEST_LABEL].strip("._") or "address"
+
+
+def _fixed_part(pattern: Path) -> Path:
+    """The folders of a glob that hold for all that is like it."""
+    fixed = Path()
+    for part in pattern.parts[:-1]:
+        if glob.has_magic(part):
+            break
+        fixed /= part
+    return fixed
 
 
 def _files_like(pattern: str) -> list[str]:
@@ -228,6 +325,11 @@ def _files_like(pattern: str) -> list[str]:
     if not found:
         raise DataError(f"no picture is like {pattern}; looked for {', '.join(_SUFFIXES)}")
     return found
+
+
+def _is_seen(name: str) -> bool:
+    # A dot hides notes of other systems, and files that are not finished.
+    return _is_known(name) and not name.startswith(".")
 
 
 def _is_known(name: str) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gluon_ssd.errors import OptionError
+from gluon_ssd.families.catalog import find_any
 from gluon_ssd.models.spec import Spec
 from gluon_ssd.options.benchmark_idle import FORMATS_IDLE
-from gluon_ssd.options.benchmarks import named_network, weight_pairs
+from gluon_ssd.options.benchmarks import weight_pairs
 from gluon_ssd.options.declare import option, suggestion
 from gluon_ssd.options.shared import DATASETS, METRICS, DataOptions, words
 
@@ -102,7 +103,7 @@ class FormatsBenchmark:
     @property
     def specs(self) -> tuple[Spec, ...]:
         """The networks of --network. Raises OptionError for one that is not there."""
-        return tuple(named_network(word, None) for word in words(self.network))
+        return tuple(find_any(word, None) for word in words(self.network))
 
     @property
     def model_prefixes(self) -> tuple[str, ...]:

@@ -6,15 +6,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from gluon_ssd.errors import OptionError
-from gluon_ssd.families.catalog import SPECS, usual_size
+from gluon_ssd.families.catalog import SPECS, find_any
 from gluon_ssd.models.spec import Spec
 from gluon_ssd.options.benchmark_idle import LOADER_IDLE, MODEL_IDLE, TABLE_IDLE
-from gluon_ssd.options.declare import option, suggestion
-from gluon_ssd.options.shared import check_network_name, words
+from gluon_ssd.options.declare import option
+from gluon_ssd.options.shared import words
 
 
 def _data_shape(default: int) -> Any:
     return option(default, "side of the network input, in pixels", minimum=32)
+
+
+def _full_names(networks: str) -> tuple[str, ...]:
+    """Full names of networks, each once; a word is the first network of it."""
+    return tuple(dict.fromkeys(find_any(word, None).name for word in words(networks)))
 
 
 def _output() -> Any:
@@ -46,7 +51,12 @@ class DecodeBenchmark:
     output: str = _output()
 
     def __post_init__(self) -> None:
-        check_network_name(self.network)
+        _ = self.name
+
+    @property
+    def name(self) -> str:
+        """The full name of the network. Raises OptionError for one that is not there."""
+        return find_any(self.network, None).name
 
 
 @dataclass(frozen=True)
@@ -88,20 +98,19 @@ class AmpBenchmark:
 
     networks: str = option(
         "ssd_300_vgg16_atrous_voc,ssd_300_mobilenet1.0_voc",
-        "full names of networks, with commas between",
+        "networks, with commas between: full names, or words of --network of train_ssd.py",
     )
     batch_size: int = option(4, "images a training step", minimum=1)
     rounds: int = option(8, "rounds, each way in turn", minimum=1)
     output: str = _output()
 
     def __post_init__(self) -> None:
-        for name in self.network_names:
-            check_network_name(name, "--networks")
+        _ = self.network_names
 
     @property
     def network_names(self) -> tuple[str, ...]:
-        """The names of --networks, each once."""
-        return words(self.networks)
+        """The full names of --networks. Raises OptionError for one that is not there."""
+        return _full_names(self.networks)
 
 
 @dataclass(frozen=True)
@@ -132,31 +141,11 @@ class ModelBenchmark:
     @property
     def specs(self) -> tuple[Spec, ...]:
         """The networks, in order. Raises OptionError for one that is not there."""
-        return tuple(named_network(word, self.data_shape) for word in words(self.network))
+        return tuple(find_any(word, self.data_shape) for word in words(self.network))
 
     def input_size_hw(self, spec: Spec) -> tuple[int, int]:
         """Height and width of the images of a network, px."""
         return (self.data_shape,) * 2 if self.data_shape else spec.input_size_hw
-
-
-def named_network(word: str, side: int | None) -> Spec:
-    """The network of a full name, or the first one of a word; of that input size, if one is given.
-
-    Raises:
-        OptionError: there is none.
-    """
-    trained = [spec for spec in SPECS.values() if not spec.int8_of]
-    named = [spec for spec in trained if word in (spec.name, spec.network)]
-    if not named:
-        known = [text for spec in trained for text in (spec.name, spec.network)]
-        raise OptionError(f"--network: there is no network {word!r}{suggestion(word, known)}")
-    usual = usual_size(word) if word == named[0].network else named[0].input_size_hw[0]
-    size_hw = (side or usual, side or usual)
-    for spec in named:
-        if spec.any_size or spec.input_size_hw == size_hw:
-            return spec
-    sides = sorted({str(spec.input_size_hw[0]) for spec in named})
-    raise OptionError(f"--data-shape: {word} takes {' or '.join(sides)} pixels; got {side}")
 
 
 def weight_pairs(text: str) -> dict[str, str]:
@@ -186,7 +175,10 @@ _TABLE_NETWORKS = (
 class TableBenchmark:
     """Options of scripts/benchmark_ssd.py table."""
 
-    networks: str = option(",".join(_TABLE_NETWORKS), "full names of networks, with commas between")
+    networks: str = option(
+        ",".join(_TABLE_NETWORKS),
+        "networks, with commas between: full names, or words of --network of train_ssd.py",
+    )
     weights: str = option(
         "",
         "parameter files as NAME=FILE,NAME=FILE; the other networks get random weights, with "
@@ -219,7 +211,6 @@ class TableBenchmark:
         if not names and not self.model_prefixes:
             raise OptionError("--networks needs at least one full name, or --models a prefix")
         for name in names:
-            check_network_name(name, "--networks")
             if not SPECS[name].classes:
                 raise OptionError(f"--networks: {name} has no classes of its own; name a voc one")
         for name in self.weight_files:
@@ -235,8 +226,8 @@ class TableBenchmark:
 
     @property
     def network_names(self) -> tuple[str, ...]:
-        """The names of --networks, each once."""
-        return words(self.networks)
+        """The full names of --networks. Raises OptionError for one that is not there."""
+        return _full_names(self.networks)
 
     @property
     def model_prefixes(self) -> tuple[str, ...]:
@@ -253,7 +244,7 @@ class TableBenchmark:
 class ScalingBenchmark:
     """Options of scripts/benchmark_ssd.py scaling, which horovodrun has to start."""
 
-    network: str = option("ssd_512_mobilenet1.0_voc", "network to train, by its full name")
+    network: str = option("ssd_512_mobilenet1.0_voc", "network to train")
     batch_size: int = option(4, "images a step of each process", minimum=1)
     steps: int = option(3, "steps that are timed together", minimum=1)
     rounds: int = option(5, "rounds, each way in turn", minimum=1)
@@ -261,14 +252,19 @@ class ScalingBenchmark:
     output: str = _output()
 
     def __post_init__(self) -> None:
-        check_network_name(self.network)
+        _ = self.name
+
+    @property
+    def name(self) -> str:
+        """The full name of the network. Raises OptionError for one that is not there."""
+        return find_any(self.network, None).name
 
 
 @dataclass(frozen=True)
 class NetworkBound:
     """Options of scripts/benchmark_ssd.py network-bound, which computes and measures nothing."""
 
-    network: str = option("", "full name of one network; empty takes every architecture of the zoo")
+    network: str = option("", "one network; empty takes every architecture of the zoo")
     batch_size: int = option(8, "images a step of each process", minimum=1)
     latency_us: float = option(20.0, "microseconds of one message between machines", minimum=0)
     overlap: float = option(
@@ -277,8 +273,12 @@ class NetworkBound:
     output: str = _output()
 
     def __post_init__(self) -> None:
-        if self.network:
-            check_network_name(self.network)
+        _ = self.name
+
+    @property
+    def name(self) -> str:
+        """The full name of the network, or "". Raises OptionError for one that is not there."""
+        return find_any(self.network, None).name if self.network else ""
 
 
 @dataclass(frozen=True)
@@ -288,16 +288,14 @@ class LoaderBenchmark:
     dataset_root: str = option("~/.mxnet/datasets/", "folder that holds a VOC-layout data set")
     splits: str = option("", "splits to read; empty takes 2007_test")
     data_shape: int = _data_shape(300)
-    anchors: str = option(
-        "", "full name of the network whose anchors are used; empty takes VGG16's of that size"
-    )
+    anchors: str = option("", "network whose anchors are used; empty takes VGG16's of that size")
     num_images: int = option(256, "images a round; 0 takes all", minimum=0)
     batch_size: int = option(16, "images a batch", minimum=1)
     num_workers: int = option(2, "processes or threads of each loader", minimum=1)
     rounds: int = option(3, "rounds, each loader in turn", minimum=1)
     train: str = option(
         "",
-        "full name of a network to train in each round, such as ssd_300_mobilenet0.25_voc, "
+        "network to train in each round, such as ssd_300_mobilenet0.25_voc, "
         "instead of only loading; the share of time it waits for data is shown too",
     )
     output: str = _output()
@@ -346,7 +344,7 @@ class TorchBenchmark:
     @property
     def subjects(self) -> tuple[tuple[Spec, str], ...]:
         """Networks and their names on the other side. Raises OptionError for one it lacks."""
-        specs = [named_network(word, None) for word in words(self.network)]
+        specs = [find_any(word, None) for word in words(self.network)]
         for spec in specs:
             if spec.name not in TORCH_NETWORKS:
                 raise OptionError(

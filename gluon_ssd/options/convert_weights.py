@@ -27,8 +27,9 @@ class ConvertCommand:
     to: str = option("params", "form of the output", choices=FORMS)
     network: str = option(
         "",
-        "network that the weights are of, such as ssd300_resnet50, or a backbone, such as "
-        "resnet50; empty tells it from the record beside the input, or from names and shapes",
+        "network that the weights are of, such as ssd300_resnet50 or its full name, or a "
+        "backbone, such as resnet50; empty tells it from the record beside the input, or from "
+        "names and shapes",
     )
     dataset: str | None = option(
         None,

@@ -3,7 +3,8 @@
 An option is a field made with `option(...)`. A command is a frozen dataclass whose fields are
 groups (dataclasses of options); a dataclass of options alone is a command with one group. Order of
 precedence: default, then what the command's `preset` makes of the options given, then the files
-given by ``--config`` in their order, then the command line.
+given by ``--config`` in their order, then the command line. Last comes what the command's
+`told_by_files` reads from the files that the options name, which agrees with what was given.
 
 Standard library only, so that ``--help`` and option errors work on a bare Python.
 """
@@ -313,7 +314,9 @@ def parse(
     named.update(given)
     values.update(given)
     preset = getattr(command, "preset", None)
-    built = assemble(command, {**(preset(values) if preset else {}), **values})
+    values = {**(preset(values) if preset else {}), **values}
+    files = getattr(command, "told_by_files", None)
+    built = assemble(command, {**values, **(files(values) if files else {})})
     for file in yaml_files:
         file.check(built.network)  # type: ignore[attr-defined]  # see takes_yaml
     if hasattr(command, "idle"):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gluon_ssd.deploy.int8_modes import DTYPES, MODES, ONNX_FORMS
 from gluon_ssd.detection.decoding import Decoding
@@ -23,6 +24,7 @@ from gluon_ssd.options.shared import (
     words,
 )
 from gluon_ssd.options.suppression import suppression_option, with_suppression
+from gluon_ssd.options.weights_record import options_of_record
 
 if TYPE_CHECKING:
     from gluon_ssd.models.spec import Spec
@@ -164,6 +166,11 @@ class BenchmarkOptions:
     )
 
 
+def _told_by_files(given: Mapping[str, Any]) -> dict[str, Any]:
+    weights = "" if given.get("deploy") else given.get("pretrained", "")
+    return options_of_record(weights, given)
+
+
 @dataclass(frozen=True)
 class EvalCommand:
     """Options of eval_ssd.py."""
@@ -178,6 +185,8 @@ class EvalCommand:
 
     takes_yaml = True
     """See `TrainCommand.takes_yaml`."""
+    told_by_files = staticmethod(_told_by_files)
+    """What the record beside --pretrained says; see `declare.parse`."""
     idle = EVALUATE_IDLE
     """What has no effect; see `options.idle`."""
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gluon_ssd.errors import OptionError
+from gluon_ssd.families.catalog import is_for, network_names
 from gluon_ssd.options.declare import option
 from gluon_ssd.options.idle import Idle
 from gluon_ssd.options.shared import (
@@ -18,6 +20,7 @@ from gluon_ssd.options.shared import (
     told_preprocessing,
 )
 from gluon_ssd.options.suppression import asked_suppression, suppression_option
+from gluon_ssd.options.weights_record import options_of_record
 
 if TYPE_CHECKING:
     from gluon_ssd.models.spec import Spec
@@ -33,7 +36,12 @@ OPSETS = (18, 22)
 class ExportOptions:
     """export"""
 
-    dataset: str = option("voc", "data set part of the network's name", choices=DATASETS)
+    dataset: str = option(
+        "voc",
+        "data set part of the network's name, which the record beside the weights or a full name "
+        "in --network says as well",
+        choices=DATASETS,
+    )
     pretrained: str = option(
         "True",
         "true (or 1, yes, t) takes the zoo's weights, anything else is a .params or .pt file",
@@ -92,6 +100,16 @@ EXPORT_IDLE = (
 _OF_ONNX = ("form", "opset", "fold_preprocessing")
 
 
+def _told_by_files(given: Mapping[str, Any]) -> dict[str, Any]:
+    weights = "" if given.get("model_prefix") else given.get("pretrained", "")
+    found = options_of_record(weights, given)
+    network, dataset = {**given, **found}.get("network"), given.get("dataset")
+    if dataset is not None and network in network_names() and not is_for(network, dataset):
+        says = f"the record beside {weights} says" if found else "--network says"
+        raise OptionError(f"--dataset {dataset} was given, and {says} {network}; leave out one")
+    return found
+
+
 @dataclass(frozen=True)
 class ExportCommand:
     """Options of scripts/export_ssd.py."""
@@ -99,6 +117,8 @@ class ExportCommand:
     model: ModelOptions = ModelOptions()
     export: ExportOptions = ExportOptions()
 
+    told_by_files = staticmethod(_told_by_files)
+    """What the record beside --pretrained says; see `declare.parse`."""
     idle = EXPORT_IDLE
     """What has no effect; see `options.idle`."""
 

@@ -12,7 +12,7 @@ from gluon_ssd.detection.preprocessing import (
     Preprocessing,
 )
 from gluon_ssd.errors import OptionError
-from gluon_ssd.options.declare import LARGEST_WHOLE, address, legacy, option, suggestion
+from gluon_ssd.options.declare import LARGEST_WHOLE, address, legacy, option
 from gluon_ssd.options.held_out import val_share_option
 from gluon_ssd.options.own_data import (
     image_root_option,
@@ -62,12 +62,16 @@ def whole_numbers(text: str, where: str) -> tuple[int, ...]:
 class ModelOptions:
     """network"""
 
-    network: str = legacy("vgg16_atrous", "backbone part of the network's name")
+    network: str = legacy(
+        "vgg16_atrous",
+        "backbone part of the network's name, or all of it, such as ssd_512_resnet50_v1_voc; "
+        "unless given, what the record (.json) beside the weights says",
+    )
     data_shape: int | None = legacy(
         None,
         "side of the square network input, in pixels",
         minimum=1,
-        unset="300, or else the size the network has",
+        unset="that of the record beside the weights, or 300, or else the size the network has",
     )
     model_root: str = option(
         "~/.mxnet/models", "folder where downloaded zoo weights are kept and looked for"
@@ -248,6 +252,11 @@ class DataOptions:
     )
 
 
+def wants_zoo_weights(text: str) -> bool:
+    """Whether an option that names weights means the zoo's, and no file, as legacy reads it."""
+    return text.lower() in ("true", "1", "yes", "t")
+
+
 def means_no_weights(text: str) -> bool:
     """Whether an option that names weights asks for random ones."""
     return text.lower() in ("false", "0", "no", "f")
@@ -260,12 +269,13 @@ def chosen_network(model: ModelOptions, dataset: str) -> Spec:
     return find_spec(model.network, model.side, dataset)
 
 
-def check_network_name(name: str, flag: str = "--network") -> None:
-    """Raise OptionError unless an option holds the full name of a network."""
-    from gluon_ssd.families.catalog import network_names  # as above
+def check_network_of(network: Spec, dataset: str) -> None:
+    """Raise OptionError where a full name is that of the network of another data set."""
+    from gluon_ssd.families.catalog import is_for  # as above
 
-    if name not in network_names():
+    if not is_for(network.name, dataset):
         raise OptionError(
-            f"{flag} must be a full name such as ssd_512_resnet50_v1_voc; "
-            f"got {name!r}{suggestion(name, network_names())}"
+            f"--network {network.name} is for {network.dataset}, and --dataset is {dataset}; give "
+            f"--network {network.network}, which takes the one for the data set, or another "
+            "--dataset"
         )

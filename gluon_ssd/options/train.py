@@ -19,6 +19,7 @@ from gluon_ssd.options.shared import (
     DATASETS,
     METRICS,
     ModelOptions,
+    check_network_of,
     chosen_network,
     whole_numbers,
 )
@@ -26,6 +27,7 @@ from gluon_ssd.options.small_sets import SmallSetOptions
 from gluon_ssd.options.train_data import TrainDataOptions
 from gluon_ssd.options.train_idle import TRAIN_IDLE
 from gluon_ssd.options.watching import WatchOptions
+from gluon_ssd.options.weights_record import options_of_record
 
 if TYPE_CHECKING:
     from gluon_ssd.models.spec import Spec
@@ -105,6 +107,10 @@ class TrainOptions:
         return whole_numbers(self.val_epochs, "--val-epochs")
 
 
+def _told_by_files(given: Mapping[str, Any]) -> dict[str, Any]:
+    return options_of_record(given.get("resume", ""), given, fixes_dataset=False)
+
+
 @dataclass(frozen=True)
 class TrainCommand:
     """Options of train_ssd.py."""
@@ -121,6 +127,8 @@ class TrainCommand:
     """What --recipe and --optimizer bring along; see `declare.parse`."""
     takes_yaml = True
     """--config may name the files of `options.yannqi`, which fit a command with a `network`."""
+    told_by_files = staticmethod(_told_by_files)
+    """What the record beside --resume says; see `declare.parse`."""
     idle = TRAIN_IDLE
     """What has no effect; see `options.idle`."""
 
@@ -152,7 +160,8 @@ class TrainCommand:
                 f"--mode {self.modes.mode} works on the validation set; leave --val-splits "
                 f"{self.data.val_splits} out"
             )
-        _ = self.network, self.train.validated_epochs
+        _ = self.train.validated_epochs
+        check_network_of(self.network, self.data.dataset)
 
     @property
     def network(self) -> Spec:

@@ -9,15 +9,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
-import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
-from gluon_ssd.report.draw import class_color
+from gluon_ssd.report.draw import class_color, drawn_names
+from gluon_ssd.report.lettering import Lettering
 from gluon_ssd.report.sheet_labels import Area, place_names
 from gluon_ssd.system.files import atomic_write
 
@@ -65,7 +63,7 @@ class ContactSheet:
     def __init__(
         self, count: int, classes: Sequence[str], title: str, *, columns: int | None = None
     ) -> None:
-        self._classes = tuple(classes)
+        self._classes = drawn_names(classes)
         self._title = title
         self._columns = columns or min(count, _WIDEST, math.ceil(math.sqrt(count * 1.3)))
         rows = math.ceil(count / self._columns)
@@ -75,7 +73,7 @@ class ContactSheet:
         self._filled = 0
         self._seen: dict[int, int] = {}
         self._kinds: set[str] = set()
-        self._name_font, self._text_font = _font(12), _font(13)
+        self._letters, self._text = Lettering(12), Lettering(13, pad_px=0)
 
     def add(self, image: np.ndarray, objects: Objects, title: str) -> None:
         """Draw a picture into the next cell.
@@ -99,7 +97,7 @@ class ContactSheet:
         notes += [f"{_counted(left_out, 'name')} left out"] if left_out else []
         text = f"{title} · {', '.join(notes)}"
         strip = self._canvas[top + _CELL : top + _CELL + _TITLE, left : left + _CELL]
-        _write(strip, (0, 3), _cut(text, self._text_font, _CELL), self._text_font, _GREY)
+        self._text.write_over(strip, (0, 3), self._text.fitted(text, _CELL), _GREY)
 
     def save(self, path: str | os.PathLike[str]) -> np.ndarray:
         """Write the picture to a file whose form goes by its ending; returns the picture.
@@ -119,7 +117,8 @@ class ContactSheet:
         """The sheet with title and legend, uint8 (H, W, 3), RGB."""
         width = self._canvas.shape[1]
         head = self._canvas[:_HEAD]
-        _write(head, (_MARGIN, 8), _cut(self._title, _font(16), width), _font(16), _INK)
+        large = Lettering(16, pad_px=0)
+        large.write_over(head, (_MARGIN, 8), large.fitted(self._title, width), _INK)
         lines = self._legend(width)
         foot = np.full((len(lines) * _LINE + _MARGIN // 2, width, 3), _PAPER, np.uint8)
         for number, line in enumerate(lines):
@@ -130,7 +129,7 @@ class ContactSheet:
                 else:
                     _rectangle(foot, (x, y + 3, x + 21, y + 16), color, style)
                 offset = 19 if style == "class" else 28
-                _write(foot, (x + offset, y + 2), text, self._text_font, _INK)
+                self._text.write_over(foot, (x + offset, y + 2), text, _INK)
         return np.concatenate([self._canvas, foot])
 
     def _legend(self, width: int) -> list[list[tuple[int, str, tuple[int, int, int], str]]]:
@@ -144,8 +143,8 @@ class ContactSheet:
         lines: list[list[tuple[int, str, tuple[int, int, int], str]]] = [[]]
         x = _MARGIN
         for number, (style, color, text) in enumerate(entries):
-            text = _cut(text, self._text_font, _CELL)
-            wide = 46 + math.ceil(self._text_font.getlength(text))
+            text = self._text.fitted(text, _CELL)
+            wide = 46 + self._text.width_px(text)
             if x + wide > width - _MARGIN and lines[-1]:
                 if len(lines) == _LEGEND_LINES:
                     rest = len(entries) - number
@@ -176,15 +175,15 @@ class ContactSheet:
             self._kinds.add(kind)
             kinds.append(kind)
             score = "" if objects.scores is None else f" {objects.scores[len(texts)]:.2f}"
-            room = width - 6 - math.ceil(self._name_font.getlength(score))
-            texts.append(_cut(self._name(label), self._name_font, room) + score)
+            room = width - self._letters.width_px(score) + self._letters.width_px("")
+            texts.append(self._letters.fitted(self._name(label), room) + score)
         # Large boxes first, so that small ones lie on top.
         order = sorted(range(len(areas)), key=lambda i: -_width(areas[i]) * _height(areas[i]))
         for index in order:
             color = class_color(int(objects.labels[index]))
             x_min, y_min, x_max, y_max = areas[index]
             _rectangle(small, (x_min, y_min, x_max - 1, y_max - 1), color, kinds[index])
-        sizes = [(math.ceil(self._name_font.getlength(text)) + 6, 15) for text in texts]
+        sizes = [(self._letters.width_px(text), self._letters.height_px) for text in texts]
         places = place_names(areas, sizes, (0, 0, width, height))
         for index, place in enumerate(places):
             if place is not None:
@@ -199,22 +198,13 @@ class ContactSheet:
         text: str,
         label: int,
     ) -> None:
-        color = class_color(int(label))
         (left, top), (width, height) = place, size_wh
         part = small[top : top + height, left : left + width]
-        part[:] = color
-        luma = 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2]
-        _write(part, (3, 0), text, self._name_font, (0, 0, 0) if luma > 120 else (255, 255, 255))
+        self._letters.write(part, text, ground=class_color(int(label)))
 
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which comes with Matplotlib and has the letters of many languages."""
-    path = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
-    return ImageFont.truetype(str(path), size)
 
 
 def _fitted(image: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
@@ -274,26 +264,3 @@ def _rectangle(canvas: np.ndarray, corners: Area, color: tuple[int, int, int], k
                 color,
                 2,
             )
-
-
-def _write(
-    part: np.ndarray,
-    place: tuple[int, int],
-    text: str,
-    font: ImageFont.FreeTypeFont,
-    color: tuple[int, int, int],
-) -> None:
-    """Write a line of text into a part of a picture, in place."""
-    picture = Image.fromarray(np.ascontiguousarray(part))
-    ImageDraw.Draw(picture).text(place, text, fill=color, font=font)
-    part[:] = np.asarray(picture)
-
-
-def _cut(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    """As much of a text as fits, with dots where something is left out."""
-    text = "".join(each if each.isprintable() else "?" for each in text[:300])
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength(f"{text}…") > width:
-        text = text[:-1]
-    return f"{text}…"

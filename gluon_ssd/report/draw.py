@@ -1,4 +1,4 @@
-"""Draw detections into a picture; cv2 only, so it works without a display."""
+"""Draw detections into a picture; it needs no display."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ import cv2
 import numpy as np
 
 from gluon_ssd.detection.boxes import clip_boxes
+from gluon_ssd.report.fonts import can_write, tell_missing
+from gluon_ssd.report.lettering import Lettering
+from gluon_ssd.report.sheet_labels import Area, place_names
+
+_SMALLEST_PX, _LARGEST_PX = 11, 40  # letters
+_LETTERS_OF_SIDE = 34  # lines of text that would fill the shorter side of a picture
 
 
 def class_color(index: int) -> tuple[int, int, int]:
@@ -22,6 +28,12 @@ def class_color(index: int) -> tuple[int, int, int]:
     return int(255 * red), int(255 * green), int(255 * blue)
 
 
+def drawn_names(classes: Sequence[str]) -> list[str]:
+    """Names as they are drawn: "class 7" for one whose letters no font has, which is told once."""
+    tell_missing(classes)
+    return [name if can_write(name) else f"class {i}" for i, name in enumerate(classes)]
+
+
 def draw_detections(
     image: np.ndarray,
     boxes_px: np.ndarray,
@@ -33,46 +45,62 @@ def draw_detections(
 ) -> np.ndarray:
     """A copy of the picture with boxes, class names and scores.
 
+    No name covers another one, and where there is room around the objects none covers an object. A
+    name that finds no free place is left out; its box has the colour of the class all the same.
+
     Args:
         image: uint8 (H, W, 3), RGB.
         boxes_px: float (K, 4), corners in pixels of `image`; parts outside are cut.
         labels: int (K,), index into `classes`; rows below 0 are padding and skipped.
         scores: float (K,) in [0, 1], or None for ground truth, which is drawn whole.
-        classes: names of the foreground classes.
+        classes: names of the foreground classes, in any script.
         threshold: rows with a lower score are left out.
 
     Returns:
         uint8 (H, W, 3), RGB. With no rows it equals `image`.
     """
     canvas = np.ascontiguousarray(image).copy()
-    if len(boxes_px) == 0:
+    is_shown = np.asarray(labels) >= 0
+    if scores is not None:
+        is_shown &= np.asarray(scores) >= threshold
+    rows = np.flatnonzero(is_shown)
+    if scores is not None:
+        # Weak detections first, so that strong ones lie on top.
+        rows = rows[np.argsort(scores[rows], kind="stable")]
+    if len(rows) == 0:
         return canvas
-    thickness = max(1, round(min(image.shape[:2]) / 250))
-    size_hw = (image.shape[0], image.shape[1])
-    corners = clip_boxes(np.asarray(boxes_px, np.float32), size_hw).round().astype(int)
-    # Weak detections first, so that strong ones lie on top.
-    order = np.arange(len(labels)) if scores is None else np.argsort(scores, kind="stable")
-    for row in order:
+    height, width = canvas.shape[:2]
+    corners = clip_boxes(np.asarray(boxes_px, np.float32)[rows], (height, width))
+    places = corners.round().astype(int)
+    thickness = max(1, round(min(height, width) / 250))
+    names, colors = drawn_names(classes), []
+    texts = []
+    for row, (x_min, y_min, x_max, y_max) in zip(rows, places.tolist(), strict=True):
         label = int(labels[row])
-        if label < 0 or (scores is not None and scores[row] < threshold):
-            continue
-        name = classes[label] if label < len(classes) else f"class {label}"
-        text = name if scores is None else f"{name} {float(scores[row]):.2f}"
-        _draw_box(canvas, corners[row], class_color(label), text, thickness)
+        colors.append(class_color(label))
+        name = names[label] if label < len(names) else f"class {label}"
+        texts.append(name if scores is None else f"{name} {float(scores[row]):.2f}")
+        cv2.rectangle(canvas, (x_min, y_min), (x_max, y_max), colors[-1], thickness, cv2.LINE_AA)
+    # A frame has half of its line outside of the box.
+    out = thickness // 2 + 1
+    areas = clip_boxes(corners + np.array([-out, -out, out, out]), (height, width))
+    _write_names(canvas, areas.round().astype(int).tolist(), texts, colors)
     return canvas
 
 
-def _draw_box(
-    canvas: np.ndarray, corners: np.ndarray, color: tuple[int, int, int], text: str, thickness: int
+def _write_names(
+    canvas: np.ndarray,
+    areas: Sequence[Area],
+    texts: Sequence[str],
+    colors: Sequence[tuple[int, int, int]],
 ) -> None:
-    x_min, y_min, x_max, y_max = (int(value) for value in corners)
-    cv2.rectangle(canvas, (x_min, y_min), (x_max, y_max), color, thickness, cv2.LINE_AA)
-    font, scale = cv2.FONT_HERSHEY_SIMPLEX, max(0.4, min(canvas.shape[:2]) / 900)
-    (width, height), base = cv2.getTextSize(text, font, scale, 1)
-    # The label sits above the box, or inside it at the picture's upper edge.
-    top = y_min - height - base if y_min - height - base >= 0 else y_min
-    left = max(0, min(x_min, canvas.shape[1] - width))
-    cv2.rectangle(canvas, (left, top), (left + width, top + height + base), color, cv2.FILLED)
-    luma = 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2]
-    ink = (0, 0, 0) if luma > 140 else (255, 255, 255)
-    cv2.putText(canvas, text, (left, top + height), font, scale, ink, 1, cv2.LINE_AA)
+    height, width = canvas.shape[:2]
+    side = min(height, width)
+    letters = Lettering(min(max(round(side / _LETTERS_OF_SIDE), _SMALLEST_PX), _LARGEST_PX))
+    texts = [letters.fitted(text, width) for text in texts]
+    sizes = [(letters.width_px(text), letters.height_px) for text in texts]
+    found = place_names(areas, sizes, (0, 0, width, height), covers_own=False)
+    for place, (wide, high), text, color in zip(found, sizes, texts, colors, strict=True):
+        if place is not None:
+            left, top = place
+            letters.write(canvas[top : top + high, left : left + wide], text, ground=color)

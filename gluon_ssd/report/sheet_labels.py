@@ -1,4 +1,4 @@
-"""Where the names of boxes stand in a small picture, so that none covers another."""
+"""Where the names of boxes stand in a picture, so that none covers another."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ _OF_RANK = 0.1  # px of other boxes that a place may cover more than the next on
 
 
 def place_names(
-    boxes: Sequence[Area], sizes_wh: Sequence[tuple[int, int]], frame: Area
+    boxes: Sequence[Area],
+    sizes_wh: Sequence[tuple[int, int]],
+    frame: Area,
+    *,
+    covers_own: bool = True,
 ) -> list[tuple[int, int] | None]:
     """A place for the name of each box.
 
@@ -27,6 +31,8 @@ def place_names(
         boxes: of the objects, in pixels of the picture.
         sizes_wh: width and height of each name, px.
         frame: where names may stand.
+        covers_own: whether a name may as well stand on its own object, and within another one that
+            holds it whole; else that is as bad as on a part of any other.
 
     Returns:
         The upper left corner of each name, in the order of the boxes; None where there is no place
@@ -36,39 +42,48 @@ def place_names(
     every = np.array(boxes, np.int64).reshape(-1, 4)
     taken = np.zeros((0, 4), np.int64)
     for index in np.argsort(_sizes(every), kind="stable").tolist():
-        others = np.delete(every, index, axis=0)
-        area = _best(boxes[index], sizes_wh[index], frame, others, taken)
-        if area is not None:
-            taken = np.concatenate([taken, [area]])
-            places[index] = area[:2]
+        width, height = sizes_wh[index]
+        candidates = _free(_candidates(boxes[index], width, height, frame), frame, taken)
+        others = np.delete(every, index, axis=0) if covers_own else every
+        costs = _covered(candidates, others, holds_free=covers_own)
+        if len(candidates):
+            best = candidates[costs.argmin()]
+            taken = np.concatenate([taken, [best]])
+            places[index] = (int(best[0]), int(best[1]))
     return places
 
 
-def _best(
-    box: Area,
-    size_wh: tuple[int, int],
-    frame: Area,
-    others: NDArray[np.int64],
-    taken: NDArray[np.int64],
-) -> Area | None:
-    corners = np.array(list(_candidates(box, *size_wh, frame)), np.int64)
-    areas = np.concatenate([corners, corners + size_wh], axis=1)  # (K, 4)
-    is_free = (areas[:, :2] >= frame[:2]).all(axis=1) & (areas[:, 2:] <= frame[2:]).all(axis=1)
-    is_free &= ~_shared(areas, taken).any(axis=1)
-    if not is_free.any():
-        return None
-    # A box that holds the whole name is no worse for it than one that is far away.
-    holds = (others[:, :2] <= areas[:, None, :2]).all(axis=2)  # (K, M)
-    holds &= (others[:, 2:] >= areas[:, None, 2:]).all(axis=2)
-    costs = np.where(holds, 0, _shared(areas, others)).sum(axis=1) + _OF_RANK * np.arange(
-        len(areas)
-    )
-    left, top, right, bottom = areas[np.where(is_free, costs, np.inf).argmin()].tolist()
-    return left, top, right, bottom
+def _free(areas: Iterator[Area], frame: Area, taken: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those of the areas that lie in the frame and on no name, (K, 4), in their order."""
+    every = np.array(list(areas), np.int64)
+    is_free = (every[:, :2] >= frame[:2]).all(axis=1) & (every[:, 2:] <= frame[2:]).all(axis=1)
+    is_free &= ~_shared(every, taken).any(axis=1)
+    return every[is_free]
 
 
-def _candidates(box: Area, width: int, height: int, frame: Area) -> Iterator[tuple[int, int]]:
-    """Corners of a name near a box, the best first; those at an edge are pushed into the frame."""
+def _covered(
+    areas: NDArray[np.int64], boxes: NDArray[np.int64], *, holds_free: bool
+) -> NDArray[np.float64]:
+    """What each of K areas covers of the boxes, px; a later one a little more.
+
+    With `holds_free` a box that holds the whole area is no worse for it than one far away.
+    """
+    shared = _shared(areas, boxes)
+    if holds_free:
+        holds = (boxes[:, :2] <= areas[:, None, :2]).all(axis=2)  # (K, M)
+        holds &= (boxes[:, 2:] >= areas[:, None, 2:]).all(axis=2)
+        shared = np.where(holds, 0, shared)
+    costs: NDArray[np.float64] = shared.sum(axis=1) + _OF_RANK * np.arange(len(areas))
+    return costs
+
+
+def _candidates(box: Area, width: int, height: int, frame: Area) -> Iterator[Area]:
+    """Places of a name near a box, the best first; those at an edge are pushed into the frame."""
+    for left, top in _corners(box, width, height, frame):
+        yield left, top, left + width, top + height
+
+
+def _corners(box: Area, width: int, height: int, frame: Area) -> Iterator[tuple[int, int]]:
     x_min, y_min, x_max, y_max = box
     along = sorted({round(x_min + (x_max - width - x_min) * k / _STEPS) for k in range(_STEPS + 1)})
     down = sorted({round(y_min + (y_max - height - y_min) * k / _STEPS) for k in range(_STEPS + 1)})

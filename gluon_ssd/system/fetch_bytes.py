@@ -18,6 +18,17 @@ from gluon_ssd.system.web_session import (
 )
 
 _BLOCK_BYTES = 1 << 16
+_FILM, _CAMERA = "video/", "multipart/x-mixed-replace"
+
+
+class IsFilm(FetchFailed):
+    """An address sends a film, or the pictures of a camera one after the other.
+
+    Attributes:
+        is_live: whether it is a camera.
+    """
+
+    is_live = False
 
 
 def fetch_bytes(url: str, *, max_bytes: int, max_seconds: float) -> bytes:
@@ -29,6 +40,7 @@ def fetch_bytes(url: str, *, max_bytes: int, max_seconds: float) -> bytes:
         max_seconds: from the call to the last byte, finding the server included.
 
     Raises:
+        IsFilm: by its header it is a film; nothing of it was taken.
         FetchFailed: it cannot be had within the limits. The text is the reason alone.
     """
     job = _Job(url, max_bytes, max_seconds)
@@ -38,6 +50,8 @@ def fetch_bytes(url: str, *, max_bytes: int, max_seconds: float) -> bytes:
     if not job.is_done.wait(max_seconds):
         job.give_up()
         raise FetchFailed(f"it did not arrive within {max_seconds:g} seconds")
+    if job.film is not None:
+        raise job.film
     if job.problem is not None:
         raise FetchFailed(job.problem)
     return bytes(job.content)
@@ -55,6 +69,7 @@ class _Job:
         self._until = time.monotonic() + max_seconds
         self.content = bytearray()
         self.problem: str | None = None
+        self.film: IsFilm | None = None
         self.is_done, self._is_given_up = threading.Event(), threading.Event()
         self._session = WebSession()
 
@@ -92,6 +107,11 @@ class _Job:
                 raise FetchFailed(f"the server answers {status_text(answer)}")
             if answer.headers.get("Content-Encoding", "identity") != "identity":
                 raise FetchFailed("the server sends it compressed, which was not asked for")
+            kind = answer.headers.get("Content-Type", "").lower()
+            if kind.startswith((_FILM, _CAMERA)):
+                self.film = IsFilm("it is a film, and not a picture")
+                self.film.is_live = kind.startswith(_CAMERA)
+                return
             self._check(content_length(answer) or 0)
             # What has come is taken at once, so that a job nobody waits for ends soon.
             while block := answer.raw.read1(_BLOCK_BYTES):

@@ -6,12 +6,22 @@ import logging
 
 import pytest
 
-from gluon_ssd.data.problems import AS_ASKED, LABELS_LOST, REASONS, Problem, log_lost_labels
+from gluon_ssd.data.problems import (
+    AS_ASKED,
+    LABELS_LOST,
+    NOT_OF_MODEL,
+    REASONS,
+    Problem,
+    label_detail,
+    labelled_name,
+    log_lost_labels,
+)
 
 
 def test_labels_are_lost_where_the_outcome_says_so():
     lost = {"unknown class", "degenerate box", "box beyond the image", "marked as ignore", "crowd"}
-    assert LABELS_LOST == lost | {"label of an unlisted image", "broken row", "other class"}
+    lost |= {"label of an unlisted image", "broken row", "other class", NOT_OF_MODEL}
+    assert lost == LABELS_LOST
     assert AS_ASKED == {"crowd", "other class"}
 
 
@@ -58,3 +68,21 @@ def test_what_is_left_out_by_wish_is_counted_and_no_warning(caplog):
 def test_names_of_files_stay_on_one_line(caplog):
     told = logged(caplog, [Problem("unknown class", "a\nb.json", "object 1: '\u2028'")])
     assert told == ["a\\nb.json: unknown class, object 1: '\\u2028' (label dropped)"]
+
+
+@pytest.mark.parametrize(
+    "name", ["dog", "o'ring", 'a "big" o\'ring', "back\\slash", "猫", "line\nend"]
+)
+@pytest.mark.parametrize("place", ["", " at (1, 2, 3, 4)"])
+def test_the_name_of_a_label_is_read_back_from_its_problem(name, place):
+    problem = Problem(NOT_OF_MODEL, "a.xml", label_detail(3, name, place))
+    assert problem.detail.startswith("object 3: ") and labelled_name(problem) == name
+
+
+def test_a_detail_of_another_form_names_itself():
+    assert labelled_name(Problem(NOT_OF_MODEL, "a.txt", "line 2: class 7")) == "line 2: class 7"
+
+
+def test_labels_that_a_model_lacks_are_not_told_one_by_one(caplog):
+    log_lost_labels([Problem(NOT_OF_MODEL, "a.xml", label_detail(1, "dog"))], "custom")
+    assert not caplog.messages

@@ -18,7 +18,7 @@ from gluon_ssd.errors import ModelError, OptionError
 from gluon_ssd.options.shared import BACKENDS
 from tests.conftest import ROOT
 from tests.data.builders import voc_object, voc_xml, write_voc
-from tests.entry_builders import one_error, run_script
+from tests.entry_builders import one_error, run_script, saved_pictures
 from tests.toy_runtime import TOY, write_toy
 
 CLASSES = ("red", "green", "blue")
@@ -95,7 +95,7 @@ def test_the_demo_draws_what_it_finds(prefix, data, tmp_path):
     images = ("--images", data / "JPEGImages", "--output", tmp_path / "out")
     ended = run_script("scripts/demo_ssd.py", "--model-prefix", prefix, *images)
     assert ended.code == 0, ended.err
-    for row in json.loads((tmp_path / "out" / "detections.json").read_text()):
+    for row in saved_pictures(tmp_path / "out" / "detections.json"):
         (found,) = row["detections"]
         assert found["box_px"] == pytest.approx(BOXES[found["class"]], abs=1)
 

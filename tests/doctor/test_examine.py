@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from gluon_ssd.doctor import examine as doctor
-from gluon_ssd.doctor import installation, machine
+from gluon_ssd.doctor import gpus, installation, machine
 from gluon_ssd.doctor.verdict import FAIL, NOTE, OK, Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,7 +53,7 @@ def test_the_report_goes_from_the_system_to_the_extras(monkeypatch):
         installation, "examine", lambda probes: ([verdict("packages")], {"features": []})
     )
     monkeypatch.setattr(machine, "examine", lambda folder: [verdict("cores")])
-    monkeypatch.setattr(machine, "list_gpus", list)
+    monkeypatch.setattr(gpus, "list_gpus", list)
     subjects = [each.subject for each in doctor.examine()]
     assert subjects[0] == "platform" and subjects[2:5] == ["packages", "cores", "GPUs"]
     assert subjects[5:] == [f"extra {name}" for name in installation.EXTRAS]

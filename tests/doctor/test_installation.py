@@ -19,6 +19,13 @@ def levels(verdicts) -> dict[str, str]:
         (CPU_BUILD, "", OK, "1.9.1, CPU build, with GluonCV"),
         (CUDA_BUILD, "", OK, "CUDA build"),
         (None, "OSError: libgomp.so.1: cannot open", FAIL, "apt-get install libgomp1"),
+        (None, "OSError: libquadmath.so.0: cannot open", FAIL, "apt-get install libquadmath0"),
+        (
+            None,
+            "gluon_ssd.errors.EnvironmentProblem: MXNet's CUDA build needs NVIDIA's driver",
+            FAIL,
+            "the CUDA build needs NVIDIA's driver",
+        ),
         (None, "ImportError: broken", FAIL, "does not import with GluonCV (ImportError: broken)"),
     ],
 )
@@ -59,6 +66,20 @@ def test_packages_against_a_lock(tmp_path: Path):
     verdict = installation.check_packages(lock)
     assert verdict.level == FAIL
     assert "1 of 2 missing (no-such-thing); run: bash scripts/setup.sh" in verdict.text
+
+
+def test_the_cuda_build_stands_in_for_mxnet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    base, gpu = tmp_path / "base.lock", tmp_path / "gpu.lock"
+    base.write_text("mxnet==1.0 \\\nnumpy==2.0 \\\n")
+    gpu.write_text("mxnet-cu112==1.0 \\\n")
+    there = {"mxnet-cu112": "1.0", "numpy": "2.0"}
+    monkeypatch.setattr(installation, "version_of", there.get)
+    assert installation.check_packages(base).level == FAIL
+    assert installation.check_packages(base, gpu).text == "all 2 at the locked versions"
+    assert installation.check_builds() == []
+    there["mxnet"] = "1.0"
+    (verdict,) = installation.check_builds()
+    assert verdict.level == FAIL and "overwrite each other" in verdict.text
 
 
 def test_lines_of_a_lock_for_a_later_python_are_left_out(tmp_path: Path):

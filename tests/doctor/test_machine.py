@@ -6,7 +6,6 @@ import pytest
 
 from gluon_ssd.doctor import machine
 from gluon_ssd.doctor.verdict import FAIL, NOTE, OK
-from tests.doctor.builds import CPU_BUILD, CUDA_BUILD
 
 MIB = 1 << 20
 
@@ -27,30 +26,6 @@ def test_cpu_abilities(flags: set[str], levels: list[str]):
 
 def test_a_cpu_without_avx2_is_told_so():
     assert machine.check_cpu(set())[0].text == "absent; everything runs, several times slower"
-
-
-@pytest.mark.parametrize(
-    ("gpus", "found", "levels", "text"),
-    [
-        pytest.param([], CPU_BUILD, [OK], "none; training", id="none_needed"),
-        pytest.param([], CUDA_BUILD, [NOTE], "none found", id="cuda_build_without_gpu"),
-        pytest.param(["T4, 7.5, 535"], CPU_BUILD, [NOTE], "mxnet-cu112", id="gpu_unused"),
-        pytest.param(["T4, 7.5, 535"], None, [NOTE], "unused", id="no_mxnet"),
-        pytest.param(["T4, 7.5"], {**CUDA_BUILD, "gpus": [8]}, [OK], "computes on it", id="works"),
-        pytest.param(
-            ["T4, 7.5", "H100, 9.0"],
-            {**CUDA_BUILD, "gpus": [8, "no kernel image"]},
-            [OK, FAIL],
-            "H100, 9.0; fails: no kernel image",
-            id="too_new",
-        ),
-        pytest.param(["T4"], CUDA_BUILD, [FAIL], "MXNet does not see it", id="unseen"),
-    ],
-)
-def test_gpus_against_the_wheel(gpus: list[str], found: dict, levels: list[str], text: str):
-    verdicts = machine.check_gpus(gpus, found)
-    assert [verdict.level for verdict in verdicts] == levels
-    assert text in verdicts[-1].text
 
 
 @pytest.mark.parametrize(("free_mib", "level"), [(None, NOTE), (64, NOTE), (8192, OK)])
@@ -92,17 +67,6 @@ def test_amounts_are_in_the_larger_unit_that_fits(free: int, text: str):
 
 def test_what_this_process_may_use_is_positive():
     assert 0 < machine.usable_cores() <= 4096
-
-
-def test_gpus_are_what_the_driver_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert machine.list_gpus() == []
-    command = tmp_path / "nvidia-smi"
-    command.write_text("#!/bin/sh\necho 'T4, 7.5, 535'\necho 'H100, 9.0, 535'\n")
-    command.chmod(0o755)
-    assert machine.list_gpus() == ["T4, 7.5, 535", "H100, 9.0, 535"]
-    command.write_text("#!/bin/sh\necho 'no driver'\nexit 9\n")
-    assert machine.list_gpus() == []
 
 
 def test_the_machine_is_told_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

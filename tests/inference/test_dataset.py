@@ -56,12 +56,58 @@ def test_classes_must_be_the_same(root):
     message = r"the model knows 2 classes \(cat, cow\), the data set has 2 \(cat, dog\)"
     with pytest.raises(DataError, match=message):
         check_classes(dataset, ("cat", "cow"), 2)
+    message = "the same in another order: class 0 is dog of the model and cat of the data set;"
+    with pytest.raises(DataError, match=message):
+        check_classes(dataset, ("dog", "cat"), 2)
+
+
+def test_a_part_of_the_classes_is_named(root, caplog):
+    caplog.set_level(logging.INFO)
+    dataset = opened(root, classes=("cow", "dog"))
+    caplog.clear()
+    check_classes(dataset, ("cow", "dog"), 2)
+    assert caplog.messages == [
+        "the model lacks classes that the data set has, with so many objects, which are left out: "
+        "cat (2)",
+        "the data set has objects of 1 of the 2 classes of the model: dog",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["voc", "custom"])
+def test_voc_is_opened_by_the_names_of_the_detector_too(kind, root):
+    selection = Selection(root, train=False, splits="val")
+    dataset = open_for_scoring(kind, selection, classes=("dog", "cow"))
+    assert dataset.classes == ("dog", "cow")
+    assert [list(dataset.annotation(i).labels) for i in range(3)] == [[0], [0], []]
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (
+            ("cat", "pig"),
+            "the model knows 2 .*cat, dog., and 2 were named .*: it lacks pig;",
+        ),
+        (("cat",), "the model knows 2 .*, and 1 were named .cat.: these are only some of them;"),
+    ],
+)
+def test_names_that_are_given_beside_those_of_the_detector_must_be_the_same(root, asked, message):
+    with pytest.raises(OptionError, match=message) as caught:
+        open_for_scoring(
+            "custom", Selection(root, train=False, classes=asked), classes=("cat", "dog")
+        )
+    assert caught.value.settings == ("classes",)
+
+
+def test_the_same_names_in_another_order_are_those_of_the_detector(root):
+    given = Selection(root, train=False, classes=("dog", "cat"))
+    assert open_for_scoring("custom", given, classes=("cat", "dog")).classes == ("cat", "dog")
 
 
 def test_a_set_of_none_of_the_classes_names_the_first_of_its_own(root):
     dataset = opened(root, classes=("cow", "pig"))
     assert not has_labels(dataset)
-    with pytest.raises(DataError, match="none of which the data set has; the first is "):
+    with pytest.raises(DataError, match=r"the data set has: .* dog \(2\), cat \(2\); "):
         check_classes(dataset, ("cow", "pig"), 2)
 
 

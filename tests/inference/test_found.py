@@ -127,3 +127,9 @@ def test_names_of_classes(own, given, count, names):
 def test_names_of_other_classes_are_refused():
     with pytest.raises(OptionError, match="the detector has 3 classes; got 2 names"):
         class_names(None, ["a", "b"], 3)
+
+
+@pytest.mark.parametrize("given", [["dog", "cat"], ["dog", "cow"], ["cow", "cat"]])
+def test_the_same_names_in_another_order_are_refused(given):
+    with pytest.raises(OptionError, match="call class . ..., and the model says that ... is its"):
+        class_names(["cat", "dog"], given, 2)

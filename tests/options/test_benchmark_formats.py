@@ -40,7 +40,7 @@ def test_the_data_set_is_the_one_that_is_named():
     ("options", "message"),
     [
         ({}, "^--network needs at least one network, or --models a prefix$"),
-        ({"network": "mobilenet9"}, "^--network: there is no network 'mobilenet9'"),
+        ({"network": "mobilenet9"}, "^the network must be one of .*; got 'mobilenet9'"),
         (
             {"network": "ssd_300_mobilenet1.0_custom"},
             "^--network: ssd_300_mobilenet1.0_custom has no classes of its own",

@@ -30,10 +30,10 @@ def test_an_exported_model_must_be_named(benchmark):
 
 @pytest.mark.parametrize("benchmark", [DecodeBenchmark, ScalingBenchmark, NetworkBound])
 def test_a_network_must_be_known(benchmark):
-    with pytest.raises(OptionError, match="^--network must be a full name .*got 'vgg'"):
+    with pytest.raises(OptionError, match="^the network must be one of .*got 'vgg'"):
         benchmark(network="vgg")
-    assert benchmark(network=VGG).network == VGG
-    assert NetworkBound().network == ""  # all of them
+    assert benchmark(network=VGG).name == benchmark(network="vgg16_atrous").name == VGG
+    assert NetworkBound().name == ""  # all of them
 
 
 @pytest.mark.parametrize(
@@ -55,14 +55,20 @@ def test_a_word_stands_for_its_first_network_of_that_size(network, side, name):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"network": "mobilenet1"}, "^--network: .* 'mobilenet1'; did you mean mobilenet1.0?"),
+        (
+            {"network": "mobilenet1"},
+            "^the network must be .* 'mobilenet1'; did you mean mobilenet1.0[?]$",
+        ),
         (
             {"network": f"{RESNET}_int8"},
-            "^--network: there is no network 'ssd_512_resnet50_v1_voc_",
+            "^the network must be .*; got 'ssd_512_resnet50_v1_voc_int8'; did you mean ssd_512_",
         ),
         ({"network": ","}, "^--network needs at least one network$"),
-        ({"network": VGG, "data_shape": 512}, "^--data-shape: .* takes 300 pixels; got 512$"),
-        ({"network": "vgg16_atrous", "data_shape": 64}, "takes 300 or 512 pixels; got 64$"),
+        ({"network": VGG, "data_shape": 512}, f"^{VGG} takes 300 pixels; got 512: leave out one"),
+        (
+            {"network": "vgg16_atrous", "data_shape": 64},
+            "^there is no network vgg16_atrous of 64 pixels .* ssd_512_vgg16_atrous_voc",
+        ),
     ],
 )
 def test_networks_to_count_must_be_there(options, message):
@@ -88,7 +94,8 @@ def test_networks_are_compared_with_those_that_pytorch_has():
 @pytest.mark.parametrize("benchmark", [AmpBenchmark, TableBenchmark])
 def test_networks_are_listed_once_by_their_full_names(benchmark):
     assert benchmark(networks=f"{RESNET}, {VGG},{RESNET}").network_names == (RESNET, VGG)
-    with pytest.raises(OptionError, match="^--networks must be a full name .*got 'vgg'"):
+    assert benchmark(networks="vgg16_atrous,resnet50_v1").network_names == (VGG, RESNET)
+    with pytest.raises(OptionError, match="^the network must be one of .*got 'vgg'"):
         benchmark(networks=f"{VGG},vgg")
 
 

@@ -19,9 +19,23 @@ def test_gpus_are_numbers():
 def test_images_and_a_network_are_needed_but_no_network_beside_an_exported_model():
     with pytest.raises(OptionError, match="^--images needs at least one image"):
         DemoCommand()
-    with pytest.raises(OptionError, match="^--network must be a full name"):
+    with pytest.raises(OptionError, match="^the network must be one of .*; got 'vgg'"):
         DemoCommand(images="a", network="vgg")
     assert DemoCommand(images="a", network="vgg", model_prefix="m").model_prefix == "m"
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({}, "ssd_300_vgg16_atrous_coco"),
+        ({"network": "ssd_300_mobilenet1.0_custom"}, "ssd_300_mobilenet1.0_custom"),
+        ({"network": "mobilenet1.0"}, "ssd_300_mobilenet1.0_voc"),
+        ({"network": "mobilenet1.0", "data_shape": 512}, "ssd_512_mobilenet1.0_voc"),
+        ({"network": "mobilenet1.0", "classes": "names.txt"}, "ssd_300_mobilenet1.0_custom"),
+    ],
+)
+def test_a_network_is_named_by_a_word_or_in_full(options, name):
+    assert DemoCommand(images="a", **options).spec.name == name
 
 
 def test_another_runtime_than_mxnet_needs_an_exported_model():
@@ -32,7 +46,21 @@ def test_another_runtime_than_mxnet_needs_an_exported_model():
     assert DemoCommand(images="a").named_backend == ""
 
 
+def test_what_is_written_is_named():
+    assert DemoCommand(images="a", save=" csv, json,csv ", model_prefix="m").saves == (
+        "csv",
+        "json",
+    )
+    with pytest.raises(OptionError, match="^--save must be of pictures, json, csv, coco, yolo, cr"):
+        DemoCommand(images="a", save="csv,cvs", model_prefix="m")
+    with pytest.raises(OptionError, match="^--save names nothing to write; there are pictures"):
+        DemoCommand(images="a", save=" , ", model_prefix="m")
+
+
 REFUSED = {
+    "--save json --films pictures": "--films has no effect without pictures in --save",
+    "--save csv --schema endpoint": "--schema has no effect without json in --save",
+    "--coco-ids x": "--coco-ids has no effect without coco in --save",
     "--model-prefix m --model-root x": "--model-root has no effect with --model-prefix",
     "--model-prefix m --streams 2": "--streams has no effect in the demo, which computes one",
 }

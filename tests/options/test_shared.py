@@ -8,7 +8,6 @@ from gluon_ssd.data.images import MAX_PIXELS
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.shared import (
     DataOptions,
-    check_network_name,
     means_no_weights,
     whole_numbers,
     words,
@@ -54,13 +53,6 @@ def test_words_for_no_weights(text):
 @pytest.mark.parametrize("text", ["", "true", "1", "false.params", "none", "off"])
 def test_anything_else_names_weights(text):
     assert not means_no_weights(text)
-
-
-def test_a_network_is_known_by_its_full_name():
-    check_network_name("ssd_300_vgg16_atrous_voc")
-    expected = r"^--of must be a full name .*; got 'ssd_300_vgg16_atrous_vok'; did you mean ssd"
-    with pytest.raises(OptionError, match=expected):
-        check_network_name("ssd_300_vgg16_atrous_vok", "--of")
 
 
 def test_the_usual_limit_of_pixels_is_that_of_the_reader():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
 from gluon_ssd.report.draw import class_color, draw_detections
+from gluon_ssd.report.lettering import Lettering
 
 GREY = np.full((120, 160, 3), 128, np.uint8)
 
@@ -42,11 +44,46 @@ def test_frame_has_the_color_of_the_class_and_the_inside_stays():
     assert (GREY == 128).all()  # the input is not drawn on
 
 
-def test_label_stands_above_the_box_or_inside_at_the_upper_edge():
+def test_label_stands_above_the_box_below_it_or_inside():
     above = changed(draw([[40, 50, 100, 100]], [0], [0.9]))
-    assert above[30:48, 40:80].mean() > 0.5 and not above[:25].any()
-    inside = changed(draw([[40, 2, 100, 100]], [0], [0.9]))
-    assert inside[2:14, 42:70].mean() > 0.5
+    assert above[35:48, 40:80].mean() > 0.9 and not above[:25].any()
+    below = changed(draw([[40, 2, 100, 90]], [0], [0.9]))
+    assert below[93:105, 40:80].mean() > 0.9 and not below[5:88, 43:98].any()
+    inside = changed(draw([[0, 0, 159, 119]], [0], [0.9]))
+    assert inside[2:12, 2:40].mean() > 0.9
+
+
+@pytest.mark.parametrize("count", [2, 9, 40])
+def test_no_label_lies_on_another_one(count):
+    """Each has the colour of its class, all of it: what is covered would be missing."""
+    rng = np.random.default_rng(count)
+    image = np.zeros((240, 360, 3), np.uint8)
+    starts = rng.integers(20, [300, 180], (count, 2))
+    boxes = np.concatenate([starts, starts + 40], axis=1)
+    letters = Lettering(11)
+    names = [str(number) * 3 for number in range(count)]
+    picture = draw(boxes, range(count), None, image=image, classes=names)
+    for number in range(count):
+        part = np.zeros((letters.height_px, letters.width_px(names[number]), 3), np.uint8)
+        letters.write(part, names[number], ground=class_color(number))
+        # The least difference of any place of the picture to the whole label.
+        found = cv2.matchTemplate(picture, part, cv2.TM_SQDIFF).min() / part.size
+        assert found < 1 or count == 40 and found > 100  # where it is crowded some are left out
+
+
+def test_a_label_covers_no_object_where_there_is_room():
+    boxes = [[20, 40, 70, 100], [20, 20, 70, 39]]  # one on top of the other
+    picture = draw(boxes, [0, 1], [0.9, 0.8])
+    assert not changed(picture)[43:97, 23:67].any() and not changed(picture)[23:36, 23:67].any()
+
+
+def test_names_in_other_scripts_are_drawn():
+    pictures = [
+        draw([[40, 50, 100, 100]], [0], [0.9], classes=[name])
+        for name in ("кот", "قطة", "cat", "?")
+    ]
+    for number, one in enumerate(pictures):
+        assert all((one != other).any() for other in pictures[:number])
 
 
 def test_weak_rows_and_padding_are_left_out():

@@ -14,6 +14,7 @@ from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.dataset import ListedDataset, Selection, image_paths
 from gluon_ssd.data.held_out import divide
 from gluon_ssd.data.orientations import settle_orientations
+from gluon_ssd.data.problems import OTHER_CLASS, UNKNOWN_CLASS
 from gluon_ssd.data.sources.catalog import SOURCES, open_dataset
 from gluon_ssd.data.sources.layouts import holds_one_set
 from gluon_ssd.deploy.runtime_model import DetectorFacts
@@ -71,7 +72,7 @@ def training_data(command: TrainCommand) -> TrainingData:
         keep_empty=options.keep_empty,
         use_crowd=not options.no_crowd,
         edge_px=command.network.edge_px,
-        by_wish=classes is not None,
+        other_labels=UNKNOWN_CLASS if classes is None else OTHER_CLASS,
         layout=own.layout,
         image_root=own.image_root,
         exif=options.exif,

@@ -22,15 +22,10 @@ from gluon_ssd.models.params_file import read_params
 from gluon_ssd.models.record import read_sidecar, sidecar_path
 from gluon_ssd.models.spec import Spec
 from gluon_ssd.models.weights import load_parameters
-from gluon_ssd.options.shared import ModelOptions
+from gluon_ssd.options.shared import ModelOptions, wants_zoo_weights
 from gluon_ssd.system.wording import some_of
 
 _log = logging.getLogger(__name__)
-
-
-def wants_zoo_weights(pretrained: str) -> bool:
-    """Whether ``--pretrained`` means the zoo's weights rather than a file, as legacy reads it."""
-    return pretrained.lower() in ("true", "1", "yes", "t")
 
 
 def trained_network(
@@ -42,11 +37,7 @@ def trained_network(
         WeightsError: the weights cannot be had or do not fit.
     """
     path = zoo_weights(spec, options) if wants_zoo_weights(pretrained) else pretrained
-    classes: Sequence[str] | None = None
-    if classes_file:
-        classes = read_classes_file(classes_file)
-    elif not spec.classes:
-        classes = _classes_of(path)
+    classes = _classes(spec, path, classes_file)
     network = build_network(spec.name, classes=classes)
     initialize(network)
     new = load_parameters(network, path).new
@@ -55,6 +46,30 @@ def trained_network(
             "%s: these classes score about 0, since %s does not know them", some_of(new), path
         )
     return network
+
+
+def _classes(spec: Spec, path: str, classes_file: str) -> Sequence[str] | None:
+    """Names for the heads: of the file of names, or of the record; None takes the network's own."""
+    record = read_sidecar(path)
+    if classes_file:
+        names = read_classes_file(classes_file)
+        if record is not None and not set(names) & set(record.classes):
+            raise WeightsError(
+                f"{classes_file} names {some_of(names)}, and {path} was trained for "
+                f"{some_of(record.classes)}: none of these; leave the names out, since the weights "
+                "have their own",
+                settings=("classes",),
+            )
+        return names
+    if record is not None and (record.name == spec.name or not spec.classes):
+        return record.classes
+    if spec.classes:
+        return None
+    read_params(path)  # what is wrong with the file itself is said first
+    raise WeightsError(
+        f"{path} does not say the names of its classes (there is no {sidecar_path(path)}); "
+        "give them with --classes FILE"
+    )
 
 
 def untrained_network(spec: Spec, classes_file: str) -> Network:
@@ -69,17 +84,6 @@ def untrained_network(spec: Spec, classes_file: str) -> Network:
         len(network.classes),
     )
     return network
-
-
-def _classes_of(path: str) -> Sequence[str]:
-    sidecar = read_sidecar(path)
-    if sidecar is None:
-        read_params(path)  # what is wrong with the file itself is said first
-        raise WeightsError(
-            f"{path} does not say the names of its classes (there is no {sidecar_path(path)}); "
-            "give them with --classes FILE"
-        )
-    return sidecar.classes
 
 
 def network_model(

@@ -1,111 +1,48 @@
-"""Where the demo's pictures come from: image files, folders of them, and videos."""
+"""A text of an option -> what pictures are read from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
+from gluon_ssd.errors import OptionError
+from gluon_ssd.inference.pictures import Reader, Source
 
-from gluon_ssd.data.images import IMAGE_SUFFIXES, LEAVE_OUT, MAX_PIXELS, read_image
-from gluon_ssd.data.videos import VIDEO_SUFFIXES, count_frames, read_frames
-from gluon_ssd.errors import DataError
-
-_SUFFIXES = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
+_DEVICE = re.compile(r"/dev/video(\d{1,3})")
+_NUMBER = re.compile(r"\d{1,3}")
 
 
-class Picture(NamedTuple):
-    """One picture. name: unique, for its output file; frame: number in a video, else None."""
+def list_sources(text: str, reader: Reader, *, flag: str = "--images") -> list[Source]:
+    """What a comma list of files, folders, globs, addresses and numbers of cameras names, in order.
 
-    name: str
-    source: str
-    frame: int | None
-    image: np.ndarray  # uint8 (H, W, 3), RGB
+    A number is a camera, unless there is a file of that name. A text that is the name of one file
+    is that file, whatever commas it has.
 
-
-def list_sources(text: str) -> list[Path]:
-    """Files named by ``--images``: a comma list of images, videos and folders, in order.
+    Args:
+        text: of the option.
+        reader: how to read them.
+        flag: the option, for messages.
 
     Raises:
-        DataError: a path does not exist, is of no known kind, or a folder holds no picture.
+        DataError: something is not there, or a folder or glob has no picture.
+        OptionError: nothing is named.
     """
-    sources: list[Path] = []
-    for part in (piece.strip() for piece in text.split(",") if piece.strip()):
-        path = Path(part).expanduser()
-        if path.is_dir():
-            inside = [child for child in sorted(path.iterdir()) if _is_known(child)]
-            if not inside:
-                raise DataError(
-                    f"the folder {path} holds no picture; looked for {', '.join(_SUFFIXES)}"
-                )
-            sources += inside
-        elif not path.exists():
-            raise DataError(f"there is no file or folder {path}; check the name")
-        elif not _is_known(path):
-            raise DataError(
-                f"{path} is neither an image nor a video by its ending; allowed are "
-                f"{', '.join(_SUFFIXES)}"
-            )
-        else:
-            sources.append(path)
+    parts = [text] if _exists(text) else [part.strip() for part in text.split(",")]
+    sources = list(reader.sources([_given(part) for part in parts if part]))
     if not sources:
-        raise DataError("--images names no file; give images, folders or videos")
+        raise OptionError(f"{flag} names nothing; give images, folders or films")
     return sources
 
 
-def is_video(path: Path) -> bool:
-    """Whether a file is a video, by its ending."""
-    return path.suffix.lower() in VIDEO_SUFFIXES
+def _given(part: str) -> str | int:
+    number = _DEVICE.fullmatch(part) or _NUMBER.fullmatch(part)
+    if number is None or (_NUMBER.fullmatch(part) and _exists(part)):
+        return part
+    return int(number[number.re.groups])
 
 
-def _is_known(path: Path) -> bool:
-    return path.suffix.lower() in _SUFFIXES
-
-
-def read_pictures(
-    sources: Sequence[Path],
-    *,
-    on_bad: Callable[[DataError], None],
-    every: int = 1,
-    max_pixels: int = MAX_PIXELS,
-) -> Iterator[Picture]:
-    """Decode one picture after the other, photos upright; of a video every `every`-th frame.
-
-    `on_bad` is told of every image or video that cannot be decoded, or has more than `max_pixels`;
-    the next one follows.
-    """
-    taken: set[str] = set()
-    for path in sources:
-        name = _unique(path, taken)
-        try:
-            if is_video(path):
-                for number, image in read_frames(str(path), every=every, max_pixels=max_pixels):
-                    yield Picture(f"{name}_{number:06d}", str(path), number, image)
-            else:
-                pixels = read_image(path, upright=True, max_pixels=max_pixels, advice=LEAVE_OUT)
-                yield Picture(name, str(path), None, pixels)
-        except DataError as error:
-            on_bad(error)
-
-
-def count_pictures(sources: Sequence[Path], every: int = 1) -> int | None:
-    """How many pictures to expect of the sources, by the headers of the videos.
-
-    None where a header does not say the length. It is an estimate in any case, for the time left.
-    """
-    videos = [path for path in sources if is_video(path)]
-    frames = [count_frames(str(path)) for path in videos]
-    if any(count <= 0 for count in frames):
-        return None
-    return len(sources) - len(videos) + sum(-(-count // every) for count in frames)
-
-
-def _unique(path: Path, taken: set[str]) -> str:
-    """The file's stem, numbered when several sources share it."""
-    name, number = path.stem, 1
-    while name in taken:
-        number += 1
-        name = f"{path.stem}-{number}"
-    taken.add(name)
-    return name
+def _exists(text: str) -> bool:
+    try:
+        return Path(text).expanduser().exists()
+    except (OSError, RuntimeError, ValueError):  # too long, of no user, or with a NUL
+        return False

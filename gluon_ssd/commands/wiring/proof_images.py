@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NoReturn
 
 import numpy as np
 
-from gluon_ssd.commands.wiring.pictures import list_sources, read_pictures
+from gluon_ssd.commands.wiring.pictures import list_sources
 from gluon_ssd.detection.input_format import InputFormat
-from gluon_ssd.errors import DataError
+from gluon_ssd.inference.pictures import Reader
 from gluon_ssd.inference.proof_images import made_up_pictures, proof_batches
 
 
@@ -17,7 +16,7 @@ def proof_images(sources: str, input_format: InputFormat) -> Iterator[np.ndarray
     """Batches float32 (B, 3, H, W), normalised, of pictures of whole grey levels.
 
     Args:
-        sources: images, videos and folders, with commas between; empty for made-up pictures.
+        sources: images, films and folders, with commas between; empty for made-up pictures.
         input_format: of the network.
 
     Raises:
@@ -25,9 +24,6 @@ def proof_images(sources: str, input_format: InputFormat) -> Iterator[np.ndarray
     """
     pictures = made_up_pictures()
     if sources:
-        pictures = (each.image for each in read_pictures(list_sources(sources), on_bad=_refuse))
+        listed = list_sources(sources, Reader(), flag="--check-images")
+        pictures = (picture.pixels for source in listed for picture in source.read())
     return proof_batches(pictures, input_format)
-
-
-def _refuse(error: DataError) -> NoReturn:
-    raise error

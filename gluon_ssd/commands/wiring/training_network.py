@@ -6,7 +6,6 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from gluon_ssd.commands.wiring.models import wants_zoo_weights
 from gluon_ssd.commands.wiring.published_weights import zoo_weights
 from gluon_ssd.commands.wiring.resumed import take_input_of
 from gluon_ssd.errors import WeightsError
@@ -15,7 +14,7 @@ from gluon_ssd.models.first_weights import initialize
 from gluon_ssd.models.interface import Network
 from gluon_ssd.models.params_file import read_params
 from gluon_ssd.options.modes import TRAINING
-from gluon_ssd.options.shared import means_no_weights
+from gluon_ssd.options.shared import means_no_weights, wants_zoo_weights
 from gluon_ssd.options.train import TrainCommand
 from gluon_ssd.training.checkpoint import is_checkpoint
 from gluon_ssd.training.team.team import Team

@@ -16,11 +16,12 @@ from gluon_ssd.data.dataset import (
 )
 from gluon_ssd.data.image_source import ImageSource
 from gluon_ssd.data.orientations import size_without_doubt
-from gluon_ssd.data.problems import Problem, log_lost_labels
+from gluon_ssd.data.problems import NOT_OF_MODEL, Problem, log_lost_labels
 from gluon_ssd.data.sources.detection_label import IdObject
 from gluon_ssd.data.sources.listed_items import Listed, item_of_fractions, item_of_pixels
 from gluon_ssd.errors import DataError
 from gluon_ssd.system.regular_file import is_present
+from gluon_ssd.system.wording import some_of
 
 _log = logging.getLogger(__name__)
 
@@ -80,6 +81,12 @@ def class_names(
         return ClassNames(tuple(selection.classes or beside or names), own)
     known = beside or selection.classes
     if known:
+        if not beside and selection.other_labels == NOT_OF_MODEL:
+            _log.warning(
+                "%s names no classes: its ids 0, 1, ... are taken for %s, the order of the model",
+                place,
+                some_of(known),
+            )
         return ClassNames(tuple(selection.classes or known), dict(enumerate(known)))
     count = max(ids(), default=-1) + 1
     if not 0 < count <= _MOST_COUNTED:

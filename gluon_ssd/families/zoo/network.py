@@ -131,13 +131,13 @@ class SsdNetwork(Network, SSD):
         logits = [rows_of_anchors(F, head(map_), columns) for map_, head in classes]
         offsets = [rows_of_anchors(F, head(map_), 4) for map_, head in boxes]
         anchors = [
-            F.reshape(generator(map_), shape=(1, -1))
+            F.reshape(generator(map_), shape=(1, -1, 4))
             for map_, generator in zip(features, self.anchor_generators)  # noqa: B905
         ]
         return (
             F.concat(*logits, dim=1),
             F.concat(*offsets, dim=1),
-            F.reshape(F.concat(*anchors, dim=1), shape=(1, -1, 4)),
+            F.concat(*anchors, dim=1),
         )
 
     def feature_sizes(self, input_size_hw: tuple[int, int] | None = None) -> list[tuple[int, int]]:

@@ -45,7 +45,7 @@ class FilmKind(Kind):
         path = str(folder / _FILE)
         count_frames(path)
         found = []
-        for number, pixels in read_frames(path):
+        for number, pixels, _ in read_frames(path):
             found.append((number, pixels))
             if number > 4 * _FRAMES:
                 break

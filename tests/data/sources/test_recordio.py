@@ -15,6 +15,7 @@ from gluon_ssd.data.dataset import Selection
 from gluon_ssd.data.image_source import open_image
 from gluon_ssd.data.images import read_image
 from gluon_ssd.data.orientations import settle_orientations
+from gluon_ssd.data.problems import OTHER_CLASS
 from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.data.sources.custom import open_custom
 from gluon_ssd.data.sources.layouts import find_layout
@@ -119,7 +120,7 @@ def test_names_stand_beside_or_are_given_or_counted(tmp_path, caplog):
     turned = opened(tmp_path, classes=NAMES[::-1])
     assert boxes_of(turned, 1) == boxes_of(opened(tmp_path), 1)
     assert turned.annotation(1).labels.tolist() == [1]
-    some = opened(tmp_path, classes=("WBC",), by_wish=True)
+    some = opened(tmp_path, classes=("WBC",), other_labels=OTHER_CLASS)
     assert [problem.reason for problem in some.problems] == ["other class"]
 
 

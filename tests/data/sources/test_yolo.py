@@ -10,6 +10,7 @@ import pytest
 from gluon_ssd.data.check import check_dataset
 from gluon_ssd.data.dataset import Selection
 from gluon_ssd.data.orientations import settle_orientations
+from gluon_ssd.data.problems import OTHER_CLASS, UNKNOWN_CLASS
 from gluon_ssd.data.sources.catalog import open_dataset
 from gluon_ssd.data.sources.layouts import find_layout
 from gluon_ssd.data.sources.yolo import is_yolo
@@ -140,8 +141,8 @@ def test_polygons_become_boxes_and_are_counted(tmp_path):
 
 def test_a_class_beyond_the_names_is_counted_as_bad(tmp_path):
     write(tmp_path, ["images/a.jpg"], labels={"images/a.jpg": LINE + "7 0.5 0.5 0.1 0.1\n"})
-    for by_wish in (False, True):
-        report = check_dataset(opened(tmp_path, by_wish=by_wish))
+    for reason in (UNKNOWN_CLASS, OTHER_CLASS):
+        report = check_dataset(opened(tmp_path, other_labels=reason))
         assert (report.counts, report.share_bad) == ({"unknown class": 1}, 0.5)
     (problem,) = report.problems
     assert problem.detail == "line 2: class 7, the names end with 1"
@@ -160,7 +161,7 @@ def test_a_broken_line_stops_and_is_counted_when_tolerated(tmp_path):
 
 def test_names_of_the_user_give_the_order_and_leave_others_out(tmp_path):
     write(tmp_path, ["images/a.jpg"], labels={"images/a.jpg": LINE + "0 0.5 0.5 0.1 0.1\n"})
-    dataset = opened(tmp_path, classes=("dog",), by_wish=True)
+    dataset = opened(tmp_path, classes=("dog",), other_labels=OTHER_CLASS)
     assert (dataset.classes, dataset.annotation(0).labels.tolist()) == (("dog",), [0])
     assert [problem.reason for problem in dataset.problems] == ["other class"]
 

@@ -1,0 +1,91 @@
+"""What the record beside a file of weights says, so that no option has to say it again.
+
+`train_ssd.py` writes X.json beside X.params: the name of the network, and the size of its input. A
+command that takes weights asks here before its options get their defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gluon_ssd.errors import OptionError, WeightsError
+from gluon_ssd.models.record import ModelRecord, read_sidecar, sidecar_path
+from gluon_ssd.models.spec import Spec
+from gluon_ssd.options.shared import means_no_weights, wants_zoo_weights
+
+
+def options_of_record(
+    weights: str, given: Mapping[str, Any], *, fixes_dataset: bool = True
+) -> dict[str, Any]:
+    """Options `network` and `data_shape` as the record beside weights has them.
+
+    Args:
+        weights: the option that names the file, or says that there is none.
+        given: the options so far, by name. A `network` is a word, or a full name.
+        fixes_dataset: whether the network is that of the record, whatever the data set is; else
+            the data set chooses among those of its kind, as in training.
+
+    Returns:
+        What to put in place of those given, which agree; nothing where there is no record.
+
+    Raises:
+        OptionError: what was given says another network or size; the line names both sides.
+        WeightsError: the record is damaged, or names no network that is known.
+    """
+    record = record_of(weights)
+    if record is None:
+        return {}
+    spec = _spec(record, weights)
+    _check_network(given.get("network"), spec, weights, fixes_dataset)
+    side = _side(given.get("data_shape"), record, spec, weights)
+    if fixes_dataset:
+        return {"network": spec.name, "data_shape": side}
+    return {"network": given.get("network") or spec.network, "data_shape": side}
+
+
+def record_of(weights: str) -> ModelRecord | None:
+    """The record beside the file that an option of weights names; None where there is none.
+
+    A checkpoint (.npz) has none: it says itself what it is of. Raises WeightsError for a damaged
+    one.
+    """
+    if not weights or wants_zoo_weights(weights) or means_no_weights(weights):
+        return None
+    return None if weights.lower().endswith(".npz") else read_sidecar(weights)
+
+
+def _spec(record: ModelRecord, weights: str) -> Spec:
+    from gluon_ssd.families.catalog import SPECS  # a table that --help need not wait for
+
+    if record.name not in SPECS:
+        raise WeightsError(
+            f"{sidecar_path(weights)} says that {weights} is of {record.name}, a network that is "
+            "not known here"
+        )
+    return SPECS[record.name]
+
+
+def _check_network(given: str | None, spec: Spec, weights: str, fixes_dataset: bool) -> None:
+    from gluon_ssd.families.catalog import SPECS  # as above
+
+    if given in (None, "", spec.network, spec.name):
+        return
+    if not fixes_dataset and given in SPECS and SPECS[given].network == spec.network:
+        return
+    raise OptionError(
+        f"--network {given} was given, and the record beside {weights} says {spec.name}; leave out "
+        "--network, or name other weights"
+    )
+
+
+def _side(given: int | None, record: ModelRecord, spec: Spec, weights: str) -> int:
+    own = record.input_size_hw[0]
+    if not given or given == own:
+        return own
+    if spec.any_size:
+        return given
+    raise OptionError(
+        f"--data-shape {given} was given, and the record beside {weights} says {own} pixels "
+        f"({spec.name}); leave out --data-shape, or name other weights"
+    )
