@@ -77,8 +77,8 @@ def test_lines_say_where_and_how_good(calibrated):
     assert "fp32 detections in 5 images found again" in lines[2]
     assert lines[-2].endswith(f"--model-prefix {folder / NAIVE} --data-shape 300")
     found = re.fullmatch(
-        r"mAP 1\.0000 before and (0\.\d{4}) after, on 5 images: BAD, (0\.\d{4}) is lost and 0\.0100 "
-        r"may be",
+        r"mAP 1\.0000 before and (0\.\d{4}) after, on 5 images: BAD, (0\.\d{4}) is lost and "
+        r"0\.0100 may be",
         lines[-1],
     )
     assert found and float(found[1]) + float(found[2]) == pytest.approx(1)

@@ -14,6 +14,7 @@ from gluon_ssd.commands.wiring.data import evaluation_set
 from gluon_ssd.commands.wiring.exported import deployed_model, inference_device
 from gluon_ssd.commands.wiring.loaders import stream_loader
 from gluon_ssd.commands.wiring.reports import Asked, data_name, saved_file, write_report_of
+from gluon_ssd.commands.wiring.thresholds import check_thresholds_can_be_kept, keep_thresholds
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.decoding import Decoding
@@ -137,6 +138,8 @@ def evaluate(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
     folder = check_report_folder(command.eval.report) if command.eval.report else None
     against = command.eval.against
     compared = (against, saved_file(against)) if against else None
+    if command.eval.save_thresholds:
+        check_thresholds_can_be_kept(command, model)
     dataset = evaluation_set(command.data, model)
     save_prefix = command.eval.save_prefix + model_name(command)
     score = make_score(dataset, command.eval.metric, save_prefix=save_prefix)
@@ -150,6 +153,8 @@ def evaluate(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
             summary.write((), {"mAP": outcome.score})
     _write_results(command, found, outcome)
     _write_detections(command.eval, found, dataset)
+    if command.eval.save_thresholds:
+        yield keep_thresholds(command, found, dataset)
     if folder is not None:
         asked = Asked(
             folder=folder,

@@ -53,6 +53,11 @@ class EvalOptions:
     )
     against: str = against_option()
     report_errors: int = report_errors_option()
+    save_thresholds: bool = option(
+        False,
+        "write the threshold of the best F1 of each class into the model's own files; the demo and "
+        "the API show what reaches it where no threshold is given",
+    )
     schema: str = detections_schema_option(
         "form of --save-detections: that of the demo, or for each image a line with the answer "
         "of a SageMaker endpoint"

@@ -114,7 +114,7 @@ EVALUATE_IDLE = (
         "without --mode benchmark-inference",
     ),
     Idle(
-        ("save_prefix", "results", "save_detections", "report"),
+        ("save_prefix", "results", "save_detections", "report", "save_thresholds"),
         lambda command: not _scores(command),
         "where no data set is scored",
     ),

@@ -47,7 +47,8 @@ def scored_lines(command: EvalCommand, before: str, after: str, backend: str) ->
         _log.warning("the evaluation set cannot be opened, so that no mAP is measured: %s", error)
         return
     score = make_score(dataset, command.eval.metric)
-    scores = [score(find_objects(command, model, dataset, "before")).score]
+    scored_before = score(find_objects(command, model, dataset, "before")).score
     model = deployed_model(after, asked_hw, device="cpu", runtime=runtime)
-    scores.append(score(find_objects(command, model, dataset, "after")).score)
-    yield verdict(*scores, command.deploy.calib_tolerance, len(dataset))
+    scored_after = score(find_objects(command, model, dataset, "after")).score
+    tolerance = command.deploy.calib_tolerance
+    yield verdict(scored_before, scored_after, tolerance, len(dataset))

@@ -11,6 +11,7 @@ from gluon_ssd.deploy.tuning.history import History
 from gluon_ssd.deploy.tuning.trial import BASELINE, Measurement, SearchSettings, Trial, best_trial
 from gluon_ssd.errors import one_line
 from gluon_ssd.report.tuning_report import TuningRow, tuning_table, write_tuning_report
+from gluon_ssd.report.verdict import verdict
 
 _log = logging.getLogger(__name__)
 
@@ -91,10 +92,10 @@ def report_lines(
     yield tuning_table(rows, goal, chosen).rstrip("\n")
     yield f"{len(trials) - 1} trials, {seconds:.0f} s this time; the search ended: {reason}"
     if best is not None and best.measured is not None:
-        verdict = "reached" if best.measured.accuracy >= goal else "MISSED"
+        word = "reached" if best.measured.accuracy >= goal else "MISSED"
         yield one_line(
             f"kept trial {best.number} as {target}: mAP {best.measured.accuracy:.4f} (fp32 "
-            f"{baseline.measured.accuracy:.4f}, goal {goal:.4f} {verdict}), "
+            f"{baseline.measured.accuracy:.4f}, goal {goal:.4f} {word}), "
             f"{best.measured.latency_ms:.2f} ms, {best.measured.speedup:.2f} times as fast as fp32"
         )
         if best.kept:
