@@ -41,7 +41,7 @@ while read -r package; do
 done < <(sed -n 's/^\([a-z0-9._-]*\)==.*/\1/p' requirements/base.lock | sort -u)
 # Two extras that need the same package get the same version of it: they share one environment.
 agreed=(--constraints requirements/base.lock)
-for extra in dev dali horovod tune mllog onnx openvino loadgen ray supervision serve; do
+for extra in dev dali horovod tune mllog onnx openvino loadgen ray supervision serve tensorboard; do
     leave_out "$extra"
     compile "$extra" --excludes "$excludes" --extra "$extra" "${agreed[@]}" \
         "${base_packages[@]}" "$@"

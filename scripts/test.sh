@@ -8,7 +8,7 @@ set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
 bash scripts/setup.sh --dev
-for extra in tune dali horovod mllog onnx openvino loadgen ray supervision serve; do
+for extra in tune dali horovod mllog onnx openvino loadgen ray supervision serve tensorboard; do
     bash scripts/setup.sh --extras "$extra" ||
         echo "test.sh: this machine cannot have the extra $extra (see above); its tests will not run" >&2
 done

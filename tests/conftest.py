@@ -44,6 +44,7 @@ EXTRA_MODULES = {
     "ray": "ray",
     "supervision": "supervision",
     "serve": "fastapi",
+    "tensorboard": "tensorboardX",
 }
 _MISSING_EXTRA = "missing extra"
 

@@ -162,12 +162,15 @@ MAY_USE: dict[str, set[str]] = {
     # nncf draws its progress with rich.
     "deploy.openvino": {"numpy", "openvino", "nncf", "rich"},
     # Pillow writes names with more letters than OpenCV has.
-    "report": {"numpy", "cv2", "matplotlib", "PIL", "fontTools", "mlperf_logging"},
+    "report": {
+        *("numpy", "cv2", "matplotlib", "PIL", "fontTools"),
+        *("mlperf_logging", "tensorboardX"),
+    },
     "report.analysis": {"numpy", "cv2", "matplotlib"},
     "inference": {"numpy", "supervision"},
     "inference.tables": {"pyarrow"},
     "inference.outputs": {"numpy", "cv2"},
-    "serving": {"numpy", "fastapi", "starlette", "uvicorn", "prometheus_client"},
+    "serving": {"numpy", "fastapi", "pydantic_core", "starlette", "uvicorn", "prometheus_client"},
     # GluonCV is the other side of a benchmark.
     "benchmarks.gluoncv": {"numpy", "gluoncv"},
     "benchmarks.loadgen": {"numpy", "mlperf_loadgen"},

@@ -25,7 +25,9 @@ def only_line(ended):
 
 SCRIPTS = ("train_ssd.py", "eval_ssd.py", "scripts/export_ssd.py", "scripts/demo_ssd.py")
 SCRIPTS += ("scripts/benchmark_ssd.py", "scripts/check_dataset.py", "scripts/prepare_shapes.py")
-NO_NETWORK = r"the network must be one of mobilenet0.25, .*; got '\S+' \(--network\)$"
+NO_NETWORK = (
+    r"the network must be one of mobilenet0.25, .*; got '\S+'(; did you mean \S+)? \(--network\)$"
+)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,7 @@ NO_NETWORK = r"the network must be one of mobilenet0.25, .*; got '\S+' \(--netwo
         ("train_ssd.py", ["--network", "mobilnet1.0"], NO_NETWORK),
         ("eval_ssd.py", ["--network", "vgg"], NO_NETWORK),
         ("scripts/export_ssd.py", ["--output", "x", "--network", "r"], NO_NETWORK),
-        ("scripts/demo_ssd.py", ["--images", "x", "--network", "ssd"], "--network must be a full"),
+        ("scripts/demo_ssd.py", ["--images", "x", "--network", "ssd"], NO_NETWORK),
         ("train_ssd.py", ["--batch-size", "many"], "--batch-size must be a whole number; got "),
         ("train_ssd.py", ["--lr", "0"], "--lr must be above 0 and finite; got 0.0"),
         ("eval_ssd.py", ["--metric", "voc08"], "--metric must be one of auto, voc07, voc12, coco"),

@@ -26,7 +26,9 @@ def root(tmp_path):
     return write_voc(tmp_path / "set", texts, {"train": list(texts)[:6], "val": list(texts)[6:]})
 
 
-@pytest.mark.parametrize("name", ["check_dataset", "convert_dataset", "prepare_shapes"])
+@pytest.mark.parametrize(
+    "name", ["check_dataset", "compare_runs", "convert_dataset", "prepare_shapes"]
+)
 def test_help_needs_the_standard_library_only(name):
     command = [sys.executable, "-S", str(SCRIPTS / f"{name}.py"), "--help"]
     run = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -118,6 +118,7 @@ def test_every_file_of_the_run_is_there_under_its_legacy_name(finished):
         "_curves.png",
         "_journal.jsonl",
         "_results.csv",
+        "_run.json",
         "_samples.jpg",
         "_train.log",
     ]

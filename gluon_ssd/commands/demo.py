@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -36,6 +37,7 @@ from gluon_ssd.system.signals import StopRequest, listening
 
 _log = logging.getLogger(__name__)
 
+_OF_FRAME = re.compile(r"(.*)_\d{6,}", re.DOTALL)  # names of pictures that are frames
 _CANDIDATES = 200  # that enter suppression where a network says no number: as in legacy
 _ENDINGS = (".jpg", ".mp4", ".json")  # of files that lie in the folder under the labels of pictures
 _NAMES = {
@@ -78,7 +80,7 @@ def detect_pictures(command: DemoCommand) -> Iterator[str]:
     threshold = _threshold(command, model)
     least = 0.0 if command.schema == "endpoint" else threshold
     detecting = Detecting(SharedModel(model), names, 1, least, keeps_pixels=True)
-    outputs = _outputs(command, folder, names)
+    outputs = _outputs(command, folder, names, sources)
     ensure_directory(folder)
     count = objects = 0
     with ExitStack() as opened, listening() as stop:
@@ -104,7 +106,7 @@ def detect_pictures(command: DemoCommand) -> Iterator[str]:
             f"{len(reading.bad)} of {len(sources)} sources could not be used and are left out; "
             "the lines above say why"
         )
-    stop.leave("as a camera is ended; all that was seen is written")
+    stop.leave("with all that was seen written")
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ class _Reading:
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = sources
         self._waiting: deque[_Handed] = deque()
-        self.labels = _unique([source.label for source in sources])
+        self.labels = _unique(sources)
         self.bad: list[DataError] = []
         self.finished = 0
         self.is_whole = False
@@ -162,15 +164,16 @@ class _Reading:
         return Seen(found, f"{label}_{handed.frame:06d}", Film(label, handed.rate / every))
 
 
-def _unique(labels: Sequence[str]) -> list[str]:
-    """Labels, numbered where several sources share one."""
+def _unique(sources: Sequence[Source]) -> list[str]:
+    """Labels of sources, numbered where several share one, or a picture is named as a frame."""
     taken: set[str] = set()
+    of_frames = {found[1] for each in sources if (found := _OF_FRAME.fullmatch(each.label))}
     result = []
-    for label in labels:
-        name, number = label, 1
-        while name in taken:
+    for source in sources:
+        name, number = source.label, 1
+        while name in taken or (source.is_film is not False and name in of_frames):
             number += 1
-            name = f"{label}-{number}"
+            name = f"{source.label}-{number}"
         taken.add(name)
         result.append(name)
     return result
@@ -208,7 +211,9 @@ def _write(outputs: Sequence[Output], seen: Seen, threshold: Threshold) -> None:
         output.add(seen if isinstance(output, EndpointAnswers) else strong_seen)
 
 
-def _outputs(command: DemoCommand, folder: Path, names: tuple[str, ...]) -> list[Output]:
+def _outputs(
+    command: DemoCommand, folder: Path, names: tuple[str, ...], sources: Sequence[Source]
+) -> list[Output]:
     saves = command.saves
     outputs: list[Output] = []
     drawn = Drawn(folder, makes_films=command.films == "film")
@@ -221,6 +226,9 @@ def _outputs(command: DemoCommand, folder: Path, names: tuple[str, ...]) -> list
         outputs.append(CsvFile(folder / "detections.csv"))
     if "coco" in saves:
         ids = read_coco_ids(command.coco_ids, names) if command.coco_ids else None
+        if ids is not None:
+            for source in sources:  # better now than after the pictures before it
+                ids.of_image(source.name)
         outputs.append(CocoResults(folder, names, ids))
     if "yolo" in saves:
         outputs.append(YoloFiles(folder, names))

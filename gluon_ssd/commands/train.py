@@ -12,11 +12,9 @@ from typing import Any
 from gluon_ssd.commands.wiring.dali import dali_loader
 from gluon_ssd.commands.wiring.data import TrainingData
 from gluon_ssd.commands.wiring.devices import devices
-from gluon_ssd.commands.wiring.first_batch import ShownBatches
 from gluon_ssd.commands.wiring.learning import learning_plan
 from gluon_ssd.commands.wiring.limited import LimitedBatches
 from gluon_ssd.commands.wiring.loaders import training_loader
-from gluon_ssd.commands.wiring.run_pictures import RunPictures
 from gluon_ssd.commands.wiring.validation import Beside, evaluator, validation_loader
 from gluon_ssd.commands.wiring.watchers import Watchers
 from gluon_ssd.data.dali.graphs import load_dali
@@ -38,7 +36,6 @@ from gluon_ssd.training.fit import Outcome, fit
 from gluon_ssd.training.loss_sum import LossSum
 from gluon_ssd.training.plan import Hooks
 from gluon_ssd.training.precision.amp import Precision, fastest_precision
-from gluon_ssd.training.run_files import RunFiles
 from gluon_ssd.training.team.horovod import HorovodTeam
 from gluon_ssd.training.team.team import Team
 
@@ -161,14 +158,14 @@ def run_training(
         val_loader = validation_loader(command, data, network, team, with_targets=True)
     parts = team.size * command.optimizer.accumulate
     loss = family_of(network).loss
+    watchers = watchers.of_run(command, data, network, team)
     with train_loader, val_loader or nullcontext(), listening() as stop:
-        limited = LimitedBatches(
+        batches = LimitedBatches(
             train_loader, command.optimizer.epochs, command.train.limit_steps, parts
         )
-        pictures = run_pictures(command, data, network, team)
         evaluate = None
         if val_loader is not None:
-            beside = Beside(LossSum(loss, contexts[0]), pictures.note if pictures else None)
+            beside = Beside(LossSum(loss, contexts[0]), watchers.on_found)
             evaluate = evaluator(
                 command, data, network, contexts[0], val_loader, team, stop, beside
             )
@@ -179,49 +176,39 @@ def run_training(
             load_weights=lambda path: load_parameters(network, path, contexts),
             draw_curves=draw_curves,
             write_results=write_results,
-            watchers=(*watchers.hooks(), *((pictures,) if pictures else ())),
+            watchers=watchers.hooks(),
             stop=stop,
         )
         plan = learning_plan(
             command,
             network,
-            limited.epochs,
-            limit_steps=limited.limit_steps,
-            is_cut=limited.is_cut,
+            batches.epochs,
+            limit_steps=batches.limit_steps,
+            is_cut=batches.is_cut,
         )
         precision.convert(network, (3, *command.model.input_size_hw))
-        watchers.describe(command, data, network, parts, limited.num_batches(0))
-        outcome = fit(
-            network,
-            limited if pictures is None else ShownBatches(limited, pictures.show_batch),
-            contexts=contexts,
-            plan=plan,
-            hooks=hooks,
-            loss=loss,
-            team=team,
-            precision=precision,
-        )
-        train_loader.skips.tell("training set")
-        if val_loader is not None:
-            val_loader.skips.tell("validation set")
+        watchers.describe(command, data, network, parts, batches.num_batches(0))
+        with watchers.recording():
+            outcome = fit(
+                network,
+                watchers.shown(batches),
+                contexts=contexts,
+                plan=plan,
+                hooks=hooks,
+                loss=loss,
+                team=team,
+                precision=precision,
+            )
+        tell_skipped(train_loader, val_loader)
         watchers.note_end(outcome.reached_target or not command.train.target_map)
         return outcome
 
 
-def run_pictures(
-    command: TrainCommand, data: TrainingData, network: Network, team: Team
-) -> RunPictures | None:
-    """What draws the pictures of the run; None where none are asked for, and beside the leader."""
-    if team.rank != 0 or not command.watch.sample_images:
-        return None
-    return RunPictures(
-        RunFiles(command.prefix, make_folder=False),
-        data,
-        network,
-        command.model.input_size_hw,
-        count=command.watch.sample_images,
-        max_pixels=command.data.max_pixels,
-    )
+def tell_skipped(train_loader: Loader | DaliLoader, val_loader: Loader | None) -> None:
+    """Log how many images could not be used."""
+    train_loader.skips.tell("training set")
+    if val_loader is not None:
+        val_loader.skips.tell("validation set")
 
 
 def summary(outcome: Outcome) -> str:

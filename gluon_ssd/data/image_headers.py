@@ -131,7 +131,7 @@ def _has_jpeg_end(file: BinaryIO, scan_start: int) -> bool:
     file_end = file.seek(0, os.SEEK_END)
     for tail in (_TAIL_BYTES, file_end):
         file.seek(max(scan_start, file_end - tail))
-        if _JPEG_END in file.read():
+        if file.read().rfind(_JPEG_END) >= 0:  # it is near the end, if anywhere
             return True
     return False
 

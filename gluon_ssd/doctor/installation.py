@@ -35,6 +35,7 @@ EXTRAS = {
     "ray": ("ray", "pyarrow"),
     "supervision": ("supervision",),
     "serve": ("fastapi", "uvicorn", "httptools", "prometheus-client"),
+    "tensorboard": ("tensorboardX",),
 }
 
 _PROBE_SECONDS = 60

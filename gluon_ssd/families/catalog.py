@@ -30,13 +30,16 @@ SPECS: dict[str, Spec] = {
 """Registry name -> spec, of all families."""
 
 _USUAL_SIZE = 300
-_TRAINABLE = tuple(spec for spec in SPECS.values() if not spec.int8_of)
-_NAMES = tuple(spec.name for spec in _TRAINABLE)
 
 
 def network_names() -> tuple[str, ...]:
     """The names of all networks that can be built and trained."""
-    return _NAMES
+    return tuple(spec.name for spec in _trainable())
+
+
+def _trainable() -> list[Spec]:
+    # Looked up each time, since a family may be added after this file was imported.
+    return [spec for spec in SPECS.values() if not spec.int8_of]
 
 
 def spec_of(name: str) -> Spec:
@@ -65,9 +68,9 @@ def find_spec(network: str, input_size: int, dataset: str) -> Spec:
         OptionError: there is no such network; the message lists those that come near. Or a full
             name says another size.
     """
-    own = [spec for spec in _TRAINABLE if spec.network == network]
+    own = [spec for spec in _trainable() if spec.network == network]
     size_hw = (input_size, input_size)
-    if network in _NAMES:
+    if network in network_names():
         named = SPECS[network]
         if named.any_size or named.input_size_hw == size_hw:
             return named
@@ -104,7 +107,7 @@ def find_any(network: str, input_size: int | None, *, own_classes: bool = False)
         OptionError: as of `find_spec`.
     """
     side = input_size or usual_size(network)
-    named = [spec for spec in _TRAINABLE if network in (spec.name, spec.network)]
+    named = [spec for spec in _trainable() if network in (spec.name, spec.network)]
     fits = [spec for spec in named if spec.any_size or spec.input_size_hw == (side, side)]
     own = [spec for spec in fits if spec.dataset == "custom"] if own_classes else []
     if own or fits:
@@ -114,8 +117,8 @@ def find_any(network: str, input_size: int | None, *, own_classes: bool = False)
 
 def no_network(text: str) -> OptionError:
     """The error of a text that is neither a ``--network`` word nor a full name."""
-    words = sorted({spec.network for spec in _TRAINABLE})
-    near = difflib.get_close_matches(text, [*words, *_NAMES], n=1)
+    words = sorted({spec.network for spec in _trainable()})
+    near = difflib.get_close_matches(text, [*words, *network_names()], n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     return OptionError(
         f"the network must be one of {', '.join(words)}, or a full name such as "
@@ -127,14 +130,14 @@ def no_network(text: str) -> OptionError:
 def is_for(name: str, dataset: str) -> bool:
     """Whether a network, by its full name, is the one of its kind for a data set."""
     spec = spec_of(name)
-    own = [each for each in _TRAINABLE if each.network == spec.network]
+    own = [each for each in _trainable() if each.network == spec.network]
     return spec.dataset == _dataset_part(own, dataset)
 
 
 def _dataset_part(own: Sequence[Spec], dataset: str) -> str:
     """The data set in the name of the network, of those of one word, that a kind of it uses."""
     families = {spec.family for spec in own}
-    published = {spec.dataset for spec in _TRAINABLE if spec.family in families}
+    published = {spec.dataset for spec in _trainable() if spec.family in families}
     return dataset if dataset in published else "custom"
 
 

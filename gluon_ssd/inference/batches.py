@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gluon_ssd.data.augment.transforms import eval_transform
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.arrays import as_numpy
 from gluon_ssd.detection.boxes import clip_boxes
 from gluon_ssd.inference.found import Found
 from gluon_ssd.inference.kept_threads import borrow_threads
 from gluon_ssd.inference.pictures import Picture
+from gluon_ssd.inference.preparing import Preparing
 from gluon_ssd.inference.thresholds import Threshold, reached
 
 Array = NDArray[Any]
@@ -39,10 +39,14 @@ class SharedModel:
     """A model that any number of threads may call.
 
     As many of them are inside it as it has streams; the others wait.
+
+    Attributes:
+        model: itself.
+        preparing: makes its input.
     """
 
     def __init__(self, model: RuntimeModel) -> None:
-        self.model = model
+        self.model, self.preparing = model, Preparing(model.input_format)
         self._places = threading.BoundedSemaphore(model.streams)
         self._pool: ThreadPoolExecutor | None = None
 
@@ -121,8 +125,7 @@ class Detecting:
         A batch that nothing comes after is computed within that call, and needs no other thread.
         """
         start = time.perf_counter()
-        input_format = self.shared.model.input_format
-        images = np.stack([eval_transform(picture.pixels, input_format) for picture in batch])
+        images = self.shared.preparing.batch([picture.pixels for picture in batch])
         seconds = time.perf_counter() - start
         is_last = batch[0].is_live or len(batch) < self.batch_size
         outputs = partial(self.shared.run, images) if is_last else self.shared.start(images)

@@ -49,19 +49,31 @@ def open_for_scoring(
 
 
 def _by_name(selection: Selection, classes: tuple[str, ...]) -> Selection:
-    """The selection in the label order of a detector."""
+    """The selection in the label order of a detector. Raises OptionError for names of others."""
     asked = selection.classes
-    lacking = [name for name in asked or () if name not in classes]
-    if lacking or (asked and len(set(asked)) < len(classes)):
-        differ = f"it lacks {some_of(lacking)}" if lacking else "these are only some of them"
+    if asked is None:
+        return replace(selection, classes=classes, other_labels=NOT_OF_MODEL)
+    if tuple(asked) != classes:
         raise OptionError(
-            f"the model knows {len(classes)} classes ({some_of(classes)}), and {len(asked or ())} "
-            f"were named ({some_of(asked or ())}): {differ}; leave the names out, since the model "
-            "has its own",
+            f"the model knows {len(classes)} classes ({some_of(classes)}), and {len(asked)} were "
+            f"named ({some_of(asked)}): {_difference(classes, asked)}; leave the names out, since "
+            "the model has its own",
             settings=("classes",),
         )
-    why = NOT_OF_MODEL if asked is None else OTHER_CLASS
-    return replace(selection, classes=classes, other_labels=why)
+    return replace(selection, other_labels=OTHER_CLASS)
+
+
+def _difference(classes: Sequence[str], named: Sequence[str]) -> str:
+    """In what two lists of classes differ, by name."""
+    lacking = [name for name in named if name not in classes]
+    if lacking:
+        return f"it lacks {some_of(lacking)}"
+    if len(set(named)) < len(classes):
+        return "these are only some of them"
+    at = next(k for k, (one, other) in enumerate(zip(classes, named, strict=True)) if one != other)
+    return (
+        f"the order is another one, class {at} is {classes[at]} of the model and {named[at]} here"
+    )
 
 
 def no_image(kind: str, root: str | os.PathLike[str]) -> DataError:
@@ -136,21 +148,13 @@ def _check_count(dataset: ListedDataset, num_classes: int | None) -> None:
 
 def _check_order(dataset: ListedDataset, classes: Sequence[str]) -> None:
     """Raise DataError for a data set that was opened in another label order than a detector's."""
-    if tuple(dataset.classes) == tuple(classes):
-        return
-    knows = f"the model knows {len(classes)} classes ({some_of(classes)})"
-    if set(dataset.classes) == set(classes):
-        pairs = zip(classes, dataset.classes, strict=True)
-        at, (own, other) = next((k, pair) for k, pair in enumerate(pairs) if pair[0] != pair[1])
+    if tuple(dataset.classes) != tuple(classes):
         raise DataError(
-            f"{knows}, the data set has the same in another order: class {at} is {own} of the "
-            f"model and {other} of the data set; open it with the names of the model",
+            f"the model knows {len(classes)} classes ({some_of(classes)}), the data set has "
+            f"{len(dataset.classes)} ({some_of(dataset.classes)}): "
+            f"{_difference(classes, dataset.classes)}; {_MATCH}",
             settings=_SETTINGS,
         )
-    raise DataError(
-        f"{knows}, the data set has {len(dataset.classes)} ({some_of(dataset.classes)}); {_MATCH}",
-        settings=_SETTINGS,
-    )
 
 
 def _labelled(dataset: ListedDataset, reason: str) -> Counter[str]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from gluon_ssd.data.augment.transforms import eval_transform
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.errors import OptionError
 from gluon_ssd.inference.batches import SharedModel
@@ -80,15 +79,14 @@ def measure_speed(
     for name, value in (("batch_size", batch_size), ("iterations", iterations)):
         if value < 1:
             raise OptionError(f"{name} must be at least 1; got {value}")
-    model, input_format = shared.model, shared.model.input_format
+    model, preparing = shared.model, shared.preparing
     pictures = list(pictures) or [_noise()]
     prepare = measure_latency(
-        lambda pixels: eval_transform(pixels, input_format), pictures, iterations=iterations
+        lambda pixels: preparing.batch([pixels]), pictures, iterations=iterations
     )
-    ready = [eval_transform(pixels, input_format) for pixels in pictures]
     inputs = [
-        np.stack([ready[(start + i) % len(ready)] for i in range(batch_size)])
-        for start in range(0, len(ready), batch_size)
+        preparing.batch([pictures[(start + i) % len(pictures)] for i in range(batch_size)])
+        for start in range(0, len(pictures), batch_size)
     ]
     load = LoadMeter()
     whole = measure_latency(shared.run, inputs, iterations=iterations)

@@ -67,6 +67,8 @@ def load_parameters(
         raise WeightsError(
             f"{os.fspath(path)} does not fit {network.name}: {difference}; "
             "give the weights of this network"
+            + ("" if record else ", or name theirs, since no record beside them does"),
+            settings=("network", "data_shape"),
         )
     check_finite(fitted, "take the weights of an earlier epoch", f"{os.fspath(path)}: ")
     if change.new or change.dropped or classes != network.classes:

@@ -78,7 +78,11 @@ class ServeBenchmark(_OfAnyModel):
         10_000, "requests after the rounds, whose answers are compared; 0 for none", minimum=0
     )
     broken: int = option(100, "of these, one in so many is broken; 0 for none", minimum=0)
-    batch_size: int = option(8, "most requests of a batch", minimum=1)
+    batch_size: int = option(
+        0,
+        "most requests of a batch, and images of one of the network alone; 0 is the service's own",
+        minimum=0,
+    )
     threads: int = option(
         0, "threads that compute; 0 is OMP_NUM_THREADS, or else one on each core", minimum=0
     )

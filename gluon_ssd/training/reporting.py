@@ -41,7 +41,8 @@ class Reporter:
             resume_at = self._start if continued else None
             self._journal = Journal(self._job.files.journal, resume_at=resume_at)
             name, options = "resume" if continued else "start", plain_json(self._plan.options)
-            self.event(name, self._start, options=options, file=resume or None)
+            step = self._clock.step(*self._start)
+            self.event(name, self._start, options=options, file=resume or None, step=step)
             if continued:
                 self.publish(curves=False)
             self._bar = progress_bar(
@@ -171,7 +172,9 @@ class Reporter:
                 best.epoch,
                 best.waited,
             )
-        self.event("end", state.position, reason=reason, best_score=best.score)
+        self.event(
+            "end", state.position, reason=reason, best_score=best.score, best_epoch=best.epoch
+        )
 
     def publish(self, *, curves: bool) -> None:
         """Write the table of this run anew from its journal, on the process that has one.

@@ -22,6 +22,7 @@ from scripts.fuzzing.kinds.params import ParamsKind
 from scripts.fuzzing.kinds.picture_file import PictureKind
 from scripts.fuzzing.kinds.record import RecordKind
 from scripts.fuzzing.kinds.recordio import LstKind, RecordioKind
+from scripts.fuzzing.kinds.run_record import RunRecordKind
 from scripts.fuzzing.kinds.saved_detections import SavedDetectionsKind
 from scripts.fuzzing.kinds.symbol import SymbolKind
 from scripts.fuzzing.kinds.tables import TableKind
@@ -44,6 +45,7 @@ KINDS: dict[str, type[Kind]] = {
         SagemakerKind,
         OptionsKind,
         JournalKind,
+        RunRecordKind,
         HistoryKind,
         PictureKind,
         RecordKind,

@@ -148,6 +148,24 @@ def test_an_address_that_sends_too_much_is_one_error():
             list(Reader(limits=Limits(max_bytes=999)).pictures(f"{host.url}/a.jpg"))
 
 
+def test_a_film_behind_an_address_is_opened_only_where_that_is_asked_for(tmp_path):
+    film = write_video(tmp_path / "a.avi", 3, SIZE_HW)
+    with serving() as host:
+        host.files["/a"], host.kinds["/a"] = film.read_bytes(), "video/x-msvideo"
+        with pytest.raises(DataError, match="^cannot fetch .*/a: it is a film, and not a picture"):
+            list(Reader().pictures(f"{host.url}/a"))
+        found = list(Reader(has_web_films=True, every=2).pictures(f"{host.url}/a"))
+    assert [(each.frame, each.rate, each.is_live) for each in found] == [
+        (0, 10, False),
+        (2, 10, False),
+    ]
+
+
+def test_hidden_files_are_passed_over(tmp_path):
+    write(tmp_path, "a.png", "._a.png", ".hidden/b.png")
+    assert sources(tmp_path) == sources(tmp_path, goes_down=True) == ["a.png"]
+
+
 def png_of(width: int, height: int) -> bytes:
     """A PNG of a few bytes that says it has so many pixels."""
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from gluon_ssd.system.fetch_bytes import fetch_bytes
+from gluon_ssd.system.fetch_bytes import IsFilm, fetch_bytes
 from gluon_ssd.system.web_session import FetchFailed
 from tests.hosts import serving, trickling
 
@@ -28,6 +28,17 @@ def test_content_comes_whole(host, says_length):
     host.says_length = says_length
     assert fetch(f"{host.url}/a") == CONTENT
     assert fetch(f"{host.url}/a", max_bytes=len(CONTENT)) == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_live"),
+    [("video/mp4", False), ("multipart/x-mixed-replace; boundary=x", True)],
+)
+def test_a_film_is_told_from_a_picture_by_the_header(host, kind, is_live):
+    host.kinds["/a"] = kind
+    with pytest.raises(IsFilm, match="^it is a film, and not a picture$") as raised:
+        fetch(f"{host.url}/a")
+    assert raised.value.is_live is is_live
 
 
 def test_redirects_are_followed(host):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from gluon_ssd.api import Detector
 from gluon_ssd.benchmarks.peer import serve
 from gluon_ssd.benchmarks.service.clients import EXPECTED
+from gluon_ssd.commands.wiring.serving import batch_for
 from gluon_ssd.data.augment.transforms import eval_transform
 from gluon_ssd.data.images import decode_image
 from gluon_ssd.deploy.runtime import load_detector
@@ -51,7 +52,12 @@ class Alone:
         found = Detector(model).predict(self._images, threshold=0.0)
         right = [endpoint_json(result) for result in found]
         Path(folder, EXPECTED).write_text(json.dumps(right), encoding="utf-8")
-        return {"streams": model.streams, "precision": model.precision, "threads": model.threads}
+        return {
+            "streams": model.streams,
+            "precision": model.precision,
+            "threads": model.threads,
+            "batch": batch_for(model),
+        }
 
     def network(self, seconds: float, batch_size: int) -> float:
         """Pictures a second that are in memory and prepared: batches to detections alone."""

@@ -87,14 +87,14 @@ def serve_rows(options: ServeBenchmark) -> list[Row]:
             options.clients,
         )
         senders.load(folder)
-        speed = _speed(options, senders, own)
+        facts["batch"] = options.batch_size or facts["batch"]
+        speed = _speed(options, senders, own, facts["batch"])
         many = _many(options, senders, service) if options.requests else {}
         code = service.end()
     return [
         {
             "model": options.model_prefix,
             **facts,
-            "batch": options.batch_size,
             "clients": options.clients,
             **speed,
             **many,
@@ -183,9 +183,9 @@ def _write_pictures(given: str, folder: Path) -> int:
     return len(contents)
 
 
-def _speed(options: ServeBenchmark, senders: Senders, own: Peer) -> Row:
+def _speed(options: ServeBenchmark, senders: Senders, own: Peer, batch_size: int) -> Row:
     _log.info("%d rounds of %g s for each way ...", options.rounds, options.seconds)
-    timed = {"seconds": options.seconds, "batch_size": options.batch_size}
+    timed = {"seconds": options.seconds, "batch_size": batch_size}
     found = take_turns(
         {
             "service": lambda _: senders.for_seconds(options.seconds),

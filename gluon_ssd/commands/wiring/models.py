@@ -11,6 +11,7 @@ from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.deploy.mxnet.export import export_detector, trace_detector
 from gluon_ssd.deploy.mxnet.int8.shipped_graphs import shipped_int8
 from gluon_ssd.deploy.mxnet.model import deploy
+from gluon_ssd.deploy.mxnet.pair import exported_files, plain_prefix
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import WeightsError
@@ -69,9 +70,12 @@ def _classes(spec: Spec, path: str, classes_file: str) -> Sequence[str] | None:
     if spec.classes:
         return None
     read_params(path)  # what is wrong with the file itself is said first
+    prefix = plain_prefix(path)
+    advice = "give them with --classes FILE"
+    if exported_files(prefix)[0].is_file():
+        advice = f"it is half of an exported pair, which runs with --model-prefix {prefix}"
     raise WeightsError(
-        f"{path} does not say the names of its classes (there is no {sidecar_path(path)}); "
-        "give them with --classes FILE"
+        f"{path} does not say the names of its classes (there is no {sidecar_path(path)}); {advice}"
     )
 
 

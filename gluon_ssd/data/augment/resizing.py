@@ -22,11 +22,12 @@ def resized(image: np.ndarray, input_format: InputFormat) -> np.ndarray:
     if input_format.resize == "linear":
         # Weights are shares of 1, so this commutes with the normalisation, as float rounds.
         return cv2.resize(image.astype(np.float32), width_height, interpolation=cv2.INTER_LINEAR)
-    interpolation = _interpolation_of_mxnet(image.shape[:2], input_format.size_hw)
+    interpolation = interpolation_of(image.shape[:2], input_format.size_hw)
     return cv2.resize(image, width_height, interpolation=interpolation)
 
 
-def _interpolation_of_mxnet(from_hw: tuple[int, ...], to_hw: tuple[int, int]) -> int:
+def interpolation_of(from_hw: tuple[int, ...], to_hw: tuple[int, int]) -> int:
+    """OpenCV's number of the rule "auto" of `RESIZES`, from one (height, width) to another."""
     if to_hw[0] > from_hw[0] and to_hw[1] > from_hw[1]:
         return cv2.INTER_CUBIC
     if to_hw[0] < from_hw[0] and to_hw[1] < from_hw[1]:

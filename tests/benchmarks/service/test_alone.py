@@ -24,7 +24,7 @@ def alone(tmp_path, monkeypatch):
         write_bright(tmp_path / f"in/{number}.png", number)
     made = Alone()
     facts = made.load(str(tmp_path / "toy"), "", 300, 0, 0, str(tmp_path / "in"))
-    assert facts == {"streams": 1, "precision": "float32", "threads": 1}
+    assert facts == {"streams": 1, "precision": "float32", "threads": 1, "batch": 2}
     return made
 
 

@@ -48,7 +48,7 @@ class FakePeer:
     def ask(self, do, **given):
         self.asked.append((do, given))
         if do == "load":
-            return {"streams": 1}
+            return {"streams": 1, "batch": 2}
         if do in ("network", "predict"):
             return 100.0
         return tally([10.0], {"200": 1}, seconds=0.01)

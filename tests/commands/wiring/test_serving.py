@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 
-from gluon_ssd.commands.wiring.serving import address_line, limits_of, run_service
+from gluon_ssd.commands.wiring.serving import address_line, batch_for, limits_of, run_service
 from gluon_ssd.errors import EnvironmentProblem
 from gluon_ssd.options.serve import ServeCommand
 from gluon_ssd.serving.limits import ServeLimits
@@ -31,6 +32,15 @@ def test_limits_are_those_of_the_options():
     limits = limits_of(given)
     assert (limits.max_bytes, limits.max_requests, limits.wait_s) == (3 << 20, 5, 1.5)
     assert (limits.drain_s, limits.refuses_damaged) == (2.5, True)
+
+
+@pytest.mark.parametrize(
+    ("device", "threads", "streams", "most"),
+    [("cpu", 4, 4, 2), ("cpu", 1, 1, 2), ("cpu", 4, 1, 8), ("cpu", 12, 8, 8), ("gpu:0", 1, 1, 8)],
+)
+def test_a_batch_of_one_thread_is_short(device, threads, streams, most):
+    model = SimpleNamespace(device=device, threads=threads, streams=streams)
+    assert batch_for(model) == most
 
 
 def test_a_missing_extra_is_told_with_the_command(monkeypatch):
