@@ -26,6 +26,7 @@ from gluon_ssd.families.catalog import spec_of
 from gluon_ssd.inference.analysis import check_report_folder
 from gluon_ssd.inference.endpoint_json import write_endpoint_answers
 from gluon_ssd.inference.metrics import make_score
+from gluon_ssd.inference.slow_images import slowest_images
 from gluon_ssd.options.declare import flat_values
 from gluon_ssd.options.evaluate import EvalCommand, EvalOptions
 from gluon_ssd.options.shared import RuntimeOptions, means_no_weights
@@ -156,6 +157,7 @@ def evaluate(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
     if command.eval.save_thresholds:
         yield keep_thresholds(command, found, dataset)
     if folder is not None:
+        slow, num_timed = slowest_images(model, dataset, command.data.max_pixels)
         asked = Asked(
             folder=folder,
             name=Path(model.name).name,
@@ -163,6 +165,8 @@ def evaluate(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
             against=compared,
             most_errors=command.eval.report_errors,
             max_pixels=command.data.max_pixels,
+            slow=slow,
+            num_timed=num_timed,
         )
         yield from write_report_of(asked, found, dataset)
 
