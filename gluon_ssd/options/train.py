@@ -23,7 +23,7 @@ from gluon_ssd.options.shared import (
     chosen_network,
     whole_numbers,
 )
-from gluon_ssd.options.small_sets import SmallSetOptions
+from gluon_ssd.options.small_sets import SmallSetOptions, check_small_sets
 from gluon_ssd.options.train_data import TrainDataOptions
 from gluon_ssd.options.train_idle import TRAIN_IDLE
 from gluon_ssd.options.watching import WatchOptions
@@ -153,6 +153,7 @@ class TrainCommand:
                 f"--start-epoch {self.train.start_epoch} must be below --epochs "
                 f"{self.optimizer.epochs}"
             )
+        check_small_sets(self)
         if self.train.horovod and self.train.syncbn:
             raise OptionError(
                 "--syncbn works over the devices of one process, and with --horovod each process "
