@@ -186,7 +186,7 @@ class Detector:
 
         if on_bad_image not in (None, "error", "skip"):
             raise OptionError(f"on_bad_image must be 'error' or 'skip'; got {on_bad_image!r}")
-        opened = self._opened(dataset, root, splits)
+        opened = self._opened(dataset, root, splits, leaves_out=on_bad_image == "skip")
         model = self._shared.model.with_streams()
         return evaluate(
             SharedModel(model).push,
@@ -200,7 +200,12 @@ class Detector:
         )
 
     def _opened(
-        self, dataset: str | ListedDataset, root: str | os.PathLike[str], splits: str
+        self,
+        dataset: str | ListedDataset,
+        root: str | os.PathLike[str],
+        splits: str,
+        *,
+        leaves_out: bool,
     ) -> ListedDataset:
         """A data set to score this detector on; see `evaluate`."""
         from gluon_ssd.data.dataset import Selection
@@ -210,7 +215,11 @@ class Detector:
         model, names = self._shared.model, self.classes or None
         if isinstance(dataset, str):
             selection = Selection(
-                Path(root).expanduser(), train=False, splits=splits, edge_px=model.edge_px
+                Path(root).expanduser(),
+                train=False,
+                splits=splits,
+                edge_px=model.edge_px,
+                leaves_out=leaves_out,
             )
             dataset = open_for_scoring(dataset, selection, classes=names)
         dataset = settle_orientations(dataset, "ignore")

@@ -14,7 +14,7 @@ set -euo pipefail
 
 EXTRAS="dali horovod tune mllog onnx openvino loadgen ray supervision serve tensorboard"
 NEEDED_MB=1500 # .venv takes 0.7 GB, DALI 0.6 GB; the rest is room for downloads and their unpacking
-GPU_NEEDED_MB=9000 # 3.9 GB installed, and 2.3 GB downloaded, which pip keeps once more in its cache
+GPU_NEEDED_MB=9000 # 4.1 GB installed, and 2.3 GB downloaded, which pip keeps once more in its cache
 
 say() { echo "setup.sh: $*"; }
 stop() {
@@ -230,11 +230,11 @@ check_compiler() {
     [ ${#missing[@]} -eq 0 ] ||
         stop "extra horovod is compiled and needs ${missing[*]}; install (Debian, Ubuntu: apt-get install ${missing[*]}) and run again"
     if [ -n "$gpu" ]; then
-        command -v "$(nvcc)" >/dev/null ||
+        command -v "$(compiler_of_cuda)" >/dev/null ||
             stop "extra horovod with --gpu needs NVIDIA's compiler nvcc of CUDA 11, which no wheel holds; install a CUDA 11 toolkit (Debian 12 with non-free: apt-get install nvidia-cuda-toolkit) and put it on PATH, or set HOROVOD_CUDA_HOME to its folder; docs/gpu.md"
     fi
 }
-nvcc() { echo "${HOROVOD_CUDA_HOME:+$HOROVOD_CUDA_HOME/bin/}nvcc"; }
+compiler_of_cuda() { echo "${HOROVOD_CUDA_HOME:+$HOROVOD_CUDA_HOME/bin/}nvcc"; }
 
 # Sets for_gpu: NCCL of its wheel, for the cards that MXNet's build has code for.
 gpu_settings() {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write docs/flags.md from the declared options.
+"""Write docs/flags.md and docs/config/*.ini from the declared options.
 
 python scripts/update_flags.py
 """
@@ -13,7 +13,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from gluon_ssd.commands.flags_page import flags_page  # noqa: E402
 from gluon_ssd.system.files import atomic_write  # noqa: E402
 from gluon_ssd.system.script import run_main  # noqa: E402
 
@@ -28,11 +27,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def update() -> int:
-    """Rewrite the page."""
-    path = ROOT / "docs/flags.md"
-    with atomic_write(path, "w") as file:
-        file.write(flags_page())
-    print(f"wrote docs/{path.name}")
+    """Rewrite the files."""
+    from gluon_ssd.commands.flags_page import flags_page, sample_files  # --help needs no options
+
+    texts = {"flags.md": flags_page(), **sample_files()}
+    for name, text in texts.items():
+        with atomic_write(ROOT / "docs" / name, "w") as file:
+            file.write(text)
+        print(f"wrote docs/{name}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Who may import whom: the tables that tests/layout_rules.py holds every file against."""
+"""Who may import whom, and what tests whom: the tables that every file is held against."""
 
 from __future__ import annotations
 
@@ -179,4 +179,32 @@ MAY_USE: dict[str, set[str]] = {
     "commands": {"numpy", "cv2"},
     "developer": {"numpy", "cv2", "PIL", "onnx", "openvino", "psutil", "tests", "scripts"},
     "torch": {"numpy", "torch", "torchvision", "scripts", "tests"},
+}
+
+# Module without a test file of its own -> the file that tests it, since it only puts tested parts
+# together, or is one half of what that file tests.
+TESTED_BY = {
+    "benchmarks/gluoncv/decoder.py": "benchmarks/test_decoding.py",
+    "benchmarks/gluoncv/network.py": "test_benchmark_entry.py",
+    "benchmarks/formats/command.py": "test_formats_entry.py",
+    "benchmarks/table.py": "test_benchmark_entry.py",
+    "commands/calibration/mxnet.py": "test_calibration_entry.py",
+    "commands/calibration/onnx.py": "test_onnx_int8_entry.py",
+    "commands/wiring/validation.py": "test_train_entry.py",
+    "deploy/mxnet/symbol_check/arrays.py": "deploy/mxnet/symbol_check/test_table.py",
+    "deploy/mxnet/symbol_check/detections.py": "deploy/mxnet/symbol_check/test_table.py",
+    "deploy/mxnet/symbol_check/int8.py": "deploy/mxnet/symbol_check/test_table.py",
+    "deploy/mxnet/symbol_check/layers.py": "deploy/mxnet/symbol_check/test_table.py",
+    "deploy/mxnet/symbol_check/operator.py": "deploy/mxnet/symbol_check/test_table.py",
+    "commands/wiring/reports.py": "test_analyse_entry.py",
+    "inference/analysis.py": "test_analyse_entry.py",
+    "report/analysis/change.py": "report/analysis/test_write.py",
+    "report/analysis/sections.py": "report/analysis/test_write.py",
+    "entry/benchmark_ssd.py": "test_benchmark_entry.py",
+    "entry/eval_ssd.py": "test_eval_entry.py",
+    "entry/train_ssd.py": "test_train_entry.py",
+    "commands/tune.py": "test_tuning_entry.py",
+    "serving/bodies.py": "serving/test_app.py",
+    "commands/tuning/data.py": "test_tuning_entry.py",
+    "commands/tuning/narrator.py": "test_tuning_entry.py",
 }

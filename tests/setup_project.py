@@ -101,3 +101,9 @@ class Project:
 def last_line(run: subprocess.CompletedProcess[str]) -> str:
     """The last line that it wrote on stderr."""
     return run.stderr.strip().splitlines()[-1]
+
+
+def add_compilers(project: Project) -> None:
+    """Let setup.sh find what compiling Horovod needs, which does nothing."""
+    for tool in ("cmake", "g++", "make"):
+        (project.tools / tool).symlink_to("/usr/bin/true")

@@ -13,7 +13,7 @@ import pytest
 
 from gluon_ssd.doctor.installation import EXTRAS
 from tests.conftest import EXTRA_MODULES
-from tests.setup_project import Project, last_line, make_wheel
+from tests.setup_project import Project, add_compilers, last_line, make_wheel
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
@@ -164,11 +164,6 @@ def test_a_full_disk_is_noticed_before_installing(bare_project: Project):
     assert "has 1200 MB free and the installation needs 1500 MB" in last_line(run)
 
 
-def _compilers(project: Project) -> None:
-    for tool in ("cmake", "g++", "make"):
-        (project.tools / tool).symlink_to("/usr/bin/true")
-
-
 def test_a_missing_compiler_is_named_before_anything_is_installed(bare_project: Project):
     lock = bare_project.root / "requirements/horovod.lock"
     lock.write_text(f"horovod==1.0 --hash=sha256:{'0' * 64}\n")
@@ -179,7 +174,7 @@ def test_a_missing_compiler_is_named_before_anything_is_installed(bare_project: 
 
 
 def test_horovod_is_compiled_once_and_its_wheel_kept(bare_project: Project):
-    _compilers(bare_project)
+    add_compilers(bare_project)
     lock = bare_project.root / "requirements/horovod.lock"
     lock.write_text(f"horovod==1.0 --hash=sha256:{'0' * 64}\n" + bare_project.lock.read_text())
     # Here is no sdist to compile: that is one clear line, and nothing counts as installed.

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.setup_project import Project, last_line, make_wheel
+from tests.setup_project import Project, add_compilers, last_line, make_wheel
 
 KEEPS = "setup.sh: gpu: .venv holds MXNet's CUDA build and keeps it; for the CPU build"
 
@@ -81,6 +81,14 @@ def test_a_run_that_was_cut_off_goes_on_with_the_cuda_build(project: Project):
     (project.root / ".venv/.setup-started-gpu").touch()
     assert "gpu: installing" in project.setup().stdout
     assert _build(project) == "mxnet-cu112"
+
+
+def test_horovod_for_the_cuda_build_needs_nvcc(project: Project):
+    add_compilers(project)
+    run = project.setup("--extras", "horovod")
+    assert run.returncode == 2
+    assert "extra horovod with --gpu needs NVIDIA's compiler nvcc of CUDA 11" in last_line(run)
+    assert "horovod" not in _records(project)
 
 
 def test_a_machine_without_a_driver_is_set_up_too(tmp_path):

@@ -78,7 +78,7 @@ def detect_pictures(command: DemoCommand) -> Iterator[str]:
         tell_missing(names)
     threshold = 0.0 if command.schema == "endpoint" else command.thresh
     detecting = Detecting(SharedModel(model), names, 1, threshold, keeps_pixels=True)
-    outputs = _outputs(command, folder, names)
+    outputs = _outputs(command, folder, names, sources)
     ensure_directory(folder)
     count = objects = 0
     with ExitStack() as opened, listening() as stop:
@@ -104,7 +104,7 @@ def detect_pictures(command: DemoCommand) -> Iterator[str]:
             f"{len(reading.bad)} of {len(sources)} sources could not be used and are left out; "
             "the lines above say why"
         )
-    stop.leave("as a camera is ended; all that was seen is written")
+    stop.leave("with all that was seen written")
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,9 @@ def _write(outputs: Sequence[Output], seen: Seen, threshold: float) -> None:
         output.add(seen if isinstance(output, EndpointAnswers) else strong_seen)
 
 
-def _outputs(command: DemoCommand, folder: Path, names: tuple[str, ...]) -> list[Output]:
+def _outputs(
+    command: DemoCommand, folder: Path, names: tuple[str, ...], sources: Sequence[Source]
+) -> list[Output]:
     saves = command.saves
     outputs: list[Output] = []
     drawn = Drawn(folder, makes_films=command.films == "film")
@@ -209,6 +211,9 @@ def _outputs(command: DemoCommand, folder: Path, names: tuple[str, ...]) -> list
         outputs.append(CsvFile(folder / "detections.csv"))
     if "coco" in saves:
         ids = read_coco_ids(command.coco_ids, names) if command.coco_ids else None
+        if ids is not None:
+            for source in sources:  # better now than after the pictures before it
+                ids.of_image(source.name)
         outputs.append(CocoResults(folder, names, ids))
     if "yolo" in saves:
         outputs.append(YoloFiles(folder, names))

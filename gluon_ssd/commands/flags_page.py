@@ -1,4 +1,4 @@
-"""docs/flags.md: every flag of every script, made from the options."""
+"""docs/flags.md and docs/config: every flag of the scripts, made from the options."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from gluon_ssd.options.compare_runs import CompareRunsCommand
 from gluon_ssd.options.convert_dataset import ConvertDatasetCommand
 from gluon_ssd.options.convert_weights import ConvertCommand
 from gluon_ssd.options.data_tools import CheckOptions, PrepareShapesOptions
-from gluon_ssd.options.declare import flags_table
 from gluon_ssd.options.demo import DemoCommand
 from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.options.export import ExportCommand
+from gluon_ssd.options.flags_table import flags_table
 from gluon_ssd.options.predict import PredictCommand
 from gluon_ssd.options.prepare import (
     PrepareCocoOptions,
     PrepareOpenImagesOptions,
     PrepareVocOptions,
 )
+from gluon_ssd.options.sample_file import sample_file
 from gluon_ssd.options.serve import ServeCommand
 from gluon_ssd.options.train import TrainCommand
 
@@ -57,3 +58,12 @@ def flags_page() -> str:
     """The whole page, Markdown."""
     sections = [f"\n## {script}\n\n{flags_table(of)}\n" for script, of in COMMANDS.items()]
     return _HEAD + "".join(sections)
+
+
+def sample_files() -> dict[str, str]:
+    """Name below docs -> text of each sample for --config."""
+    scripts = ("train_ssd.py", "eval_ssd.py")
+    return {
+        f"config/{script.removesuffix('.py')}.ini": sample_file(COMMANDS[script], script)
+        for script in scripts
+    }

@@ -15,6 +15,7 @@ from gluon_ssd.commands.wiring.devices import devices
 from gluon_ssd.commands.wiring.learning import learning_plan
 from gluon_ssd.commands.wiring.limited import LimitedBatches
 from gluon_ssd.commands.wiring.loaders import training_loader
+from gluon_ssd.commands.wiring.rare_classes import training_loss
 from gluon_ssd.commands.wiring.validation import Beside, evaluator, validation_loader
 from gluon_ssd.commands.wiring.watchers import Watchers
 from gluon_ssd.data.dali.graphs import load_dali
@@ -157,7 +158,7 @@ def run_training(
     if data.val is not None:
         val_loader = validation_loader(command, data, network, team, with_targets=True)
     parts = team.size * command.optimizer.accumulate
-    loss = family_of(network).loss
+    loss = training_loss(command, data.train, network)
     watchers = watchers.of_run(command, data, network, team)
     with train_loader, val_loader or nullcontext(), listening() as stop:
         batches = LimitedBatches(

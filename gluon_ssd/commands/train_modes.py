@@ -12,10 +12,10 @@ import numpy as np
 from gluon_ssd.commands.train import training_batches
 from gluon_ssd.commands.wiring.data import TrainingData
 from gluon_ssd.commands.wiring.learning import learning_plan
+from gluon_ssd.commands.wiring.rare_classes import training_loss
 from gluon_ssd.commands.wiring.validation import evaluator, validation_loader
 from gluon_ssd.commands.wiring.watchers import Watchers
 from gluon_ssd.compat import mx
-from gluon_ssd.families.build import family_of
 from gluon_ssd.models.interface import Network
 from gluon_ssd.models.weights import load_parameters
 from gluon_ssd.options.modes import EVALUATION, TRAINING_BENCHMARK
@@ -92,7 +92,12 @@ def _time_training(
     plan = learning_plan(command, network, epochs)
     precision.convert(network, (3, *command.model.input_size_hw))
     learner = build_learner(
-        network, Devices(contexts), family_of(network).loss, plan, team, precision
+        network,
+        Devices(contexts),
+        training_loss(command, data.train, network),
+        plan,
+        team,
+        precision,
     )
     with training_batches(command, data, network, contexts, team) as loader:
         clock = EpochClock(loader.batches_before, epochs)

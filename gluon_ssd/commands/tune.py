@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,12 +65,11 @@ def tune(command: EvalCommand, script_folder: Path) -> Iterator[str]:
     found = _backend(loaded.config, path)
     found.require()
     workspace = Path(loaded.config.strategy.workspace)
-    with _naming(*_in_workspace(path)):
-        ensure_writable(workspace / found.log)
-    with (
-        locked(workspace / JOURNAL),
-        float_model(command, found.reads, found.prepare) as prepared,
-    ):
+    with ExitStack() as held:
+        with _naming(*_in_workspace(path)):
+            held.enter_context(locked(workspace / JOURNAL))
+            ensure_writable(workspace / found.log)
+        prepared = held.enter_context(float_model(command, found.reads, found.prepare))
         target = _target(command, prepared.prefix, script_folder, found)
         with locked(target, settings=_TARGET):
             for file in found.files(target):

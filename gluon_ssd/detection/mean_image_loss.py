@@ -10,12 +10,13 @@ Sources: NVIDIA DeepLearningExamples, PyTorch/Detection/SSD, releases of June 20
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from gluon_ssd.compat import mx
-from gluon_ssd.detection.multibox_loss import NDArray, select_anchors
+from gluon_ssd.detection.multibox_loss import NDArray, select_anchors, weighted
 
 _NEGATIVE_RATIO = 3.0
 
@@ -34,6 +35,7 @@ def mean_image_loss(
     *,
     num_positive: float | None = None,
     doubles_positives: bool = False,
+    class_weights: Sequence[float] | None = None,
 ) -> dict[str, NDArray]:
     """Class and box loss of every image; their sum is what a step minimises.
 
@@ -54,6 +56,7 @@ def mean_image_loss(
         doubles_positives: the rule of June 2020 and of MLPerf, where the cross-entropy of
             a positive counts twice if its image has less than three negatives for each positive.
             Of 2022 is the rule that each counts once.
+        class_weights: factor of the cross-entropy of the positives of each class, C numbers.
 
     Returns:
         "CrossEntropy" and "SmoothL1", the loss of the classes and of the boxes, each float32 (B,),
@@ -68,7 +71,7 @@ def mean_image_loss(
     nothing = mx.nd.zeros_like(targets)
     log_probabilities = mx.nd.log_softmax(mx.nd.gather_nd(class_logits, rows), axis=-1)
     class_rows = -mx.nd.pick(log_probabilities, targets, axis=-1) * counts
-    class_rows = mx.nd.where(counts, class_rows, nothing)
+    class_rows = weighted(mx.nd.where(counts, class_rows, nothing), targets, class_weights)
     difference = mx.nd.gather_nd(box_offsets, rows) - mx.nd.gather_nd(box_targets, rows)  # (N, 4)
     box_rows = mx.nd.smooth_l1(difference, scalar=1.0).sum(axis=-1)
     box_rows = mx.nd.where(counts * (targets > 0), box_rows, nothing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -43,11 +44,18 @@ class Loss:
             global batch is the sum over its parts.
         facts: the same -> further keywords of `parts`, so that no device is asked for what the
             host knows.
+        takes_class_weights: whether `parts` has the keyword `class_weights`, of C numbers.
     """
 
     parts: Callable[..., dict[str, Any]]
     divisor: Callable[[NDArray[Any]], float] = count_positives
     facts: Callable[[NDArray[Any]], dict[str, float]] = lambda _: {}
+    takes_class_weights: bool = False
+
+    def with_class_weights(self, weights: Sequence[float]) -> Loss:
+        """The same loss, in which the classes count as much as the C numbers say."""
+        assert self.takes_class_weights, "the caller has looked"
+        return replace(self, parts=partial(self.parts, class_weights=tuple(weights)))
 
 
 class Network:
@@ -67,12 +75,14 @@ class Network:
         weights_from: where the weights came from, in words.
         own_normalization: of the input, where its weights were trained with another one than the
             spec has; else None.
+        base_pattern: what the structural names of the backbone's parameters begin with, for `re`.
     """
 
     spec: Spec
     classes: tuple[str, ...]
     weights_from: str = ""
     own_normalization: Normalization | None = None
+    base_pattern: str = r"backbone\."
 
     # Those of a Gluon block that are used, for type checkers.
     prefix: str

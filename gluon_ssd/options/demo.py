@@ -113,6 +113,8 @@ class DemoCommand(RuntimeOptions):
 
     told_by_files = staticmethod(_told_by_files)
     """What the record beside --pretrained says; see `declare.parse`."""
+    begin_with = ("images", "pretrained", "model_prefix", "thresh", "output")
+    """What the help shows first; see `declare.build_parser`."""
     idle = DEMO_IDLE
     """What has no effect; see `options.idle`."""
 

@@ -178,6 +178,19 @@ class EvalCommand:
     """See `TrainCommand.takes_yaml`."""
     told_by_files = staticmethod(_told_by_files)
     """What the record beside --pretrained says; see `declare.parse`."""
+    begin_with = (
+        "pretrained",
+        "deploy",
+        "model_prefix",
+        "dataset",
+        "dataset_root",
+        "splits",
+        "batch_size",
+        "num_gpus",
+        "calibration",
+        "benchmark",
+    )
+    """What the help shows first; see `declare.build_parser`."""
     idle = EVALUATE_IDLE
     """What has no effect; see `options.idle`."""
 

@@ -119,6 +119,8 @@ class ExportCommand:
 
     told_by_files = staticmethod(_told_by_files)
     """What the record beside --pretrained says; see `declare.parse`."""
+    begin_with = ("pretrained", "model_prefix", "output", "format")
+    """What the help shows first; see `declare.build_parser`."""
     idle = EXPORT_IDLE
     """What has no effect; see `options.idle`."""
 

@@ -53,6 +53,8 @@ class PredictCommand(RuntimeOptions):
     gpus: str = option("", "GPU to use, such as 0; empty uses the CPU")
     max_pixels: int = max_pixels_option()
 
+    begin_with = ("model_prefix", "images", "output", "format", "thresh")
+    """What the help shows first; see `declare.build_parser`."""
     idle = PREDICT_IDLE
     """What has no effect; see `options.idle`."""
 

@@ -23,7 +23,7 @@ from gluon_ssd.options.shared import (
     chosen_network,
     whole_numbers,
 )
-from gluon_ssd.options.small_sets import SmallSetOptions
+from gluon_ssd.options.small_sets import SmallSetOptions, check_small_sets
 from gluon_ssd.options.train_data import TrainDataOptions
 from gluon_ssd.options.train_idle import TRAIN_IDLE
 from gluon_ssd.options.watching import WatchOptions
@@ -129,6 +129,21 @@ class TrainCommand:
     """--config may name the files of `options.yannqi`, which fit a command with a `network`."""
     told_by_files = staticmethod(_told_by_files)
     """What the record beside --resume says; see `declare.parse`."""
+    begin_with = (
+        "dataset",
+        "dataset_root",
+        "network",
+        "data_shape",
+        "recipe",
+        "epochs",
+        "batch_size",
+        "lr",
+        "gpus",
+        "pretrained_base",
+        "save_prefix",
+        "resume",
+    )
+    """What the help shows first; see `declare.build_parser`."""
     idle = TRAIN_IDLE
     """What has no effect; see `options.idle`."""
 
@@ -138,6 +153,7 @@ class TrainCommand:
                 f"--start-epoch {self.train.start_epoch} must be below --epochs "
                 f"{self.optimizer.epochs}"
             )
+        check_small_sets(self)
         if self.train.horovod and self.train.syncbn:
             raise OptionError(
                 "--syncbn works over the devices of one process, and with --horovod each process "

@@ -96,7 +96,7 @@ TRAIN_IDLE = (
         "outside the benchmark modes",
     ),
     Idle(
-        ("mllog", "patience", "tensorboard"),
+        ("mllog", "tensorboard"),
         lambda command: command.modes.mode != TRAINING,
         "outside training",
     ),

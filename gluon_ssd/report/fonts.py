@@ -1,7 +1,7 @@
 """Which font has the letters of a text.
 
-DejaVu Sans comes with Matplotlib. It has Latin, Greek, Cyrillic, Armenian, Georgian, Hebrew, Arabic
-and Lao letters; the fonts of the system are asked for others, such as those of Chinese, Japanese,
+DejaVu Sans comes with Matplotlib. It has Latin, Greek, Cyrillic, Armenian, Georgian, Hebrew and
+Arabic letters; the fonts of the system are asked for others, such as those of Chinese, Japanese,
 Korean, Hindi and Thai.
 """
 

@@ -96,11 +96,20 @@ def network_arrays(network: Any) -> dict[str, np.ndarray]:
 
 
 def statistics(network: Any) -> dict[str, Any]:
-    """MXNet arrays of the batch statistics, by name, on the first device."""
+    """MXNet arrays of the batch statistics, by name, on the first device.
+
+    Those of frozen layers are not among them, which are the same everywhere and stay as they are.
+    """
+    parameters = named_parameters(network)
+
+    def is_frozen(name: str) -> bool:
+        beside = (parameters.get(re.sub(r"running_\w+$", kind, name)) for kind in ("gamma", "beta"))
+        return all(each is None or each.grad_req == "null" for each in beside)
+
     return {
         name: parameter.list_data()[0]
-        for name, parameter in named_parameters(network).items()
-        if name.endswith(("running_mean", "running_var"))
+        for name, parameter in parameters.items()
+        if name.endswith(("running_mean", "running_var")) and not is_frozen(name)
     }
 
 
@@ -207,7 +216,8 @@ def _check_network(checkpoint: Checkpoint, network: Any, facts: Mapping[str, Any
             for key in differing
         )
         raise WeightsError(
-            f"{checkpoint.path} belongs to another network: {pairs}; resume with the same one"
+            f"{checkpoint.path} belongs to another network: {pairs}; resume with the same one",
+            settings=("network", "data_shape", "dataset"),
         )
     shapes = {name: tuple(p.shape) for name, p in named_parameters(network).items()}
     found = {name: array.shape for name, array in checkpoint.group("weights").items()}

@@ -54,11 +54,9 @@ class Optimizer:
     ) -> None:
         # Without the constants and batch statistics: the trainer would copy the statistics of
         # the first device over those of the others when a run is resumed.
-        self._parameters = {
-            name: parameter
-            for name, parameter in named_parameters(network).items()
-            if parameter.grad_req != "null"
-        }
+        named = named_parameters(network)
+        self._parameters = {n: each for n, each in named.items() if each.grad_req != "null"}
+        self._untrained = named.keys() - self._parameters.keys()
         if no_wd_on_bias_bn:
             for name, parameter in self._parameters.items():
                 if name.endswith(("bias", "gamma", "beta")):
@@ -131,10 +129,13 @@ class Optimizer:
         found = self._by_name(states)
         lacking = [name for name in self._parameters if name not in found]
         if found and (lacking or not num_updates):
-            what = f"of {some_of(lacking)} is missing" if lacking else "belongs to no update"
+            what = "belongs to no update"
+            if lacking:
+                what = f"of {some_of(lacking)} is missing, as where they were frozen"
             raise WeightsError(
-                f"the saved state {what}; resume from another checkpoint, or start anew from the "
-                "weights (.params)"
+                f"the saved state {what}; resume with the frozen stages of before, from another "
+                "checkpoint, or start anew from the weights (.params)",
+                settings=("freeze",),
             )
         if not found and num_updates and not may_lack and self._has_state:
             raise WeightsError(
@@ -157,6 +158,12 @@ class Optimizer:
         for key, array in states.items():
             slot, _, name = key.partition("/")
             own = self._parameters.get(name)
+            if name in self._untrained:
+                raise WeightsError(
+                    f"{name} was trained before and is frozen now; resume with the frozen stages "
+                    "of before, or start anew from the weights (.params)",
+                    settings=("freeze",),
+                )
             if own is None or own.shape != array.shape or np.dtype(own.dtype) != array.dtype:
                 raise WeightsError(
                     f"the saved {slot} of {name} {array.shape} {array.dtype} does not fit this "

@@ -218,3 +218,13 @@ def test_the_parts_of_3000_positives_are_the_published_ones():
     assert classes[0] * count == pytest.approx(entropy, rel=1e-5)
     (classes, _), _ = with_gradients(case, doubles_positives=True)
     assert classes[0] * count == pytest.approx(entropy + numbers["ce_pos"][0], rel=1e-5)
+
+
+def test_class_weights_scale_the_cross_entropy_of_positives_alone():
+    case = make_case(0)
+    weights = np.linspace(0.5, 2, case[0].shape[2] - 1).tolist()
+    (_, boxes), (slope, _) = with_gradients(case)
+    (_, same_boxes), (found, _) = with_gradients(case, class_weights=weights)
+    np.testing.assert_array_equal(same_boxes, boxes)
+    factor = np.concatenate([[1.0], weights])[np.maximum(case[2], 0).astype(int)]
+    np.testing.assert_allclose(found, slope * factor[..., None], rtol=1e-5, atol=1e-9)

@@ -175,3 +175,17 @@ def test_multibox_loss_of_a_broken_logit_is_not_finite():
     case[0][tuple(positive)] = np.nan
     (total, _, _), _ = ours(case)
     assert not np.isfinite(total[positive[0]])
+
+
+def test_class_weights_scale_the_cross_entropy_of_positives_alone():
+    case = make_case(0)
+    targets, weights = case[2].copy(), [3.0, 0.5, *[1.0] * (case[0].shape[2] - 3)]
+    (_, plain, boxes), (slope, box_slope) = ours(case)
+    (_, found, same_boxes), (found_slope, same_slope) = ours(case, class_weights=weights)
+    np.testing.assert_array_equal(same_boxes, boxes)
+    np.testing.assert_array_equal(same_slope, box_slope)
+    factor = np.concatenate([[1.0], weights])[np.maximum(targets, 0).astype(int)]
+    np.testing.assert_allclose(found_slope, slope * factor[..., None], rtol=1e-5, atol=1e-9)
+    assert not np.allclose(found, plain)
+    ones = [1.0] * (case[0].shape[2] - 1)
+    np.testing.assert_array_equal(ours(case, class_weights=ones)[0][1], plain)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -98,3 +100,15 @@ def test_names_that_are_no_text_are_spelled(tmp_path):
     with saving(tmp_path / "d.json", []) as saved:
         saved.add(os.fsdecode(b"\xff.jpg"), (4, 4), **rows([], [], []))
     assert json.loads((tmp_path / "d.json").read_text())["images"][0]["image"] == "\\xff.jpg"
+
+
+def test_docs_show_this_form(tmp_path):
+    page = (Path(__file__).parents[2] / "docs/predict.md").read_text("utf-8")
+    (example,) = re.findall(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    shown = json.loads(example)
+    with saving(tmp_path / "d.json", shown["classes"]) as saved:
+        saved.add("film.mp4", (480, 640), frame=12, annotated="x", **rows([1], [0.91], [[1] * 4]))
+    written = json.loads((tmp_path / "d.json").read_text())
+    assert {**written, "detections": 0, "images": 0} == {**shown, "detections": 0, "images": 0}
+    for key in ("detections", "images"):
+        assert [each.keys() for each in shown[key]] == [each.keys() for each in written[key]]

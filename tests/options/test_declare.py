@@ -109,13 +109,6 @@ def test_namespace_prints_sorted_like_argparse() -> None:
     )
 
 
-def test_flags_table_has_a_row_for_each_flag() -> None:
-    table = cli.flags_table(Train).splitlines()
-    assert table[2] == "| `--power` ✚ | `10` | power in watts |"
-    assert table[3] == "| `--fuel` ✚ | `coal` | what burns: `coal`, `wood` |"
-    assert len(table) == 6
-
-
 @dataclass(frozen=True)
 class Wagon:
     """wagon"""
@@ -161,3 +154,38 @@ def test_an_address_begins_as_one_and_is_not_shown_where_it_does_not(tmp_path: P
             parsed(*argv)
     with pytest.raises(OptionError, match=r"--miror=http://\*\*\*@host; did you mean --mirror\?"):
         parsed("--miror=http://me:secret@host")
+
+
+def help_of(command: type) -> str:
+    return cli.build_parser(command, prog="wagon", description="d").format_help()
+
+
+def test_what_to_begin_with_stands_first_in_the_help_and_once() -> None:
+    @dataclass(frozen=True)
+    class Sorted(Wagon):
+        """wagon"""
+
+        begin_with = ("axles",)
+
+    text = help_of(Sorted)
+    assert text.startswith("usage: wagon [options]\n")
+    assert text.index("to begin with:") < text.index("--axles") < text.index("further options:")
+    assert text.index("further options:") < text.index("--cargo") and text.count("--axles") == 1
+    assert "to begin with" not in help_of(Wagon)
+
+
+@pytest.mark.parametrize(
+    ("word", "nearest"),
+    [
+        ("--tensorboard", ""),
+        ("--img-size", ""),
+        ("--learning-rate", ""),
+        ("--batchsize", "--batch-size"),
+        ("--Batch_size", "--batch-size"),
+        ("--epoch-size", "--epochs"),
+        ("vok", "voc"),
+    ],
+)
+def test_a_word_is_suggested_where_one_is_near(word: str, nearest: str) -> None:
+    known = ["--no-crowd", "--batch-size", "--epochs", "--optimizer", "--lr", "--voc-07", "voc"]
+    assert cli.suggestion(word, known) == (f"; did you mean {nearest}?" if nearest else "")

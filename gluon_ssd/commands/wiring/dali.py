@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gluon_ssd.commands.wiring.loaders import augmentation
+from gluon_ssd.commands.wiring.rare_classes import image_repeats
 from gluon_ssd.data.dali.loader import DaliLoader
 from gluon_ssd.data.dali.prepare import DaliSamples
 from gluon_ssd.data.dataset import ListedDataset
@@ -42,4 +43,5 @@ def dali_loader(
         device_id=contexts[0].device_id if on_gpu else None,
         share=share,
         bad=rule_of(command.data.on_bad_image, leave_out=False),
+        repeats=image_repeats(command, dataset),
     )

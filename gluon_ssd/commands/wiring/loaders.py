@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gluon_ssd.commands.wiring.rare_classes import image_repeats
 from gluon_ssd.data.augment.policies import POLICIES, Policy
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.data.loading.batch_plan import Share
@@ -44,6 +45,7 @@ def training_loader(
         timeout_s=command.data.worker_timeout,
         share=share,
         bad=rule_of(command.data.on_bad_image, leave_out=False),
+        repeats=image_repeats(command, dataset),
     )
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from gluon_ssd.commands.wiring.published_weights import zoo_weights
 from gluon_ssd.commands.wiring.resumed import take_input_of
-from gluon_ssd.errors import WeightsError
+from gluon_ssd.errors import OptionError, WeightsError
 from gluon_ssd.families.build import build_network, family_of
 from gluon_ssd.models.first_weights import initialize
+from gluon_ssd.models.freezing import freeze_stages
 from gluon_ssd.models.interface import Network
 from gluon_ssd.models.params_file import read_params
 from gluon_ssd.options.modes import TRAINING
@@ -60,8 +61,27 @@ def training_network(
         _load_base(command, network)
     if train.resume:
         take_input_of(network, train.resume, team)
+    if command.small.freeze:
+        _freeze(command, network)
     network.hybridize(static_alloc=True, static_shape=True)
     return network
+
+
+def _freeze(command: TrainCommand, network: Network) -> None:
+    count, mode = command.small.freeze, command.modes.mode
+    if mode == TRAINING and not (command.train.resume or _has_base(command, network)):
+        raise OptionError(
+            f"--freeze {count} would keep random weights: there are no ImageNet weights for "
+            f"{network.name} here; name some with --pretrained-base or --resume FILE, or leave it "
+            "out"
+        )
+    frozen = freeze_stages(network, count)
+    _log.info(
+        "%d of %d stages of the backbone are frozen, %d arrays of weights",
+        count,
+        frozen.stages,
+        len(frozen.names),
+    )
 
 
 def _has_base(command: TrainCommand, network: Network) -> bool:

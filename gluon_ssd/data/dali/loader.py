@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gluon_ssd.data.dali.graphs import PixelGraph, PixelInputs, find_undecodable, load_dali
 from gluon_ssd.data.dali.prepare import DaliSamples, Prepared, Preparer
@@ -33,8 +34,8 @@ class DaliLoader(EpochByEpoch):
     on the number of threads or processes, or on what was read before.
 
     Args:
-        dataset, batch_size, seed, share, bad: as of Loader. DALI itself says nothing about damage,
-            so that it is looked for only where it makes an image unusable.
+        dataset, batch_size, seed, share, bad, repeats: as of Loader. DALI itself says nothing
+            about damage, so that it is looked for only where it makes an image unusable.
         samples: what is made of the images and their annotations.
         num_threads: of DALI; less than 1 counts as 1.
         device_id: GPU that decodes and augments; None for the CPU.
@@ -59,11 +60,18 @@ class DaliLoader(EpochByEpoch):
         device_id: int | None = None,
         share: Share = Share(),  # noqa: B008  (immutable)
         bad: BadImages = BadImages(),  # noqa: B008  (immutable)
+        repeats: NDArray[np.float64] | None = None,
     ) -> None:
         super().__init__()
         load_dali()
         self._preparer = Preparer(
-            dataset, samples, batch_size=batch_size, seed=seed, share=share, bad=bad
+            dataset,
+            samples,
+            batch_size=batch_size,
+            seed=seed,
+            share=share,
+            bad=bad,
+            repeats=repeats,
         )
         self._dataset = dataset
         self._samples = samples

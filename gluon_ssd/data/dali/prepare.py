@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from gluon_ssd.data.augment.crop import Window, crop_boxes
 from gluon_ssd.data.augment.settings import DaliAugmentation
@@ -78,9 +79,16 @@ class Preparer:
         seed: int,
         share: Share,
         bad: BadImages,
+        repeats: NDArray[np.float64] | None = None,
     ) -> None:
         plan = functools.partial(
-            BatchPlan, len(dataset), batch_size, shuffle=True, seed=seed, last_batch="rollover"
+            BatchPlan,
+            len(dataset),
+            batch_size,
+            shuffle=True,
+            seed=seed,
+            last_batch="rollover",
+            repeats=repeats,
         )
         self.plan = plan(share=share)
         self._whole_plan = plan()

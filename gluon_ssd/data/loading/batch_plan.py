@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gluon_ssd.errors import DataError, OptionError
 
@@ -12,10 +14,12 @@ LAST_BATCH_RULES = ("rollover", "keep")
 
 
 class Place(NamedTuple):
-    """One sample of the plan: the pass over the data set it belongs to, and the image."""
+    """One sample of the plan: the pass over the data set it belongs to, the image, and how often
+    that came in the pass before."""
 
     epoch: int
     image: int
+    again: int = 0
 
 
 class Share(NamedTuple):
@@ -57,6 +61,9 @@ class BatchPlan:
         seed: of the orders; 0 or more.
         last_batch: "rollover" or "keep".
         share: r, W and P, which is 1 with "keep".
+        repeats: how often each image comes in a pass on average, at least 1 each; None is once. It
+            goes with "shuffle". A pass has as many samples as the sum of them, rounded, which N
+            stands for above; each pass rounds the numbers of the images anew, by lot, up or down.
 
     Raises:
         DataError: there are no images.
@@ -72,6 +79,7 @@ class BatchPlan:
         seed: int,
         last_batch: str,
         share: Share = Share(),  # noqa: B008  (immutable)
+        repeats: NDArray[np.float64] | None = None,
     ) -> None:
         if num_images < 1:
             raise DataError("the data set has no images; check its path and its split")
@@ -83,10 +91,13 @@ class BatchPlan:
             raise OptionError(
                 f"unknown last batch rule {last_batch!r}; choose {' or '.join(LAST_BATCH_RULES)}"
             )
-        if last_batch == "rollover" and batch_size > num_images:
+        assert repeats is None or (shuffle and len(repeats) == num_images), "one for each image"
+        # Samples of a pass.
+        self._length = num_images if repeats is None else round(float(repeats.sum()))
+        if last_batch == "rollover" and batch_size > self._length:
             raise OptionError(
-                f"the batch size {batch_size} is more than the {num_images} training images; "
-                f"use {num_images} or less, or add images",
+                f"the batch size {batch_size} is more than the {self._length} training images; "
+                f"use {self._length} or less, or add images",
                 settings=("batch_size",),
             )
         self._rollover = last_batch == "rollover"
@@ -101,7 +112,8 @@ class BatchPlan:
         self._batch_size = batch_size
         self._shuffle = shuffle
         self._seed = seed
-        self._orders: dict[int, np.ndarray] = {}
+        self._repeats = repeats
+        self._orders: dict[int, NDArray[np.int64]] = {}
 
     def num_batches(self, epoch: int) -> int:
         """Number of batches of one epoch; with "rollover" it can differ by one between epochs."""
@@ -110,13 +122,13 @@ class BatchPlan:
     def batches_before(self, epoch: int) -> int:
         """Number of batches of all epochs before one."""
         if self._rollover:
-            return epoch * self._num_images // self._batch_size
+            return epoch * self._length // self._batch_size
         return epoch * -(-len(self._own) // self._batch_size)
 
     @property
     def _own(self) -> range:
         """Ranks, within a pass, of what this process has of it."""
-        return range(self.share.rank, self._num_images, self.share.world)
+        return range(self.share.rank, self._length, self.share.world)
 
     def batch(self, epoch: int, number: int, part: int = 0) -> list[Place]:
         """The samples of this process in part `part` of batch `number` of an epoch, all from 0."""
@@ -127,15 +139,32 @@ class BatchPlan:
             return [self._place(position) for position in range(start, start + size)]
         start = number * self._batch_size
         own = self._own[start : start + self._batch_size]
-        return [self._place(epoch * self._num_images + rank) for rank in own]
+        return [self._place(epoch * self._length + rank) for rank in own]
 
     def _place(self, position: int) -> Place:
-        epoch, rank = divmod(position, self._num_images)
+        epoch, rank = divmod(position, self._length)
         if not self._shuffle:
             return Place(epoch, rank)
         if epoch not in self._orders:
             # Index N is no image, so this generator is not one of the samples' own.
             rng = np.random.default_rng((self._seed, epoch, self._num_images))
             kept = {near: order for near, order in self._orders.items() if abs(near - epoch) <= 1}
-            self._orders = {**kept, epoch: rng.permutation(self._num_images)}
-        return Place(epoch, int(self._orders[epoch][rank]))
+            self._orders = {**kept, epoch: self._order(rng)}
+        return Place(epoch, *map(int, self._orders[epoch][rank]))
+
+    def _order(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """int64 (N, 2): the image of each sample of a pass, and how often it came before."""
+        order = rng.permutation(self._num_images)
+        if self._repeats is None:
+            return np.column_stack([order, np.zeros_like(order)])
+        # Marks at distances of 1, from a place drawn by lot, on a line where each image has the
+        # length of its repeats: an image gets that many marks on average, rounded up or down.
+        ends = np.cumsum(self._repeats[order])
+        marks = (np.arange(self._length) + rng.random()) * (ends[-1] / self._length)
+        drawn = order[np.searchsorted(ends, marks, side="right").clip(max=len(order) - 1)]
+        came: Counter[int] = Counter()
+        places = []
+        for image in rng.permutation(drawn).tolist():
+            places.append((image, came[image]))
+            came[image] += 1
+        return np.array(places, np.int64)

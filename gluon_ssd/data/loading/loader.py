@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gluon_ssd.data.dataset import Dataset
 from gluon_ssd.data.loading.batch_plan import BatchPlan, Place, Share
@@ -57,6 +58,7 @@ class Loader(EpochByEpoch):
         share: what this process gets; with "rollover" the `share.parts` of a batch come in a row.
         bad: what is done about images that cannot be used.
         in_use: batches whose arrays stay as they are, the last one counted.
+        repeats: how often each image comes in a pass on average; see BatchPlan.
 
     Attributes:
         skips: counts the images that could not be used, and odd ones.
@@ -80,6 +82,7 @@ class Loader(EpochByEpoch):
         share: Share = Share(),  # noqa: B008  (immutable)
         bad: BadImages = BadImages(),  # noqa: B008  (immutable)
         in_use: int = 1,
+        repeats: NDArray[np.float64] | None = None,
     ) -> None:
         super().__init__()
         if num_workers < 0:
@@ -91,6 +94,7 @@ class Loader(EpochByEpoch):
             seed=seed,
             last_batch=last_batch,
             share=share,
+            repeats=repeats,
         )
         self._job = Job(dataset, make_sample, seed, bad)
         self.skips = SkipCount()
@@ -134,7 +138,7 @@ class Loader(EpochByEpoch):
             self._check_turn(turn)
             indices = _indices(places)
             for row, place in enumerate(places):
-                sample, used = self._job.make(place.epoch, place.image)
+                sample, used = self._job.make(*place)
                 for name, array in arrays.items():
                     array[row] = sample[name] if sample else 0
                 indices[row] = used.image

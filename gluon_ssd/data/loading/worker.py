@@ -32,8 +32,9 @@ from gluon_ssd.errors import DataError, Interrupted, SsdError, to_message
 from gluon_ssd.system.memory import keep_freed_memory
 from gluon_ssd.system.processes import end_with_parent
 
-# ticket, slot, row, epoch, index. Far below PIPE_BUF, so records of a shared pipe stay whole.
-TASK = struct.Struct("=5q")
+# ticket, slot, row, and what a Place has: epoch, image, how often it came before. Far below
+# PIPE_BUF, so records of a shared pipe stay whole.
+TASK = struct.Struct("=6q")
 
 # A worker's state in shared memory: (image index or one of these, start in monotonic nanoseconds).
 IDLE, STARTING = -1, -2
@@ -53,12 +54,15 @@ class Job:
     seed: int
     bad: BadImages = BadImages()
 
-    def make(self, epoch: int, index: int) -> tuple[dict[str, np.ndarray] | None, Used]:
+    def make(
+        self, epoch: int, index: int, again: int = 0
+    ) -> tuple[dict[str, np.ndarray] | None, Used]:
         """Make one sample, the same in whichever process, and tell which image it is of.
 
         It is None where the image is left out.
 
-        Its generator depends on (seed, epoch, index) alone; a stand-in takes that of the place it
+        Its generator depends on (seed, epoch, index) alone, and on `again` where an image comes
+        again in an epoch; a stand-in takes that of the place it
         fills, so that it differs from the same image in its own place. An error that does not
         name the image file gets it put in front.
         """
@@ -66,7 +70,7 @@ class Job:
         odd: list[OddImage] = []
 
         def make(candidate: int) -> dict[str, np.ndarray]:
-            rng = np.random.default_rng((self.seed, epoch, index))
+            rng = np.random.default_rng((self.seed, epoch, index, again)[: 4 if again else 3])
             try:
                 with collected_notes() as notes:
                     sample = self.make_sample(self.dataset, candidate, rng)
@@ -174,12 +178,12 @@ def _serve(
     status, slots = table[worker], layout.slots(memory)
     status[0] = IDLE
     while record := os.read(tasks_fd, TASK.size):
-        ticket, slot, row, epoch, index = TASK.unpack(record)
+        ticket, slot, row, epoch, index, again = TASK.unpack(record)
         problem, used = None, Used(index, ())
         if ticket >= cancelled_below[0]:
             status[1], status[0] = time.monotonic_ns(), index
             try:
-                sample, used = job.make(epoch, index)
+                sample, used = job.make(epoch, index, again)
                 for name, array in slots[slot].items():
                     array[row] = sample[name] if sample else 0
             except SsdError as error:

@@ -49,6 +49,7 @@ class RetinaNet(Network, mx.gluon.HybridBlock):
     """
 
     spec: RetinaSpec
+    base_pattern = r"backbone\.body\."
 
     def __init__(
         self,

@@ -27,7 +27,7 @@ def _takes(spec: ZooSpec, arrays: Mapping[str, Any]) -> bool:
 ZOO = Family(
     build=SsdNetwork,
     target_maker=_target_maker,
-    loss=Loss(multibox_loss),
+    loss=Loss(multibox_loss, takes_class_weights=True),
     load_base=load_base,
     takes=_takes,
     store=STORE,

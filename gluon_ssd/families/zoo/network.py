@@ -86,6 +86,7 @@ class SsdNetwork(Network, SSD):
     """
 
     spec: ZooSpec
+    base_pattern = r"features\.(?!expand_|extras|norm|init_scale|more_stages)"
 
     def __init__(
         self,

@@ -30,6 +30,17 @@ class CocoIds:
     images: Mapping[str, int | str]
     categories: Sequence[int]
 
+    def of_image(self, source: str) -> int | str:
+        """The id of a picture, by the last part of its path or address. Raises DataError."""
+        name = _last_part(source)
+        if name not in self.images:
+            raise DataError(
+                f"{self.path} lists no image {name}, so that there is no id for it; leave the "
+                "picture out, or name the file that lists it",
+                settings=("coco_ids",),
+            )
+        return self.images[name]
+
 
 def read_coco_ids(path: str | os.PathLike[str], classes: Sequence[str]) -> CocoIds:
     """The ids that a COCO annotation file gives its images and categories.
@@ -88,7 +99,7 @@ class CocoResults:
         source = shown(found.source).encode("utf-8", "backslashreplace").decode()
         name = source if seen.film is None else f"{seen.label}.jpg"
         if self.ids is not None:
-            image_id = self._listed_id(found.source, self.ids)
+            image_id = self.ids.of_image(found.source)
         height, width = found.size_hw
         self._images.append({"id": image_id, "file_name": name, "width": width, "height": height})
         for each in found:
@@ -102,17 +113,6 @@ class CocoResults:
                     "score": round(each.score, 6),
                 }
             )
-
-    @staticmethod
-    def _listed_id(source: str, ids: CocoIds) -> int | str:
-        name = _last_part(source)
-        if name not in ids.images:
-            raise DataError(
-                f"{ids.path} lists no image {name}, so that there is no id for it; leave the "
-                "picture out, or name the file that lists it",
-                settings=("coco_ids",),
-            )
-        return ids.images[name]
 
     def __enter__(self) -> CocoResults:
         return self

@@ -9,7 +9,7 @@ from gluon_ssd.models.interface import Loss, count_images
 from gluon_ssd.models.residual_ssd.network import boxes_of
 from gluon_ssd.models.residual_ssd.spec import ResidualSsdSpec
 
-LOSS = Loss(mean_image_loss, count_images, positives_of_batch)
+LOSS = Loss(mean_image_loss, count_images, positives_of_batch, takes_class_weights=True)
 """With each positive once: the rule of 2022."""
 
 

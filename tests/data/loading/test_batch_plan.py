@@ -225,3 +225,60 @@ def test_a_plan_that_cannot_be_is_refused(
 def test_the_smallest_plans_have_one_batch(count: int, batch_size: int, last_batch: str) -> None:
     plan = in_order(count, batch_size, last_batch)
     assert images_of_epoch(plan, 0) == [list(range(count))]
+
+
+REPEATS = np.array([1.0, 2.5, 1.0, 1.25, 3.0, 1.0, 1.0, 1.25])  # 12 in all
+
+
+def repeated(batch_size=4, share=Share(0, 1), seed=0):  # noqa: B008  (immutable)
+    return BatchPlan(
+        8, batch_size, shuffle=True, seed=seed, last_batch="rollover", share=share, repeats=REPEATS
+    )
+
+
+def passes(plan, count):
+    """The samples of some passes over the set."""
+    stream = [
+        place
+        for epoch in range(count)
+        for number in range(plan.num_batches(epoch))
+        for place in plan.batch(epoch, number)
+    ]
+    return [[place for place in stream if place.epoch == each] for each in range(count)]
+
+
+def test_images_come_as_often_as_asked_for_on_average_and_near_it_in_every_pass():
+    counts = []
+    for places in passes(repeated(), 400):
+        assert len(places) == 12
+        counts.append(np.bincount([place.image for place in places], minlength=8))
+    assert (np.floor(REPEATS) <= counts).all() and (counts <= np.ceil(REPEATS)).all()
+    np.testing.assert_allclose(np.mean(counts, axis=0), REPEATS, atol=0.08)
+
+
+def test_every_time_an_image_comes_in_a_pass_is_another_sample():
+    for places in passes(repeated(), 3):
+        assert len(set(places)) == len(places)
+        assert sorted(place.again for place in places if place.image == 4) == [0, 1, 2]
+        assert {place.again for place in places if place.image == 0} == {0}
+
+
+def test_repeats_are_shared_and_found_again_like_any_plan():
+    whole, shares = repeated(), [repeated(share=Share(rank, 2)) for rank in range(2)]
+    for epoch, number in ((0, 0), (3, 2), (7, 1), (0, 1)):
+        pieces = [place for share in shares for place in share.batch(epoch, number)]
+        assert pieces == whole.batch(epoch, number) == repeated().batch(epoch, number)
+    assert whole.batch(0, 0) != repeated(seed=1).batch(0, 0)
+
+
+def test_a_batch_may_hold_a_whole_pass_of_repeated_images():
+    assert repeated(12).num_batches(0) == 1
+    with pytest.raises(OptionError, match="the batch size 13 is more than the 12 training images"):
+        repeated(13)
+
+
+def test_once_each_is_the_order_without_repeats():
+    plain = plan_of(8, 4).batch(2, 1)
+    ones = BatchPlan(8, 4, shuffle=True, seed=0, last_batch="rollover", repeats=np.ones(8))
+    assert [len({p.image for p in each}) for each in passes(ones, 3)] == [8] * 3
+    assert all(place.again == 0 for place in plain)

@@ -58,18 +58,20 @@ def test_arrays_of_all_slots_share_no_byte():
 
 
 def test_records_of_a_pipe_are_of_one_size():
-    assert TASK.unpack(TASK.pack(1, 2, 3, 4, -5)) == (1, 2, 3, 4, -5)
-    assert PAGE % TASK.size < TASK.size == 40
+    assert TASK.unpack(TASK.pack(1, 2, 3, 4, -5, 6)) == (1, 2, 3, 4, -5, 6)
+    assert PAGE % TASK.size < TASK.size == 48
 
 
 def test_a_sample_depends_on_seed_epoch_and_index_alone():
-    def noise(epoch, index, **settings):
-        return job(**settings).make(epoch, index)[0]["noise"].tolist()
+    def noise(*place, **settings):
+        return job(**settings).make(*place)[0]["noise"].tolist()
 
     expected = np.random.default_rng((3, 1, 2)).random(3, dtype=np.float32).tolist()
     assert noise(1, 2) == noise(1, 2) == expected
-    others = [noise(0, 2), noise(1, 3), noise(1, 2, seed=4)]
+    others = [noise(0, 2), noise(1, 3), noise(1, 2, seed=4), noise(1, 2, 1), noise(1, 2, 2)]
     assert all(other != expected for other in others)
+    assert noise(1, 2, 0) == expected
+    assert noise(1, 2, 1) == noise(1, 2, 1) != noise(1, 2, 2)
 
 
 def test_without_trouble_the_image_itself_is_used():
