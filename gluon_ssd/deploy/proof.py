@@ -134,18 +134,20 @@ def _settled(
 ) -> tuple[Sequence[Floats], int]:
     """MXNet's raw outputs, with those of nudged images where these alone are the other's.
 
-    Anchors that no nudge explains stay as they are, and so do all of them where they are many.
+    What no nudge explains stays as it is, and so does all of it where it is of many anchors.
 
     Returns:
-        Class logits and box offsets, and how many anchors were replaced.
+        Class logits and box offsets, and of how many anchors some were replaced.
     """
-    if any(
-        one.shape != other.shape or one.ndim != 3 for one, other in zip(expected, got, strict=True)
-    ):
+    pairs = list(zip(expected, got, strict=True))
+    if any(one.shape != other.shape or one.ndim != 3 for one, other in pairs):
         return expected, 0
-    open_rows = ~_same_rows(expected, got, expected)
-    count = int(open_rows.sum())
-    if not 0 < count <= _MOST_UNDECIDED * open_rows.size:
+    limits = [TOLERANCE * (float(np.abs(one).max()) or 1.0) for one in expected]
+    is_open = [
+        ~(np.abs(one - other) <= limit) for (one, other), limit in zip(pairs, limits, strict=True)
+    ]
+    anchors = _any_of_anchors(is_open)
+    if not 0 < anchors.sum() <= _MOST_UNDECIDED * anchors.size:
         return expected, 0
     settled = [output.copy() for output in expected]
     noise = np.random.default_rng(0)
@@ -153,23 +155,21 @@ def _settled(
         size = step * float(np.abs(images).max())
         nudged = images + noise.uniform(-size, size, images.shape).astype(np.float32)
         outputs = reference.raw_outputs(nudged)
-        explained = open_rows & _same_rows(outputs, got, expected)
-        for target, output in zip(settled, outputs, strict=True):
+        for target, output, other, limit, open_ones in zip(
+            settled, outputs, got, limits, is_open, strict=True
+        ):
+            explained = open_ones & (np.abs(output - other) <= limit)
             target[explained] = output[explained]
-        open_rows &= ~explained
-        if not open_rows.any():
+            open_ones &= ~explained
+        if not any(open_ones.any() for open_ones in is_open):
             break
-    return settled, count - int(open_rows.sum())
+    return settled, int((anchors & ~_any_of_anchors(is_open)).sum())
 
 
-def _same_rows(ones: Sequence[Floats], others: Sequence[Floats], of: Sequence[Floats]) -> Bools:
-    """Anchors (B, A) of which all raw outputs are the same, by the largest number of `of`."""
-    limits = [TOLERANCE * (float(np.abs(output).max()) or 1.0) for output in of]
-    parts = zip(ones, others, limits, strict=True)
-    same: Bools = np.logical_and.reduce(
-        [(np.abs(one - other) <= limit).all(axis=2) for one, other, limit in parts]
-    )
-    return same
+def _any_of_anchors(parts: Sequence[Bools]) -> Bools:
+    """Anchors (B, A) of which something is true in some of the arrays (B, A, N)."""
+    found: Bools = np.logical_or.reduce([part.any(axis=2) for part in parts])
+    return found
 
 
 def _difference(one: Floats, other: Floats) -> float:

@@ -149,6 +149,14 @@ def test_a_tie_that_rounding_decides_inside_the_network_is_no_difference():
     assert str(proof).endswith("; rounding decides the raw outputs of 2 anchors")
 
 
+def test_a_tie_in_which_the_other_program_takes_both_is_no_difference():
+    reference, images = Tying(), np.ones((2, 3, 4, 4), np.float32)
+    logits, offsets = reference.raw_outputs(images)
+    logits[:, 7] = 9.0
+    candidate = Candidate(lambda _: (logits, offsets), reference.detect)
+    assert prove(reference, candidate, [images], name="m.onnx").num_tied == 2
+
+
 @pytest.mark.parametrize(
     "how",
     [{"gap": -1e-3}, {"anchors": slice(6, 8)}, {"anchors": slice(0, 9)}, {"moved": 0.001}],
