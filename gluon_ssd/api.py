@@ -25,6 +25,7 @@ from gluon_ssd.inference.batches import Detecting, SharedModel
 from gluon_ssd.inference.found import Found, FoundObject, class_names
 from gluon_ssd.inference.pictures import Given, Limits, OnBad, Reader
 from gluon_ssd.inference.speed import Speed, measure_speed
+from gluon_ssd.inference.thresholds import own_threshold
 from gluon_ssd.system.threads import use_compute_threads, use_whole_cpu
 
 if TYPE_CHECKING:
@@ -91,12 +92,21 @@ class Detector:
         """Threads that compute on the CPU."""
         return self._shared.model.threads
 
+    @property
+    def thresholds(self) -> float | tuple[float, ...]:
+        """Smallest score of a result where `predict` is given none.
+
+        One for each class in label order where the files say so (eval_ssd.py --save-thresholds),
+        or 0.5.
+        """
+        return own_threshold(self._shared.model.record)
+
     def predict(
         self,
         pictures: Given,
         *,
         color: str = "",
-        threshold: float = 0.5,
+        threshold: float | None = None,
         batch_size: int = _BATCH_SIZE,
         every: int = 1,
         limits: Limits = _LIMITS,
@@ -111,7 +121,7 @@ class Detector:
                 name; a video gives its frames. Photos are turned as their EXIF tag says, and boxes
                 are in pixels of the turned photo; arrays are taken as they are.
             color: "rgb" or "bgr", the order of the channels of arrays; needed for these alone.
-            threshold: smallest score of a result, in [0, 1].
+            threshold: smallest score of a result, in [0, 1]; None takes `thresholds`.
             batch_size: pictures that are computed at a time.
             every: of videos and cameras, take one frame in so many.
             limits: what a picture may cost.
@@ -130,7 +140,7 @@ class Detector:
         pictures: Given,
         *,
         color: str = "",
-        threshold: float = 0.5,
+        threshold: float | None = None,
         batch_size: int = _BATCH_SIZE,
         every: int = 1,
         limits: Limits = _LIMITS,
@@ -186,7 +196,7 @@ class Detector:
 
         if on_bad_image not in (None, "error", "skip"):
             raise OptionError(f"on_bad_image must be 'error' or 'skip'; got {on_bad_image!r}")
-        opened = self._opened(dataset, root, splits)
+        opened = self._opened(dataset, root, splits, leaves_out=on_bad_image == "skip")
         model = self._shared.model.with_streams()
         return evaluate(
             SharedModel(model).push,
@@ -200,7 +210,12 @@ class Detector:
         )
 
     def _opened(
-        self, dataset: str | ListedDataset, root: str | os.PathLike[str], splits: str
+        self,
+        dataset: str | ListedDataset,
+        root: str | os.PathLike[str],
+        splits: str,
+        *,
+        leaves_out: bool,
     ) -> ListedDataset:
         """A data set to score this detector on; see `evaluate`."""
         from gluon_ssd.data.dataset import Selection
@@ -210,7 +225,11 @@ class Detector:
         model, names = self._shared.model, self.classes or None
         if isinstance(dataset, str):
             selection = Selection(
-                Path(root).expanduser(), train=False, splits=splits, edge_px=model.edge_px
+                Path(root).expanduser(),
+                train=False,
+                splits=splits,
+                edge_px=model.edge_px,
+                leaves_out=leaves_out,
             )
             dataset = open_for_scoring(dataset, selection, classes=names)
         dataset = settle_orientations(dataset, "ignore")
@@ -283,12 +302,15 @@ class Detector:
         pixels = [picture.pixels for picture in Reader(color).pictures(pictures)]
         return measure_speed(self._shared, pixels, batch_size=batch_size, iterations=iterations)
 
-    def _detecting(self, threshold: float, batch_size: int, *, keeps_pixels: bool) -> Detecting:
-        if not 0 <= threshold <= 1:
+    def _detecting(
+        self, threshold: float | None, batch_size: int, *, keeps_pixels: bool
+    ) -> Detecting:
+        if threshold is not None and not 0 <= threshold <= 1:
             raise OptionError(f"threshold must be between 0 and 1; got {threshold}")
         if batch_size < 1:
             raise OptionError(f"batch_size must be at least 1; got {batch_size}")
-        return Detecting(self._shared, self.classes, batch_size, threshold, keeps_pixels)
+        least = own_threshold(self._shared.model.record) if threshold is None else threshold
+        return Detecting(self._shared, self.classes, batch_size, least, keeps_pixels)
 
 
 def load(

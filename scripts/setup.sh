@@ -268,10 +268,13 @@ build_horovod() {
     say "horovod: compiling with $with (2 to 4 minutes; log: $log)"
     "$venv/bin/python" -m venv "$work/tools" || return
     pip_install "$work/tools/bin/python" --require-hashes -r requirements/horovod-build.lock || return
-    # The tools see MXNet, and with it the names that it misses in this NumPy.
+    # The tools see MXNet, and with it the names that it misses in this NumPy. Debian's Python has a
+    # sitecustomize of its own, so another one would not be read.
     packages=$work/tools/lib/python$(version_of "$venv/bin/python")/site-packages
-    "$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))' >"$packages/mxnet.pth"
-    printf '%s\n' 'import sys' "sys.path.append('$PWD')" 'import gluon_ssd.compat' >"$packages/sitecustomize.py"
+    {
+        "$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
+        echo "import sys; sys.path.append('$PWD'); import gluon_ssd.compat"
+    } >"$packages/mxnet.pth"
     entry horovod requirements/horovod.lock >"$work/horovod.txt"
     # pip's own cache knows nothing of the HOROVOD_ settings.
     if ! env HOROVOD_WITH_MXNET=1 HOROVOD_WITHOUT_TENSORFLOW=1 HOROVOD_WITHOUT_PYTORCH=1 \

@@ -12,6 +12,8 @@ for extra in tune dali horovod mllog onnx openvino loadgen ray supervision serve
     bash scripts/setup.sh --extras "$extra" ||
         echo "test.sh: this machine cannot have the extra $extra (see above); its tests will not run" >&2
 done
+command -v chromium >/dev/null || command -v chromium-browser >/dev/null ||
+    echo "test.sh: no Chromium: pages are not looked at (Debian, Ubuntu: apt-get install chromium)" >&2
 bash scripts/check.sh
 # As many tests beside one another as there are cores, though not more than memory bears.
 exec .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal "$@"

@@ -13,7 +13,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from gluon_ssd.commands.flags_page import flags_page, sample_files  # noqa: E402
 from gluon_ssd.system.files import atomic_write  # noqa: E402
 from gluon_ssd.system.script import run_main  # noqa: E402
 
@@ -29,6 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def update() -> int:
     """Rewrite the files."""
+    from gluon_ssd.commands.flags_page import flags_page, sample_files  # --help needs no options
+
     texts = {"flags.md": flags_page(), **sample_files()}
     for name, text in texts.items():
         with atomic_write(ROOT / "docs" / name, "w") as file:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 BINARY = shutil.which("chromium") or shutil.which("chromium-browser")
-INSTALL = "apt-get install chromium"
+INSTALL = "apt-get install chromium (Debian, Ubuntu)"
 _FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
     *("--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking"),

@@ -197,6 +197,7 @@ TESTED_BY = {
     "deploy/mxnet/symbol_check/layers.py": "deploy/mxnet/symbol_check/test_table.py",
     "deploy/mxnet/symbol_check/operator.py": "deploy/mxnet/symbol_check/test_table.py",
     "commands/wiring/reports.py": "test_analyse_entry.py",
+    "commands/wiring/thresholds.py": "test_thresholds_entry.py",
     "inference/analysis.py": "test_analyse_entry.py",
     "report/analysis/change.py": "report/analysis/test_write.py",
     "report/analysis/sections.py": "report/analysis/test_write.py",

@@ -58,6 +58,7 @@ def test_an_evaluation_writes_a_report(half):
     assert sum(each["number"] for each in found["errors"].values()) == 20
     page = (folder / "report" / "index.html").read_text()
     assert "<h1>ssd_300_mobilenet0.25_custom</h1>" in page and "5 images, 40 objects" in page
+    assert "Of 5 images, each timed by itself." in page
     saved, own = (
         json.loads(path.read_text())
         for path in (folder / "half.json", folder / "report" / "detections.json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -74,7 +75,13 @@ def test_lines_say_where_and_how_good(calibrated):
     assert lines[1] == f"Saving quantized model at {folder}"
     assert lines[2].startswith(f"{NAIVE}: ")
     assert "fp32 detections in 5 images found again" in lines[2]
-    assert lines[-1].endswith(f"--model-prefix {folder / NAIVE} --data-shape 300")
+    assert lines[-2].endswith(f"--model-prefix {folder / NAIVE} --data-shape 300")
+    found = re.fullmatch(
+        r"mAP 1\.0000 before and (0\.\d{4}) after, on 5 images: BAD, (0\.\d{4}) is lost and "
+        r"0\.0100 may be",
+        lines[-1],
+    )
+    assert found and float(found[1]) + float(found[2]) == pytest.approx(1)
     assert ended.err == "the data set has 5 images of the 10 asked for\n"
 
 

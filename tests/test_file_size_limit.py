@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.entry_builders import ROOT, Ended, leftovers, one_error, photos, python
+from tests.entry_builders import ROOT, TRAIN, Ended, leftovers, one_error, photos, python
 
 SAID = "the file would be larger than a limit allows (ulimit -f"
 SCORED = (
@@ -63,6 +63,25 @@ def test_what_is_found_in_pictures(prefix, tmp_path, script):
     options = ("--model-prefix", prefix, "--images", tmp_path / "in", "--output", out)
     ended = limited(1, f"scripts/{script}_ssd.py", *options, "--thresh", 0)
     assert_refused(ended, out, out)
+
+
+@pytest.mark.parametrize(
+    ("kib", "workers", "said"),
+    [
+        pytest.param(
+            *(12_000, 0, "_checkpoint.npz: the file would be larger than a limit allows"),
+            marks=pytest.mark.slow,
+        ),
+        (1000, 1, "of memory for 3 batches of 2 (ulimit -f counts it as a file: raise that)"),
+    ],
+)
+def test_a_training(data, tmp_path, kib, workers, said):
+    options = ("--save-prefix", f"{tmp_path}/", "--epochs", 1, "--dataset-root", data)
+    ended = limited(kib, "train_ssd.py", *TRAIN, *options, "-j", workers)
+    assert said in one_error(ended)
+    assert leftovers(tmp_path) == []
+    weights = sorted(path.suffix for path in tmp_path.glob("*_0000.*"))
+    assert weights == ([".json", ".params"] if kib > 11_000 else [])
 
 
 def test_results_are_refused_and_the_scores_are_printed(prefix, data, tmp_path):

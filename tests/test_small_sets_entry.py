@@ -12,12 +12,9 @@ from tests.entry_builders import arrays_of, assert_same_arrays, one_error, train
 NAME = "ssd_160_tiny_custom"
 RUN = (
     *("--network", "tiny", "--data-shape", 160, "--epochs", 2, "--log-interval", 1, "--lr", 0.01),
-    *("--checkpoint-minutes", 1e-6),
+    *("--checkpoint-minutes", 1e-6, "--sample-images", 0),
 )
-OPTIONS = {
-    "frozen stages": ("--freeze", 2),
-    "rare classes": ("--oversample", 0.9, "--class-weights", "balanced"),
-}
+ALL = ("--freeze", 2, "--oversample", 0.9, "--class-weights", "balanced")
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +51,22 @@ def run(folder, data, *argv):
     return arrays_of(folder / f"{NAME}_checkpoint.npz")
 
 
-@pytest.mark.parametrize("argv", OPTIONS.values(), ids=OPTIONS)
-def test_a_resumed_run_ends_with_the_same_weights(argv, data, first, usual, tmp_path):
-    unbroken = run(tmp_path / "a", data, "--resume", first, *argv)
-    run(tmp_path / "b", data, "--resume", first, *argv, "--limit-steps", 3)
+def test_a_resumed_run_ends_with_the_same_weights(data, first, usual, tmp_path):
+    unbroken = run(tmp_path / "a", data, "--resume", first, *ALL)
+    run(tmp_path / "b", data, "--resume", first, *ALL, "--limit-steps", 3)
     checkpoint = tmp_path / "b" / f"{NAME}_checkpoint.npz"
-    resumed = run(tmp_path / "b", data, "--resume", checkpoint, *argv)
+    resumed = run(tmp_path / "b", data, "--resume", checkpoint, *ALL)
     assert_same_arrays(resumed, unbroken)
     heads = "weights/class_predictors.0.predictor.weight"
     assert not np.array_equal(usual[heads], unbroken[heads])
+
+
+@pytest.mark.dali
+def test_images_come_as_often_through_dali(data, first, tmp_path):
+    argv = ("--resume", first, "--oversample", 0.9, "--dali")
+    ended = train(tmp_path, data, *RUN, *argv, "--limit-steps", 2)
+    assert ended.code == 0, ended.err
+    assert "times on average: 6 instead of 5 an epoch" in ended.err
 
 
 def test_frozen_weights_are_those_of_the_start(data, first, tmp_path):

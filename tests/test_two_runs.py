@@ -89,7 +89,8 @@ def test_a_second_search_is_refused(tmp_path, weights, data, of):
     options = ("--auto_tuning", "--auto_tuning_config", tmp_path / "x.ini")
     with locked(tmp_path / of):
         ended = evaluate(data, weights, *options, "--calib-output", tmp_path)
-        refused(ended, tmp_path / of)
+        line = refused(ended, tmp_path / of)
+    assert ("x.ini: [strategy] workspace: " in line) == ("journal" in of)
 
 
 def test_a_second_conversion_and_a_second_table_are_refused(tmp_path, weights):

@@ -140,6 +140,7 @@ def _open(command: ConvertDatasetCommand, split: _Split) -> ListedDataset:
         image_root=own.image_root,
         exif=command.exif,
         unlabelled_is_background=own.unlabelled_is_background,
+        leaves_out=command.on_bad_image == "skip",
     )
     dataset = open_dataset(command.dataset, selection)
     if len(dataset) == 0:

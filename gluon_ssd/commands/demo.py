@@ -27,6 +27,7 @@ from gluon_ssd.inference.outputs.json_files import EndpointAnswers, JsonFile
 from gluon_ssd.inference.outputs.seen import Film, Output, Seen
 from gluon_ssd.inference.outputs.yolo_files import YoloFiles
 from gluon_ssd.inference.pictures import Limits, Picture, Reader, Source
+from gluon_ssd.inference.thresholds import Threshold, in_words, own_threshold, reached
 from gluon_ssd.options.demo import DemoCommand
 from gluon_ssd.options.shared import ModelOptions
 from gluon_ssd.report.fonts import tell_missing
@@ -76,8 +77,9 @@ def detect_pictures(command: DemoCommand) -> Iterator[str]:
     names = _class_names(command, model)
     if "pictures" in command.saves:
         tell_missing(names)
-    threshold = 0.0 if command.schema == "endpoint" else command.thresh
-    detecting = Detecting(SharedModel(model), names, 1, threshold, keeps_pixels=True)
+    threshold = _threshold(command, model)
+    least = 0.0 if command.schema == "endpoint" else threshold
+    detecting = Detecting(SharedModel(model), names, 1, least, keeps_pixels=True)
     outputs = _outputs(command, folder, names, sources)
     ensure_directory(folder)
     count = objects = 0
@@ -91,8 +93,8 @@ def detect_pictures(command: DemoCommand) -> Iterator[str]:
         ) as bar:
             for found in bar:
                 count += 1
-                objects += int((found.scores >= command.thresh).sum())
-                _write(outputs, reading.seen(found, command.every), command.thresh)
+                objects += int(reached(found.labels, found.scores, threshold).sum())
+                _write(outputs, reading.seen(found, command.every), threshold)
         if not reading.is_whole:
             stop.leave(
                 f"with {reading.finished} of {len(sources)} sources done; what is drawn of these "
@@ -177,10 +179,23 @@ def _unique(sources: Sequence[Source]) -> list[str]:
     return result
 
 
-def _write(outputs: Sequence[Output], seen: Seen, threshold: float) -> None:
+def _threshold(command: DemoCommand, model: RuntimeModel) -> Threshold:
+    """--thresh, or what the model's files say, which is told."""
+    if command.thresh is not None:
+        return command.thresh
+    threshold = own_threshold(model.record)
+    if isinstance(threshold, tuple):
+        _log.info(
+            "smallest scores are those of the model's record: %s; --thresh gives one for all",
+            in_words(threshold),
+        )
+    return threshold
+
+
+def _write(outputs: Sequence[Output], seen: Seen, threshold: Threshold) -> None:
     """Hand a picture to every output; a SageMaker endpoint leaves out no score."""
     found = seen.found
-    shown = found.scores >= threshold
+    shown = reached(found.labels, found.scores, threshold)
     strong = replace(
         found,
         labels=found.labels[shown],

@@ -14,6 +14,8 @@ from gluon_ssd.commands.wiring.data import evaluation_set
 from gluon_ssd.commands.wiring.exported import deployed_model, inference_device
 from gluon_ssd.commands.wiring.loaders import stream_loader
 from gluon_ssd.commands.wiring.reports import Asked, data_name, saved_file, write_report_of
+from gluon_ssd.commands.wiring.thresholds import check_thresholds_can_be_kept, keep_thresholds
+from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.evaluation.detections import Detections
@@ -24,9 +26,10 @@ from gluon_ssd.families.catalog import spec_of
 from gluon_ssd.inference.analysis import check_report_folder
 from gluon_ssd.inference.endpoint_json import write_endpoint_answers
 from gluon_ssd.inference.metrics import make_score
+from gluon_ssd.inference.slow_images import slowest_images
 from gluon_ssd.options.declare import flat_values
 from gluon_ssd.options.evaluate import EvalCommand, EvalOptions
-from gluon_ssd.options.shared import means_no_weights
+from gluon_ssd.options.shared import RuntimeOptions, means_no_weights
 from gluon_ssd.options.suppression import asked_suppression
 from gluon_ssd.report.json_summary import JsonSummary
 from gluon_ssd.system.files import ensure_writable, write_json
@@ -98,9 +101,12 @@ def _float32_model(command: EvalCommand, device: str) -> RuntimeModel:
 
 def _streams(command: EvalCommand) -> int:
     """Batches beside one another: as asked for, or where speed is not measured, for throughput."""
-    if command.runtime.streams or command.measures_speed:
-        return command.runtime.streams
-    return throughput_streams(inference_threads(command.runtime.threads))
+    return command.runtime.streams if command.measures_speed else throughput_of(command.runtime)
+
+
+def throughput_of(options: RuntimeOptions) -> int:
+    """Batches beside one another, as asked for, or else for the most images a second."""
+    return options.streams or throughput_streams(inference_threads(options.threads))
 
 
 def _note_fixed_nms(given: EvalOptions, name: str, model: RuntimeModel) -> None:
@@ -133,19 +139,12 @@ def evaluate(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
     folder = check_report_folder(command.eval.report) if command.eval.report else None
     against = command.eval.against
     compared = (against, saved_file(against)) if against else None
+    if command.eval.save_thresholds:
+        check_thresholds_can_be_kept(command, model)
     dataset = evaluation_set(command.data, model)
     save_prefix = command.eval.save_prefix + model_name(command)
     score = make_score(dataset, command.eval.metric, save_prefix=save_prefix)
-    batch_size = command.batch_size(on_gpus=model.device != "cpu")
-    with stream_loader(command.data, dataset, model, batch_size) as loader:
-        found = predict(
-            model.run,
-            loader.epoch(0),
-            num_images=len(dataset),
-            progress=True,
-            streams=model.streams,
-        )
-        loader.skips.tell("evaluation set")
+    found = find_objects(command, model, dataset)
     outcome = score(found)
     yield f"Throughput is {found.images_per_second:f} img/sec."
     yield from (f"{key} {value}" for key, value in outcome.lines)
@@ -155,7 +154,10 @@ def evaluate(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
             summary.write((), {"mAP": outcome.score})
     _write_results(command, found, outcome)
     _write_detections(command.eval, found, dataset)
+    if command.eval.save_thresholds:
+        yield keep_thresholds(command, found, dataset)
     if folder is not None:
+        slow, num_timed = slowest_images(model, dataset, command.data.max_pixels)
         asked = Asked(
             folder=folder,
             name=Path(model.name).name,
@@ -163,8 +165,32 @@ def evaluate(command: EvalCommand, model: RuntimeModel) -> Iterator[str]:
             against=compared,
             most_errors=command.eval.report_errors,
             max_pixels=command.data.max_pixels,
+            slow=slow,
+            num_timed=num_timed,
         )
         yield from write_report_of(asked, found, dataset)
+
+
+def find_objects(
+    command: EvalCommand, model: RuntimeModel, dataset: ListedDataset, description: str = "evaluate"
+) -> Detections:
+    """What a model finds in every image of a data set; a bar with the description shows how far.
+
+    Raises:
+        DataError: an image cannot be used.
+    """
+    batch_size = command.batch_size(on_gpus=model.device != "cpu")
+    with stream_loader(command.data, dataset, model, batch_size) as loader:
+        found = predict(
+            model.run,
+            loader.epoch(0),
+            num_images=len(dataset),
+            progress=True,
+            description=description,
+            streams=model.streams,
+        )
+        loader.skips.tell("evaluation set")
+    return found
 
 
 def _write_results(command: EvalCommand, found: Detections, outcome: Evaluation) -> None:

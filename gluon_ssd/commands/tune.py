@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,12 +65,11 @@ def tune(command: EvalCommand, script_folder: Path) -> Iterator[str]:
     found = _backend(loaded.config, path)
     found.require()
     workspace = Path(loaded.config.strategy.workspace)
-    with _naming(*_in_workspace(path)):
-        ensure_writable(workspace / found.log)
-    with (
-        locked(workspace / JOURNAL),
-        float_model(command, found.reads, found.prepare) as prepared,
-    ):
+    with ExitStack() as held:
+        with _naming(*_in_workspace(path)):
+            held.enter_context(locked(workspace / JOURNAL))
+            ensure_writable(workspace / found.log)
+        prepared = held.enter_context(float_model(command, found.reads, found.prepare))
         target = _target(command, prepared.prefix, script_folder, found)
         with locked(target, settings=_TARGET):
             for file in found.files(target):
@@ -112,7 +111,9 @@ def _tune_into(
         opened = found.open(prepared, target, calibration, settings, measures, workspace=workspace)
         with _naming(f"{path}: [quantization] fp32_layers, fp32_operators", OptionError):
             shown = str(found.files(target)[0]) if found.reads else target
-            yield from _search(opened, settings, history, request, shown)
+            yield from _search(
+                opened, settings, history, request, target=shown, num_images=len(dataset)
+            )
 
 
 def _in_workspace(path: str) -> tuple[str, type[SsdError], type[SsdError]]:
@@ -223,19 +224,32 @@ def _search(
     settings: SearchSettings,
     history: History,
     request: StopRequest,
+    *,
     target: str,
+    num_images: int,
 ) -> Iterator[str]:
     started = time.monotonic()
     reason = "it was stopped"
     report = Narrator(settings)
+
+    def lines() -> Iterator[str]:
+        return report_lines(
+            history,
+            settings,
+            target,
+            reason=reason,
+            seconds=time.monotonic() - started,
+            num_images=num_images,
+        )
+
     try:
         with opened as backend:
             reason = search(
                 backend, settings, history=history, check=request.leave, report=report
             ).reason
     except Interrupted as stop:
-        yield from report_lines(history, settings, target, reason, time.monotonic() - started)
+        yield from lines()
         raise Interrupted(
             f"{stop}; the same command goes on from {history.path}", stop.exit_code - 128
         ) from stop
-    yield from report_lines(history, settings, target, reason, time.monotonic() - started)
+    yield from lines()

@@ -102,6 +102,7 @@ class Selection:
         keep_empty: keep COCO training images without boxes, which legacy leaves out.
         use_crowd: train on COCO crowd boxes, as legacy does.
         tolerant: count broken annotations instead of raising; for checking only.
+        leaves_out: leave out the records of a RecordIO file that cannot be read, with a warning.
         edge_px: what a COCO box's width has above x_max - x_min, 1 or 0; see `CocoFile`.
         other_labels: the reason under which labels of other classes are counted: they are a fault
             of the data, or left out as asked, or what a model lacks.
@@ -118,6 +119,7 @@ class Selection:
     keep_empty: bool = False
     use_crowd: bool = True
     tolerant: bool = False
+    leaves_out: bool = False
     edge_px: int = 1
     other_labels: str = UNKNOWN_CLASS
     layout: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,17 @@ def analysed(name: str, found: Detections, dataset: ListedDataset) -> Subject:
         analyse(found, truth, dataset.classes, edge_px=edge_px),
         side_by_side(found, truth, coco, dataset.classes),
     )
+
+
+def class_thresholds(found: Detections, dataset: ListedDataset) -> NDArray[Any]:
+    """float64 (C,), the threshold of the best F1 of each class; NaN for one without hits.
+
+    Args:
+        found: in the whole data set; images that were left out do not count.
+        dataset: of the detector's classes, in its label order.
+    """
+    dataset, found = dataset.subset(found.used.tolist()), found.of_used_images()
+    return analysed("", found, dataset).analysis.thresholds
 
 
 def report_images(dataset: ListedDataset, max_pixels: int) -> Images:

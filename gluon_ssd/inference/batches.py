@@ -20,6 +20,7 @@ from gluon_ssd.inference.found import Found
 from gluon_ssd.inference.kept_threads import borrow_threads
 from gluon_ssd.inference.pictures import Picture
 from gluon_ssd.inference.preparing import Preparing
+from gluon_ssd.inference.thresholds import Threshold, reached
 
 Array = NDArray[Any]
 
@@ -77,14 +78,14 @@ class Detecting:
         shared: the model.
         classes: names of its classes.
         batch_size: pictures that are computed at a time.
-        threshold: smallest score of a result.
+        threshold: smallest score of a result, of all classes or of each.
         keeps_pixels: whether results hold the pixels of their pictures.
     """
 
     shared: SharedModel
     classes: tuple[str, ...]
     batch_size: int
-    threshold: float
+    threshold: Threshold
     keeps_pixels: bool
 
     def results(self, pictures: Iterable[Picture]) -> Iterator[Found]:
@@ -157,7 +158,7 @@ class Detecting:
             ids, scores, boxes: (K, 1), (K, 1) and (K, 4), a row of `Outputs`.
         """
         ids, scores = ids.reshape(-1), scores.reshape(-1)
-        kept = (ids >= 0) & (scores >= self.threshold)
+        kept = (ids >= 0) & reached(ids, scores, self.threshold)
         input_wh = np.array(self.shared.model.input_size_hw[::-1] * 2, np.float32)
         scale = np.array([*size_hw[::-1]] * 2, np.float32) / input_wh
         return Found(

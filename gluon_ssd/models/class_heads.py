@@ -75,7 +75,9 @@ def classes_in_file(
     if names is None:
         raise WeightsError(
             f"{os.fspath(path)} was made for {count} classes whose names are unknown, the network "
-            f"has {len(network.classes)}; put the names beside it, in {sidecar_path(path)}"
+            f"has {len(network.classes)}; name its network and its classes, or put the record "
+            f"beside it, as {sidecar_path(path)}",
+            settings=("network", "classes"),
         )
     return names
 

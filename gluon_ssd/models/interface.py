@@ -73,6 +73,7 @@ class Network:
         spec: the record it was built from.
         classes: foreground class names C.
         weights_from: where the weights came from, in words.
+        thresholds: as of `ModelRecord`.
         own_normalization: of the input, where its weights were trained with another one than the
             spec has; else None.
         base_pattern: what the structural names of the backbone's parameters begin with, for `re`.
@@ -81,6 +82,7 @@ class Network:
     spec: Spec
     classes: tuple[str, ...]
     weights_from: str = ""
+    thresholds: tuple[float, ...] = ()
     own_normalization: Normalization | None = None
     base_pattern: str = r"backbone\."
 
@@ -132,6 +134,7 @@ class Network:
             self.spec.resize,
             self.spec.edge_px,
             weights_from=self.weights_from,
+            thresholds=self.thresholds,
         )
         own = replace(own, **changes)
         levels = self.level_anchors(own.input_size_hw)

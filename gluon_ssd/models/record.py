@@ -47,6 +47,8 @@ class ModelRecord:
         weights_from: where the weights came from, in words; empty when that is not known.
         has_names: whether `classes` are names; false where they only count, as of a model that
             was made without any.
+        thresholds: smallest score of each class that is shown where no other is asked for; empty
+            for none of their own.
         decoding: how raw outputs become detections.
     """
 
@@ -63,6 +65,7 @@ class ModelRecord:
     edge_px: int = 1
     weights_from: str = ""
     has_names: bool = True
+    thresholds: tuple[float, ...] = ()
     decoding: Decoding = Decoding()
 
     @property
@@ -103,6 +106,11 @@ class ModelRecord:
         if missing:
             raise WeightsError(f"{source} lacks {', '.join(missing)}; {_ADVICE}")
         _check_classes(own["classes"], source)
+        if len(own.get("thresholds", ())) not in (0, len(own["classes"])):
+            raise WeightsError(
+                f"{source}: {len(own['classes'])} classes cannot have {len(own['thresholds'])} "
+                f"thresholds; {_ADVICE}"
+            )
         return cls(**own, decoding=Decoding(**coding))
 
 
@@ -125,6 +133,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "nms_topk": (-(2**31), 2**31 - 1),  # below 1 it stands for all, as post_nms does
     "post_nms": (-(2**31), 2**31 - 1),
     "score_thresh": (-1, 1),
+    "thresholds": (0, 1),
     "stds": (1e-6, _LARGEST),
     "level_anchors": (1, 2**31 - 1),
     "size_clip": (0, _LARGEST),
@@ -156,7 +165,7 @@ def _checked(key: str, kind: str, value: Any, source: str) -> Any:
         value = _CONTROL.sub("\ufffd", value)[:_LONGEST_TEXT] if is_right else value
     elif key in _CHOICES:
         is_right = isinstance(value, str) and value in _CHOICES[key]
-    elif key == "level_anchors" or key in _LENGTHS:
+    elif key in ("level_anchors", "thresholds") or key in _LENGTHS:
         is_right = (
             isinstance(value, list)
             and len(value) == _LENGTHS.get(key, len(value))

@@ -76,7 +76,13 @@ class DemoCommand(RuntimeOptions):
         "True",
         "true (or 1, yes, t) takes the zoo's weights, anything else is a .params or .pt file",
     )
-    thresh: float = legacy(0.5, "smallest score that is drawn and listed", minimum=0, maximum=1)
+    thresh: float | None = legacy(
+        None,
+        "smallest score that is drawn and listed",
+        minimum=0,
+        maximum=1,
+        unset="what the model's files say for each class (--save-thresholds), or 0.5",
+    )
     model_prefix: str = option(
         "", "exported model to run: a prefix, a folder, a model.tar.gz, an .onnx or an .xml"
     )
@@ -149,6 +155,11 @@ class DemoCommand(RuntimeOptions):
         if not named:
             raise OptionError(f"--save names nothing to write; there are {', '.join(SAVES)}")
         return named
+
+    @property
+    def resolved(self) -> dict[str, float]:
+        """What unset options come to, for a model whose files say nothing."""
+        return {"thresh": 0.5 if self.thresh is None else self.thresh}
 
     @property
     def device_ids(self) -> tuple[int, ...]:

@@ -53,6 +53,11 @@ class EvalOptions:
     )
     against: str = against_option()
     report_errors: int = report_errors_option()
+    save_thresholds: bool = option(
+        False,
+        "write the threshold of the best F1 of each class into the model's own files; the demo and "
+        "the API show what reaches it where no threshold is given",
+    )
     schema: str = detections_schema_option(
         "form of --save-detections: that of the demo, or for each image a line with the answer "
         "of a SageMaker endpoint"
@@ -119,6 +124,15 @@ class DeployOptions:
     )
     calib_output: str = option(
         "", "folder for the quantised model; empty is `model` beside eval_ssd.py"
+    )
+    calib_tolerance: float = option(
+        0.01,
+        "mAP, as a fraction, that --calibration may lose on the evaluation set to be called good",
+        minimum=0,
+        maximum=1,
+    )
+    no_calib_score: bool = option(
+        False, "leave out scoring the model before and after --calibration, which takes its time"
     )
     auto_tuning: bool = legacy(
         False,

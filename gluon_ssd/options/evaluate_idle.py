@@ -41,7 +41,10 @@ EVALUATE_IDLE = (
         "with --benchmark, which goes before it",
     ),
     Idle(
-        ("num_calib_batches", "quantized_dtype", "calib_mode", "int8_form"),
+        (
+            *("num_calib_batches", "quantized_dtype", "calib_mode", "int8_form"),
+            *("calib_tolerance", "no_calib_score"),
+        ),
         lambda command: not command.deploy.calibration,
         "without --calibration",
     ),
@@ -49,6 +52,11 @@ EVALUATE_IDLE = (
         ("calib_split", "calib_output"),
         lambda command: not (command.deploy.calibration or command.deploy.auto_tuning),
         "without --calibration or --auto_tuning",
+    ),
+    Idle(
+        ("calib_tolerance", "metric"),
+        lambda command: command.calibrates and command.deploy.no_calib_score,
+        "with --no-calib-score",
     ),
     Idle(
         ("calib_seed",),
@@ -106,7 +114,7 @@ EVALUATE_IDLE = (
         "without --mode benchmark-inference",
     ),
     Idle(
-        ("save_prefix", "results", "save_detections", "report"),
+        ("save_prefix", "results", "save_detections", "report", "save_thresholds"),
         lambda command: not _scores(command),
         "where no data set is scored",
     ),
@@ -127,7 +135,7 @@ EVALUATE_IDLE = (
     ),
     Idle(
         ("metric",),
-        lambda command: not (_scores(command) or command.deploy.auto_tuning),
+        lambda command: not (_scores(command) or _makes_int8(command)),
         "where no data set is scored",
     ),
     Idle(

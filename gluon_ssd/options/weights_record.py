@@ -80,7 +80,12 @@ def _check_network(given: str | None, spec: Spec, weights: str, fixes_dataset: b
 
 
 def _side(given: int | None, record: ModelRecord, spec: Spec, weights: str) -> int:
-    own = record.input_size_hw[0]
+    own, width = record.input_size_hw
+    if own != width:
+        raise WeightsError(
+            f"{sidecar_path(weights)} says an input of {own} x {width} pixels; the input of "
+            f"{spec.name} is a square"
+        )
     if not given or given == own:
         return own
     if spec.any_size:

@@ -59,7 +59,7 @@ def run_guarded(what: str, *, left: str = "", advice: str = "") -> int:
     parts = [
         f"{what} {ending_by(-code)}",
         left,
-        "use smaller batches" if is_killed else advice if -code in CRASHES else "",
+        "free memory or use smaller batches" if is_killed else advice if -code in CRASHES else "",
     ]
     raise EnvironmentProblem(
         "; ".join(part for part in parts if part), settings=("batch_size",) if is_killed else ()

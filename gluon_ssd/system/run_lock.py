@@ -49,7 +49,7 @@ def locked(target: str | os.PathLike[str], *, settings: Sequence[str] = ()) -> I
         EnvironmentProblem: the folder cannot be written.
     """
     path = lock_file_of(target)
-    made = [folder for folder in path.parents if not folder.exists()]
+    made = [folder for folder in path.parents if not os.path.exists(folder)]
     ensure_directory(path.parent)
     try:
         handle = _open_locked(path, os.fspath(target), settings)

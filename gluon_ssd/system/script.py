@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from gluon_ssd.errors import Interrupted, SsdError
+from gluon_ssd.errors import Interrupted, SsdError, one_line
 from gluon_ssd.system.signals import handling, not_ignored
 
 # A machine that is shut down or a scheduler's limit; a terminal that was closed.
@@ -57,6 +57,8 @@ def script_folder() -> Path:
 def run_main(main: Callable[[], int], flags: Mapping[str, str] = {}) -> int:
     """Run a script's body; a user error becomes one line on stderr and its exit code.
 
+    A name that the system finds too long is a user error too, wherever it is met.
+
     The line ends with the flags of the error's settings, in brackets; `flags` has the command's
     own by the name of the option, and settings that it lacks are not shown.
 
@@ -77,5 +79,12 @@ def run_main(main: Callable[[], int], flags: Mapping[str, str] = {}) -> int:
         # The reader went away (``| head``); what it wanted was delivered.
         sys.stderr.close()
         return 141
+    except OSError as error:
+        # Asking whether such a file is there fails so, at any of a hundred places.
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        named = "" if error.filename is None else f": {os.fsdecode(error.filename)}"
+        _say(f"error: {one_line(f'a name of a file is too long{named}')}; give a shorter one")
+        return SsdError.exit_code
     finally:
         _leave_closed_terminal()

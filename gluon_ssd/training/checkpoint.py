@@ -216,7 +216,8 @@ def _check_network(checkpoint: Checkpoint, network: Any, facts: Mapping[str, Any
             for key in differing
         )
         raise WeightsError(
-            f"{checkpoint.path} belongs to another network: {pairs}; resume with the same one"
+            f"{checkpoint.path} belongs to another network: {pairs}; resume with the same one",
+            settings=("network", "data_shape", "dataset"),
         )
     shapes = {name: tuple(p.shape) for name, p in named_parameters(network).items()}
     found = {name: array.shape for name, array in checkpoint.group("weights").items()}

@@ -114,3 +114,55 @@ def test_what_rounding_of_raw_outputs_decides_is_counted(what):
     proof = compare(rows=OTHER[what], decoded=OTHER[what])
     assert proof.num_undecided == 1
     assert str(proof).endswith(", but for 1 images in which rounding decides between boxes")
+
+
+class Tying:
+    """A reference that takes the better of two classes at an anchor, where they are equal."""
+
+    def __init__(self, gap: float = 0.0) -> None:
+        self.gap = gap
+
+    def raw_outputs(self, images):
+        logits = np.zeros((len(images), 2000, 2), np.float32)
+        first_is_better = images[:, 0, 0, 0] >= 1 + self.gap
+        logits[:, 7] = np.where(first_is_better[:, None], (9.0, -9.0), (-9.0, 9.0))
+        return logits, np.ones((len(images), 2000, 4), np.float32)
+
+    def detect(self, images):
+        return np.full((len(images), 1, 6), -1, np.float32)
+
+    def decode(self, images, logits, offsets):
+        return self.detect(images)
+
+
+def compare_ties(gap: float = 0.0, anchors: slice = slice(7, 8), moved: float = 0.0):
+    reference, images = Tying(gap), np.ones((2, 3, 4, 4), np.float32)
+    logits, offsets = reference.raw_outputs(images)
+    logits[:, anchors] = -logits[:, 7:8]  # the other class at some anchors
+    candidate = Candidate(lambda _: (logits, offsets + moved), reference.detect)
+    return prove(reference, candidate, [images], name="m.onnx")
+
+
+def test_a_tie_that_rounding_decides_inside_the_network_is_no_difference():
+    proof = compare_ties()
+    assert (proof.num_tied, proof.largest_difference) == (2, 0)
+    assert str(proof).endswith("; rounding decides the raw outputs of 2 anchors")
+
+
+def test_a_tie_in_which_the_other_program_takes_both_is_no_difference():
+    reference, images = Tying(), np.ones((2, 3, 4, 4), np.float32)
+    logits, offsets = reference.raw_outputs(images)
+    logits[:, 7] = 9.0
+    candidate = Candidate(lambda _: (logits, offsets), reference.detect)
+    assert prove(reference, candidate, [images], name="m.onnx").num_tied == 2
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{"gap": -1e-3}, {"anchors": slice(6, 8)}, {"anchors": slice(0, 9)}, {"moved": 0.001}],
+    ids=["no tie", "another anchor", "many anchors", "other offsets"],
+)
+def test_what_no_rounding_explains_stays_a_difference(how):
+    with pytest.raises(ModelError, match="differ from MXNet's.* prove it with photos") as caught:
+        compare_ties(**how)
+    assert caught.value.settings == ("check_images",)

@@ -7,7 +7,7 @@ import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.decoder import DetectionDecoder
-from gluon_ssd.models.detector import Detector
+from gluon_ssd.models.detector import Detector, DetectorWithOutputs
 from gluon_ssd.models.first_weights import quiet_symbol_blocks
 from tests.models.builders import small_network
 
@@ -28,6 +28,16 @@ def test_detections_are_decoded_raw_outputs(network):
         np.testing.assert_array_equal(found.asnumpy(), wanted.asnumpy())
     assert (np.diff(scores.asnumpy()[:, :, 0], axis=1) <= 0).all()
     assert set(np.unique(ids.asnumpy())) <= {0, 1, 2}
+
+
+def test_outputs_beside_the_detections_are_those_of_the_network(network):
+    plain, both = Detector(network), DetectorWithOutputs(network)
+    image = mx.nd.random.normal(shape=(2, 3, 300, 300))
+    for detector in (plain, both):
+        detector.hybridize(static_alloc=True, static_shape=True)
+    expected = (*plain(image), *network(image)[:2])
+    for found, wanted in zip(both(image), expected, strict=True):
+        np.testing.assert_array_equal(found.asnumpy(), wanted.asnumpy())
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,13 @@ def test_record_written_before_it_knew_families_has_the_defaults_of_the_zoo():
     assert found.input_format == InputFormat((300, 300))
 
 
+def test_every_class_has_a_threshold_or_none_has():
+    record = replace(MODEL, thresholds=(0.25, 0.5))
+    assert ModelRecord.from_json(record.to_json(), "here") == record
+    with pytest.raises(WeightsError, match="here: 2 classes cannot have 1 thresholds"):
+        ModelRecord.from_json(replace(MODEL, thresholds=(0.5,)).to_json(), "here")
+
+
 def test_record_says_how_images_become_its_input():
     record = replace(MODEL, mean=(0, 0, 0), std=(1, 2, 3), resize="pil")
     assert record.input_format == InputFormat((300, 512), (0, 0, 0), (1, 2, 3), "pil")
@@ -55,6 +62,9 @@ def test_record_says_how_images_become_its_input():
         ("value_range", 0),
         ("value_range", "255"),
         ("edge_px", 2),
+        ("thresholds", [0.5, 1.5]),
+        ("thresholds", [0.5, None]),
+        ("thresholds", 0.5),
         ("stds", [0.1, 0.1, 0.2, 0]),
         ("nms_thresh", math.nan),
         ("nms_topk", 2**31),

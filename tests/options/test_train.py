@@ -23,6 +23,7 @@ DERIVED = {
     ("train", "val_interval"): 1,
     ("train", "data_shape"): 300,
     ("eval", "data_shape"): 300,
+    ("demo", "thresh"): 0.5,
 }
 
 

@@ -76,6 +76,13 @@ def test_a_record_of_an_unknown_network_is_one_line(tmp_path):
         options_of_record(str(path), {})
 
 
+def test_a_record_of_an_oblong_input_is_one_line(tmp_path):
+    path = tmp_path / "own.params"
+    write_sidecar(path, ModelRecord(NAME, ("cat",), (SIDE, 300)))
+    with pytest.raises(WeightsError, match="own.json says an input of 512 x 300 pixels; the input"):
+        options_of_record(str(path), {})
+
+
 @pytest.mark.parametrize(
     ("command", "argv"),
     [

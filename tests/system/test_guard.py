@@ -96,7 +96,7 @@ def test_the_exit_code_is_the_child_s(start, code: int):
         (
             "SIGKILL",
             "the search was killed by signal 9 (SIGKILL), as happens when memory runs out; some; "
-            "use smaller batches (--batch-size)",
+            "free memory or use smaller batches (--batch-size)",
         ),
     ],
 )

@@ -175,3 +175,11 @@ def test_line_breaks_in_names_are_escaped(tmp_path):
             with locked(tmp_path / "a\nb"):
                 pytest.fail("it ran")
     assert "\n" not in str(caught.value)
+
+
+def test_a_path_that_is_too_long_is_one_error():
+    with (
+        pytest.raises(EnvironmentProblem, match="cannot write .*: the name is too long"),
+        locked(f"/{'a/' * 5000}x"),
+    ):
+        pass

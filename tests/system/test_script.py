@@ -55,6 +55,25 @@ def test_the_line_names_the_flags_that_the_command_has(capsys, flags, shown) -> 
     assert capsys.readouterr().err == f"error: the batch is small{shown}\n"
 
 
+@pytest.mark.parametrize(
+    ("ask", "name"),
+    [
+        (lambda: Path("n" * 300 + "\n").is_file(), "n" * 300 + "\\n"),
+        (lambda: os.mkdir(b"n" * 256), "n" * 256),
+    ],
+)
+def test_a_name_that_is_too_long_is_one_line(capsys, ask, name) -> None:
+    assert run_main(ask) == 2
+    assert capsys.readouterr().err == (
+        f"error: a name of a file is too long: {name}; give a shorter one\n"
+    )
+
+
+def test_another_error_of_the_system_keeps_its_traceback() -> None:
+    with pytest.raises(FileNotFoundError):
+        run_main(lambda: os.stat("/nothing/there"))
+
+
 _NAME = re.compile(r"\w+(Command|Benchmark)|Prepare\w+")
 
 

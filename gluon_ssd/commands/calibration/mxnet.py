@@ -13,6 +13,7 @@ from gluon_ssd.commands.calibration.images import (
     calibration_set,
     images_to_use,
 )
+from gluon_ssd.commands.calibration.score import scored_lines
 from gluon_ssd.commands.wiring.float_models import float_model
 from gluon_ssd.data.dataset import ListedDataset
 from gluon_ssd.deploy.agreement import Agreement
@@ -58,14 +59,15 @@ def calibrate_mxnet(command: EvalCommand, folder: Path) -> Iterator[str]:
             ensure_writable(path)
         dataset = calibration_set(command, prepared)
         agreement, table = _quantize(command, prepared, target, dataset)
-    yield one_line(f"Saving quantized model at {folder}")
-    yield one_line(f"{Path(target).name}: {agreement}")
-    if table:
-        yield one_line(f"layers, the worst first ({target}-layers.png):") + f"\n{table}"
-    yield one_line(
-        f"run it with: python eval_ssd.py --deploy --model-prefix {target} "
-        f"--data-shape {prepared.input_size_hw[0]}"
-    )
+        yield one_line(f"Saving quantized model at {folder}")
+        yield one_line(f"{Path(target).name}: {agreement}")
+        if table:
+            yield one_line(f"layers, the worst first ({target}-layers.png):") + f"\n{table}"
+        yield one_line(
+            f"run it with: python eval_ssd.py --deploy --model-prefix {target} "
+            f"--data-shape {prepared.input_size_hw[0]}"
+        )
+        yield from scored_lines(command, prepared.path, target, "mxnet")
 
 
 def _target(command: EvalCommand, folder: Path, source: str) -> str:

@@ -12,6 +12,7 @@ from gluon_ssd.commands.calibration.images import (
     calibration_set,
     images_to_use,
 )
+from gluon_ssd.commands.calibration.score import scored_lines
 from gluon_ssd.commands.wiring.float_models import float_model
 from gluon_ssd.deploy.onnx.float_detector import FloatDetector, read_float_detector
 from gluon_ssd.deploy.onnx.quantize import (
@@ -64,9 +65,10 @@ def calibrate_onnx(command: EvalCommand, folder: Path) -> Iterator[str]:
                 excluded=options.excluded_layers,
                 progress=show,
             )
-    yield one_line(f"Saving quantized model at {folder}")
-    yield one_line(f"{target.name}: {agreement}")
-    yield one_line(f"run it with: python eval_ssd.py --deploy --model-prefix {target}")
+        yield one_line(f"Saving quantized model at {folder}")
+        yield one_line(f"{target.name}: {agreement}")
+        yield one_line(f"run it with: python eval_ssd.py --deploy --model-prefix {target}")
+        yield from scored_lines(command, detector.path, str(target), "onnxruntime")
 
 
 def _target(command: EvalCommand, folder: Path, source: str) -> Path:

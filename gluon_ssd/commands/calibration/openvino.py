@@ -12,6 +12,7 @@ from gluon_ssd.commands.calibration.images import (
     calibration_set,
     images_to_use,
 )
+from gluon_ssd.commands.calibration.score import scored_lines
 from gluon_ssd.commands.wiring.float_models import float_model
 from gluon_ssd.deploy.openvino.float_detector import FloatDetector, read_float_detector
 from gluon_ssd.deploy.openvino.ir_pair import ir_files
@@ -60,9 +61,10 @@ def calibrate_openvino(command: EvalCommand, folder: Path) -> Iterator[str]:
             counter = _Counter(show, count)
             network = quantize(detector, batches, recipe, check=counter)
             agreement = write_quantized(network, detector, str(target), batches, progress=show)
-    yield one_line(f"Saving quantized model at {folder}")
-    yield one_line(f"{target.name}: {agreement}")
-    yield one_line(f"run it with: python eval_ssd.py --deploy --model-prefix {target}")
+        yield one_line(f"Saving quantized model at {folder}")
+        yield one_line(f"{target.name}: {agreement}")
+        yield one_line(f"run it with: python eval_ssd.py --deploy --model-prefix {target}")
+        yield from scored_lines(command, detector.path, str(target), "openvino")
 
 
 class _Counter:

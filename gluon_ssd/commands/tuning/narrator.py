@@ -11,6 +11,7 @@ from gluon_ssd.deploy.tuning.history import History
 from gluon_ssd.deploy.tuning.trial import BASELINE, Measurement, SearchSettings, Trial, best_trial
 from gluon_ssd.errors import one_line
 from gluon_ssd.report.tuning_report import TuningRow, tuning_table, write_tuning_report
+from gluon_ssd.report.verdict import verdict
 
 _log = logging.getLogger(__name__)
 
@@ -64,12 +65,19 @@ class Narrator:
 
 
 def report_lines(
-    history: History, settings: SearchSettings, target: str, reason: str, seconds: float
+    history: History,
+    settings: SearchSettings,
+    target: str,
+    *,
+    reason: str,
+    seconds: float,
+    num_images: int,
 ) -> Iterator[str]:
     """The table, and what was kept; writes tuning.md and tuning.png into the workspace.
 
-    `target` is the prefix of the result, `reason` why the search ended, and `seconds` how long it
-    took this time.
+    `target` is the prefix of the result, `reason` why the search ended, `seconds` how long it took
+    this time, and `num_images` what the scores are of. The last line says whether the model that
+    was kept is good or bad by the tolerance of the configuration.
     """
     trials = history.in_order()
     baseline = history.trials.get(BASELINE)
@@ -84,15 +92,18 @@ def report_lines(
     yield tuning_table(rows, goal, chosen).rstrip("\n")
     yield f"{len(trials) - 1} trials, {seconds:.0f} s this time; the search ended: {reason}"
     if best is not None and best.measured is not None:
-        verdict = "reached" if best.measured.accuracy >= goal else "MISSED"
+        word = "reached" if best.measured.accuracy >= goal else "MISSED"
         yield one_line(
             f"kept trial {best.number} as {target}: mAP {best.measured.accuracy:.4f} (fp32 "
-            f"{baseline.measured.accuracy:.4f}, goal {goal:.4f} {verdict}), "
+            f"{baseline.measured.accuracy:.4f}, goal {goal:.4f} {word}), "
             f"{best.measured.latency_ms:.2f} ms, {best.measured.speedup:.2f} times as fast as fp32"
         )
         if best.kept:
             yield f"in float: {', '.join(best.kept)}"
     yield one_line(f"wrote {written[0]} and {written[1]}")
+    if best is not None and best.measured is not None:
+        before = baseline.measured.accuracy
+        yield verdict(before, best.measured.accuracy, before - goal, num_images)
 
 
 def _row(trial: Trial, found: Measurement) -> TuningRow:

@@ -77,6 +77,7 @@ def training_data(command: TrainCommand) -> TrainingData:
         image_root=own.image_root,
         exif=options.exif,
         unlabelled_is_background=own.unlabelled_is_background,
+        leaves_out=options.on_bad_image == "skip",
     )
     train = _open(options, wanted)
     if options.no_crowd and train.coco_file is None:
@@ -202,6 +203,7 @@ def evaluation_set(
         image_root=own.image_root,
         exif=options.exif,
         unlabelled_is_background=own.unlabelled_is_background,
+        leaves_out=options.on_bad_image == "skip",
     )
     dataset = open_for_scoring(options.dataset, selection, classes=model.classes)
     if options.val_share:

@@ -46,6 +46,9 @@ def trained_network(
         _log.warning(
             "%s: these classes score about 0, since %s does not know them", some_of(new), path
         )
+    record = read_sidecar(path)
+    if record is not None and record.classes == tuple(network.classes):
+        network.thresholds = record.thresholds
     return network
 
 

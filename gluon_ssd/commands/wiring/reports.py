@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gluon_ssd.data.dataset import ListedDataset, image_paths
@@ -85,7 +85,8 @@ def write_report_of(asked: Asked, found: Detections, dataset: ListedDataset) -> 
         )
     if not found.num_images:
         raise DataError("no image is left to report on: none of the data set was looked at")
-    dataset = dataset.subset(found.used.tolist())
+    places = {index: place for place, index in enumerate(found.used.tolist())}
+    dataset = dataset.subset(places)
     found = found.of_used_images()
     ours = analysed(asked.name, found, dataset)
     theirs = None
@@ -96,7 +97,9 @@ def write_report_of(asked: Asked, found: Detections, dataset: ListedDataset) -> 
         data=asked.data,
         images=report_images(dataset, asked.max_pixels),
         against=theirs,
-        slow=asked.slow,
+        slow=[
+            replace(each, image=places[each.image]) for each in asked.slow if each.image in places
+        ],
         num_timed=asked.num_timed,
         most_cases=asked.most_errors,
     )

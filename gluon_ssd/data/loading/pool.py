@@ -61,8 +61,7 @@ class WorkerPool:
     def __init__(self, job: Job, layout: Layout, *, timeout_s: float) -> None:
         self._job = job
         self._timeout_s = timeout_s
-        memory_fd = _shared_memory(layout)
-        memory = mmap.mmap(memory_fd, layout.num_bytes)
+        memory_fd, memory = _shared_memory(layout)
         self.slots = layout.slots(memory)
         self._status, self._cancelled_below = layout.status(memory)
         self._status[:] = STARTING, time.monotonic_ns()
@@ -219,8 +218,8 @@ class WorkerPool:
         return f"making the sample of {self._job.dataset.image_path(index)}"
 
 
-def _shared_memory(layout: Layout) -> int:
-    """File descriptor of anonymous memory of the layout's size."""
+def _shared_memory(layout: Layout) -> tuple[int, mmap.mmap]:
+    """Anonymous memory of the layout's size: its file descriptor, and itself."""
     if not hasattr(os, "memfd_create"):
         raise EnvironmentProblem(
             "data workers need Linux; run without workers", settings=("num_workers",)
@@ -234,8 +233,19 @@ def _shared_memory(layout: Layout) -> int:
             settings=("batch_size", "num_workers"),
         )
     handle = os.memfd_create("gluon-ssd-batches")
-    os.ftruncate(handle, layout.num_bytes)
-    return handle
+    try:
+        os.ftruncate(handle, layout.num_bytes)
+        return handle, mmap.mmap(handle, layout.num_bytes)
+    except OSError as error:
+        os.close(handle)
+        is_too_large = error.errno == errno.EFBIG
+        reason = "ulimit -f counts it as a file: raise that" if is_too_large else error.strerror
+        raise EnvironmentProblem(
+            f"data workers cannot share {layout.num_bytes / 1e6:.0f} MB of memory for "
+            f"{layout.num_slots} batches of {layout.batch_size} ({reason}); use smaller batches, "
+            "or no workers",
+            settings=("batch_size", "num_workers"),
+        ) from error
 
 
 def _make_room(tasks_write: int, layout: Layout) -> None:

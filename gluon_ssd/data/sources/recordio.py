@@ -26,6 +26,7 @@ from gluon_ssd.data.sources.recordio_file import MAGIC, Record, check_index, rea
 from gluon_ssd.data.sources.split_files import files_with, split_files
 from gluon_ssd.errors import DataError
 from gluon_ssd.system.regular_file import open_regular
+from gluon_ssd.system.wording import some_of
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def open_recordio(root: Path, selection: Selection) -> ListedDataset:
             classification; a split is not there.
     """
     files = split_files(root, selection, _SUFFIXES)
-    found = {path: _read(path, selection.tolerant) for path in files}
+    found = {path: _read(path, selection) for path in files}
     keys = [(path.stem, record.number) for path, part in found.items() for record in part.records]
     if not keys:
         reasons = [problem.detail for part in found.values() for problem in part.problems]
@@ -100,18 +101,18 @@ def _records_of(path: Path) -> Path:
     return path.with_suffix(_SUFFIX)
 
 
-def _read(path: Path, tolerant: bool) -> _File:
+def _read(path: Path, selection: Selection) -> _File:
     """The records of a .rec file, or of the one beside a list, whose labels then count."""
     if path.suffix.lower() != LIST_SUFFIX:
-        return _read_file(path, tolerant)
+        return _read_file(path, selection)
     if not _records_of(path).is_file():
         raise DataError(
             f"there is no {_records_of(path)} with the images of {path}; put it there, or open the "
             "list as the layout lst, whose images are files",
             settings=("layout",),
         )
-    listed = {entry.number: entry for entry in read_label_list(path, tolerant=tolerant)}
-    content = _read_file(_records_of(path), tolerant, with_labels=False)
+    listed = {entry.number: entry for entry in read_label_list(path, tolerant=selection.tolerant)}
+    content = _read_file(_records_of(path), selection, with_labels=False)
     kept = [
         record._replace(label=entry.label, problems=entry.problems)
         for record in content.records
@@ -130,22 +131,41 @@ def _read(path: Path, tolerant: bool) -> _File:
     return _File(kept, content.problems + problems)
 
 
-def _read_file(path: Path, tolerant: bool, *, with_labels: bool = True) -> _File:
+def _read_file(path: Path, selection: Selection, *, with_labels: bool = True) -> _File:
     content = _File([], [])
     offsets: set[int] = set()
     try:
         with open_regular(path) as file:
             for record in read_records(file, str(path)):
                 offsets.add(record.offset)
-                content.records.append(_labelled(file, path, record, tolerant, with_labels))
+                try:
+                    labelled = _labelled(file, path, record, selection.tolerant, with_labels)
+                except DataError as error:
+                    is_of_file = isinstance(error, NoBoxes) and record.number == 0
+                    if is_of_file or not selection.leaves_out:
+                        raise
+                    content.problems.append(_problem(error, path))
+                else:
+                    content.records.append(labelled)
         _compare_index(path, offsets)
     except NoBoxes:
         raise
     except DataError as error:
-        if not tolerant:
+        if not (selection.tolerant or (selection.leaves_out and content.records)):
             raise
-        content.problems.append(Problem("broken annotation", str(path), _rest(error, path)))
+        content.problems.append(_problem(error, path))
+    if selection.leaves_out and content.problems:
+        _log.warning(
+            "%s: %d records are used, what cannot be read is left out: %s",
+            path,
+            len(content.records),
+            some_of(problem.detail for problem in content.problems),
+        )
     return content
+
+
+def _problem(error: DataError, path: Path) -> Problem:
+    return Problem("broken annotation", str(path), _rest(error, path))
 
 
 def _compare_index(path: Path, offsets: set[int]) -> None:
@@ -205,7 +225,7 @@ def _broken(image: PackedImage, record: Record, error: DataError) -> _Labelled:
 
 
 def _rest(error: DataError, path: Path) -> str:
-    return str(error).removeprefix(f"{path}: ")
+    return str(error).removeprefix(str(path)).lstrip(":, ")
 
 
 def _all_ids(root: Path, read: list[Path], images: list[IdImage]) -> Iterator[int]:
@@ -215,7 +235,7 @@ def _all_ids(root: Path, read: list[Path], images: list[IdImage]) -> Iterator[in
     others = files_with(root, (_SUFFIX,)) if root.is_dir() else []
     for path in (path for path in others if path not in read):
         try:
-            records = _read_file(path, tolerant=True).records
+            records = _read_file(path, Selection(root, train=True, tolerant=True)).records
         except DataError as error:
             _log.warning("class ids: %s is passed over (%s)", path, error)
             continue

@@ -1,6 +1,7 @@
 """hyperparams.json of SageMaker's Object Detection: what it says of a model beside its symbol.
 
-It is one object in which every value is a text. Most keys are about training; what the symbol says
+It is one object in which every value is a text; numbers without quotes, as people and other tools
+write them, mean the same. Most keys are about training; what the symbol says
 too was trained so, and counts. Source: AWS's developer guide, "Object Detection Hyperparameters".
 """
 
@@ -61,8 +62,8 @@ def read_hyperparams(path: Path, source: str = "") -> Hyperparams:
         source: what messages call it; the path by default.
 
     Raises:
-        ModelError: it cannot be read, is not one JSON object of texts, or a value that counts is no
-            number, or one that no model has.
+        ModelError: it cannot be read, is not one JSON object of texts and numbers, or a value that
+            counts is no number, or one that no model has.
     """
     source = source or str(path)
     try:
@@ -72,12 +73,7 @@ def read_hyperparams(path: Path, source: str = "") -> Hyperparams:
     found = parse_json(text, source, error=ModelError, advice=_ADVICE)
     if not isinstance(found, dict):
         raise ModelError(f"{source} must hold one JSON object; got {shown(found)}; {_ADVICE}")
-    for key, value in found.items():
-        if not isinstance(value, str):
-            raise ModelError(
-                f'{source}: {shown(key)} must be a text in quotes, as "300"; got {shown(value)}; '
-                f"{_ADVICE}"
-            )
+    found = {key: _text(key, value, source) for key, value in found.items()}
     side = _integer(found, "image_shape", _SIDES, source)
     name = found.get("base_network", "")
     if len(name) > _LONGEST_NAME or not name.isprintable():
@@ -90,6 +86,19 @@ def read_hyperparams(path: Path, source: str = "") -> Hyperparams:
         nms_threshold=_fraction(found, "nms_threshold", source),
         nms_topk=_integer(found, "nms_topk", (-(2**31), 2**31 - 1), source),
     )
+
+
+def _text(key: str, value: Any, source: str) -> str:
+    """A value as the text that SageMaker writes for it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ModelError(
+            f'{source}: {shown(key)} must be a text or a number, as "300" or 300; got '
+            f"{shown(value)}; {_ADVICE}"
+        )
+    is_whole = isinstance(value, float) and value.is_integer()
+    return str(int(value)) if is_whole else str(value)
 
 
 def _integer(found: dict[str, str], key: str, limits: tuple[int, int], source: str) -> int | None:

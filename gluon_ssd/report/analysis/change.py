@@ -58,7 +58,13 @@ def change_section(
         element("h3", "Images that got worse"),
         paragraph(
             f"{worse} of {len(now)} images have more mistakes, wrong detections and missed objects "
-            f"at the best thresholds of each detector; {better} have fewer."
+            f"at the best thresholds of each detector; {better} have fewer. ",
+            element("span", "Blue", class_="hit"),
+            " is right, ",
+            element("span", "red", class_="found"),
+            " is wrong, and ",
+            element("span", "dashed", class_="truth"),
+            " was missed.",
         ),
         element("details", element("summary", f"list of {len(rows)}"), table(headings, rows)),
         element("div", *figures, class_="pairs"),

@@ -56,10 +56,10 @@ def image_picture(
         uint8 (h, w, 3), RGB, of at most 320 x 420 pixels.
     """
     small, scale = _fitted(image, _IMAGE_HW)
-    for box in missed.tolist():
-        _draw(small, box, (0, 0), scale, color=_TRUTH, is_dashed=True)
     for box, hit in zip(found.tolist(), is_hit.tolist(), strict=True):
         _draw(small, box, (0, 0), scale, color=_HIT if hit else _FOUND)
+    for box in missed.tolist():  # last, for an object of another class lies under what was found
+        _draw(small, box, (0, 0), scale, color=_TRUTH, is_dashed=True)
     return small
 
 

@@ -64,14 +64,18 @@ class RecordKind(Kind):
         return Case("model", {_FILE: text}, story=story)
 
     def read(self, folder: Path, seed: str) -> Any:
-        """The record."""
+        """The record, and what commands that take the weights make of it."""
         from gluon_ssd.models.record import read_sidecar
+        from gluon_ssd.options.weights_record import options_of_record
 
-        return read_sidecar(folder / "model.params")
+        weights = folder / "model.params"
+        return read_sidecar(weights), options_of_record(str(weights), {})
 
     def complain(self, answer: Any) -> str:
         """Values that everything behind it relies on."""
-        record = answer
+        record, options = answer
+        if not {*options} <= {"network", "data_shape"}:
+            return f"options {options}"
         numbers = (*record.mean, *record.std, record.value_range)
         if not all(isinstance(n, int | float) and abs(n) < 1e30 for n in numbers):
             return f"numbers {numbers}"

@@ -60,7 +60,8 @@ def test_pair_becomes_an_int8_ir_that_runs(tiny: str, tmp_path: Path) -> None:
         "tiny-quantized-naive.xml",
     ]
     assert "tiny-quantized-naive.xml: " in ended.out and "found again" in ended.out
-    assert ended.out.splitlines()[-1].endswith(f"--deploy --model-prefix {target}")
+    assert ended.out.splitlines()[-2].endswith(f"--deploy --model-prefix {target}")
+    assert " before and " in ended.out.splitlines()[-1]
     scored = run_script("eval_ssd.py", "--deploy", "--model-prefix", target, *options)
     assert scored.code == 0 and "mAP" in scored.out
     again = calibrate(tmp_path, target, *options)

@@ -72,6 +72,11 @@ def test_there_and_back_is_the_identity(tmp_path, form):
         lost = [*LOSES[form], *LOSES[back]]
         within_px = 0 if is_exact else MOVES[back]
         assert_same(opened(folder), written, without=lost, within_px=within_px)
+        # And home again: of each pair of forms, what both of them hold.
+        home = tmp_path / f"{form}_{back}_{form}"
+        lines_of([as_part(opened(folder))], home, form)
+        within_px = max(within_px, MOVES.get(form, 0) if back != form else 0)
+        assert_same(opened(home), written, without=lost, within_px=within_px)
 
 
 CORNER = st.floats(0, 80, width=32).map(lambda value: value if value > 1e-3 else 0.0)

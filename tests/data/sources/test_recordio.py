@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shutil
 import struct
 
@@ -210,6 +211,40 @@ def test_a_cut_file_is_named_or_its_sound_records_are_used(tmp_path):
     path.write_bytes(b"")
     with pytest.raises(DataError, match="^[^ ]*train.rec has no record .*: is empty; it holds no"):
         opened(path, classes=NAMES, tolerant=True)
+
+
+def test_what_cannot_be_read_is_left_out_where_that_is_asked_for(tmp_path, caplog):
+    path = write_cells(tmp_path, "train", 3)
+    whole = opened(path, classes=NAMES)
+    path.write_bytes(path.read_bytes()[:-100])
+    dataset = opened(path, classes=NAMES, leaves_out=True)
+    assert_is_dataset(dataset)
+    assert [dataset.image_id(i) for i in range(len(dataset))] == [
+        whole.image_id(i) for i in range(2)
+    ]
+    assert [boxes_of(dataset, i) for i in range(2)] == [boxes_of(whole, i) for i in range(2)]
+    assert check_dataset(dataset).counts["broken annotation"] == 1
+    (line,) = caplog.messages
+    assert line.startswith(f"{path}: 2 records are used, what cannot be read is left out: record 2")
+    assert "is cut off" in line
+
+
+@pytest.mark.parametrize("name", broken_files())
+def test_a_record_with_a_broken_label_is_left_out_where_that_is_asked_for(tmp_path, name, caplog):
+    (sound, broken), message = broken_files()[name]
+    path = write_records(tmp_path / "a.rec", [sound, broken, sound])
+    dataset = opened(path, classes=("x",), leaves_out=True)
+    assert [len(dataset.annotation(i).labels) for i in range(len(dataset))] == [1, 1]
+    (problem,) = dataset.problems
+    assert re.match(message, problem.detail) and problem.detail in caplog.text
+
+
+def test_a_file_without_a_sound_record_is_an_error_whatever_is_asked_for(tmp_path):
+    path = tmp_path / "a.rec"
+    for content, message in ((b"\xff\xd8\xff\xe0" * 8, "does not begin"), (b"", "is empty")):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=message):
+            opened(path, classes=NAMES, leaves_out=True)
 
 
 def test_an_index_that_points_beyond_the_file(tmp_path, caplog):

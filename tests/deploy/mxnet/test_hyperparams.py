@@ -32,6 +32,14 @@ def test_what_counts_is_read(tmp_path: Path):
     assert found == Hyperparams(source, "resnet-50", (64, 64), 3, 0.45, 400)
 
 
+@pytest.mark.parametrize("side", [64, 64.0])
+def test_numbers_need_no_quotes(side, tmp_path: Path):
+    text = hyperparams_text(
+        image_shape=side, num_classes=3, nms_threshold=0.45, nms_topk=400, learning_rate=1e-3
+    )
+    assert read(tmp_path, text) == read(tmp_path, hyperparams_text())
+
+
 def test_what_is_missing_stays_open(tmp_path: Path):
     found = read(tmp_path, b'{"epochs": "30", "nms_threshold": "1"}')
     assert found == Hyperparams(found.source, nms_threshold=1.0)
@@ -43,8 +51,13 @@ def test_what_is_missing_stays_open(tmp_path: Path):
         (b"{", "is not valid JSON"),
         (b"\xff\xfe\xfd", "hyperparams.json"),
         (b"[]", "must hold one JSON object; got"),
-        (hyperparams_text(epochs=30), "'epochs' must be a text in quotes.* got 30"),
-        (hyperparams_text(image_shape=300), "'image_shape' must be a text"),
+        (b'{"epochs": null}', "'epochs' must be a text or a number.* got None"),
+        (b'{"epochs": true}', "'epochs' must be a text or a number.* got True"),
+        (hyperparams_text(image_shape=[300]), "'image_shape' must be a text or a number"),
+        (hyperparams_text(image_shape=300.5), "image_shape must be an integer from 8 to 8192"),
+        (hyperparams_text(image_shape=1e300), "image_shape must be an integer from 8 to 8192"),
+        (hyperparams_text(image_shape=-300), "image_shape must be an integer from 8 to 8192"),
+        (hyperparams_text(nms_threshold=float("nan")), "nms_threshold must be a number from 0"),
         (
             hyperparams_text(image_shape=""),
             r"image_shape must be an integer from 8 to 8192; got ''",
