@@ -39,6 +39,7 @@ _ADVICE = "resume from another checkpoint or from a .params file"
 _MOST_FACTS = 4 << 20
 """Bytes of their JSON: a thousand class names take a hundredth of it."""
 _SLOTS = sorted({slot for rule in RULES.values() for slot in rule.slots})
+_STATISTICS = re.compile(r"(running|moving)_(mean|var)$")
 _GROUPS = re.compile(rf"(weights|device[1-9]\d{{0,2}}|{'|'.join(_SLOTS)})/")
 
 
@@ -98,18 +99,19 @@ def network_arrays(network: Any) -> dict[str, np.ndarray]:
 def statistics(network: Any) -> dict[str, Any]:
     """MXNet arrays of the batch statistics, by name, on the first device.
 
-    Those of frozen layers are not among them, which are the same everywhere and stay as they are.
+    Layers that GluonCV adds to a symbol of the zoo call theirs moving_mean and moving_var. Those
+    of frozen layers are not among them, which are the same everywhere and stay as they are.
     """
     parameters = named_parameters(network)
 
     def is_frozen(name: str) -> bool:
-        beside = (parameters.get(re.sub(r"running_\w+$", kind, name)) for kind in ("gamma", "beta"))
+        beside = (parameters.get(_STATISTICS.sub(kind, name)) for kind in ("gamma", "beta"))
         return all(each is None or each.grad_req == "null" for each in beside)
 
     return {
         name: parameter.list_data()[0]
         for name, parameter in parameters.items()
-        if name.endswith(("running_mean", "running_var")) and not is_frozen(name)
+        if _STATISTICS.search(name) and not is_frozen(name)
     }
 
 
