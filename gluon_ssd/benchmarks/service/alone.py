@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Callable
@@ -88,15 +89,15 @@ class Alone:
 
 
 def _rate(batch: Callable[[int], None], workers: int, seconds: float, batch_size: int) -> float:
-    """Pictures a second where so many threads compute one batch after the other."""
+    """Pictures a second where so many threads compute one batch after the other, one at least."""
     start = time.perf_counter()
 
     def work(worker: int) -> int:
-        done = 0
-        while time.perf_counter() - start < seconds:
+        for done in itertools.count():
+            if done and time.perf_counter() - start >= seconds:
+                return done
             batch(done * workers + worker)
-            done += 1
-        return done
+        raise AssertionError("the loop has no end of its own")
 
     with ThreadPoolExecutor(workers) as pool:
         batches = sum(pool.map(work, range(workers)))
