@@ -91,7 +91,7 @@ def test_every_option_is_shown_as_its_flag() -> None:
     flags = [flag for command in _commands() for flag in flags_of(command)]
     assert len(flags) > 100 and sum(map(len, shown)) == len(flags)
     words = {flag.spelling for flag in flags if not flag.spelling.startswith("--")}
-    assert words == {"SOURCE", "TARGET"}  # arguments by place, of convert_dataset.py
+    assert words == {"RUNS", "SOURCE", "TARGET"}  # arguments by place, of convert_dataset.py
 
 
 def test_errors_name_settings_that_are_options() -> None:
