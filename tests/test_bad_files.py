@@ -134,7 +134,7 @@ def test_grey_and_tiny_images_are_not_bad(data, out, weights):
 
 @pytest.fixture(scope="module")
 def foreign(tmp_path_factory):
-    """Weights of another network of the zoo, for the same classes."""
+    """Weights of another network of the zoo, for the same classes, with no record beside them."""
     from gluon_ssd.families.build import build_network
     from gluon_ssd.models.first_weights import initialize
     from gluon_ssd.models.weights import save_parameters
@@ -143,6 +143,7 @@ def foreign(tmp_path_factory):
     initialize(network)
     path = tmp_path_factory.mktemp("foreign") / "other.params"
     save_parameters(network, path)
+    path.with_suffix(".json").unlink()
     return path
 
 

@@ -134,7 +134,7 @@ def test_exported_model_without_its_parameters(prefix, data, tmp_path):
 
 def test_missing_images(prefix, out, tmp_path):
     message = only_line(demo(tmp_path / "none.jpg", out / "found", "--model-prefix", prefix))
-    assert message == f"error: there is no file or folder {tmp_path}/none.jpg; check the name"
+    assert message == f"error: there is no file or folder {tmp_path}/none.jpg; check the path"
     assert os.listdir(out) == []
 
 

@@ -40,7 +40,7 @@ def test_an_image_bomb_from_python(prefix, bomb):
 
 def test_an_image_bomb_from_the_command_line(prefix, bomb, out):
     ended = demo(bomb.parent, out / "demo", "--model-prefix", prefix)
-    assert one_error(ended).startswith("error: 1 of 3 files could not be used")
+    assert one_error(ended).startswith("error: 1 of 3 sources could not be used")
     assert f"{bomb}: {TOO_LARGE}" in ended.err
     assert sorted(path.name for path in (out / "demo").glob("*.jpg")) == ["i0.jpg", "i1.jpg"]
     options = ("--model-prefix", prefix, "--images", bomb.parent, "--output", out / "table")

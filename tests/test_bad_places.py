@@ -107,7 +107,7 @@ def test_disk_too_small_for_pictures(tmp_path, prefix):
     photos(tmp_path / "in", 1)
     with small_disk(tmp_path / "disk", "8k") as disk:
         message = one_error(demo(tmp_path / "in", disk, "--model-prefix", prefix))
-        assert message == f"error: cannot write {disk}/i0.jpg: {FULL}"
+        assert message == f"error: cannot write {disk}/detections.json: {FULL}"
         assert os.listdir(disk) == []
 
 
@@ -220,7 +220,7 @@ def test_no_permission_to_read_a_picture(forbidden):
     assert code == 2, err
     named, last = err.splitlines()[-2:]
     assert named.startswith(f"cannot read the image {folder}/in/i0.jpg: Permission denied")
-    assert last.startswith("error: 1 of 1 files could not be used")
+    assert last.startswith("error: 1 of 1 sources could not be used")
 
 
 def test_read_only_file_system(tmp_path, data, prefix):
