@@ -351,6 +351,7 @@ def test_zoo_int8_network_is_evaluated(voc_weights, tiny_voc, tmp_path):
     assert ended.err == (
         "ssd_512_mobilenet1.0_voc_int8 keeps the suppression it was made with; --nms-topk is not "
         "used\n"
+        "the data set has objects of 2 of the 20 classes of the model: dog, person\n"
     )
     assert not (tmp_path / "m").exists()
 
