@@ -75,7 +75,9 @@ def _problem_of(record: Any) -> str:
     options = record.get("options")
     if not isinstance(options, dict) or not all(map(_is_value, options.values())):
         return '"options" are no names with values'
-    best = record.get("best")
+    if "best" not in record:
+        return 'it has no "best"'
+    best = record["best"]
     if best is not None and not (
         isinstance(best, dict) and _is_number(best.get("score")) and type(best.get("epoch")) is int
     ):

@@ -93,6 +93,7 @@ class SoakedTraining:
         environment = {**ENVIRONMENT, "TMPDIR": str(self._temporary)}
         self._process = children.start(command, self._output, environment)
         self.lives += 1
+        self._survived = 0
         self._begun_s = time.monotonic()
         self._next_kill_s = self._begun_s + self._wait_s()
 
@@ -119,7 +120,9 @@ class SoakedTraining:
     def _note_end(self) -> None:
         """The training has ended by itself: right only after the kill of a worker."""
         code, words = self._process.returncode, children.last_words(self._output)
-        if self._killed_s is not None and code == 2 and DEATH in words:
+        if (self._killed_s is not None or self._survived) and code == 2 and DEATH in words:
+            if self._killed_s is None:
+                self.went_on -= 1  # the dead worker's images were those of the next validation
             self.ended += 1
         else:
             self.problems.append(f"the training ended with code {code}: {words}")
@@ -130,6 +133,7 @@ class SoakedTraining:
     def _await_answer(self, waited_s: float) -> None:
         if self.steps > self._steps:
             self.went_on += 1
+            self._survived += 1
             self._killed_s = None
         elif waited_s > ANSWER_S:
             self.problems.append(f"no answer within {ANSWER_S:g} s of the death of a worker")

@@ -94,7 +94,7 @@ class CheckpointKind(Kind):
             cases.append(self._with_facts({**self._facts, key: value}, REFUSED, f"{key} = {value}"))
         for key in self._facts:
             facts = {name: value for name, value in self._facts.items() if name != key}
-            expects = "any" if key in ("amp", "best_shown", "step") else REFUSED
+            expects = "any" if key in ("amp", "best_shown", "best_waited", "step") else REFUSED
             cases.append(self._with_facts(facts, expects, f"without {key}"))
         bomb = zip_members.with_bomb(self._members, random.Random(0), 256)
         return [*cases, Case("run", {_FILE: bomb}, REFUSED, "a member that grows to 256 MiB")]

@@ -40,14 +40,15 @@ _WRONG: tuple[tuple[str, Any], ...] = (
     ("image_shape", "0"),
     ("image_shape", "1000000"),
     ("image_shape", "-300"),
-    ("image_shape", 300),
+    ("image_shape", 300.5),
+    ("image_shape", True),
     ("image_shape", "9" * 5000),
     ("num_classes", "0"),
     ("num_classes", "three"),
     ("nms_threshold", "nan"),
     ("nms_threshold", "45"),
     ("nms_topk", "4e2"),
-    ("epochs", 30),
+    ("epochs", [30]),
     ("base_network", "a\nb"),
 )
 

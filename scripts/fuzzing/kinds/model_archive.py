@@ -65,7 +65,7 @@ class ModelArchiveKind(Kind):
         half = {name: sound[name] for name in sound if not name.endswith(".params")}
         again = {name.replace(_NAME, "b"): content for name, content in pair.items()}
         link = {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"}
-        numbers = {**sound, "hyperparams.json": b'{"image_shape": 300}'}
+        numbers = {**sound, "hyperparams.json": b'{"image_shape": true}'}
         data = self.seeds["model"][_FILE]
         tapes = {
             "a path": _taped({**sound, "../x-symbol.json": b"{}"}),
@@ -74,7 +74,7 @@ class ModelArchiveKind(Kind):
             "no parameters": _taped(half),
             "no symbol": _taped({"hyperparams.json": sound["hyperparams.json"]}),
             "two models": _taped({**sound, **again}),
-            "no text": _taped(numbers),
+            "no number": _taped(numbers),
             "zeros": _taped({"x-symbol.json": b"{}", "x-0000.params": bytes(64 << 20)}),
         }
         cases = [Case("model", {_FILE: _packed(t)}, REFUSED, of) for of, t in tapes.items()]
