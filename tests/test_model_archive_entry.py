@@ -95,9 +95,9 @@ BROKEN = {
         f"there is no file .*m.tar.gz/{NAME}-0000.params",
     ),
     "no JSON": (lambda m: {**m, "hyperparams.json": b"{'a': 1}"}, "is not valid JSON"),
-    "no text": (
-        lambda m: {**m, "hyperparams.json": hyperparams_text(num_classes=3)},
-        "m.tar.gz/hyperparams.json: 'num_classes' must be a text",
+    "no number": (
+        lambda m: {**m, "hyperparams.json": hyperparams_text(num_classes=[3])},
+        "m.tar.gz/hyperparams.json: 'num_classes' must be",
     ),
     "absurd": (
         lambda m: {**m, "hyperparams.json": hyperparams_text(image_shape="1000000")},

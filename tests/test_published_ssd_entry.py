@@ -116,4 +116,4 @@ def test_weights_of_another_network_are_one_line(weights):
     choice = ("--network", "ssd_resnet34", "--dataset", "custom", "--pretrained", weights)
     ended = run_script("eval_ssd.py", *choice, "--benchmark", "-j", 0)
     line = one_error(ended)
-    assert "does not fit ssd_resnet34_300_custom" in line
+    assert "--network ssd_resnet34 was given" in line and "says ssd300_resnet18_custom" in line
