@@ -118,11 +118,8 @@ def _shrink(
     normalization: NDArray[np.float32],
     target: NDArray[np.float32],
 ) -> None:
-    """Fill `target` from the pixels of a picture, row after row.
-
-    Sums are taken in OpenCV's order. Numbers of places are unsigned, so that no loop asks whether
-    they count from the end.
-    """
+    """Fill `target` from the pixels of a picture, row after row, with sums in OpenCV's order."""
+    # Unsigned, so that no loop asks whether a place counts from the end.
     one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
     to_height, to_width = np.uint64(target.shape[1]), np.uint64(target.shape[2])
     most = np.uint64(column_weights.shape[1])
@@ -137,9 +134,7 @@ def _shrink(
             number = np.uint64(row_places[y, 0]) + k
             if np.int64(number) != held:
                 held = np.int64(number)
-                part = pixels[number * row_bytes : (number + one) * row_bytes]
-                for i in range(row_bytes):
-                    row[i] = np.float32(part[i])
+                row[:row_bytes] = pixels[number * row_bytes : (number + one) * row_bytes]
                 if most == three:  # where a side shrinks to more than half of it
                     for x in range(to_width):
                         at = three * np.uint64(column_places[x, 0])
