@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from gluon_ssd.data.sources.coco_json import CocoJson
 from gluon_ssd.errors import DataError
-from gluon_ssd.inference.outputs.seen import Seen
+from gluon_ssd.inference.outputs.seen import Output, Seen
 from gluon_ssd.system.address import shown
 from gluon_ssd.system.files import write_json
 
@@ -75,7 +75,7 @@ def read_coco_ids(path: str | os.PathLike[str], classes: Sequence[str]) -> CocoI
 
 
 @dataclass
-class CocoResults:
+class CocoResults(Output):
     """Writes coco_results.json, and coco_images.json where it gives the ids; see `Output`.
 
     Without ids of a file, images count from 1 in their order and categories from 1 in that of the
@@ -114,15 +114,10 @@ class CocoResults:
                 }
             )
 
-    def __enter__(self) -> CocoResults:
-        return self
+    def _begin(self, stack: ExitStack) -> None:
+        stack.push(self._end)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def _end(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             return
         write_json(self.folder / "coco_results.json", self._results)

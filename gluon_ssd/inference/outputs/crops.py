@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from types import TracebackType
 
 from gluon_ssd.inference.outputs.jpeg import write_jpeg
-from gluon_ssd.inference.outputs.seen import Seen
+from gluon_ssd.inference.outputs.seen import Output, Seen
 
 _LONGEST = 60
 
 
-class Crops:
+class Crops(Output):
     """Writes FOLDER/CLASS/LABEL_N.jpg for object N of a picture, from 1; see `Output`."""
 
     def __init__(self, folder: Path) -> None:
@@ -23,17 +22,6 @@ class Crops:
         parts = zip(seen.found.names, seen.found.crop(), strict=True)
         for number, (name, pixels) in enumerate(parts, start=1):
             write_jpeg(self._folder / folder_name(name) / f"{seen.label}_{number}.jpg", pixels)
-
-    def __enter__(self) -> Crops:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Every file is written already."""
 
 
 def folder_name(name: str) -> str:

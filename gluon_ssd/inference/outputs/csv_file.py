@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
-from gluon_ssd.inference.outputs.seen import Seen
+from gluon_ssd.inference.outputs.seen import Output, Seen
 from gluon_ssd.system.address import shown
 from gluon_ssd.system.files import atomic_write
 
@@ -19,12 +18,11 @@ COLUMNS = (
 """As in `evaluation.saved_detections`; frame is empty for what is no film."""
 
 
-class CsvFile:
+class CsvFile(Output):
     """Writes the file, UTF-8 with its names in the first line; see `Output`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._open = ExitStack()
         self._file: IO[Any] | None = None
 
     def add(self, seen: Seen) -> None:
@@ -40,15 +38,6 @@ class CsvFile:
             for each in found
         )
 
-    def __enter__(self) -> CsvFile:
-        self._file = self._open.enter_context(atomic_write(self._path, "w"))
+    def _begin(self, stack: ExitStack) -> None:
+        self._file = stack.enter_context(atomic_write(self._path, "w"))
         self._file.write(",".join(COLUMNS) + "\n")
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._open.__exit__(kind, error, traceback)

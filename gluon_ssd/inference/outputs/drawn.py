@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 
 from gluon_ssd.inference.outputs.film_file import FilmFile, film_file
 from gluon_ssd.inference.outputs.jpeg import write_jpeg
-from gluon_ssd.inference.outputs.seen import Film, Seen
+from gluon_ssd.inference.outputs.seen import Film, Output, Seen
 
 
-class Drawn:
+class Drawn(Output):
     """Draws what was found; see `Output`.
 
     Args:
@@ -21,7 +19,6 @@ class Drawn:
 
     def __init__(self, folder: Path, *, makes_films: bool) -> None:
         self._folder, self._makes_films = folder, makes_films
-        self._open = ExitStack()
         self._film: Film | None = None
         self._file: FilmFile | None = None
 
@@ -48,14 +45,3 @@ class Drawn:
         if seen.film is not None and self._makes_films:
             return self._folder / f"{seen.film.label}.mp4"
         return self._folder / f"{seen.label}.jpg"
-
-    def __enter__(self) -> Drawn:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._open.__exit__(kind, error, traceback)

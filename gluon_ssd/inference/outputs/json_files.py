@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 
 from gluon_ssd.evaluation.saved_detections import SavedDetections, saving
 from gluon_ssd.inference.endpoint_json import endpoint_json
-from gluon_ssd.inference.outputs.seen import Seen
+from gluon_ssd.inference.outputs.seen import Output, Seen
 from gluon_ssd.system.address import shown
 from gluon_ssd.system.files import ensure_directory, write_json
 
 
-class JsonFile:
+class JsonFile(Output):
     """Writes the file of `evaluation.saved_detections`; see `Output`.
 
     Args:
@@ -27,7 +26,6 @@ class JsonFile:
         self, path: Path, classes: tuple[str, ...], *, drawn: Callable[[Seen], Path] | None = None
     ) -> None:
         self._path, self._classes, self._drawn = path, classes, drawn
-        self._open = ExitStack()
         self._saved: SavedDetections | None = None
 
     def add(self, seen: Seen) -> None:
@@ -45,20 +43,11 @@ class JsonFile:
             **more,
         )
 
-    def __enter__(self) -> JsonFile:
-        self._saved = self._open.enter_context(saving(self._path, self._classes))
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._open.__exit__(kind, error, traceback)
+    def _begin(self, stack: ExitStack) -> None:
+        self._saved = stack.enter_context(saving(self._path, self._classes))
 
 
-class EndpointAnswers:
+class EndpointAnswers(Output):
     """Writes FOLDER/LABEL.json with the answer of an endpoint for each picture; see `Output`."""
 
     def __init__(self, folder: Path) -> None:
@@ -69,14 +58,3 @@ class EndpointAnswers:
         path = self._folder / f"{seen.label}.json"
         ensure_directory(path.parent)
         write_json(path, endpoint_json(seen.found))
-
-    def __enter__(self) -> EndpointAnswers:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Every file is written already."""

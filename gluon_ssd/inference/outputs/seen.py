@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Self
 
 from gluon_ssd.inference.found import Found
 
@@ -34,23 +36,32 @@ class Seen:
     film: Film | None = None
 
 
-class Output(Protocol):
+class Output(ABC):
     """A context that takes one picture after the other.
 
     What it writes takes its names when the block ends, or picture by picture; after an error
     nothing is there by half.
     """
 
+    _open: ExitStack  # from `__enter__` on
+
+    @abstractmethod
     def add(self, seen: Seen) -> None:
         """Take a picture. Raises EnvironmentProblem where a file cannot be written."""
 
-    def __enter__(self) -> Output:
-        """Begin."""
+    def _begin(self, stack: ExitStack) -> None:  # noqa: B027  # most open nothing
+        """Open what all pictures share, in a stack that ends with the context."""
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._begin(stack)
+            self._open = stack.pop_all()
+        return self
 
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
-    ) -> bool | None:
-        """End: give what was written its names, or, after an error, remove it."""
+    ) -> None:
+        self._open.__exit__(kind, error, traceback)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
 from gluon_ssd.inference.found import Found
-from gluon_ssd.inference.outputs.seen import Seen
+from gluon_ssd.inference.outputs.seen import Output, Seen
 from gluon_ssd.system.files import atomic_write, ensure_directory
 
 
-class YoloFiles:
+class YoloFiles(Output):
     """Writes FOLDER/labels/LABEL.txt and FOLDER/classes.txt; see `Output`.
 
     A line is class, x and y of the centre, width and height, as fractions of the picture. A picture
@@ -31,20 +31,11 @@ class YoloFiles:
         with atomic_write(path, "w") as file:
             file.write(yolo_lines(seen.found))
 
-    def __enter__(self) -> YoloFiles:
+    def _begin(self, stack: ExitStack) -> None:
         ensure_directory(self._folder)
         # Names are one a line, so a break within one is a blank.
         with atomic_write(self._folder / "classes.txt", "w") as file:
             file.writelines(" ".join(name.split()) + "\n" for name in self._classes)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Every file is written already."""
 
 
 def yolo_lines(found: Found) -> str:

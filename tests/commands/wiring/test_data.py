@@ -19,7 +19,6 @@ from gluon_ssd.commands.wiring.loaders import (
 from gluon_ssd.data.dataset import Annotation, ListedDataset, ListedItem
 from gluon_ssd.data.sources.catalog import SOURCES, Source
 from gluon_ssd.deploy.runtime_model import DetectorFacts
-from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.errors import DataError
 from gluon_ssd.evaluation.detections import Detections
 from gluon_ssd.inference.metrics import make_score
@@ -29,29 +28,15 @@ from gluon_ssd.options.declare import parse
 from gluon_ssd.options.shared import DATASETS
 from gluon_ssd.options.train import TrainCommand
 from gluon_ssd.options.train_data import TrainDataOptions
+from tests.commands.wiring.builders import FORMAT, training_command, two_rows
 from tests.data.builders import write_image
 from tests.data.contract import assert_is_dataset
 from tests.entry_builders import coco_set, voc_set
 
-FORMAT = InputFormat((300, 300), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-
-
-def two_rows(boxes_px, labels):
-    """A target maker of no family: how many boxes there are, and the first of them."""
-    classes, boxes = np.zeros(2, np.int32), np.zeros((2, 4), np.float32)
-    classes[:] = len(labels)
-    boxes[: min(2, len(boxes_px))] = boxes_px[:2]
-    return classes, boxes
-
 
 @pytest.fixture
 def command(tmp_path):
-    root = str(voc_set(tmp_path / "set"))
-    data = TrainDataOptions(dataset="custom", dataset_root=root, num_workers=0, keep_empty=True)
-    command = dataclasses.replace(TrainCommand(), data=data)
-    return dataclasses.replace(
-        command, optimizer=dataclasses.replace(command.optimizer, batch_size=2)
-    )
+    return training_command(tmp_path)
 
 
 def open_dots(selection):
