@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -21,9 +20,7 @@ class Usage:
         pid: of the process.
         memory_mb: resident memory of the process itself.
         family_mb: resident memory of it and its children, what they share counted in each.
-        threads: of the process itself.
-        descriptors: of the process itself, but for files of installed packages: Matplotlib keeps
-            the files of its fonts open from the first picture on.
+        threads, descriptors: of the process itself.
         children: processes below it.
     """
 
@@ -46,15 +43,11 @@ def usage_of(pid: int) -> Usage | None:
             own / 2**20,
             (own + sum(map(_memory_of, children))) / 2**20,
             process.num_threads(),
-            process.num_fds() - sum(map(_is_installed, process.open_files())),
+            process.num_fds(),
             len(children),
         )
     except (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied):
         return None
-
-
-def _is_installed(file: Any) -> bool:
-    return "site-packages" in Path(file.path).parts
 
 
 def _memory_of(process: psutil.Process) -> int:
