@@ -64,7 +64,7 @@ def _run(argv: Sequence[str] | None) -> int:
     # Only now, since --help needs no package.
     from scripts.reliability.soak import Plan, soak
     from scripts.reliability.soak_picture import draw
-    from scripts.reliability.soak_record import verdicts
+    from scripts.reliability.soak_record import opened, verdicts
 
     output = Path(options.output).expanduser().absolute()
     ensure_writable(output)
@@ -87,7 +87,7 @@ def _run(argv: Sequence[str] | None) -> int:
     content["verdicts"] = [asdict(verdict) for verdict in found]
     write_json(output, {**content, "samples": [sample.record() for sample in soaked.samples]})
     draw(soaked.samples, output.with_suffix(".png"))
-    print(*found, *soaked.problems, soaked.said, sep="\n")
+    print(*found, *opened(soaked.samples), *soaked.problems, soaked.said, sep="\n")
     return int(bool(soaked.problems) or any(verdict.is_flat is False for verdict in found))
 
 

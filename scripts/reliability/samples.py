@@ -22,6 +22,7 @@ class Usage:
         family_mb: resident memory of it and its children, what they share counted in each.
         threads, descriptors: of the process itself.
         children: processes below it.
+        open: what the descriptors are of, in order: paths, and kinds such as "socket".
     """
 
     pid: int
@@ -30,6 +31,7 @@ class Usage:
     threads: int
     descriptors: int
     children: int
+    open: tuple[str, ...] = ()
 
 
 def usage_of(pid: int) -> Usage | None:
@@ -45,9 +47,20 @@ def usage_of(pid: int) -> Usage | None:
             process.num_threads(),
             process.num_fds(),
             len(children),
+            _open_in(pid),
         )
-    except (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied):
+    except (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied, OSError):
         return None
+
+
+def _open_in(pid: int) -> tuple[str, ...]:
+    names = []
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            names.append(os.readlink(entry).split(":[")[0])
+        except FileNotFoundError:
+            continue  # closed meanwhile
+    return tuple(sorted(names))
 
 
 def _memory_of(process: psutil.Process) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -42,7 +43,34 @@ class Sample:
 
 def verdicts(samples: Sequence[Sample]) -> list[Verdict]:
     """Of every curve; each life of the training is judged by itself, for it starts anew."""
-    found = _of_process("detecting", [(s.time_s, s.detecting) for s in samples if s.detecting])
+    found: list[Verdict] = []
+    for name, life in _lives(samples):
+        found += _of_process(name, life)
+    times = [sample.time_s for sample in samples]
+    for name in ("temporary_files", "temporary_mb", "shared_names", "shared_mb"):
+        values = [getattr(sample, name) for sample in samples]
+        found.append(verdict.count(name.replace("_", " "), times, values))
+    return found
+
+
+def opened(samples: Sequence[Sample]) -> list[str]:
+    """What each process had open in the last sample of a long life and not amid it, a line each.
+
+    It tells where descriptors that grow come from.
+    """
+    lines = []
+    for name, life in _lives(samples):
+        if not life:
+            continue
+        middle, last = life[len(life) // 3][1], life[-1][1]
+        if more := Counter(last.open) - Counter(middle.open):
+            lines.append(f"{name}: opened later: {', '.join(sorted(more.elements()))}")
+    return lines
+
+
+def _lives(samples: Sequence[Sample]) -> list[tuple[str, list[tuple[float, Usage]]]]:
+    """Of the detections, and of each life of the training that is long enough to be judged."""
+    found = [("detecting", [(s.time_s, s.detecting) for s in samples if s.detecting])]
     lives: dict[int, list[tuple[float, Usage]]] = {}
     for sample in samples:
         if sample.training:
@@ -51,11 +79,7 @@ def verdicts(samples: Sequence[Sample]) -> list[Verdict]:
     longest = max((len(life) for life in lives.values()), default=0)
     for number, life in enumerate(lives.values(), 1):
         if len(life) >= SHORTEST_LIFE * longest:
-            found += _of_process(f"training, life {number}", life)
-    times = [sample.time_s for sample in samples]
-    for name in ("temporary_files", "temporary_mb", "shared_names", "shared_mb"):
-        values = [getattr(sample, name) for sample in samples]
-        found.append(verdict.count(name.replace("_", " "), times, values))
+            found.append((f"training, life {number}", life))
     return found
 
 

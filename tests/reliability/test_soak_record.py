@@ -11,7 +11,7 @@ import pytest
 
 from scripts.reliability.samples import Usage, content_of, shared_memory_of, usage_of
 from scripts.reliability.soak_picture import draw
-from scripts.reliability.soak_record import Sample, verdicts
+from scripts.reliability.soak_record import Sample, opened, verdicts
 
 
 def samples(leak_mb=0.0, training_leak=0, files=0):
@@ -60,6 +60,16 @@ def test_what_grows_is_named(leak, expected):
     assert growing(verdicts(samples(**leak))) == expected
 
 
+def test_what_was_opened_later_is_named():
+    def sample(number, *names):
+        return Sample(number, None, Usage(3, 1, 1, 1, 1, 0, names), 0, 0, 0.0, 0, 0.0)
+
+    life = [sample(n, "/a", "socket") for n in range(6)]
+    assert opened(life) == []
+    life += [sample(6, "/a", "/a", "/b", "socket")]
+    assert opened(life) == ["training, life 1: opened later: /a, /b"]
+
+
 def test_curves_are_drawn_with_gaps(tmp_path):
     draw(samples(), tmp_path / "s.png")
     picture = cv2.imread(str(tmp_path / "s.png"))
@@ -69,6 +79,7 @@ def test_curves_are_drawn_with_gaps(tmp_path):
 def test_usage_is_of_a_process_and_its_children():
     usage = usage_of(os.getpid())
     assert usage.threads >= 1 and usage.descriptors > 2
+    assert "/dev/null" in usage.open or any(name.startswith("pipe") for name in usage.open)
     assert usage.family_mb >= usage.memory_mb > 10
     assert usage_of(2**22 + 1) is None
 

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import cv2
 import pytest
 
 from gluon_ssd.errors import EnvironmentProblem
 from gluon_ssd.report.curves import draw_curves, make_figure
+
+ROOT = Path(__file__).resolve().parents[2]
 
 # Two epochs of 10 and 5 batches; the second has no number for its score.
 EVENTS = [
@@ -37,6 +43,26 @@ def test_curves_hold_the_numbers_of_the_journal():
     assert lines_of(rates) == [([0, 0.5, 1.0, 1.2, 2.0], [0.1, 0.1, 0.1, 0.01, 0.01])]
     assert rates.get_yscale() == "log"
     assert [text.get_text() for text in scores.texts] == ["best 0.2500"]
+
+
+OPEN_FILES = """
+import os, sys
+from gluon_ssd.report.curves import draw_curves
+from tests.report.test_curves import EVENTS
+
+counts = []
+for count in (4, len(EVENTS)):
+    draw_curves(EVENTS[:count], sys.argv[1])
+    counts.append(len(os.listdir("/proc/self/fd")))
+print(*counts)
+"""
+
+
+def test_the_first_step_of_the_learning_rate_opens_no_file_that_stays(tmp_path):
+    command = [sys.executable, "-c", OPEN_FILES, str(tmp_path / "curves.png")]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    before, after = printed.split()
+    assert before == after
 
 
 @pytest.mark.parametrize("count", range(len(EVENTS)))
