@@ -1,0 +1,239 @@
+"""Cameras, through OpenCV and FFmpeg as they are; those of a number are made of drawn frames."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from gluon_ssd.data import live_frames
+from gluon_ssd.data.live_frames import read_live
+from gluon_ssd.errors import DataError
+from tests.rtsp_host import Camera, showing
+from tests.rtsp_streams import drawn, h264, motion_jpeg, number_of
+
+WORD = "s3cret"
+
+
+@pytest.fixture(autouse=True)
+def _every_line(caplog):
+    caplog.set_level(logging.INFO)
+
+
+def numbers(frames) -> list[int]:
+    """Numbers of frames, of which each shows its own."""
+    frames = list(frames)
+    assert [number_of(frame.pixels) for frame in frames] == [frame.number for frame in frames]
+    return [frame.number for frame in frames]
+
+
+@pytest.mark.parametrize(
+    "camera",
+    [
+        Camera(),
+        Camera(transports=("udp",)),
+        Camera(user=("me", WORD)),
+        Camera(user=("me", WORD), qop="auth"),
+        Camera(user=("me", WORD), way="Basic"),
+    ],
+    ids=["tcp", "udp", "digest", "qop", "basic"],
+)
+def test_a_session_gives_its_frames_in_order_and_ends(camera, caplog, capfd):
+    with showing(camera):
+        frames = list(read_live(camera.url(user=f"me:{WORD}" * bool(camera.user)), timeout_s=5))
+    assert numbers(frames) == list(range(10))
+    assert frames[0].pixels.shape == (48, 64, 3) and frames[0].pixels[..., 1:].max() < 12
+    assert "PLAY" in camera.asked
+    hidden = "***@" * bool(camera.user)
+    assert caplog.messages == [f"rtsp://{hidden}127.0.0.1:{camera.port}/live ended after 10 frames"]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_one_in_so_many_is_taken_and_all_are_counted(caplog):
+    with showing(Camera()) as camera:
+        assert numbers(read_live(camera.url(), timeout_s=5, every=4)) == [0, 4, 8]
+    assert caplog.messages[0].endswith("ended after 10 frames")
+
+
+@pytest.mark.supervision  # that extra brings the package av
+def test_h264_is_shown_as_it_comes():
+    """FFmpeg keeps a frame back for each thread that decodes; of one camera, it has one."""
+    camera = Camera(stream=h264(28), stalls_after=27, rate=200)
+    with showing(camera):
+        frames = read_live(camera.url(), timeout_s=8)
+        first = [next(frames) for _ in range(26)]
+        assert camera.sent == 27 and not camera.release.is_set()
+        frames.close()
+    assert numbers(first) == list(range(26))
+
+
+@pytest.mark.supervision
+def test_what_h264_keeps_back_costs_no_more_waiting(caplog):
+    camera = Camera(stream=h264(28), stalls_after=27, rate=200)
+    with showing(camera):
+        assert numbers(read_live(camera.url(), timeout_s=1)) == list(range(27))
+    assert caplog.messages[0].endswith("sent nothing for 1 seconds, and is left after 27 frames")
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_a_session_that_stalls_is_left(transport, caplog, capfd):
+    with showing(Camera(stalls_after=5, transports=[transport])) as camera:
+        assert numbers(read_live(camera.url(), timeout_s=0.5)) == list(range(5))
+    assert caplog.messages == [
+        f"rtsp://127.0.0.1:{camera.port}/live sent nothing for 0.5 seconds, and is left after 5 "
+        "frames"
+    ]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_connection_that_is_cut_is_an_end(caplog):
+    with showing(Camera(drops_after=5)) as camera:
+        assert numbers(read_live(camera.url(), timeout_s=5)) == list(range(5))
+    assert caplog.messages[0].endswith("/live ended after 5 frames")
+
+
+@pytest.mark.parametrize(
+    ("camera", "user", "message"),
+    [
+        (Camera(status=404), "me", "it has no such stream (404); check the path of the address"),
+        (Camera(user=("me", "other")), "me", "it refuses the user and the password of the addre"),
+        (Camera(transports=()), "me", "it has the stream, and FFmpeg got no picture of it; check"),
+        (Camera(silent_at="OPTIONS"), "me", "none came within 0.5 seconds; check that it is on"),
+        (Camera(silent_at="DESCRIBE"), "me", "none came within 0.5 seconds; check that it is on"),
+        (Camera(stalls_after=0), "me", "none came within 0.5 seconds; check that it is on and ca"),
+    ],
+)
+def test_what_gives_nothing_is_one_line(camera, user, message, capfd, caplog):
+    with showing(camera), pytest.raises(DataError) as caught:
+        list(read_live(camera.url(user=f"{user}:{WORD}"), timeout_s=0.5))
+    start = f"rtsp://***@127.0.0.1:{camera.port}/live gives no picture: "
+    assert str(caught.value).startswith(start + message)
+    assert capfd.readouterr() == ("", "") and caplog.messages == []
+
+
+def test_an_address_where_nothing_listens_is_one_line(capfd):
+    message = r"^rtsp://\*\*\*@127.0.0.1:9/x gives no picture: nothing listens at port 9 of 127.0.0"
+    with pytest.raises(DataError, match=message):
+        list(read_live(f"rtsp://me:{WORD}@127.0.0.1:9/x", timeout_s=5))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_frames_that_are_too_large_are_refused():
+    with showing(Camera()) as camera, pytest.raises(DataError, match="have 64 x 48 pixels, allowe"):
+        list(read_live(camera.url(), timeout_s=5, max_pixels=999))
+
+
+def test_a_stop_need_not_wait_for_a_frame(caplog):
+    asked = []
+    with showing(Camera(stream=motion_jpeg(28), stalls_after=26)) as camera:
+        frames = read_live(camera.url(), timeout_s=60, is_stopped=lambda: asked.append(1) or True)
+        found = numbers(frames)
+        assert not camera.release.is_set() and len(asked) == 1
+    assert found == list(range(len(found)))
+    assert caplog.messages == []
+
+
+def test_who_leaves_early_leaves_in_good_order():
+    with showing(Camera(is_endless=True)) as camera:
+        frames = read_live(camera.url(), timeout_s=5)
+        next(frames)
+        frames.close()
+        assert "camera" not in [thread.name for thread in threading.enumerate()]
+    assert camera.asked[-1] == "TEARDOWN"
+
+
+class Plugged:
+    """What cv2.VideoCapture is replaced by: a camera that gives frames, and then does `then`."""
+
+    def __init__(self, count, *, rate=30.0, then=lambda: None):
+        self.count, self.given, self.then = count, 0, then
+        self.opened, self.released = [], threading.Event()
+        told = {"FPS": rate, "FRAME_WIDTH": 64, "FRAME_HEIGHT": 48}
+        self.told = {getattr(cv2, f"CAP_PROP_{name}"): value for name, value in told.items()}
+
+    def __call__(self, source, backend, settings):
+        self.opened.append((source, backend, settings))
+        return self
+
+    def get(self, number):
+        return self.told[number]
+
+    def read(self):
+        if self.given == self.count:
+            self.then()
+            return False, None
+        self.given += 1
+        return True, drawn(self.given - 1)
+
+    def release(self):
+        self.released.set()
+
+
+@pytest.fixture
+def plug(monkeypatch):
+    """Has every camera be this one."""
+
+    def plug(camera):
+        monkeypatch.setattr(cv2, "VideoCapture", camera)
+        return camera
+
+    return plug
+
+
+@pytest.mark.parametrize(("every", "taken"), [(1, [*range(8)]), (3, [0, 3, 6]), (9, [0])])
+def test_a_camera_of_a_number_gives_its_frames_in_order(plug, caplog, every, taken):
+    camera = plug(Plugged(8))
+    frames = list(read_live(2, timeout_s=5, every=every))
+    assert numbers(frames) == taken and frames[0].rate == 30
+    assert camera.opened == [(2, cv2.CAP_ANY, [])] and camera.released.is_set()
+    assert caplog.messages == ["camera 2 ended after 8 frames"]
+
+
+def test_a_camera_is_read_one_frame_ahead_and_no_further(plug):
+    camera = plug(Plugged(20))
+    for frame in read_live(0, timeout_s=5):
+        time.sleep(0.002)
+        assert camera.given <= frame.number + 3  # this one, the next, and one being read
+
+
+def test_a_camera_that_is_not_there_is_one_line(capfd):
+    with pytest.raises(DataError, match="^camera 97 gives no picture; check that it is plugged in"):
+        list(read_live(97, timeout_s=5))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_driver_that_hangs_is_left(plug, caplog, monkeypatch):
+    monkeypatch.setattr(live_frames, "_GRACE_S", 0.1)
+    monkeypatch.setattr(live_frames, "_LEAVE_S", 0.1)
+    end = threading.Event()
+    for count in (4, 0):
+        plug(Plugged(count, then=lambda: end.wait(60)))
+        if count:
+            assert numbers(read_live(0, timeout_s=0.2)) == [0, 1, 2, 3]
+        else:
+            with pytest.raises(DataError, match="^camera 0 gives no picture: none came within 0.2"):
+                list(read_live(0, timeout_s=0.2))
+    end.set()
+    assert caplog.messages == ["camera 0 sent nothing for 0.2 seconds, and is left after 4 frames"]
+
+
+def test_an_error_of_opencv_reaches_who_reads(plug):
+    def broken():
+        raise cv2.error("broken")
+
+    camera = plug(Plugged(2, then=broken))
+    frames = read_live(0, timeout_s=5)
+    assert [next(frames).number, next(frames).number] == [0, 1]
+    with pytest.raises(cv2.error, match="broken"):
+        next(frames)
+    assert camera.released.is_set()
+
+
+def test_frames_are_rgb(plug):
+    plug(Plugged(1))
+    (frame,) = read_live(0, timeout_s=5)
+    assert frame.pixels.dtype == np.uint8 and frame.pixels[0, 0].tolist() == [20, 0, 0]
