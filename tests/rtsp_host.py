@@ -62,10 +62,13 @@ class Camera:
 def showing(camera: Camera) -> Iterator[Camera]:
     """A camera that runs within the block."""
 
+    open_now: list[socket.socket] = []
+
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = allow_reuse_address = True
 
         def finish_request(self, request, client_address) -> None:
+            open_now.append(request)
             with suppress(OSError):  # clients of these tests leave early
                 _Visit(camera, request, client_address, self)
 
@@ -77,6 +80,9 @@ def showing(camera: Camera) -> Iterator[Camera]:
         yield camera
     finally:
         camera.release.set()
+        for connection in open_now:
+            with suppress(OSError):  # it has ended before
+                connection.shutdown(socket.SHUT_RDWR)
         server.shutdown()
         thread.join()
         server.server_close()
@@ -97,6 +103,8 @@ class _Visit(socketserver.StreamRequestHandler):
                 pass
         finally:
             self._is_over.set()
+            if self._udp is not None:
+                self._udp[0].close()
 
     def _is_answered(self) -> bool:
         line = self.rfile.readline()
@@ -199,8 +207,7 @@ class _Visit(socketserver.StreamRequestHandler):
                 camera.sent += 1
                 self._is_over.wait(1 / camera.rate)
             # A report of the sender, and that it leaves (RFC 3550).
-            self._packet(1, struct.pack(">BBHI20x", 0x80, 200, 6, 9))
-            self._packet(1, struct.pack(">BBHI", 0x81, 203, 1, 9))
+            self._packet(1, struct.pack(">BBHI20xBBHI", 0x80, 200, 6, 9, 0x81, 203, 1, 9))
 
     def _packet(self, channel: int, content: bytes) -> None:
         if self._udp is not None:

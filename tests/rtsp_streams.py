@@ -11,7 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-HW = (48, 64)
+HW = (96, 128)
 _MOST_BYTES = 300  # of a payload, so that a frame needs several
 
 
@@ -24,24 +24,25 @@ class Stream(NamedTuple):
 
 
 def drawn(number: int) -> np.ndarray:
-    """Frame `number`, BGR: red with a value of its own, for up to 28 frames."""
+    """Frame `number`, BGR: red with a value of its own, for up to ten frames."""
     frame = np.zeros((*HW, 3), np.uint8)
-    frame[..., 2] = 20 + 8 * (number % 28)
+    frame[..., 2] = 20 + 22 * (number % 10)
     return frame
 
 
 def number_of(pixels: np.ndarray) -> int:
-    """Which of these 28 a frame is, RGB, that came out of a codec."""
-    return round((float(pixels[..., 0].mean()) - 20) / 8)
+    """Which of these ten a frame is, RGB, that came out of a codec."""
+    return round((float(pixels[..., 0].mean()) - 20) / 22)
 
 
 def motion_jpeg(count: int) -> Stream:
     """RFC 2435."""
     encoded = (cv2.imencode(".jpg", drawn(number))[1].tobytes() for number in range(count))
-    return Stream(26, "", [_jpeg_payloads(content) for content in encoded])
+    return Stream(26, "", [jpeg_payloads(content) for content in encoded])
 
 
-def _jpeg_payloads(content: bytes) -> list[bytes]:
+def jpeg_payloads(content: bytes) -> list[bytes]:
+    """A JPEG file, taken apart."""
     at, tables = 2, b""
     while True:
         marker, length = struct.unpack(">HH", content[at : at + 4])
@@ -80,8 +81,7 @@ def h264(count: int) -> Stream:
     frames = [[unit for unit in re.split(b"\0\0\0?\1", bytes(each)) if unit] for each in packets]
     sets = ",".join(b64encode(unit).decode() for unit in frames[0] if unit[0] & 31 in (7, 8))
     media = (
-        "a=rtpmap:96 H264/90000\r\n"
-        f"a=fmtp:96 packetization-mode=1;sprop-parameter-sets={sets}\r\n"
+        f"a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1;sprop-parameter-sets={sets}\r\n"
     )
     return Stream(96, media, [[p for unit in units for p in _unit(unit)] for units in frames])
 

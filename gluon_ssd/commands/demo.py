@@ -257,9 +257,7 @@ def _check_idle(command: DemoCommand, sources: Sequence[Source]) -> None:
     ):
         for name in () if is_named else names:
             if getattr(command, name) != defaults[name]:
-                raise OptionError(
-                    f"--{name} has no effect: --images names no {what}; leave it out"
-                )
+                raise OptionError(f"--{name} has no effect: --images names no {what}; leave it out")
 
 
 def _check_output(folder: Path, labels: Sequence[str], sources: Sequence[Source]) -> None:

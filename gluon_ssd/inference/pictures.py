@@ -166,7 +166,9 @@ class Reader:
             name = "bytes of an image"
             yield Source(name, "image", None, False, partial(self._encoded, name, bytes(given)))
         elif isinstance(given, int) and not isinstance(given, bool):
-            yield Source(f"camera {given}", f"camera{given}", None, True, partial(self._live, given))
+            yield Source(
+                f"camera {given}", f"camera{given}", None, True, partial(self._live, given)
+            )
         elif hasattr(given, "dtype") and hasattr(given, "shape"):
             yield Source("array", "array", None, False, partial(self._array, given))
         elif isinstance(given, Iterable) and not hasattr(given, "tobitmap"):

@@ -158,7 +158,7 @@ def _describe(connection: socket.socket, url: str, number: int, more: str = "") 
         found = _STATUS.match(answer.readline(_LINE_BYTES))
         if found is None:
             return _Answer(0, "")
-        lines = []
+        lines: list[str] = []
         while (line := answer.readline(_LINE_BYTES).strip()) and len(lines) < _LINES:
             lines.append(line.decode("latin-1"))
         headers = "\n".join(lines)

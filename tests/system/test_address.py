@@ -15,7 +15,7 @@ from gluon_ssd.system.address import shown
         ("RTSP://admin:12/34@camera/1", "RTSP://***@camera/1"),
         ("rtsp://h/user=me_password=word_channel=1.sdp", "rtsp://h/user=me_password=***"),
         ("rtsp://h/user=me&password=word&channel=1", "rtsp://h/user=me&password=***&channel=1"),
-        ("rtsp://h/a;pwd=word/b", "rtsp://h/a;pwd=***/b"),
+        ("rtsp://h/a,pwd=word/b", "rtsp://h/a,pwd=***/b"),
         ("photos/my_password=5.jpg", "photos/my_password=5.jpg"),
         ("http://host/a?x=1&token=abc&y=2", "http://host/a?x=1&token=***&y=2"),
         ("http://h/a?X-Amz-Credential=AK/1&X-Amz-Signature=ff#b", None),
