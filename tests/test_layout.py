@@ -33,6 +33,7 @@ PLAIN = {
     "families.catalog",
     "models.spec",
     "models.record",
+    "training.saved_network",
     "data.class_names",
 }
 
