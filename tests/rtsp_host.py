@@ -9,7 +9,7 @@ import socketserver
 import struct
 import threading
 from base64 import b64decode
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -35,6 +35,7 @@ class Camera:
         qop: what Digest asks for, such as "auth".
         transports: what SETUP accepts.
         sent: frames that were sent, to all together.
+        carried: what each that was played went over.
     """
 
     stream: Stream = field(default_factory=lambda: motion_jpeg(10))
@@ -47,9 +48,10 @@ class Camera:
     user: tuple[str, str] | None = None
     way: str = "Digest"
     qop: str = ""
-    transports: Sequence[str] = ("tcp", "udp")
+    transports: Collection[str] = ("tcp", "udp")
     asked: list[str] = field(default_factory=list)
     sent: int = 0
+    carried: list[str] = field(default_factory=list)
     port: int = 0
     release: threading.Event = field(default_factory=threading.Event)
 
@@ -159,6 +161,7 @@ class _Visit(socketserver.StreamRequestHandler):
             lines.append("Session: 7")
         self._reply(status, lines, body)
         if method == "PLAY":
+            camera.carried.append("udp" if self._udp else "tcp")
             threading.Thread(target=self._send, daemon=True).start()
 
     def _reply(self, status: int, lines: Sequence[str], body: str = "") -> None:

@@ -19,6 +19,7 @@ _FASTEST = 1000.0  # frames a second that are believed
 _LOG_LEVEL = "OPENCV_LOG_LEVEL"
 _FFMPEG_LEVELS = ("OPENCV_FFMPEG_LOGLEVEL", "OPENCV_FFMPEG_DEBUG")
 _NOTHING = "-8"  # AV_LOG_QUIET
+_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 
 _lock = threading.Lock()
 _inside = 0  # blocks of `quiet`, of any thread
@@ -75,6 +76,15 @@ def open_capture(
     """
     with quiet():
         return cv2.VideoCapture(source, backend, list(settings))
+
+
+def prefer_tcp() -> None:
+    """Have FFmpeg take RTSP over TCP where a camera offers it, unless OpenCV's variable is there.
+
+    OpenCV means to do so itself; its wheel 4.11.0.86 does it only where the variable says
+    something, whatever that is (its issue 27091).
+    """
+    os.environ.setdefault(_OPTIONS, "rtsp_flags;prefer_tcp")
 
 
 def frame_rate(video: cv2.VideoCapture) -> float:

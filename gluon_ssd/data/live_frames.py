@@ -11,7 +11,14 @@ from queue import Empty, Full, Queue
 
 import cv2
 
-from gluon_ssd.data.capture import Frame, frame_rate, open_capture, quiet, refuse_large
+from gluon_ssd.data.capture import (
+    Frame,
+    frame_rate,
+    open_capture,
+    prefer_tcp,
+    quiet,
+    refuse_large,
+)
 from gluon_ssd.data.images import MAX_PIXELS
 from gluon_ssd.errors import DataError
 from gluon_ssd.system.address import shown
@@ -153,6 +160,7 @@ class _Session:
 
     def _frames(self) -> Iterator[Frame]:
         backend = cv2.CAP_FFMPEG if self._settings else cv2.CAP_ANY
+        prefer_tcp()
         begun = time.monotonic()
         video = open_capture(self._source, backend, self._settings)
         try:

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 
+import cv2
 import pytest
 
 from gluon_ssd.commands import demo
@@ -14,9 +15,11 @@ from gluon_ssd.data.videos import read_frames
 from gluon_ssd.models.record import ModelRecord
 from tests.commands.builders import FixedModel
 from tests.data.builders import write_image
+from tests.data.plugged import Plugged
 from tests.entry_builders import run_script
+from tests.hosts import serving
 from tests.rtsp_host import Camera, showing
-from tests.rtsp_streams import HW, number_of
+from tests.rtsp_streams import HW, drawn, number_of
 
 WORD = "s3cret"
 USER = ("me", WORD)
@@ -102,6 +105,33 @@ def test_a_session_is_a_film_and_tables_that_let_nobody_in(watch, tmp_path, capf
     assert_hidden(tmp_path / "out", ended.out, ended.err, *capfd.readouterr())
 
 
+def test_a_camera_of_the_web_lets_nobody_in(watch, tmp_path, capfd):
+    watch(Watching())
+    parts = [cv2.imencode(".jpg", drawn(number))[1].tobytes() for number in range(4)]
+    frames = [b"--x\r\nContent-Type: image/jpeg\r\n\r\n" + part + b"\r\n" for part in parts]
+    with serving() as host:
+        host.files = {f"/live?key={WORD}": b"".join(frames) + b"--x--\r\n"}
+        host.kinds = {f"/live?key={WORD}": "multipart/x-mixed-replace; boundary=x"}
+        address = f"{host.url}/live?key={WORD}".replace("//", f"//me:{WORD}@")
+        ended = run(address, tmp_path)
+    assert ended.code == 0, ended.err
+    assert films(tmp_path / "live.mp4") == list(range(len(listed(tmp_path))))
+    assert_hidden(tmp_path, ended.out, ended.err, *capfd.readouterr())
+
+
+@pytest.mark.parametrize("name", ["0", "/dev/video0"])
+def test_a_camera_that_is_plugged_in(watch, tmp_path, monkeypatch, name):
+    model, camera = watch(Watching()), Plugged(9)
+    monkeypatch.setattr(cv2, "VideoCapture", camera)
+    ended = run(name, tmp_path, "--every", 2)
+    assert (ended.code, ended.err) == (0, "camera 0 ended after 9 frames\n")
+    assert ended.out.startswith("5 objects in 5 pictures")
+    assert camera.opened[0][0] == 0 and camera.released.is_set()
+    assert films(tmp_path / "camera0.mp4") == [0, 2, 4, 6, 8]
+    assert listed(tmp_path) == [("camera 0", number) for number in (0, 2, 4, 6, 8)]
+    assert model.seen == [(1, 3, *HW)] * 5
+
+
 def test_answers_of_an_endpoint_let_nobody_in(watch, tmp_path):
     watch(Watching())
     with showing(Camera(user=USER)) as camera:
@@ -185,18 +215,16 @@ def test_a_session_that_stalls_is_told_and_written(watch, tmp_path):
     ids=["int", "term", "stalled"],
 )
 def test_a_signal_ends_a_session_and_all_is_written(watch, tmp_path, number, code, later_s):
-    model = watch(Watching(5, number, later_s=later_s))
-    camera = Camera(stalls_after=5) if later_s else Camera(is_endless=True)
-    with showing(camera):
-        # One that stalls is not opened before FFmpeg has waited for more.
-        ended = run(camera.url(), tmp_path, "--timeout", 2)
+    model = watch(Watching(30, number, later_s=later_s))
+    with showing(Camera(is_endless=True, stalls_after=30 if later_s else None)) as camera:
+        ended = run(camera.url(), tmp_path, "--timeout", 60)
         assert not camera.release.is_set()
     assert ended.code == code
     assert ended.err == (
         f"error: stopped by {signal.Signals(number).name} with all that was seen written\n"
     )
     count = len(model.seen)
-    assert count == 5 if later_s else count >= 5
+    assert count == 30 if later_s else count >= 30
     assert films(tmp_path / "live.mp4") == [number % 10 for number in range(count)]
     assert [frame for _, frame in listed(tmp_path)] == list(range(count))
     assert [path.name for path in files(tmp_path)] == ["detections.json", "live.mp4"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -7,8 +8,7 @@ import threading
 import cv2
 import pytest
 
-from gluon_ssd.data import capture
-from gluon_ssd.data.capture import frame_rate, open_capture, quiet, refuse_large
+from gluon_ssd.data.capture import frame_rate, open_capture, prefer_tcp, quiet, refuse_large
 from gluon_ssd.errors import DataError
 from tests.data.builders import write_video
 
@@ -56,9 +56,8 @@ def test_who_asks_ffmpeg_for_its_lines_gets_them(variable, monkeypatch):
     monkeypatch.setenv(variable, "24")
     with quiet():
         pass
-    assert {name: value for name, value in capture.os.environ.items() if "FFMPEG" in name} == {
-        variable: "24"
-    }
+    names = ("OPENCV_FFMPEG_LOGLEVEL", "OPENCV_FFMPEG_DEBUG")
+    assert {name: os.environ[name] for name in names if name in os.environ} == {variable: "24"}
 
 
 def test_ffmpeg_is_quiet_in_a_process_that_opens_its_first_film():
@@ -68,6 +67,12 @@ def test_ffmpeg_is_quiet_in_a_process_that_opens_its_first_film():
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert (ended.stdout, ended.stderr) == (b"", b"")
+
+
+def test_what_is_said_of_the_transport_stays(monkeypatch):
+    monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", "")
+    prefer_tcp()
+    assert os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] == ""
 
 
 class Told:

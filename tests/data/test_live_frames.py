@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
+import socket
 import threading
 import time
+from contextlib import ExitStack
 
 import cv2
 import numpy as np
@@ -14,8 +18,9 @@ from gluon_ssd.data import live_frames
 from gluon_ssd.data.capture import Frame
 from gluon_ssd.data.live_frames import read_live
 from gluon_ssd.errors import DataError
+from tests.data.plugged import Plugged
 from tests.rtsp_host import Camera, showing
-from tests.rtsp_streams import HW, drawn, h264, motion_jpeg, number_of
+from tests.rtsp_streams import HW, h264, motion_jpeg, number_of
 
 WORD = "s3cret"
 
@@ -48,7 +53,7 @@ def test_a_session_gives_its_frames_in_order_and_ends(camera, caplog, capfd):
         frames = list(read_live(camera.url(user=f"me:{WORD}" * bool(camera.user)), timeout_s=5))
     assert numbers(frames) == list(range(10))
     assert frames[0].pixels.shape == (*HW, 3) and frames[0].pixels[..., 1:].max() < 12
-    assert "PLAY" in camera.asked
+    assert camera.carried == ["tcp" if "tcp" in camera.transports else "udp"]
     hidden = "***@" * bool(camera.user)
     assert caplog.messages == [f"rtsp://{hidden}127.0.0.1:{camera.port}/live ended after 10 frames"]
     assert capfd.readouterr() == ("", "")
@@ -109,10 +114,10 @@ def test_what_h264_keeps_back_costs_no_more_waiting(caplog):
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
 def test_a_session_that_stalls_is_left(transport, caplog, capfd):
-    with showing(Camera(stalls_after=5, transports=[transport])) as camera:
-        assert numbers(read_live(camera.url(), timeout_s=0.7)) == list(range(5))
+    with showing(Camera(is_endless=True, stalls_after=26, transports=[transport])) as camera:
+        assert numbers(read_live(camera.url(), timeout_s=0.7)) == list(range(26))
     assert caplog.messages == [
-        f"rtsp://127.0.0.1:{camera.port}/live sent nothing for 0.7 seconds, and is left after 5 "
+        f"rtsp://127.0.0.1:{camera.port}/live sent nothing for 0.7 seconds, and is left after 26 "
         "frames"
     ]
     assert capfd.readouterr() == ("", "")
@@ -150,12 +155,45 @@ def test_an_address_where_nothing_listens_is_one_line(capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_host_that_does_not_even_connect_is_one_line():
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, ExitStack() as opened:
+        port = server.getsockname()[1]
+        for _ in range(2):  # until the queue is full, and the system drops what comes
+            waiting = opened.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", port))
+        with pytest.raises(DataError, match="gives no picture: none came within 0.5 seconds; chec"):
+            list(read_live(f"rtsp://127.0.0.1:{port}/a", timeout_s=0.5))
+
+
 def test_frames_that_are_too_large_are_refused():
     with (
         showing(Camera()) as camera,
         pytest.raises(DataError, match="have 128 x 96 pixels, allowe"),
     ):
         list(read_live(camera.url(), timeout_s=5, max_pixels=999))
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_ctrl_c_need_not_wait_for_a_frame():
+    with showing(Camera(is_endless=True, stalls_after=26)) as camera:
+        frames = read_live(camera.url(), timeout_s=60)
+        next(frames)
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            list(frames)
+        assert not camera.release.is_set()
+
+
+def test_tcp_is_taken_where_a_camera_offers_it(monkeypatch):
+    """OpenCV's wheel 4.11.0.86 reads no more of the variable than whether it is empty."""
+    monkeypatch.delenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", raising=False)
+    with showing(Camera()) as camera:
+        assert numbers(read_live(camera.url(), timeout_s=5)) == list(range(10))
+        if cv2.__version__ == "4.11.0":
+            monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", "")
+            assert numbers(read_live(camera.url(), timeout_s=5)) == list(range(10))
+    assert camera.carried in (["tcp"], ["tcp", "udp"])
 
 
 def test_who_leaves_early_leaves_in_good_order():
@@ -165,33 +203,6 @@ def test_who_leaves_early_leaves_in_good_order():
         frames.close()
         assert "camera" not in [thread.name for thread in threading.enumerate()]
     assert camera.asked[-1] == "TEARDOWN"
-
-
-class Plugged:
-    """What cv2.VideoCapture is replaced by: a camera that gives frames, and then does `then`."""
-
-    def __init__(self, count, *, rate=30.0, then=lambda: None):
-        self.count, self.given, self.then = count, 0, then
-        self.opened, self.released = [], threading.Event()
-        told = {"FPS": rate, "FRAME_WIDTH": 64, "FRAME_HEIGHT": 48}
-        self.told = {getattr(cv2, f"CAP_PROP_{name}"): value for name, value in told.items()}
-
-    def __call__(self, source, backend, settings):
-        self.opened.append((source, backend, settings))
-        return self
-
-    def get(self, number):
-        return self.told[number]
-
-    def read(self):
-        if self.given == self.count:
-            self.then()
-            return False, None
-        self.given += 1
-        return True, drawn(self.given - 1)
-
-    def release(self):
-        self.released.set()
 
 
 @pytest.fixture
