@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ def test_a_signal_ends_the_demo_and_its_child(prefix, tmp_path, number, code):
         running = subprocess.Popen(
             [sys.executable, "scripts/demo_ssd.py", *given, "--model-prefix", prefix],
             cwd=ROOT,
+            env={name: v for name, v in os.environ.items() if not name.startswith("OPENCV_")},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

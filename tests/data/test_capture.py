@@ -65,7 +65,9 @@ def test_ffmpeg_is_quiet_in_a_process_that_opens_its_first_film():
         "import cv2; from gluon_ssd.data.capture import open_capture;"
         "assert not open_capture('rtsp://a:word@127.0.0.1:9/x', cv2.CAP_FFMPEG).isOpened()"
     )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("OPENCV_")}
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, env=bare, capture_output=True, check=True)
     assert (ended.stdout, ended.stderr) == (b"", b"")
 
 
