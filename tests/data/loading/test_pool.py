@@ -172,6 +172,20 @@ def test_a_stopped_worker_that_holds_no_task_is_done_without(start):
     assert take(pool, 3) == [ticket] * 3
 
 
+def test_a_stopped_worker_that_is_done_without_is_told_once(start, caplog):
+    pool = start(workers=2, timeout_s=0.2)
+    wait_for_start(pool)
+    stop(pool, 1)
+    for look in range(3):
+        assert not caplog.messages or look == 2
+        time.sleep(0.3)
+        ticket = pool.submit(0, places(1, 2))
+        assert take(pool, 2) == [ticket] * 2
+    (line,) = caplog.messages
+    process = pool._children[1].process.pid
+    assert f"fewer processes: a signal has stopped process {process}: do not stop it" in line
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_workers_that_are_stopped_at_any_moment_never_hang_the_run(start, seed):
     pool = start("nap", at=3, workers=2, timeout_s=0.5, slots=3)
