@@ -95,7 +95,7 @@ def test_a_stop_need_not_wait_for_a_frame(caplog):
     assert caplog.messages == []
 
 
-LONG = {"is_endless": True, "stalls_after": 100, "rate": 200}
+LONG = {"is_endless": True, "stalls_after": 100, "rate": 400}
 
 
 @pytest.mark.supervision  # that extra brings the package av
@@ -137,9 +137,9 @@ def test_a_connection_that_is_cut_is_an_end(caplog):
         (Camera(status=404), 5, "it has no such stream (404); check the path of the address"),
         (Camera(user=("me", "other")), 5, "it refuses the user and the password of the addre"),
         (Camera(transports=()), 5, "it has the stream, and FFmpeg got no picture of it; check"),
-        (Camera(silent_at="OPTIONS"), 0.5, "none came within 0.5 seconds; check that it is on"),
-        (Camera(silent_at="DESCRIBE"), 0.5, "none came within 0.5 seconds; check that it is on"),
-        (Camera(stalls_after=0), 0.5, "none came within 0.5 seconds; check that it is on and ca"),
+        (Camera(silent_at="OPTIONS"), 0.3, "none came within 0.3 seconds; check that it is on"),
+        (Camera(silent_at="DESCRIBE"), 0.3, "none came within 0.3 seconds; check that it is on"),
+        (Camera(stalls_after=0), 0.3, "none came within 0.3 seconds; check that it is on and ca"),
     ],
 )
 def test_what_gives_nothing_is_one_line(camera, timeout_s, message, capfd, caplog):
@@ -164,8 +164,8 @@ def test_a_host_that_does_not_even_connect_is_one_line():
             waiting = opened.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(("127.0.0.1", port))
-        with pytest.raises(DataError, match="gives no picture: none came within 0.5 seconds; chec"):
-            list(read_live(f"rtsp://127.0.0.1:{port}/a", timeout_s=0.5))
+        with pytest.raises(DataError, match="gives no picture: none came within 0.3 seconds; chec"):
+            list(read_live(f"rtsp://127.0.0.1:{port}/a", timeout_s=0.3))
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
