@@ -87,17 +87,27 @@ def read_journal(path: str | os.PathLike[str]) -> list[Event]:
     """Events of a journal in order; a line that was cut off by a crash is left out.
 
     So is, with a warning that counts them, every line in which a field of the table above has
-    another type or a number that is not finite. A missing file gives an empty list.
+    another type or a number that is not finite, or that is too long. A missing file gives an empty
+    list.
 
     Raises:
         EnvironmentProblem: it cannot be read.
     """
     try:
         return read_events(path, _problem_of)[0]
-    except FileNotFoundError:
-        return []
+    except FileNotFoundError as error:
+        if not os.path.islink(path):
+            return []
+        raise _unreadable(path, "it is a link that leads nowhere") from error
     except OSError as error:
-        raise EnvironmentProblem(f"cannot read {os.fspath(path)}: {error.strerror}") from error
+        raise _unreadable(path, error.strerror or str(error)) from error
+
+
+def _unreadable(path: str | os.PathLike[str], reason: str) -> EnvironmentProblem:
+    return EnvironmentProblem(
+        f"cannot read {os.fspath(path)}: {reason}; move it away to go on without what it tells of "
+        "the run"
+    )
 
 
 def last_run(events: Sequence[Event]) -> list[Event]:
