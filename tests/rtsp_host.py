@@ -6,6 +6,7 @@ import hashlib
 import re
 import socket
 import socketserver
+import ssl
 import struct
 import threading
 from base64 import b64decode
@@ -34,6 +35,7 @@ class Camera:
         user: name and password that are asked for, by `way`, Basic or Digest.
         qop: what Digest asks for, such as "auth".
         transports: what SETUP accepts.
+        certificate: file with a certificate and its key, for rtsps; empty for rtsp.
         sent: frames that were sent, to all together.
         carried: what each that was played went over.
     """
@@ -49,6 +51,7 @@ class Camera:
     way: str = "Digest"
     qop: str = ""
     transports: Collection[str] = ("tcp", "udp")
+    certificate: str = ""
     asked: list[str] = field(default_factory=list)
     sent: int = 0
     carried: list[str] = field(default_factory=list)
@@ -57,7 +60,8 @@ class Camera:
 
     def url(self, path: str = "/live", user: str = "") -> str:
         """Its address, with what lets one in where that is given."""
-        return f"rtsp://{f'{user}@' if user else ''}127.0.0.1:{self.port}{path}"
+        scheme = "rtsps" if self.certificate else "rtsp"
+        return f"{scheme}://{f'{user}@' if user else ''}127.0.0.1:{self.port}{path}"
 
 
 @contextmanager
@@ -68,6 +72,14 @@ def showing(camera: Camera) -> Iterator[Camera]:
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = allow_reuse_address = True
+
+        def get_request(self):
+            connection, address = super().get_request()
+            if camera.certificate:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(camera.certificate)
+                connection = context.wrap_socket(connection, server_side=True)
+            return connection, address
 
         def finish_request(self, request, client_address) -> None:
             open_now.append(request)

@@ -11,6 +11,7 @@ import pytest
 
 import gluon_ssd
 from gluon_ssd import Limits, load
+from gluon_ssd.data import live_frames
 from gluon_ssd.deploy import runtime
 from gluon_ssd.errors import DataError, OptionError
 from tests.data.builders import voc_object, voc_xml, write_voc
@@ -57,8 +58,9 @@ def test_a_stream_is_the_same_one_by_one(detector, tmp_path):
     np.testing.assert_array_equal(streamed[4].pixels(), bright(1))
 
 
-def test_a_camera_of_the_network_is_not_waited_for_beyond_its_frame(detector):
+def test_a_camera_of_the_network_is_not_waited_for_beyond_its_frame(detector, monkeypatch):
     """Each of the frames is green on the left of an otherwise dark picture."""
+    monkeypatch.setattr(live_frames, "_LEAVE_S", 0.1)
     pixels = np.zeros((48, 64, 3), np.uint8)
     pixels[8:24, 8:24, 1] = 255
     frames = [jpeg_payloads(cv2.imencode(".jpg", pixels)[1].tobytes())] * 30
@@ -66,7 +68,6 @@ def test_a_camera_of_the_network_is_not_waited_for_beyond_its_frame(detector):
         stream = detector.stream(camera.url(), batch_size=64)
         found = [next(stream) for _ in range(25)]
         assert not camera.release.is_set()
-        camera.release.set()
         stream.close()
     assert [result.frame for result in found] == list(range(25))
     assert all(result.names == ["green"] and result.source == camera.url() for result in found)

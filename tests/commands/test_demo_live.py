@@ -11,6 +11,7 @@ import cv2
 import pytest
 
 from gluon_ssd.commands import demo
+from gluon_ssd.data import live_frames
 from gluon_ssd.data.videos import read_frames
 from gluon_ssd.models.record import ModelRecord
 from tests.commands.builders import FixedModel
@@ -162,14 +163,14 @@ def test_a_camera_that_is_in_no_list_is_told_without_what_lets_one_in(watch, tmp
     [
         (Camera(status=404), "it has no such stream (404); check the path of the address"),
         (Camera(user=("me", "other")), "it refuses the user and the password of the address (401)"),
-        (Camera(silent_at="DESCRIBE"), "none came within 0.5 seconds; check that it is on and can"),
+        (Camera(silent_at="DESCRIBE"), "none came within 0.3 seconds; check that it is on and can"),
     ],
 )
 def test_a_camera_that_gives_nothing_is_one_line(watch, tmp_path, capfd, camera, message):
     watch(Watching())
     with showing(camera):
         address = camera.url(user=f"me:{WORD}")
-        ended = run(address, tmp_path, "--timeout", 0.5 if camera.silent_at else 5)
+        ended = run(address, tmp_path, "--timeout", 0.3 if camera.silent_at else 5)
     name = f"rtsp://***@127.0.0.1:{camera.port}/live"
     assert ended.code == 2 and ended.out == ""
     assert ended.err.startswith(f"error: {name} gives no picture: {message}")
@@ -214,7 +215,10 @@ def test_a_session_that_stalls_is_told_and_written(watch, tmp_path):
     [(signal.SIGINT, 130, 0), (signal.SIGTERM, 143, 0), (signal.SIGTERM, 143, 0.2)],
     ids=["int", "term", "stalled"],
 )
-def test_a_signal_ends_a_session_and_all_is_written(watch, tmp_path, number, code, later_s):
+def test_a_signal_ends_a_session_and_all_is_written(
+    watch, tmp_path, monkeypatch, number, code, later_s
+):
+    monkeypatch.setattr(live_frames, "_LEAVE_S", 0.1)
     model = watch(Watching(30, number, later_s=later_s))
     with showing(Camera(is_endless=True, stalls_after=30 if later_s else None)) as camera:
         ended = run(camera.url(), tmp_path, "--timeout", 60)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 from contextlib import ExitStack
@@ -93,7 +95,7 @@ def test_a_stop_need_not_wait_for_a_frame(caplog):
     assert caplog.messages == []
 
 
-LONG = {"is_endless": True, "stalls_after": 100, "rate": 200}
+LONG = {"is_endless": True, "stalls_after": 100, "rate": 400}
 
 
 @pytest.mark.supervision  # that extra brings the package av
@@ -135,9 +137,9 @@ def test_a_connection_that_is_cut_is_an_end(caplog):
         (Camera(status=404), 5, "it has no such stream (404); check the path of the address"),
         (Camera(user=("me", "other")), 5, "it refuses the user and the password of the addre"),
         (Camera(transports=()), 5, "it has the stream, and FFmpeg got no picture of it; check"),
-        (Camera(silent_at="OPTIONS"), 0.5, "none came within 0.5 seconds; check that it is on"),
-        (Camera(silent_at="DESCRIBE"), 0.5, "none came within 0.5 seconds; check that it is on"),
-        (Camera(stalls_after=0), 0.5, "none came within 0.5 seconds; check that it is on and ca"),
+        (Camera(silent_at="OPTIONS"), 0.3, "none came within 0.3 seconds; check that it is on"),
+        (Camera(silent_at="DESCRIBE"), 0.3, "none came within 0.3 seconds; check that it is on"),
+        (Camera(stalls_after=0), 0.3, "none came within 0.3 seconds; check that it is on and ca"),
     ],
 )
 def test_what_gives_nothing_is_one_line(camera, timeout_s, message, capfd, caplog):
@@ -162,8 +164,23 @@ def test_a_host_that_does_not_even_connect_is_one_line():
             waiting = opened.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(("127.0.0.1", port))
-        with pytest.raises(DataError, match="gives no picture: none came within 0.5 seconds; chec"):
-            list(read_live(f"rtsp://127.0.0.1:{port}/a", timeout_s=0.5))
+        with pytest.raises(DataError, match="gives no picture: none came within 0.3 seconds; chec"):
+            list(read_live(f"rtsp://127.0.0.1:{port}/a", timeout_s=0.3))
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+def test_cameras_with_tls_sign_their_own_certificates(tmp_path):
+    file = str(tmp_path / "both.pem")
+    request = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=camera -keyout"
+    command = ["openssl", *request.split(), file, "-out", f"{file}2"]
+    subprocess.run(command, check=True, capture_output=True)
+    with open(file, "ab") as both, open(f"{file}2", "rb") as certificate:
+        both.write(certificate.read())
+    with showing(Camera(certificate=file, user=("me", WORD))) as camera:
+        assert camera.url().startswith("rtsps://")
+        assert numbers(read_live(camera.url(user=f"me:{WORD}"), timeout_s=5)) == list(range(10))
+        with pytest.raises(DataError, match=r"^rtsps://\*\*\*@\S* gives no picture: it refu"):
+            list(read_live(camera.url(user="me:other"), timeout_s=5))
 
 
 def test_frames_that_are_too_large_are_refused():
