@@ -188,8 +188,8 @@ class WorkerPool:
             count, stopped = self._outstanding, self._stopped(range(len(self._children)))
             self.close()
             raise DataError(
-                f"no data worker has answered for more than {self._timeout_s:g} s while {count} "
-                f"samples are asked for; {stopped or f'look at what else runs here, or {_ALONE}'}",
+                f"no data worker has answered for more than {self._timeout_s:g} s; samples asked "
+                f"for: {count}; {stopped or f'look at what else runs here, or {_ALONE}'}",
                 settings=("num_workers",),
             )
 

@@ -156,7 +156,7 @@ def test_idle_workers_that_are_stopped_are_told_after_their_time(start):
     pids = [str(child.process.pid) for child in pool._children]
     pool.submit(1, places(3, 4, 5))
     expected = (
-        r"no data worker has answered for more than 0.7 s while 3 samples are asked for; a signal "
+        r"no data worker has answered for more than 0.7 s; samples asked for: 3; a signal "
         rf"has stopped process {pids[0]}, {pids[1]}: do not stop it, or run without workers"
     )
     with pytest.raises(DataError, match=expected) as caught:
