@@ -21,6 +21,9 @@ from tests.entry_builders import export, sure_weights, voc_set
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+# FFmpeg reads this once in a process, and some tests write a film before the project reads one.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
 # The number of threads decides about last bits: in tests it does not follow the load.
 os.environ.setdefault("GLUON_SSD_CORES", "all")
 

@@ -32,7 +32,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": {*_MODEL, "models.spec"} - {"models"},
     "families.catalog": {"errors", "models.spec"},
     "families": {*_MODEL, "models.spec", "families.catalog"},
-    "training": {*_LOW, "detection.mxnet", "compat", "models"},
+    # Options ask a checkpoint what it is of, without a framework.
+    "training.saved_network": {"errors", "system"},
+    "training": {*_LOW, "detection.mxnet", "compat", "models", "training.saved_network"},
     "evaluation": _LOW,
     "deploy": {*_MODEL, "models.spec", "families", "families.catalog", "deploy.int8_modes"},
     # What every runtime stands on, whatever computes; see UNIT_OF.
@@ -82,8 +84,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "deploy.int8_modes",
         "families.catalog",
         "models.spec",
-        # What stands beside weights needs no option that says it again.
+        # What stands beside weights, or in a checkpoint, needs no option that says it again.
         "models.record",
+        "training.saved_network",
     },
     "commands.wiring": set(),
     "benchmarks.gluoncv": set(),

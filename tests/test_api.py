@@ -5,15 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 
 import gluon_ssd
 from gluon_ssd import Limits, load
+from gluon_ssd.data import live_frames
 from gluon_ssd.deploy import runtime
 from gluon_ssd.errors import DataError, OptionError
 from tests.data.builders import voc_object, voc_xml, write_voc
 from tests.inference.builders import CLASSES, SIZE_HW, bright, write_bright
+from tests.rtsp_host import Camera, showing
+from tests.rtsp_streams import Stream, jpeg_payloads
 from tests.toy_runtime import TOY, write_toy
 
 
@@ -52,6 +56,23 @@ def test_a_stream_is_the_same_one_by_one(detector, tmp_path):
         r.to_dict()["detections"] for r in streamed
     ]
     np.testing.assert_array_equal(streamed[4].pixels(), bright(1))
+
+
+def test_a_camera_of_the_network_is_not_waited_for_beyond_its_frame(detector, monkeypatch):
+    """Each of the frames is green on the left of an otherwise dark picture."""
+    monkeypatch.setattr(live_frames, "_LEAVE_S", 0.1)
+    pixels = np.zeros((48, 64, 3), np.uint8)
+    pixels[8:24, 8:24, 1] = 255
+    frames = [jpeg_payloads(cv2.imencode(".jpg", pixels)[1].tobytes())] * 30
+    with showing(Camera(stream=Stream(26, "", frames), stalls_after=26)) as camera:
+        stream = detector.stream(camera.url(), batch_size=64)
+        found = [next(stream) for _ in range(25)]
+        assert not camera.release.is_set()
+        stream.close()
+    assert [result.frame for result in found] == list(range(25))
+    assert all(result.names == ["green"] and result.source == camera.url() for result in found)
+    np.testing.assert_allclose(found[0].boxes_px, [[8, 8, 24, 24]], atol=1.5)
+    assert found[24].draw().shape == (48, 64, 3)
 
 
 def test_a_stream_takes_a_generator_and_reads_no_more_than_it_must(detector):

@@ -1,10 +1,10 @@
-"""--help and option errors need the standard library alone, and come at once."""
+"""--help and option errors need the standard library alone, and import nothing else."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import time
+import sys
 
 import pytest
 
@@ -14,23 +14,38 @@ SCRIPTS = sorted(
     path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.py"), *ROOT.glob("scripts/*.py"))
 )
 
+TRIED = {"org"}  # by the copy module of the standard library, for Python in Java
+
+
+def run(*argv):
+    """A Python started in another folder than that of the project."""
+    return subprocess.run(
+        python(*argv),
+        cwd="/",
+        env={name: os.environ[name] for name in os.environ if name != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
 
 def run_bare(script, *argv):
-    """Best of three runs without any package; the last one's result."""
-    best_s = float("inf")
-    for _ in range(3):
-        started_s = time.perf_counter()
-        ended = subprocess.run(
-            python("-S", ROOT / script, *argv),
-            cwd="/",
-            env={name: os.environ[name] for name in os.environ if name != "PYTHONPATH"},
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        best_s = min(best_s, time.perf_counter() - started_s)
-    assert best_s < 1
-    return ended
+    """A script without any package."""
+    return run("-S", ROOT / script, *argv)
+
+
+def imported_by(*argv):
+    """Packages that a Python with all of them imports or tries to, and how it ended."""
+    ended = run("-X", "importtime", *argv)
+    lines = [line for line in ended.stderr.splitlines() if line.startswith("import time:")]
+    names = {line.rsplit("|")[-1].strip().partition(".")[0] for line in lines[1:]}
+    return names, ended
+
+
+@pytest.fixture(scope="module")
+def at_start():
+    """What Python imports for itself, with what installed packages have it import."""
+    return imported_by("-c", "pass")[0]
 
 
 def test_all_scripts_are_covered():
@@ -43,6 +58,27 @@ def test_help_shows_copyable_commands(script):
     assert (ended.returncode, ended.stderr) == (0, "")
     assert f"{script}" in ended.stdout and "python" in ended.stdout
     assert len([line for line in ended.stdout.splitlines() if line.strip()]) >= 2
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        *([script, "--help"] for script in SCRIPTS),
+        ["scripts/benchmark_ssd.py", "data", "--help"],
+        ["train_ssd.py", "--epochs", "0"],
+        ["eval_ssd.py", "--deploy"],
+    ],
+    ids=" ".join,
+)
+def test_help_and_errors_import_no_package_where_all_are_there(argv, at_start):
+    """What is not there cannot be imported, so that the bare Python does not tell."""
+    names, ended = imported_by(ROOT / argv[0], *argv[1:])
+    assert ended.returncode in (0, 2) and "gluon_ssd" in names
+    assert names - at_start - sys.stdlib_module_names - TRIED <= {"gluon_ssd", "scripts", "tests"}
+
+
+def test_a_package_would_be_seen(at_start):
+    assert {"numpy"} <= imported_by("-c", "import numpy.linalg")[0] - at_start
 
 
 @pytest.mark.parametrize("kind", ["data", "decode", "eval", "deploy"])

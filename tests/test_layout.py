@@ -33,6 +33,7 @@ PLAIN = {
     "families.catalog",
     "models.spec",
     "models.record",
+    "training.saved_network",
     "data.class_names",
 }
 
@@ -43,6 +44,7 @@ EXCEPTIONS: dict[str, str] = {
     "gluon_ssd/data/loading/loader.py size": "Loader takes eleven values, most of them by name",
     "gluon_ssd/data/dali/loader.py size": "DaliLoader takes what Loader does, and a device",
     "gluon_ssd/benchmarks/loadgen/serving.py except": "it must not cross LoadGen's native code",
+    "gluon_ssd/data/live_frames.py except": "a thread's error is raised by the one that waits",
     "gluon_ssd/system/download_many.py except": "a thread's error is raised by the one that waits",
     "gluon_ssd/system/pace.py except": "a thread's error is raised by the one that waits",
     "gluon_ssd/system/script.py print": "run_main writes the one error line of every entry script",

@@ -24,6 +24,7 @@ from tests.entry_builders import (
     leftovers,
     one_error,
     python,
+    run_script,
     train,
     voc_set,
 )
@@ -212,10 +213,45 @@ def test_checkpoint_of_other_classes_is_one_line(tmp_path, data, unbroken):
     (tmp_path / "names.txt").write_text("dog\ncat\n")
     options = ("--classes", tmp_path / "names.txt", "--resume", checkpoint_of(unbroken))
     message = one_error(train(tmp_path, data, *RUN, *options))
-    assert (
-        'classes is ["cat", "dog"] there and ["dog", "cat"] here; resume with the same one'
-    ) in message
-    assert str(checkpoint_of(unbroken)) in message
+    assert message.startswith(
+        f"error: class 0 is 'dog' in --classes {tmp_path / 'names.txt'}, and 'cat' in the "
+        f"checkpoint {checkpoint_of(unbroken)};"
+    )
+
+
+def test_classes_of_other_data_are_one_line(tmp_path, data, unbroken):
+    text = (data / "Annotations/train0.xml").read_text()
+    for path in (data / "Annotations").iterdir():
+        copied = tmp_path / "set/Annotations" / path.name
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        copied.write_text(text.replace("<name>dog", "<name>bird"))
+    for name in ("JPEGImages", "ImageSets"):
+        (tmp_path / "set" / name).symlink_to(data / name)
+    message = one_error(
+        train(tmp_path, tmp_path / "set", *RUN, "--resume", checkpoint_of(unbroken))
+    )
+    assert 'classes is ["cat", "dog"] there and ["bird", "cat"] here; resume with' in message
+
+
+def test_another_network_is_named_beside_that_of_the_checkpoint_before_data_is_read(unbroken):
+    resume = ("--resume", checkpoint_of(unbroken))
+    for given, told in (
+        (("--network", "tiny"), f"--network tiny was given, and the checkpoint {resume[1]} is of"),
+        (("--data-shape", 512), "--data-shape 512 was given, and the checkpoint"),
+        (("--dataset", "voc"), f"the checkpoint {resume[1]} is of {NETWORK}, a network for custom"),
+    ):
+        message = one_error(train(unbroken, unbroken / "no_data", *RUN, *resume, *given))
+        assert message.startswith(f"error: {told}") and NETWORK in message
+
+
+def test_a_checkpoint_names_its_network_itself(tmp_path, data, unbroken):
+    names = ("--dataset", "custom", "--gpus", "", "-j", 0, "--batch-size", 2, *RUN)
+    prefix, resume = f"{tmp_path}/", checkpoint_of(unbroken)
+    options = (*names, "--dataset-root", data, "--save-prefix", prefix, "--resume", resume)
+    ended = run_script("train_ssd.py", *options)
+    assert ended.code == 0, ended.err
+    assert f"{resume} stands at the end of the run" in ended.err
+    assert "network was" not in ended.err and "data_shape was" not in ended.err
 
 
 def test_damaged_checkpoint_is_one_line_and_the_file_stays(tmp_path, data, unbroken):

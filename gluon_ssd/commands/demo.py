@@ -7,7 +7,7 @@ import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from gluon_ssd.commands.wiring.exported import deployed_model, inference_device
@@ -56,22 +56,24 @@ def detect_pictures(command: DemoCommand) -> Iterator[str]:
     A picture that cannot be decoded is logged and left out; the rest is detected all the same.
 
     Raises:
-        DataError: a source is not there; or, at the very end, some could not be decoded.
+        DataError: a source is not there; the only one cannot be used; or, at the very end, some
+            could not.
         Interrupted: a signal came. Films and tables are written if a camera was the last source,
             which nothing else ends; else those that were not finished are not there.
         OptionError: an option has no effect on these sources, or they lie in the output folder.
     """
-    folder = Path(command.output).expanduser()
+    folder, stop = Path(command.output).expanduser(), StopRequest()
     reader = Reader(
         every=command.every,
-        limits=Limits(max_pixels=command.max_pixels),
+        limits=Limits(max_seconds=command.timeout, max_pixels=command.max_pixels),
         goes_down=True,
         left_out=folder,
         has_web_films=True,
+        is_stopped=stop.is_asked,
     )
     sources = list_sources(command.images, reader)
     reading = _Reading(sources)
-    _check_films(command, sources)
+    _check_idle(command, sources)
     _check_output(folder, reading.labels, sources)
     model = _model(command)
     names = _class_names(command, model)
@@ -83,7 +85,7 @@ def detect_pictures(command: DemoCommand) -> Iterator[str]:
     outputs = _outputs(command, folder, names, sources)
     ensure_directory(folder)
     count = objects = 0
-    with ExitStack() as opened, listening() as stop:
+    with ExitStack() as opened, listening(stop):
         for output in outputs:
             opened.enter_context(output)
         expected = _expected(sources, command.every)
@@ -138,21 +140,28 @@ class _Reading:
 
     def pictures(self, stop: StopRequest) -> Iterator[Picture]:
         """The pictures of all sources, up to a signal."""
-        is_live = False
         for number, source in enumerate(self._sources):
+            is_live, is_cut = source.is_live, False
             try:
                 for picture in source.read():
                     is_live = picture.is_live
                     self._waiting.append(_Handed(number, picture.frame, picture.rate))
                     yield picture
-                    if stop.signal_number is not None:
-                        # Nothing but a signal ends a camera.
-                        self.is_whole = is_live and source is self._sources[-1]
-                        return
+                    if stop.is_asked():
+                        is_cut = True
+                        break
             except DataError as error:
+                if len(self._sources) == 1:
+                    raise
                 _log.error("%s", error)
                 self.bad.append(error)
-            self.finished += 1
+            # What has no file may have been left while nothing came.
+            is_ended = not is_cut and (source.path is not None or not stop.is_asked())
+            self.finished += is_ended
+            if stop.is_asked():
+                # Nothing but a signal ends a camera.
+                self.is_whole = (is_ended or is_live) and source is self._sources[-1]
+                return
         self.is_whole = True
 
     def seen(self, found: Found, every: int) -> Seen:
@@ -239,13 +248,16 @@ def _outputs(
     return outputs
 
 
-def _check_films(command: DemoCommand, sources: Sequence[Source]) -> None:
-    """Refuse options of films where there is none."""
-    if any(source.is_film is not False for source in sources):
-        return
-    for flag, is_given in (("--every", command.every > 1), ("--films", command.films != "film")):
-        if is_given:
-            raise OptionError(f"{flag} has no effect: --images names no film; leave it out")
+def _check_idle(command: DemoCommand, sources: Sequence[Source]) -> None:
+    """Refuse options of films and of addresses where there is none."""
+    defaults = {field.name: field.default for field in fields(command)}
+    for what, names, is_named in (
+        ("film", ("every", "films"), any(source.is_film is not False for source in sources)),
+        ("address and no camera", ("timeout",), any(source.path is None for source in sources)),
+    ):
+        for name in () if is_named else names:
+            if getattr(command, name) != defaults[name]:
+                raise OptionError(f"--{name} has no effect: --images names no {what}; leave it out")
 
 
 def _check_output(folder: Path, labels: Sequence[str], sources: Sequence[Source]) -> None:

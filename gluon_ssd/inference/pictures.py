@@ -22,6 +22,7 @@ from gluon_ssd.data.images import (
     decode_image,
     read_image,
 )
+from gluon_ssd.data.live_frames import read_live
 from gluon_ssd.data.videos import VIDEO_SUFFIXES, read_frames
 from gluon_ssd.errors import DataError, OptionError, SsdError
 from gluon_ssd.inference.array_pictures import rgb_of_array
@@ -50,7 +51,8 @@ class Limits:
 
     Attributes:
         max_bytes: of what an address sends.
-        max_seconds: for all of it to arrive.
+        max_seconds: for all of it to arrive; of a camera or the film of an address, to open it,
+            and for each frame.
         max_pixels: of a picture or a frame, told by its header, before it is decoded.
     """
 
@@ -98,6 +100,11 @@ class Source:
     is_film: bool | None
     read: Callable[[], Iterator[Picture]]
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it is a camera; of some addresses only the first picture tells."""
+        return self.is_film is True and self.path is None
+
 
 @dataclass(frozen=True)
 class Reader:
@@ -113,6 +120,8 @@ class Reader:
         left_out: a folder that is passed over below other folders.
         has_web_films: whether an http(s) address may be a film or a camera. FFmpeg opens it, which
             goes wherever a playlist leads: right for addresses that the user wrote.
+        is_stopped: asked while a camera or an address sends nothing; where it says so, that one
+            ends there.
     """
 
     color: str = ""
@@ -122,6 +131,7 @@ class Reader:
     goes_down: bool = False
     left_out: Path | None = None
     has_web_films: bool = False
+    is_stopped: Callable[[], bool] = lambda: False
 
     def __post_init__(self) -> None:
         if self.color not in ("", "rgb", "bgr"):
@@ -157,7 +167,7 @@ class Reader:
             yield Source(name, "image", None, False, partial(self._encoded, name, bytes(given)))
         elif isinstance(given, int) and not isinstance(given, bool):
             yield Source(
-                f"camera {given}", f"camera{given}", None, True, partial(self._camera, given)
+                f"camera {given}", f"camera{given}", None, True, partial(self._live, given)
             )
         elif hasattr(given, "dtype") and hasattr(given, "shape"):
             yield Source("array", "array", None, False, partial(self._array, given))
@@ -173,7 +183,7 @@ class Reader:
         if name.lower().startswith(_WEB):
             yield Source(name, _address_label(name), None, None, partial(self._address, name))
         elif name.lower().startswith(_CAMERAS):
-            yield Source(name, _address_label(name), None, True, partial(self._camera, name))
+            yield Source(name, _address_label(name), None, True, partial(self._live, name))
         else:
             for path, base in self._paths(name):
                 is_film = path.lower().endswith(VIDEO_SUFFIXES)
@@ -263,7 +273,7 @@ class Reader:
             )
         except FetchFailed as error:
             if isinstance(error, IsFilm) and self.has_web_films:
-                yield from self._web_film(address, is_live=error.is_live)
+                yield from self._live(address, is_live=error.is_live)
                 return
             raise DataError(f"cannot fetch {shown(address)}: {error}; {LEAVE_OUT}") from error
         yield from self._encoded(address, content)
@@ -278,21 +288,18 @@ class Reader:
         ):
             yield Picture(path, number, pixels, None, rate=rate)
 
-    def _camera(self, camera: int | str) -> Iterator[Picture]:
-        if isinstance(camera, str):
-            yield from self._web_film(camera, is_live=True)
-            return
-        for number, pixels, rate in read_frames(
-            camera, every=self.every, max_pixels=self.limits.max_pixels
-        ):
-            yield Picture(f"camera {camera}", number, pixels, None, is_live=True, rate=rate)
-
-    def _web_film(self, address: str, *, is_live: bool) -> Iterator[Picture]:
-        limits = self.limits
-        for number, pixels, rate in read_frames(
-            address, every=self.every, timeout_s=limits.max_seconds, max_pixels=limits.max_pixels
-        ):
-            yield Picture(address, number, pixels, None, is_live=is_live, rate=rate)
+    def _live(self, source: str | int, *, is_live: bool = True) -> Iterator[Picture]:
+        name = source if isinstance(source, str) else f"camera {source}"
+        frames = read_live(
+            source,
+            timeout_s=self.limits.max_seconds,
+            every=self.every,
+            max_pixels=self.limits.max_pixels,
+            is_live=is_live,
+            is_stopped=self.is_stopped,
+        )
+        for number, pixels, rate in frames:
+            yield Picture(name, number, pixels, None, is_live=is_live, rate=rate)
 
 
 def _file_label(path: str, base: Path) -> str:
@@ -303,7 +310,7 @@ def _file_label(path: str, base: Path) -> str:
 def _address_label(address: str) -> str:
     """The last part of an address, or its host; never what lets one in."""
     try:
-        parts = urlsplit(address)
+        parts = urlsplit(shown(address))
         name = Path(parts.path).stem or parts.hostname or ""
     except ValueError:
         name = ""

@@ -111,6 +111,11 @@ class DemoCommand(RuntimeOptions):
         0, "side of the network input, in pixels; 0 takes the model's own", minimum=0
     )
     every: int = option(1, "use every Nth frame of films and cameras", minimum=1)
+    timeout: float = option(
+        30.0,
+        "seconds for an address to send a picture, and for a camera to open and to send each frame",
+        minimum=0.1,
+    )
     max_pixels: int = max_pixels_option()
     model_root: str = option(
         "~/.mxnet/models", "folder where downloaded zoo weights are kept and looked for"

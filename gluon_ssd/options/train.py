@@ -27,7 +27,7 @@ from gluon_ssd.options.small_sets import SmallSetOptions, check_small_sets
 from gluon_ssd.options.train_data import TrainDataOptions
 from gluon_ssd.options.train_idle import TRAIN_IDLE
 from gluon_ssd.options.watching import WatchOptions
-from gluon_ssd.options.weights_record import options_of_record
+from gluon_ssd.options.weights_record import options_of_checkpoint, options_of_record
 
 if TYPE_CHECKING:
     from gluon_ssd.models.spec import Spec
@@ -45,7 +45,9 @@ class TrainOptions:
     )
     gpus: str = legacy("0", "GPUs to use, such as 0,1; empty trains on the CPU")
     resume: str = legacy(
-        "", "continue from a checkpoint (.npz), or start from weights (.params, .pt)"
+        "",
+        "continue from a checkpoint (.npz), which names its network, or start from weights "
+        "(.params, .pt)",
     )
     start_epoch: int = legacy(0, "first epoch; a checkpoint knows its own", minimum=0)
     log_interval: int = legacy(100, "batches between log lines", minimum=1)
@@ -108,7 +110,9 @@ class TrainOptions:
 
 
 def _told_by_files(given: Mapping[str, Any]) -> dict[str, Any]:
-    return options_of_record(given.get("resume", ""), given, fixes_dataset=False)
+    resume, dataset = given.get("resume", ""), given.get("dataset", TrainDataOptions.dataset)
+    of_checkpoint = options_of_checkpoint(resume, given, dataset) if resume else {}
+    return of_checkpoint or options_of_record(resume, given, fixes_dataset=False)
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ class TrainCommand:
     takes_yaml = True
     """--config may name the files of `options.yannqi`, which fit a command with a `network`."""
     told_by_files = staticmethod(_told_by_files)
-    """What the record beside --resume says; see `declare.parse`."""
+    """What --resume or the record beside it says; see `declare.parse`."""
     begin_with = (
         "dataset",
         "dataset_root",

@@ -1,7 +1,8 @@
 """What the record beside a file of weights says, so that no option has to say it again.
 
 `train_ssd.py` writes X.json beside X.params: the name of the network, and the size of its input. A
-command that takes weights asks here before its options get their defaults.
+command that takes weights asks here before its options get their defaults. A checkpoint says both
+itself.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from gluon_ssd.errors import OptionError, WeightsError
 from gluon_ssd.models.record import ModelRecord, read_sidecar, sidecar_path
 from gluon_ssd.models.spec import Spec
 from gluon_ssd.options.shared import means_no_weights, wants_zoo_weights
+from gluon_ssd.training.saved_network import saved_network
 
 
 def options_of_record(
@@ -44,11 +46,59 @@ def options_of_record(
     return {"network": given.get("network") or spec.network, "data_shape": side}
 
 
+def options_of_checkpoint(path: str, given: Mapping[str, Any], dataset: str) -> dict[str, Any]:
+    """Options `network` and `data_shape` of a run that goes on from a checkpoint.
+
+    Args:
+        path: of a file, whatever it is.
+        given: as of `options_of_record`.
+        dataset: kind of data set.
+
+    Returns:
+        What to put in place of those given, which agree; nothing where the file is no checkpoint,
+        or one that its reader will refuse.
+
+    Raises:
+        OptionError: what was given says another network, size or data set than the checkpoint,
+            which goes on with its own alone; the line names both sides.
+        WeightsError: it is of no network that is known.
+    """
+    from gluon_ssd.families.catalog import SPECS, is_for, usual_size  # --help need not wait for it
+
+    saved = saved_network(path)
+    if saved is None:
+        return {}
+    if saved.name not in SPECS:
+        raise WeightsError(f"{path} is a checkpoint of {saved.name}, a network that is not known")
+    spec, source = SPECS[saved.name], f"the checkpoint {path} is of {saved.name}"
+    network, side = given.get("network"), given.get("data_shape")
+    if network not in (None, "", spec.network, spec.name):
+        raise _contradiction("--network", network, source)
+    own = saved.side or spec.input_size_hw[0]
+    if side and side != own:
+        raise _contradiction("--data-shape", side, f"{source}, {own} pixels")
+    if not is_for(spec.name, dataset):
+        raise OptionError(
+            f"{source}, a network for {spec.dataset}, and --dataset is {dataset}; give the data "
+            "set of that run, or start anew from its weights (.params)"
+        )
+    network = network or spec.network
+    # What need not be said stays as it was, so that the run's options are those of the checkpoint.
+    return {"network": network, "data_shape": side if own == usual_size(network) else own}
+
+
+def _contradiction(flag: str, value: object, source: str) -> OptionError:
+    return OptionError(
+        f"{flag} {value} was given, and {source}; leave out {flag}, or name another checkpoint, or "
+        "start anew from weights (.params)"
+    )
+
+
 def record_of(weights: str) -> ModelRecord | None:
     """The record beside the file that an option of weights names; None where there is none.
 
-    A checkpoint (.npz) has none: it says itself what it is of. Raises WeightsError for a damaged
-    one.
+    A checkpoint (.npz) has none: see `options_of_checkpoint`. Raises WeightsError for a damaged
+    record.
     """
     if not weights or wants_zoo_weights(weights) or means_no_weights(weights):
         return None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import IO, Any
 
 from gluon_ssd.errors import DataError
 from gluon_ssd.system.json_text import parse_json
-from gluon_ssd.system.regular_file import read_regular
+from gluon_ssd.system.regular_file import open_regular
 
 _log = logging.getLogger(__name__)
 
@@ -17,6 +18,12 @@ Event = dict[str, Any]
 
 MOST = 1e30
 """No number of a journal is larger; what draws and compares them gets along with these."""
+
+MOST_LINE = 1 << 20
+"""Bytes; the AP of 10,000 classes take half of it."""
+
+MOST_BYTES = 1 << 30
+"""Of a file: some 2 million lines of a training."""
 
 
 def read_events(
@@ -38,36 +45,61 @@ def read_events(
     Raises:
         OSError: it cannot be read, or is no regular file.
     """
-    lines = read_regular(path).split(b"\n")
-    is_cut, lines = bool(lines[-1]), lines if lines[-1] else lines[:-1]
-    events, problems = [], []
-    for number, line in enumerate(lines, 1):
-        try:
-            event = parse_json(line, f"line {number}", advice="")
-        except DataError as error:
-            if not (is_cut and number == len(lines)):
-                problems.append(str(error).rstrip("; ").removesuffix(" at line 1"))
-            continue
-        problem = _shape_problem(event) or problem_of(event)
-        if problem:
-            problems.append(f"line {number}: {problem}")
-        else:
-            events.append(event)
-    if problems:
+    events: list[Event] = []
+    number, num_wrong, first = 0, 0, ""
+    for number, line in enumerate(_lines(path), 1):
+        found = _event_of(line, number, problem_of)
+        if isinstance(found, str):
+            num_wrong, first = num_wrong + 1, first or found
+        elif found is not None:
+            events.append(found)
+    if num_wrong:
         _log.warning(
             "%s: %d of %d lines cannot be used and are left out, the first is %s",
             os.fspath(path),
-            len(problems),
-            len(lines),
-            problems[0],
+            num_wrong,
+            number,
+            first,
         )
-    return events, len(lines)
+    return events, number
 
 
-def _shape_problem(event: Any) -> str:
+def _lines(path: str | os.PathLike[str]) -> Iterator[bytes]:
+    """The lines of a file with their ends; of one that is too long no more than its begin.
+
+    Raises OSError, also for a file that is too large.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > MOST_BYTES:
+            text = f"it has {size} bytes, allowed are {MOST_BYTES}"
+            raise OSError(errno.EFBIG, text, os.fspath(path))
+        while line := file.readline(MOST_LINE + 1):
+            if len(line) > MOST_LINE:
+                _skip_line(file, line)
+            yield line
+
+
+def _skip_line(file: IO[bytes], begin: bytes) -> None:
+    while begin and not begin.endswith(b"\n"):
+        begin = file.readline(MOST_LINE)
+
+
+def _event_of(line: bytes, number: int, problem_of: Callable[[Event], str]) -> Event | str | None:
+    """The event of a line; or what is wrong with it, as text; None for one that was cut off."""
+    if len(line) > MOST_LINE:
+        return f"line {number}: it has more than {MOST_LINE} bytes"
+    try:
+        event = parse_json(line, f"line {number}", advice="")
+    except DataError as error:
+        is_whole = line.endswith(b"\n")
+        return str(error).rstrip("; ").removesuffix(" at line 1") if is_whole else None
     if not isinstance(event, dict):
-        return "it is no JSON object"
-    return "" if isinstance(event.get("event"), str) else "it does not say what event it is"
+        return f"line {number}: it is no JSON object"
+    if not isinstance(event.get("event"), str):
+        return f"line {number}: it does not say what event it is"
+    problem = problem_of(event)
+    return f"line {number}: {problem}" if problem else event
 
 
 def is_number(value: Any) -> bool:

@@ -87,6 +87,10 @@ class StopRequest:
             self._may_cut = False
             self.leave()
 
+    def is_asked(self) -> bool:
+        """Whether a signal came."""
+        return self.signal_number is not None
+
     def ask(self, signal_number: int) -> None:
         """Take a signal that reached another process of the same run as this one's."""
         if self.signal_number is None:
@@ -113,11 +117,14 @@ class StopRequest:
 
 
 @contextmanager
-def listening() -> Iterator[StopRequest]:
+def listening(request: StopRequest | None = None) -> Iterator[StopRequest]:
     """Take over SIGNALS within the block, and give them back afterwards.
 
     SIGHUP stays ignored where it is, as nohup has it. Outside of the main thread no signal comes.
+
+    Args:
+        request: what remembers them; None makes a new one.
     """
-    request = StopRequest()
+    request = StopRequest() if request is None else request
     with handling([signal.SIGINT, signal.SIGTERM, *not_ignored([signal.SIGHUP])], request._receive):
         yield request

@@ -31,13 +31,12 @@ from gluon_ssd.system.json_text import parse_json
 from gluon_ssd.system.wording import some_of
 from gluon_ssd.training.checkpoint_facts import WrongFacts, check_facts, is_count
 from gluon_ssd.training.optimizer import Optimizer, named_parameters
+from gluon_ssd.training.saved_network import MOST_FACTS
 from gluon_ssd.training.stored_arrays import DamagedArrays, read_stored_arrays
 from gluon_ssd.training.update_rules import RULES
 
 _FORMAT = 1
 _ADVICE = "resume from another checkpoint or from a .params file"
-_MOST_FACTS = 4 << 20
-"""Bytes of their JSON: a thousand class names take a hundredth of it."""
 _SLOTS = sorted({slot for rule in RULES.values() for slot in rule.slots})
 _STATISTICS = re.compile(r"(running|moving)_(mean|var)$")
 _GROUPS = re.compile(rf"(weights|device[1-9]\d{{0,2}}|{'|'.join(_SLOTS)})/")
@@ -182,7 +181,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
 
 def _facts(stored: np.ndarray | None, name: str) -> Any:
     """The facts of the known format. Raises WrongFacts; WeightsError of another format."""
-    if stored is None or stored.dtype != np.uint8 or stored.ndim != 1 or len(stored) > _MOST_FACTS:
+    if stored is None or stored.dtype != np.uint8 or stored.ndim != 1 or len(stored) > MOST_FACTS:
         raise WrongFacts("it has no facts of a run")
     facts = parse_json(stored.tobytes(), name, error=WeightsError, advice=_ADVICE)
     if not isinstance(facts, dict) or not is_count(facts.get("format")):

@@ -52,6 +52,8 @@ FIELDS = frozenset(
 """Keys of an interval and an epoch that no part of the loss may have."""
 
 
+_MOST_LOSSES = 100
+"""Each has a line and a name in the curves; no loss of a detector has more than ten parts."""
 _USUAL_LOSSES = ("CrossEntropy", "SmoothL1")  # of events that do not list theirs
 
 _CHECKS: dict[str, Callable[[Any], bool]] = {
@@ -62,7 +64,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
         + ("best_score",),
         is_number_or_none,
     ),
-    "losses": is_texts,
+    "losses": lambda value: is_texts(value) and len(value) <= _MOST_LOSSES,
     **dict.fromkeys(("options", "values"), lambda value: isinstance(value, dict)),
     **dict.fromkeys(
         ("class_scores", "val_losses"),
@@ -87,17 +89,27 @@ def read_journal(path: str | os.PathLike[str]) -> list[Event]:
     """Events of a journal in order; a line that was cut off by a crash is left out.
 
     So is, with a warning that counts them, every line in which a field of the table above has
-    another type or a number that is not finite. A missing file gives an empty list.
+    another type or a number that is not finite, or that is too long. A missing file gives an empty
+    list.
 
     Raises:
         EnvironmentProblem: it cannot be read.
     """
     try:
         return read_events(path, _problem_of)[0]
-    except FileNotFoundError:
-        return []
+    except FileNotFoundError as error:
+        if not os.path.islink(path):
+            return []
+        raise _unreadable(path, "it is a link that leads nowhere") from error
     except OSError as error:
-        raise EnvironmentProblem(f"cannot read {os.fspath(path)}: {error.strerror}") from error
+        raise _unreadable(path, error.strerror or str(error)) from error
+
+
+def _unreadable(path: str | os.PathLike[str], reason: str) -> EnvironmentProblem:
+    return EnvironmentProblem(
+        f"cannot read {os.fspath(path)}: {reason}; move it away to go on without what it tells of "
+        "the run"
+    )
 
 
 def last_run(events: Sequence[Event]) -> list[Event]:

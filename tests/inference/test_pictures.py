@@ -12,6 +12,8 @@ from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.inference.pictures import Limits, Reader
 from tests.data.builders import write_image, write_video
 from tests.hosts import serving
+from tests.rtsp_host import Camera, showing
+from tests.rtsp_streams import number_of
 
 SIZE_HW = (60, 80)
 
@@ -120,6 +122,31 @@ def test_a_video_gives_its_frames(tmp_path):
 def test_a_camera_that_is_not_there_is_told():
     with pytest.raises(DataError, match="^camera 97 gives no picture"):
         list(Reader().pictures(97))
+
+
+def test_a_camera_of_the_network_gives_its_frames():
+    with showing(Camera()) as camera:
+        found = list(Reader(every=4).pictures(camera.url()))
+    assert [(each.frame, each.is_live, each.source) for each in found] == [
+        (number, True, camera.url()) for number in (0, 4, 8)
+    ]
+    assert [number_of(each.pixels) for each in found] == [0, 4, 8]
+
+
+@pytest.mark.parametrize(
+    ("address", "label"),
+    [
+        ("rtsp://me:word@host/yard", "yard"),
+        ("rtsp://me:word@host", "host"),
+        ("rtsp://me:wo/rd@host", "host"),
+        ("rtsp://me:12/rd@host", "host"),
+        ("rtsp://host/user=me_password=rd_channel=1.sdp", "user_me_password"),
+        ("rtsp://host/a;pwd=rd", "a_pwd"),
+        ("https://host/a/b.m3u8?key=rd", "b"),
+    ],
+)
+def test_files_are_not_named_by_what_lets_one_in(address, label):
+    assert [source.label for source in Reader().sources(address)] == [label]
 
 
 def test_an_address_is_fetched(tmp_path):

@@ -1,4 +1,4 @@
-"""What the record beside weights says in place of options."""
+"""What the record beside weights, or a checkpoint, says in place of options."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from gluon_ssd.options.evaluate import EvalCommand
 from gluon_ssd.options.export import ExportCommand
 from gluon_ssd.options.train import TrainCommand
 from gluon_ssd.options.weights_record import options_of_record, record_of
+from gluon_ssd.training.checkpoint import save_checkpoint
 
 NAME, SIDE = "ssd_512_mobilenet1.0_custom", 512
 RETINANET = "retinanet_resnext50_32x4d_custom"
@@ -133,3 +134,68 @@ def test_both_forms_of_a_name_are_the_same_network():
     with pytest.raises(OptionError, match=f"^{NAME} takes 512 pixels; got 300"):
         parsed(EvalCommand, "--network", NAME, "--data-shape", "300")
     assert ConvertCommand(input="a", output="b", network=NAME).network == NAME
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """A file that says no more than what it is of."""
+
+    def make(name=NAME, side=SIDE):
+        path = str(tmp_path / "c.npz")
+        save_checkpoint(path, {}, {"network": {"name": name, "data_shape": side}})
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "argv"),
+    [
+        (NAME, SIDE, ()),
+        (NAME, SIDE, ("--network", "mobilenet1.0")),
+        (NAME, SIDE, ("--network", NAME, "--data-shape", "512")),
+        (NAME, None, ("--network", "mobilenet1.0")),
+        ("ssd_160_tiny_custom", 160, ()),
+        (RETINANET, 320, ()),
+    ],
+)
+def test_a_checkpoint_alone_is_enough_to_go_on(checkpoint, name, side, argv):
+    path = checkpoint(name, side)
+    made = parsed(TrainCommand, "--resume", path, "--dataset", "custom", *argv)
+    assert (made.network.name, made.model.side) == (name, side or SIDE)
+
+
+def test_what_need_not_be_said_is_as_it_was_in_the_run(checkpoint):
+    argv = ("--network", "tiny", "--dataset", "custom", "--data-shape")
+    assert parsed(TrainCommand, *argv, "160").model.data_shape == 160
+    path = checkpoint("ssd_160_tiny_custom", 160)
+    went_on = parsed(TrainCommand, "--dataset", "custom", "--resume", path)
+    assert went_on.model.network == "tiny" and went_on.model.data_shape is None
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (("--network", "tiny"), f"^--network tiny was given, and the checkpoint .* is of {NAME};"),
+        (("--network", NAME.replace("custom", "voc")), f"^--network ssd_512_.*_voc .* of {NAME};"),
+        (("--data-shape", "300"), f"^--data-shape 300 was given, and .* of {NAME}, 512 pixels;"),
+        (("--dataset", "voc"), f"c.npz is of {NAME}, a network for custom, and --dataset is voc;"),
+        (("--recipe", "mlperf_ssd_r34"), f"^--network ssd_resnet34 was given, .* is of {NAME};"),
+    ],
+)
+def test_a_contradiction_to_a_checkpoint_names_both_sides(checkpoint, argv, message):
+    path = checkpoint()
+    with pytest.raises(OptionError, match=message) as caught:
+        parsed(TrainCommand, "--dataset", "custom", "--resume", path, *argv)
+    assert path in str(caught.value)
+
+
+def test_a_checkpoint_of_any_size_goes_on_with_its_own(checkpoint):
+    argv = ("--dataset", "custom", "--resume", checkpoint(RETINANET, 320), "--data-shape", "640")
+    with pytest.raises(OptionError, match=f"^--data-shape 640 .* of {RETINANET}, 320 pixels;"):
+        parsed(TrainCommand, *argv)
+
+
+def test_a_checkpoint_of_an_unknown_network_is_one_line(checkpoint):
+    with pytest.raises(WeightsError, match="c.npz is a checkpoint of ssd_9000, a network that is"):
+        parsed(TrainCommand, "--resume", checkpoint("ssd_9000"))

@@ -6,50 +6,19 @@ import logging
 
 import numpy as np
 import pytest
-from fontTools.fontBuilder import FontBuilder
-from fontTools.pens.ttGlyphPen import TTGlyphPen
 
 from gluon_ssd.report import fonts
 from gluon_ssd.report.draw import draw_detections
-from gluon_ssd.report.fonts import FontFile, can_write, font_for, own_font, split_by_font
+from gluon_ssd.report.fonts import can_write, font_for, own_font, split_by_font
+from tests.report.font_files import only_fonts_below, write_font
 
 CAT = "猫"
 
 
-def write_font(path, letters):
-    """A font that draws a square for each of the letters."""
-    pen = TTGlyphPen(None)
-    pen.moveTo((100, 0))
-    for point in ((100, 700), (800, 700), (800, 0)):
-        pen.lineTo(point)
-    pen.closePath()
-    names = [".notdef", *(f"glyph{number}" for number in range(len(letters)))]
-    builder = FontBuilder(1000, isTTF=True)
-    builder.setupGlyphOrder(names)
-    builder.setupCharacterMap({ord(x): n for x, n in zip(letters, names[1:], strict=True)})
-    builder.setupGlyf(dict.fromkeys(names, pen.glyph()))
-    builder.setupHorizontalMetrics(dict.fromkeys(names, (900, 100)))
-    builder.setupHorizontalHeader(ascent=800, descent=-200)
-    builder.setupNameTable({"familyName": path.stem, "styleName": "Regular"})
-    builder.setupOS2()
-    builder.setupPost()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    builder.save(path)
-    return FontFile(str(path))
-
-
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """The only folder of fonts."""
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_DATA_DIRS", str(tmp_path / "none"))
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    found = (fonts._system_files, fonts._font_with, fonts._tell)
-    for function in found:
-        function.cache_clear()
-    yield tmp_path / "fonts"
-    for function in found:
-        function.cache_clear()
+    with only_fonts_below(tmp_path, monkeypatch) as place:
+        yield place
 
 
 @pytest.mark.parametrize("text", ["cat", "Ñandú", "собака", "γάτα", "חתול", "قطة", "", "a b\u200b"])

@@ -63,7 +63,7 @@ def training_data(command: TrainCommand) -> TrainingData:
             image is and --on-bad-image says error.
     """
     options = command.data
-    classes, own = _named_classes(options), own_data(options)
+    classes, own = named_classes(options), own_data(options)
     wanted = Selection(
         _root(options),
         train=True,
@@ -197,7 +197,7 @@ def evaluation_set(
         train=train or bool(options.val_share),
         keep_empty=bool(options.val_share),
         splits=options.splits,
-        classes=_named_classes(options),
+        classes=named_classes(options),
         edge_px=model.edge_px,
         layout=own.layout,
         image_root=own.image_root,
@@ -214,7 +214,8 @@ def evaluation_set(
     return dataset
 
 
-def _named_classes(options: DataOptions) -> tuple[str, ...] | None:
+def named_classes(options: DataOptions) -> tuple[str, ...] | None:
+    """The names that --classes gives. Raises OptionError, or DataError of its file."""
     if not options.classes:
         return None
     if SOURCES[options.dataset].classes is not None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
+from gluon_ssd.commands.wiring.data import named_classes
 from gluon_ssd.commands.wiring.published_weights import zoo_weights
 from gluon_ssd.commands.wiring.resumed import take_input_of
+from gluon_ssd.data.sources.catalog import SOURCES
 from gluon_ssd.errors import OptionError, WeightsError
 from gluon_ssd.families.build import build_network, family_of
 from gluon_ssd.models.first_weights import initialize
@@ -17,7 +20,8 @@ from gluon_ssd.models.params_file import read_params
 from gluon_ssd.options.modes import TRAINING
 from gluon_ssd.options.shared import means_no_weights, wants_zoo_weights
 from gluon_ssd.options.train import TrainCommand
-from gluon_ssd.training.checkpoint import is_checkpoint
+from gluon_ssd.system.wording import shown
+from gluon_ssd.training.checkpoint import Checkpoint, is_checkpoint, load_checkpoint
 from gluon_ssd.training.team.team import Team
 
 _log = logging.getLogger(__name__)
@@ -28,11 +32,36 @@ def check_named_files(command: TrainCommand) -> None:
 
     Raises:
         WeightsError: the file is missing, unreadable or damaged.
+        OptionError: a checkpoint is of other classes than the options name.
     """
-    if command.train.resume:
-        is_checkpoint(command.train.resume)
+    resume = command.train.resume
+    if resume and is_checkpoint(resume):
+        _check_classes(command, load_checkpoint(resume))
+    elif resume:
+        read_params(resume)
     elif _is_own_base(command.train.pretrained_base):
         read_params(command.train.pretrained_base)
+
+
+def _check_classes(command: TrainCommand, checkpoint: Checkpoint) -> None:
+    """Compare names that are known before the data is; `restore` compares all others."""
+    kind, there = command.data.dataset, checkpoint.facts["network"].get("classes")
+    here = named_classes(command.data) or SOURCES[kind].classes
+    if here is None or not isinstance(there, list):
+        return
+    for number, (own, saved) in enumerate(zip_longest(here, there)):
+        if own != saved:
+            source = f"--classes {command.data.classes}" if command.data.classes else kind
+            raise OptionError(
+                f"class {number} is {_name(own)} in {source}, and {_name(saved)} in the checkpoint "
+                f"{checkpoint.path}; give the names of that run in their order, or start anew from "
+                "its weights (.params), whose classes may differ",
+                settings=() if command.data.classes else ("dataset",),
+            )
+
+
+def _name(value: Any) -> str:
+    return "missing" if value is None else shown(value)
 
 
 def _is_own_base(wanted: str) -> bool:

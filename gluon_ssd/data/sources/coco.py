@@ -36,7 +36,8 @@ from gluon_ssd.data.sources.coco_json import (
     CocoJson,
     ImageEntry,
 )
-from gluon_ssd.data.sources.pictures import PictureFinder, parts_of
+from gluon_ssd.data.sources.path_ends import parts_of
+from gluon_ssd.data.sources.pictures import PictureFinder
 from gluon_ssd.data.sources.voc import base_folders
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.system.regular_file import is_present

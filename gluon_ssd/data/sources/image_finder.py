@@ -9,17 +9,15 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import re
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from gluon_ssd.data.sources.path_ends import LONGEST_PATH, PathEnds, leads_up, parts_of
 from gluon_ssd.errors import DataError
 from gluon_ssd.system.wording import shown
 
 _log = logging.getLogger(__name__)
 
-_BUCKET = re.compile(r"\w{1,20}://[^/]*/*")
-_LONGEST = 4096  # of a path on Linux
 _PROBED = 20  # enough to tell a folder of images from one of others
 
 
@@ -46,7 +44,7 @@ class ImageFinder:
 
     def __init__(self, source: Path, folders: Sequence[Path], names: Sequence[str]) -> None:
         self._source, self._folders = source, folders
-        self._last = (folders[0], 0)  # where the last one was found: folder, parts left out
+        self._ends = PathEnds(folders)
         self._used: dict[str, str] = {}
         self._told = False
         probed = list(itertools.islice((name for name in names if _parts(name)), _PROBED))
@@ -70,7 +68,7 @@ class ImageFinder:
             DataError: it leads out of the folder, or two names lead to one file.
         """
         parts = _parts(name)
-        if not parts or ".." in parts:
+        if not parts or leads_up(name):
             raise DataError(
                 f"{where}: {shown(name, 200)} is no path of an image below a folder; write paths "
                 "without .."
@@ -98,21 +96,9 @@ class ImageFinder:
 
     def _search(self, name: str) -> tuple[str, int] | None:
         parts = _parts(name)
-        places = itertools.product(range(len(parts)), self._folders)
-        for left_out, folder in ((self._last[1], self._last[0]), *places):
-            if left_out >= len(parts):
-                continue
-            path = os.path.join(folder, *parts[left_out:])
-            if os.path.isfile(path):
-                self._last = folder, left_out
-                return path, left_out
-        return None
+        return self._ends.find(parts, range(len(parts)))
 
 
-def _parts(name: str) -> tuple[str, ...]:
+def _parts(name: str) -> list[str]:
     """The parts of a path or an address, less its bucket and a root; none of one that is none."""
-    if len(name) > _LONGEST:
-        return ()
-    bucket = _BUCKET.match(name)
-    path = name[bucket.end() if bucket else 0 :].replace("\\", "/")
-    return tuple(part for part in PurePosixPath(path).parts if part != "/")
+    return [] if len(name) > LONGEST_PATH else parts_of(name)[0]

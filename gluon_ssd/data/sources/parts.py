@@ -19,7 +19,8 @@ from typing import NamedTuple
 from gluon_ssd.data.dataset import Selection
 from gluon_ssd.data.images import IMAGE_SUFFIXES
 from gluon_ssd.data.problems import Problem
-from gluon_ssd.data.sources.pictures import PictureFinder, parts_of, pictures_below
+from gluon_ssd.data.sources.path_ends import parts_of
+from gluon_ssd.data.sources.pictures import PictureFinder, pictures_below
 from gluon_ssd.errors import DataError, OptionError
 from gluon_ssd.system.regular_file import is_present
 from gluon_ssd.system.text_file import read_lines

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from urllib.parse import unquote
 
 from gluon_ssd.data.images import IMAGE_SUFFIXES
+from gluon_ssd.data.sources.path_ends import (
+    LONGEST_PATH,
+    PathEnds,
+    file_at,
+    leads_up,
+    parts_of,
+)
 from gluon_ssd.errors import DataError
 from gluon_ssd.system.wording import quoted
 
 _log = logging.getLogger(__name__)
-
-_DRIVE = re.compile(r"[A-Za-z]:(?=[/\\]|$)")
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*")
-_FIELD = re.compile(r"\?(?:.*&)?d=")  # Label Studio: /data/local-files/?d=folder/a.jpg
-_LONGEST_NAME = 4096  # of a path on Linux
 
 
 def files_below(folder: str | os.PathLike[str], suffixes: tuple[str, ...]) -> Iterator[str]:
@@ -49,30 +49,6 @@ def pictures_below(folder: str | os.PathLike[str]) -> list[str]:
     return list(files_below(folder, IMAGE_SUFFIXES))
 
 
-def parts_of(name: str) -> tuple[list[str], bool]:
-    """The folders and the file that a name has, and whether it is a plain path below a folder.
-
-    It is no plain path where it begins at a root, a drive or a server, or leads upwards. Such parts
-    are left out of the answer.
-    """
-    text = name.strip()
-    is_plain = True
-    if address := _ADDRESS.match(text):
-        text = unquote(text[address.end() :].partition("#")[0])
-        is_plain = False
-    if field := _FIELD.search(text):
-        text, is_plain = unquote(text[field.end() :].partition("&")[0]), False
-    elif not is_plain:
-        text = text.partition("?")[0]
-    if _DRIVE.match(text):
-        text, is_plain = text[2:], False
-    if "\\" in text:
-        text, is_plain = text.replace("\\", "/"), False
-    parts = [part for part in text.split("/") if part not in ("", ".", "..")]
-    is_plain = is_plain and not text.startswith("/") and ".." not in text.split("/")
-    return parts, is_plain
-
-
 class PictureFinder:
     """Finds the pictures that a file of annotations names.
 
@@ -88,6 +64,7 @@ class PictureFinder:
     ) -> None:
         self._top = os.path.abspath(top)
         self._folders = [os.path.abspath(folder) for folder in dict.fromkeys(folders)]
+        self._ends = PathEnds(self._folders)
         self._source = source
         self._anywhere = anywhere
         self._by_name: dict[str, list[str]] | None = None
@@ -103,16 +80,16 @@ class PictureFinder:
             DataError: there are two that a name of another place may mean.
         """
         parts, is_plain = parts_of(name)
-        if "\0" in name or not parts or len(name) > _LONGEST_NAME:
+        if "\0" in name or not parts or len(name) > LONGEST_PATH:
             return os.path.join(self._folders[0], "no name of a picture")
         if name.startswith("/") and os.path.isfile(name):
             is_inside = os.path.abspath(name).startswith(os.path.join(self._top, ""))
             if is_inside or self._anywhere:
                 return name
         # A name with a backslash may be that of a file here.
-        if not name.startswith("/") and ".." not in name.split("/"):
+        if not name.startswith("/") and not leads_up(name):
             for folder in self._folders:
-                if found := _there(os.path.normpath(os.path.join(folder, name))):
+                if found := file_at(os.path.normpath(os.path.join(folder, name))):
                     return found
         found = self._of_last_parts(parts, is_plain) or (
             None if is_plain else self._of_same_end(name, parts)
@@ -128,11 +105,8 @@ class PictureFinder:
         Of a plain path one folder is left at least: a picture that another split has as well is
         not taken for a missing one.
         """
-        for start in range(is_plain, len(parts) - is_plain):
-            for folder in self._folders:
-                if found := _there(os.path.join(folder, *parts[start:])):
-                    return found
-        return None
+        found = self._ends.find(parts, range(is_plain, len(parts) - is_plain))
+        return found and found[0]
 
     def _of_same_end(self, name: str, parts: Sequence[str]) -> str | None:
         """The picture in the data set whose path ends as a name does, by as much as possible."""
@@ -165,15 +139,6 @@ class PictureFinder:
                 place,
                 quoted(name, 200),
             )
-
-
-def _there(path: str) -> str | None:
-    """The path, or with a suffix of pictures behind it, if it is a file."""
-    if os.path.isfile(path):
-        return path
-    if os.path.splitext(path)[1].lower() in IMAGE_SUFFIXES:
-        return None
-    return next((path + end for end in IMAGE_SUFFIXES if os.path.isfile(path + end)), None)
 
 
 def _shared_end(one: Sequence[str], other: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gluon_ssd.data.classes import read_classes_file
-from gluon_ssd.data.sources.pictures import parts_of
+from gluon_ssd.data.sources.path_ends import parts_of
 from gluon_ssd.errors import DataError
 from gluon_ssd.system.regular_file import is_present, open_regular
 from gluon_ssd.system.wording import one_line, shown

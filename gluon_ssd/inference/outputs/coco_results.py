@@ -35,8 +35,8 @@ class CocoIds:
         name = _last_part(source)
         if name not in self.images:
             raise DataError(
-                f"{self.path} lists no image {name}, so that there is no id for it; leave the "
-                "picture out, or name the file that lists it",
+                f"{self.path} lists no image {_last_part(shown(source))}, so that there is no id "
+                "for it; leave the picture out, or name the file that lists it",
                 settings=("coco_ids",),
             )
         return self.images[name]

@@ -12,6 +12,7 @@ from gluon_ssd.evaluation.analysis.bins import Bin
 from gluon_ssd.evaluation.analysis.curves import Curve, Point
 from gluon_ssd.evaluation.analysis.reliability import Reliability
 from gluon_ssd.report.figure import new_figure
+from gluon_ssd.report.fonts import font_for, tell_missing
 
 # Of the Okabe-Ito set, which colour-blind readers can tell apart.
 _BLUE, _RED, _GREEN, _GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
@@ -82,12 +83,14 @@ def draw_confusion(matrix: np.ndarray, names: Sequence[str], path: str | Path) -
     axes.imshow(matrix / np.maximum(totals, 1), cmap="Blues", vmin=0, vmax=1)
     labels = [*_labels(names), "background"]
     places = np.arange(count + 1)
-    for ticks in (
-        axes.set_xticks(places, labels, rotation=90, fontsize=8),
-        axes.set_yticks(places, labels, fontsize=8),
-    ):
-        for tick in ticks:
+    axes.set_xticks(places, labels, rotation=90)
+    axes.set_yticks(places, labels)
+    for axis in (axes.xaxis, axes.yaxis):
+        for tick, label in zip(axis.get_major_ticks(), labels, strict=True):
             tick.label1.set_parse_math(False)  # a name is no formula, whatever is in it
+            if (font := font_for(label)) is not None:
+                tick.label1.set_font(Path(font.path))
+            tick.label1.set_fontsize(8)
     if count <= _MOST_CELLS:
         for row, column in zip(*np.nonzero(matrix), strict=True):
             is_dark = matrix[row, column] > 0.6 * totals[row, 0]
@@ -151,14 +154,18 @@ def _finish(figure: Any, path: str | Path) -> None:
 
 
 def _labels(names: Sequence[str]) -> list[str]:
-    """Names as matplotlib's font has them: "class 7" for one with other letters."""
-    from matplotlib.font_manager import findfont, get_font
-
-    known = get_font(findfont("DejaVu Sans")).get_charmap()
+    """Names as they can be written: "class 7" for one that no font has all letters of."""
+    tell_missing(names)
     return [
-        _cut(name) if all(ord(letter) in known for letter in name) else f"class {label}"
+        short if _can_draw(short := _cut(name)) else f"class {label}"
         for label, name in enumerate(names)
     ]
+
+
+def _can_draw(text: str) -> bool:
+    """Whether Matplotlib can: it takes one font for a text, and the first one of a file."""
+    font = font_for(text)
+    return font is not None and not font.number
 
 
 def _cut(name: str) -> str:

@@ -140,9 +140,11 @@ class CheckpointKind(Kind):
         from gluon_ssd.models.params_file import read_params
         from gluon_ssd.training.checkpoint import run_arrays
         from gluon_ssd.training.resume import begin
+        from gluon_ssd.training.saved_network import saved_network
         from tests.training.builders import make_job
 
         network, path = self._network, str(folder / _FILE)
+        saved_network(path)
         # What is no archive any more is taken for weights.
         hooks = {"load_weights": read_params}
         job = make_job(folder / "net", network=network, hooks=hooks, epochs=4, resume=path)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from gluon_ssd.commands.wiring.training_network import check_named_files, training_network
 from gluon_ssd.compat import mx
-from gluon_ssd.errors import WeightsError
+from gluon_ssd.errors import OptionError, WeightsError
+from gluon_ssd.models.weights import save_arrays
+from gluon_ssd.training.checkpoint import save_checkpoint
 from gluon_ssd.training.team.team import Team
 from tests.commands.test_train import command
 from tests.training.builders import Second
+from tests.training.test_checkpoint_facts import FACTS
 
 
 @pytest.mark.parametrize("flag", ["--resume", "--pretrained-base"])
@@ -18,13 +22,57 @@ def test_named_files_are_looked_at_before_the_data(tmp_path, flag):
         check_named_files(command(flag, tmp_path / "none.params"))
 
 
+@pytest.mark.parametrize("name", ["old.params", "old.npz"])
+def test_a_damaged_file_to_resume_from_is_told_before_the_data(tmp_path, name):
+    (tmp_path / name).write_bytes(b"0000")
+    with pytest.raises(WeightsError, match=f"{name} is .*damaged"):
+        check_named_files(command("--resume", tmp_path / name))
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """Of the classes dog and cat."""
+    network = {"name": "ssd_160_tiny_custom", "data_shape": 160, "classes": ["dog", "cat"]}
+    save_checkpoint(tmp_path / "c.npz", {}, {**FACTS, "network": network})
+    return tmp_path / "c.npz"
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (b"dog\nbird", "^class 1 is 'bird' in --classes .*, and 'cat' in the checkpoint .*c.npz;"),
+        (b"cat\ndog", "^class 0 is 'cat' in --classes .*, and 'dog' in the checkpoint"),
+        (b"dog", "^class 1 is missing in --classes .*, and 'cat' in the checkpoint"),
+        (b"dog\ncat\nbird", "^class 2 is 'bird' in --classes .*, and missing in the checkpoint"),
+    ],
+    ids=["other", "order", "less", "more"],
+)
+def test_other_classes_than_those_of_the_checkpoint_are_named(checkpoint, names, message):
+    (checkpoint.parent / "names.txt").write_bytes(names)
+    asked = ("--resume", checkpoint, "--classes", checkpoint.parent / "names.txt")
+    with pytest.raises(OptionError, match=message):
+        check_named_files(command(*asked))
+
+
+def test_the_classes_of_a_kind_of_data_set_are_compared_too(checkpoint):
+    openimages = command("--resume", checkpoint, "--dataset", "openimages")
+    with pytest.raises(OptionError, match="^class 0 is 'Airplane' in openimages, and 'dog' in the"):
+        check_named_files(openimages)
+
+
+def test_the_classes_of_the_checkpoint_are_right_and_those_of_the_data_seen_later(checkpoint):
+    (checkpoint.parent / "names.txt").write_text("dog\ncat\n")
+    check_named_files(command("--resume", checkpoint, "--classes", checkpoint.parent / "names.txt"))
+    check_named_files(command("--resume", checkpoint))
+
+
 @pytest.mark.parametrize("base", ["true", "False", "no", "1"])
 def test_words_name_no_file(base):
     check_named_files(command("--pretrained-base", base))
 
 
 def test_a_file_to_resume_from_is_looked_at_alone(tmp_path):
-    (tmp_path / "old.params").write_bytes(b"0000")
+    save_arrays(tmp_path / "old.params", {"a": np.zeros(2, np.float32)})
     check_named_files(command("--resume", tmp_path / "old.params", "--pretrained-base", "none"))
 
 

@@ -61,6 +61,14 @@ def test_two_images_of_one_base_name_are_not_confused(tmp_path):
         find("s3://b/y/a.jpg", "line 2")
 
 
+def test_a_shorter_end_that_served_before_does_not_win_over_a_longer_one(tmp_path):
+    for name in ("y.jpg", "x.jpg", "b/x.jpg"):
+        write_image(tmp_path / name)
+    find = finder(tmp_path, "a/y.jpg", "b/x.jpg")
+    assert find("a/y.jpg", "line 1") == str(tmp_path / "y.jpg")
+    assert find("b/x.jpg", "line 2") == str(tmp_path / "b/x.jpg")
+
+
 def test_folders_to_look_in(tmp_path):
     assert image_folders(tmp_path / "a.lst", str(tmp_path / "x")) == [tmp_path / "x"]
     assert image_folders(tmp_path / "a.lst", "")[:3] == [

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from gluon_ssd.data.sources.pictures import PictureFinder, files_below, parts_of, pictures_below
+from gluon_ssd.data.sources.pictures import PictureFinder, files_below, pictures_below
 from gluon_ssd.errors import DataError
 
 
@@ -16,25 +16,6 @@ def top(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
     return tmp_path
-
-
-@pytest.mark.parametrize(
-    ("name", "parts", "is_plain"),
-    [
-        ("a.jpg", ["a.jpg"], True),
-        ("./job/a b.jpg", ["job", "a b.jpg"], True),
-        ("C:\\data\\train\\a.jpg", ["data", "train", "a.jpg"], False),
-        ("train\\a.jpg", ["train", "a.jpg"], False),
-        ("/old/x/a.jpg", ["old", "x", "a.jpg"], False),
-        ("../up/a.jpg", ["up", "a.jpg"], False),
-        ("https://host/b%20c/a.jpg?sign=1#x", ["b c", "a.jpg"], False),
-        ("s3://bucket/train/a.jpg", ["train", "a.jpg"], False),
-        ("/data/local-files/?d=set/a%20b.jpg", ["set", "a b.jpg"], False),
-        ("a?b.jpg", ["a?b.jpg"], True),
-    ],
-)
-def test_parts_of_a_name(name, parts, is_plain):
-    assert parts_of(name) == (parts, is_plain)
 
 
 def test_pictures_in_order_without_hidden_ones(top):

@@ -8,6 +8,7 @@ import pytest
 
 from gluon_ssd.evaluation.analysis.curves import curve
 from gluon_ssd.report.analysis.plots import draw_confusion, draw_curves
+from tests.report.font_files import only_fonts_below, write_font
 
 
 @pytest.mark.parametrize("count", [1, 3, 40])
@@ -21,6 +22,28 @@ def test_a_confusion_matrix_of_any_size_and_names(tmp_path, count):
     assert picture is not None and picture.shape[1] <= 1400
     # The one full cell is dark, the others are light.
     assert (picture.max(axis=2) < 120).mean() > 0.001
+
+
+def drawn(path, *names):
+    draw_confusion(np.eye(len(names) + 1, dtype=int), names, path)
+    return cv2.imread(str(path))
+
+
+def test_a_name_is_written_with_the_font_that_has_it(tmp_path, monkeypatch, caplog):
+    with only_fonts_below(tmp_path, monkeypatch) as folder:
+        write_font(folder / "squares.ttf", "猫…")
+        numbered = drawn(tmp_path / "n.png", "class 0", "b")
+        assert (drawn(tmp_path / "c.png", "猫", "b") != numbered).any() and not caplog.messages
+        long = drawn(tmp_path / "l.png", "猫" * 99, "b")
+        assert long.shape == numbered.shape and not caplog.messages
+
+
+def test_a_name_without_a_font_is_written_by_its_number_and_told(tmp_path, monkeypatch, caplog):
+    with only_fonts_below(tmp_path, monkeypatch):
+        numbered = drawn(tmp_path / "n.png", "class 0", "class 1")
+        assert (drawn(tmp_path / "c.png", "猫", "犬1") == numbered).all()
+    (line,) = caplog.messages
+    assert "class names, which are drawn by their numbers: 猫, 犬1; install one" in line
 
 
 def test_a_class_without_detections_has_empty_curves(tmp_path):
