@@ -2,7 +2,8 @@
 
 A division of whole numbers by 0, or of the least one by -1, ends the process, and MXNet asks for
 neither. An average divides by a count, which can be 0 as an 8-bit integer. So whole numbers may
-enter only operators that move, count, compare, pick, add and multiply.
+enter only operators that move, count, compare, pick, add and multiply, and divisions by a number of
+the symbol that is positive as one of them.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ WITH_WHOLE_NUMBERS = {
     *INT8,
 }
 """Operators that whole numbers may enter."""
+_BY_A_NUMBER = ("_div_scalar", "_mod_scalar")
+_MOST_DIVISOR = 2**31 - 1
 # Only training computes them: in a detector's file they stand where the cut leaves them out.
 _TRAINING = ("_contrib_MultiBoxTarget",)
 _ADVICE = "export the model with float32 there"
@@ -73,11 +76,18 @@ def check_types(graph: Graph, params: Params, inputs: Iterable[str], source: str
     for node in checked:
         for before, index in node.inputs:
             kind = types[id(before), index]
-            if kind is not None and kind.kind in "iub":
+            if kind is not None and kind.kind in "iub" and not _divides_safely(node, kind):
                 raise ModelError(
                     f"{source}: {node.name} ({node.op}) takes whole numbers ({kind}) of "
                     f"{before.name}, with which a division could end the process; {_ADVICE}"
                 )
+
+
+def _divides_safely(node: Node, kind: np.dtype) -> bool:
+    if node.op not in _BY_A_NUMBER or kind.kind == "b":
+        return False
+    # MXNet makes the divisor a number of the array's type.
+    return 1 <= node.number("scalar", 1) <= min(np.iinfo(kind).max, _MOST_DIVISOR)
 
 
 def _types(
