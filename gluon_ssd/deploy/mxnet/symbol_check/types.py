@@ -32,8 +32,8 @@ _COMPARISONS = """
 """.split()
 _SUMS = """
     elemwise_add elemwise_sub elemwise_mul broadcast_add broadcast_sub broadcast_mul add_n
-    _plus_scalar _minus_scalar _rminus_scalar _mul_scalar negative abs clip logical_not
-    sum max min _np_cumsum
+    _plus_scalar _minus_scalar _rminus_scalar _mul_scalar negative abs sign square clip
+    logical_not floor ceil trunc fix rint round sum max min _np_cumsum
 """.split()
 WITH_WHOLE_NUMBERS = {
     *_MOVE,
