@@ -11,7 +11,6 @@ import pytest
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.multibox_loss import multibox_loss
 from gluon_ssd.errors import EnvironmentProblem, WeightsError
-from gluon_ssd.families.build import build_network
 from gluon_ssd.models.interface import Loss
 from gluon_ssd.models.torch_file.writer import write_state_dict
 from gluon_ssd.system.files import atomic_path
@@ -23,7 +22,6 @@ from gluon_ssd.training.checkpoint import (
     restore,
     run_arrays,
     save_checkpoint,
-    statistics,
 )
 from gluon_ssd.training.devices import Devices
 from gluon_ssd.training.meters import Meter
@@ -175,19 +173,6 @@ def test_first_non_finite(value):
     assert first_non_finite(arrays) == "b"
     del arrays["b"]
     assert first_non_finite(arrays) is None
-
-
-def test_statistics_of_added_layers_are_averaged_over_processes_too():
-    """GluonCV's further layers are made from a symbol and call theirs moving, not running."""
-    network = build_network("ssd_512_mobilenet1.0_voc")
-    network.initialize()
-    network(mx.nd.zeros((1, 3, 128, 128)))
-    names = list(statistics(network))
-    kept = [
-        name for name in network._collect_params_with_prefix() if name.endswith(("mean", "var"))
-    ]
-    assert sorted(names) == sorted(kept)
-    assert sum("moving_" in name for name in names) == 16
 
 
 def test_statistics_of_further_devices_are_kept():
