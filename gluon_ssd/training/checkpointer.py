@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gluon_ssd.compat import mx
 from gluon_ssd.errors import DivergedError
 from gluon_ssd.training.batch_statistics import statistics
 from gluon_ssd.training.checkpoint import (
@@ -75,6 +76,7 @@ class Checkpointer:
 
     def _join_statistics(self) -> None:
         """Give all processes the means of their batch statistics, and of the averages of these."""
+        mx.nd.waitall()  # as `batch_statistics` says
         self._learner.team.average(statistics(self._learner.network))
         if self._learner.average is not None:
             means = self._learner.average.mean_statistics

@@ -14,6 +14,7 @@ arXiv:1703.01780, section 3.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -23,7 +24,7 @@ import numpy as np
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
 from gluon_ssd.system.wording import some_of
-from gluon_ssd.training.batch_statistics import statistics
+from gluon_ssd.training.batch_statistics import trained_beside
 from gluon_ssd.training.optimizer import named_parameters
 
 GROUP = "average"
@@ -43,14 +44,17 @@ class WeightAverage:
 
     def __init__(self, network: Any, decay: float) -> None:
         assert 0 < decay < 1, f"a decay of {decay}"
-        moving = statistics(network)
+        self._beside = trained_beside(network)
         self._copies = {
             name: parameter.list_data()
             for name, parameter in named_parameters(network).items()
-            if parameter.grad_req != "null" or name in moving
+            if parameter.grad_req != "null" or name in self._beside
         }
         self._means = {name: copies[0].copy() for name, copies in self._copies.items()}
-        self._statistics = {name: self._means[name] for name in moving}
+        self._alone = [name for name in self._means if name not in self._beside]
+        self._joined: dict[str, list[str]] = {}
+        for name, trained in self._beside.items():
+            self._joined.setdefault(trained, []).append(name)
         self.decay, self.steps = decay, 0
 
     @property
@@ -61,7 +65,7 @@ class WeightAverage:
     @property
     def mean_statistics(self) -> dict[str, Any]:
         """Those of the batch statistics, which are other ones in each process of a team."""
-        return dict(self._statistics)
+        return {name: self._means[name] for name in self._beside}
 
     def restart(self) -> None:
         """Begin with the weights as they are now, before a first step."""
@@ -73,11 +77,24 @@ class WeightAverage:
         """Take up the weights after a step."""
         self.steps += 1
         share = 1 - min(self.decay, (1 + self.steps) / (10 + self.steps))
-        for name, mean in self._means.items():
-            # A step of SGD towards the weight: mean - share * (mean - weight), in one pass over
-            # the memory and without an array of its own.
-            weight = self._copies[name][0]
+        # A step of SGD towards the weight: mean - share * (mean - weight), in one pass over the
+        # memory and without an array of its own.
+        for name in self._alone:
+            mean, weight = self._means[name], self._copies[name][0]
             mx.nd.sgd_update(mean, weight, lr=share, wd=1, rescale_grad=-1, out=mean)
+        for trained, names in self._joined.items():
+            # The trained parameter, which stays as it is, puts this behind the backward pass that
+            # writes the statistics, and before the next forward pass.
+            order = self._copies[trained][0]
+            pairs = [(self._means[name], self._copies[name][0]) for name in names]
+            mx.nd.multi_sgd_update(
+                *itertools.chain(*pairs, (order, order)),
+                num_weights=len(pairs) + 1,
+                lrs=(*[share] * len(pairs), 0),
+                wds=(*[1] * len(pairs), 0),
+                rescale_grad=-1,
+                out=[*(mean for mean, _ in pairs), order],
+            )
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

@@ -20,6 +20,7 @@ from gluon_ssd.training.checkpoint import (
     is_checkpoint,
     load_checkpoint,
     restore,
+    restore_weights,
     run_arrays,
     save_checkpoint,
 )
@@ -173,6 +174,36 @@ def test_first_non_finite(value):
     assert first_non_finite(arrays) == "b"
     del arrays["b"]
     assert first_non_finite(arrays) is None
+
+
+@pytest.mark.parametrize(
+    ("averages", "facts", "said"),
+    [
+        ({"average/boxes.bias": np.zeros(8, "f4")}, None, "arrays of averages .* and no facts"),
+        ({}, {"decay": 0.5, "steps": 2}, "facts of averages .* and no arrays"),
+        ({"average/x": np.zeros(8, "f4")}, {"decay": 0.5, "steps": 2}, "average/x is float32"),
+        (
+            {"average/boxes.bias": np.zeros(8, "f8")},
+            {"decay": 0.5, "steps": 2},
+            r"average/boxes.bias is float64 \(8,\) there, float32 \(8,\) here",
+        ),
+        (
+            {"average/boxes.bias": np.full(8, np.nan, "f4")},
+            {"decay": 0.5, "steps": 2},
+            "average/boxes.bias is not finite",
+        ),
+    ],
+    ids=["no facts", "no arrays", "unknown", "type", "not finite"],
+)
+def test_averages_that_cannot_be_used_are_refused(saved, averages, facts, said):
+    path, network, optimizer = saved
+    save_checkpoint(
+        path, {**run_arrays(network, optimizer), **averages}, {**FACTS, "average": facts}
+    )
+    before = arrays_of(network)
+    with pytest.raises(WeightsError, match=said):
+        restore_weights(load_checkpoint(path), network, {"name": "tiny"})
+    assert_same_weights(arrays_of(network), before)
 
 
 def test_statistics_of_further_devices_are_kept():
