@@ -18,7 +18,7 @@ from tests.entry_builders import (
 )
 from tests.training.journal_damage import REFUSED, SILENT, TOLD
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 NAME = "ssd_160_tiny_custom"
 RUN = ("--network", "tiny", "--data-shape", 160, "--log-interval", 1, "--sample-images", 0)

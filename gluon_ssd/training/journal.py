@@ -52,6 +52,8 @@ FIELDS = frozenset(
 """Keys of an interval and an epoch that no part of the loss may have."""
 
 
+_MOST_LOSSES = 100
+"""Each has a line and a name in the curves; no loss of a detector has more than ten parts."""
 _USUAL_LOSSES = ("CrossEntropy", "SmoothL1")  # of events that do not list theirs
 
 _CHECKS: dict[str, Callable[[Any], bool]] = {
@@ -62,7 +64,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
         + ("best_score",),
         is_number_or_none,
     ),
-    "losses": is_texts,
+    "losses": lambda value: is_texts(value) and len(value) <= _MOST_LOSSES,
     **dict.fromkeys(("options", "values"), lambda value: isinstance(value, dict)),
     **dict.fromkeys(
         ("class_scores", "val_losses"),

@@ -117,6 +117,9 @@ TOLD: dict[str, Callable[[Path], object]] = {
     "5000 digits": _line(3, lambda line: line.replace(b'"at": [', b'"at": [' + b"9" * 5000)),
     "a place that is no number": _first("interval", at=[float("nan"), 0]),
     "a rate that is no number": _first("interval", lr=float("nan")),
+    "thousands of losses": _first(
+        "interval", losses=[f"l{n}" for n in range(5000)], **{f"l{n}": 0.5 for n in range(5000)}
+    ),
     "any kind of every field": _any_kind_of_every_field,
     "UTF-16": lambda path: path.write_bytes(path.read_bytes().decode().encode("utf-16")),
     "empty lines": lambda path: path.write_bytes(b"\n" * 9000 + path.read_bytes()),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import mmap
 import os
 import pickle
@@ -26,6 +27,8 @@ from gluon_ssd.errors import DataError, EnvironmentProblem, from_message
 from gluon_ssd.system.memory import available_bytes
 from gluon_ssd.system.processes import Child, call_of, is_stopped
 from gluon_ssd.system.wording import some_of
+
+_log = logging.getLogger(__name__)
 
 # One computing thread each: the workers are the parallelism.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -69,6 +72,7 @@ class WorkerPool:
         _make_room(self._tasks_write, layout)
         self._outstanding = 0
         self._silent_s = 0.0  # spent on waiting since the last answer
+        self._looked_s, self._seen, self._told = time.monotonic(), "", ""
         self.stand_ins: dict[tuple[int, int], Used] = {}
         self._next_ticket = 0
         self._connections: list[Connection] = []
@@ -111,6 +115,7 @@ class WorkerPool:
 
         Returns the batch's ticket, which `collect` gives back once for each sample.
         """
+        self._tell_stopped()
         ticket = self._next_ticket
         self._next_ticket += 1
         self._outstanding += len(places)
@@ -183,10 +188,23 @@ class WorkerPool:
             count, stopped = self._outstanding, self._stopped(range(len(self._children)))
             self.close()
             raise DataError(
-                f"no data worker has answered for more than {self._timeout_s:g} s while {count} "
-                f"samples are asked for; {stopped or f'look at what else runs here, or {_ALONE}'}",
+                f"no data worker has answered for more than {self._timeout_s:g} s; samples asked "
+                f"for: {count}; {stopped or f'look at what else runs here, or {_ALONE}'}",
                 settings=("num_workers",),
             )
+
+    def _tell_stopped(self) -> None:
+        """Warn of workers that are stopped and hold nothing back: the others do all the work."""
+        now_s = time.monotonic()
+        if now_s - self._looked_s < self._timeout_s:
+            return
+        self._looked_s = now_s
+        stopped = self._stopped(range(len(self._children)))
+        # One that holds something back ends the run before it is seen a second time.
+        if stopped and stopped == self._seen != self._told:
+            _log.warning("data is loaded by fewer processes: %s", stopped)
+            self._told = stopped
+        self._seen = stopped
 
     def _stopped(self, workers: Iterable[int]) -> str:
         """What to do about those of some workers that a signal has stopped; "" if none is."""

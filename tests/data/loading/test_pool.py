@@ -156,7 +156,7 @@ def test_idle_workers_that_are_stopped_are_told_after_their_time(start):
     pids = [str(child.process.pid) for child in pool._children]
     pool.submit(1, places(3, 4, 5))
     expected = (
-        r"no data worker has answered for more than 0.7 s while 3 samples are asked for; a signal "
+        r"no data worker has answered for more than 0.7 s; samples asked for: 3; a signal "
         rf"has stopped process {pids[0]}, {pids[1]}: do not stop it, or run without workers"
     )
     with pytest.raises(DataError, match=expected) as caught:
@@ -170,6 +170,20 @@ def test_a_stopped_worker_that_holds_no_task_is_done_without(start):
     stop(pool, 0)
     ticket = pool.submit(1, places(3, 4, 5))
     assert take(pool, 3) == [ticket] * 3
+
+
+def test_a_stopped_worker_that_is_done_without_is_told_once(start, caplog):
+    pool = start(workers=2, timeout_s=0.2)
+    wait_for_start(pool)
+    stop(pool, 1)
+    for look in range(3):
+        assert not caplog.messages or look == 2
+        time.sleep(0.3)
+        ticket = pool.submit(0, places(1, 2))
+        assert take(pool, 2) == [ticket] * 2
+    (line,) = caplog.messages
+    process = pool._children[1].process.pid
+    assert f"fewer processes: a signal has stopped process {process}: do not stop it" in line
 
 
 @pytest.mark.parametrize("seed", range(4))
