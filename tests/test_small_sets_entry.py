@@ -75,7 +75,7 @@ def test_a_resumed_run_ends_with_the_same_weights(data, first, usual, tmp_path):
 
 @pytest.mark.dali
 def test_images_come_as_often_through_dali(data, first, tmp_path):
-    argv = ("--resume", first, "--oversample", 0.9, "--dali")
+    argv = ("--resume", first, "--oversample", 0.9, "--average-weights", 0.9, "--dali")
     ended = train(tmp_path, data, *RUN, *argv, "--limit-steps", 2)
     assert ended.code == 0, ended.err
     assert "times on average: 6 instead of 5 an epoch" in ended.err
