@@ -164,7 +164,7 @@ def test_nameless_model_takes_the_class_numbers_of_the_data_and_says_so(data, we
         f"{tmp_path}/bare does not say which network it is, so that --network mobilenet0.25 is not "
         "used",
         "the model does not carry class names: its class k is taken as class k of the data set "
-        "(cat, dog)"
+        "(cat, dog)",
     ]
 
 
