@@ -67,7 +67,8 @@ def test_commands_on_an_own_model_name_its_data(script):
     own = [
         (document, line)
         for document, line in quoted_commands()
-        if f"python {script} " in line and re.search(r"--model-prefix (model/)?ssd(\.\w+)?(\s|$)", line)
+        if f"python {script} " in line
+        and re.search(r"--model-prefix (model/)?ssd(\.\w+)?(\s|$)", line)
     ]
     assert own or script != "eval_ssd.py"
     assert [each for each in own if "--dataset-root" not in each[1]] == []
