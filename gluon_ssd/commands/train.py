@@ -184,11 +184,7 @@ def run_training(
             told=told,
         )
         plan = learning_plan(
-            command,
-            network,
-            batches.epochs,
-            limit_steps=batches.limit_steps,
-            is_cut=batches.is_cut,
+            command, network, batches.epochs, limit_steps=batches.limit_steps, is_cut=batches.is_cut
         )
         precision.convert(network, (3, *command.model.input_size_hw))
         watchers.describe(command, data, network, parts, batches.num_batches(0))
