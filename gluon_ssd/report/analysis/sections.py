@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from gluon_ssd.evaluation.analysis.analysis import WITHOUT_BEST
 from gluon_ssd.evaluation.analysis.bins import Bin
 from gluon_ssd.evaluation.analysis.cases import Case
 from gluon_ssd.evaluation.analysis.kinds import KINDS
@@ -81,7 +82,9 @@ def kinds_section(subject: Subject, plot: str) -> Raw:
     return section(
         "What goes wrong",
         paragraph(
-            "A cost is what mAP would gain if this kind alone were repaired; costs do not add up. "
+            "Numbers are counted at the threshold of each class, as below. A cost is what mAP, "
+            "which is over all scores, would gain if this kind alone were repaired; costs do not "
+            "add up. "
             "Kinds are those of TIDE (Bolya et al., ECCV 2020)."
         ),
         table(headings, rows),
@@ -97,7 +100,7 @@ def classes_section(subject: Subject) -> Raw:
             name,
             analysis.curves[label].num_objects,
             *map(percent, scores[label].tolist()),
-            number(point.threshold),
+            number(float(analysis.best[label])),
             *map(number, (point.f1, point.precision, point.recall)),
             *(point.hits, point.false_alarms, point.missed),
         )
@@ -112,7 +115,9 @@ def classes_section(subject: Subject) -> Raw:
         "Classes",
         paragraph(
             "The best threshold is that of the largest F1, the harmonic mean of precision and "
-            "recall. What stands right of it is counted there."
+            "recall. Whatever this page counts, here and as errors, confusion, sizes and images, "
+            f"is counted there; a class without a right detection has none (–), and is counted at "
+            f"{WITHOUT_BEST:g}."
         ),
         table(headings, rows),
     )
@@ -165,7 +170,7 @@ def confusion_section(subject: Subject, plot: str, num_drawn: int) -> Raw:
     return section(
         "Confusion",
         paragraph(
-            "At the best threshold of each class. Background is where nothing is annotated, or "
+            "At the threshold of each class. Background is where nothing is annotated, or "
             "what was not found." + (drawn if num_drawn < count else "")
         ),
         image(plot, "confusion matrix"),
@@ -232,8 +237,8 @@ def cases_section(
     return section(
         "The worst errors",
         paragraph(
-            f"{len(cases)} of {total}: wrong detections by their score, missed objects by their "
-            "size, dealt out over kinds and classes. ",
+            f"{len(cases)} of {total} at the thresholds: wrong detections by their score, missed "
+            "objects by their size, dealt out over kinds and classes. ",
             element("span", "Solid", class_="found"),
             " is what was found, ",
             element("span", "dashed", class_="truth"),
