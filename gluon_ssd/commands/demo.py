@@ -307,7 +307,9 @@ def _model(command: DemoCommand) -> RuntimeModel:
     backend = command.named_backend
     device = inference_device(command.device_ids[:1], gpus, prefix=prefix, backend=backend)
     if prefix:
-        return deployed_model(prefix, asked_hw, device=device, runtime=command)
+        return deployed_model(
+            prefix, asked_hw, device=device, runtime=command, network=command.network
+        )
     # Networks need MXNet, which exported models of other runtimes do without.
     from gluon_ssd.commands.wiring.models import network_model, trained_network
 
