@@ -63,7 +63,7 @@ def change_section(
             element("span", "orange", class_="found"),
             " is wrong, and ",
             element("span", "dashed", class_="truth"),
-            " was missed.",
+            " was missed. Left is before, right is now.",
         ),
         element("details", element("summary", f"list of {len(rows)}"), table(headings, rows)),
         element("div", *figures, class_="pairs"),
@@ -117,5 +117,5 @@ def _pair(
     return element(
         "figure",
         element("div", image(theirs, "before"), image(ours, "now"), class_="two"),
-        element("figcaption", element("b", images.name(index)), f" {counts}; before, now"),
+        element("figcaption", element("b", images.name(index)), f" {counts}"),
     )

@@ -19,6 +19,7 @@ from gluon_ssd.report.analysis.markup import (
     joined,
     number,
     percent,
+    plot,
     table,
 )
 from gluon_ssd.report.analysis.subject import Images, Slow, Subject
@@ -65,7 +66,7 @@ def means_section(subject: Subject) -> Raw:
     )
 
 
-def kinds_section(subject: Subject, plot: str) -> Raw:
+def kinds_section(subject: Subject, picture: str) -> Raw:
     """What goes wrong, and what it costs."""
     analysis = subject.analysis
     counts, costs = analysis.errors.counts(), analysis.costs
@@ -88,7 +89,7 @@ def kinds_section(subject: Subject, plot: str) -> Raw:
             "Kinds are those of TIDE (Bolya et al., ECCV 2020)."
         ),
         table(headings, rows),
-        image(plot, "number and cost of each kind of error"),
+        plot(picture, "number and cost of each kind of error"),
     )
 
 
@@ -129,7 +130,7 @@ def curves_section(subject: Subject, plots: Mapping[int, str]) -> Raw:
         element(
             "details",
             element("summary", subject.analysis.classes[label]),
-            image(path, f"precision, recall and F1 of {subject.analysis.classes[label]}"),
+            plot(path, f"precision, recall and F1 of {subject.analysis.classes[label]}"),
             open="" if place == 0 else None,
         )
         for place, (label, path) in enumerate(plots.items())
@@ -146,7 +147,7 @@ def curves_section(subject: Subject, plots: Mapping[int, str]) -> Raw:
     )
 
 
-def confusion_section(subject: Subject, plot: str, num_drawn: int) -> Raw:
+def confusion_section(subject: Subject, picture: str, num_drawn: int) -> Raw:
     """Which class is taken for which."""
     matrix, names = subject.analysis.confusion, [*subject.analysis.classes, "background"]
     off = matrix.copy()
@@ -173,7 +174,7 @@ def confusion_section(subject: Subject, plot: str, num_drawn: int) -> Raw:
             "At the threshold of each class. Background is where nothing is annotated, or "
             "what was not found." + (drawn if num_drawn < count else "")
         ),
-        image(plot, "confusion matrix"),
+        plot(picture, "confusion matrix"),
         mixed_up,
     )
 
@@ -184,9 +185,9 @@ def bins_section(subject: Subject, size_plot: str, shape_plot: str) -> Raw:
     return section(
         "Sizes and shapes",
         _bin_table("size", analysis.sizes),
-        image(size_plot, "recall and AP50 by size"),
+        plot(size_plot, "recall and AP50 by size"),
         _bin_table("width : height", analysis.shapes),
-        image(shape_plot, "recall and AP50 by shape"),
+        plot(shape_plot, "recall and AP50 by shape"),
     )
 
 
@@ -199,7 +200,7 @@ def _bin_table(what: str, bins: Sequence[Bin]) -> Raw:
     return table([Heading(what, is_number=False), *map(Heading, headings)], rows)
 
 
-def reliability_section(subject: Subject, plot: str) -> Raw:
+def reliability_section(subject: Subject, picture: str) -> Raw:
     """Whether scores mean what they say."""
     error = percent(subject.analysis.reliability.expected_error)
     return section(
@@ -209,7 +210,7 @@ def reliability_section(subject: Subject, plot: str) -> Raw:
             "detections and the share of them that is right. Below the dashed line scores promise "
             "too much, above it too little."
         ),
-        image(plot, "share of right detections over their score"),
+        plot(picture, "share of right detections over their score"),
     )
 
 
