@@ -212,11 +212,13 @@ def _box(row: Mapping[str, Any], name: str, where: str) -> tuple[float, ...]:
 def _label(row: Mapping[str, Any], labels: Mapping[str, int], where: str) -> int:
     """Of the data set, by name, or by number where the detector has no names."""
     name, label = row.get("class"), row.get("label")
-    if name is None and type(label) is int and 0 <= label < len(labels):
+    # Files of before said null there.
+    is_number = name is None or (name == f"class {label}" and name not in labels)
+    if is_number and type(label) is int and 0 <= label < len(labels):
         return label
     if not isinstance(name, str) or name not in labels:
         raise DataError(
-            f"{where} is of the class {str(label if name is None else name)[:60]!r}, which is none "
+            f"{where} is of the class {str(label if is_number else name)[:60]!r}, which is none "
             f"of the data set's ({some_of(list(labels))}); choose the data set that it was made of"
         )
     return labels[name]

@@ -18,7 +18,7 @@
 | key | meaning |
 |---|---|
 | image, frame | path or address of the picture; number of a film's frame, from 0, else null |
-| label, class | number of the class, from 0; its name, or null where the detector has no names |
+| label, class | number of the class, from 0; its name, "class 7" where the detector has no names |
 | score | confidence in [0, 1] |
 | box_px | x_min, y_min, x_max, y_max in pixels of the picture |
 | input_box_px | the same in pixels of the network's input; where a whole data set was looked at |
@@ -51,6 +51,11 @@ SCHEMA = "gluon_ssd detections"
 VERSION = 1
 
 Array = NDArray[Any]
+
+
+def class_name(label: int, classes: Sequence[str]) -> str:
+    """Name of a class; "class 7" where the detector has no names, or too few."""
+    return classes[label] if label < len(classes) else f"class {label}"
 
 
 class SavedDetections:
@@ -96,7 +101,7 @@ class SavedDetections:
             row = {
                 **start,
                 "label": label,
-                "class": self._classes[label] if label < len(self._classes) else None,
+                "class": class_name(label, self._classes),
                 **dict(zip(columns, values, strict=True)),
             }
             self._file.write(("," if self._begun else "") + "\n  " + _text(row))

@@ -138,6 +138,13 @@ def test_a_detector_without_names_is_known_by_the_numbers(tmp_path):
     read = read_saved(tmp_path / "d.json")
     assert read.classes is None
     assert read.detections(IMAGES, CLASSES).labels.tolist() == found.labels.tolist()
+
+    def say_null(content):
+        for row in content["detections"]:
+            row["class"] = None
+
+    before = read_saved(changed(tmp_path / "d.json", say_null)).detections(IMAGES, CLASSES)
+    assert before.labels.tolist() == found.labels.tolist()
     with pytest.raises(DataError, match="is of the class '4', which is none"):
         read.detections(IMAGES, CLASSES[:4])
 

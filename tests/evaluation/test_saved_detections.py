@@ -43,7 +43,7 @@ def test_a_file_says_what_it_is_and_lists_every_picture(tmp_path):
                 "score": score,
                 "box_px": [1, 2, 3.456789, 4],
             }
-            for label, name, score in ((0, "猫", 0.8765432), (7, None, 0.5))
+            for label, name, score in ((0, "猫", 0.8765432), (7, "class 7", 0.5))
         ],
         "images": [
             {"image": "a.jpg", "frame": None, "width": 64, "height": 48},
