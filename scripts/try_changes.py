@@ -70,6 +70,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
     output = Path(options.output).expanduser().absolute()
     common = ["--recipe", "small", "--gpus", "", "-j", "0"]
+    common += ["--average-weights", "0"]  # the trials score the weights beside averages of theirs
     common += ["--dataset-root", str(Path(options.dataset_root).expanduser().absolute())]
     common += ["--splits", options.splits, "--val-splits", options.val_splits]
     common += ["--limit-images", str(options.limit_images)]

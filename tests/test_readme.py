@@ -13,6 +13,7 @@ from gluon_ssd.options import declare as cli
 from scripts.fuzz import FuzzOptions
 from scripts.kill_runs import KillOptions
 from scripts.soak import SoakOptions
+from scripts.try_changes import TrialOptions
 from tests.entry_builders import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,6 +22,7 @@ COMMANDS = {
     "scripts/fuzz.py": FuzzOptions,
     "scripts/kill_runs.py": KillOptions,
     "scripts/soak.py": SoakOptions,
+    "scripts/try_changes.py": TrialOptions,
 }
 DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
 
@@ -59,6 +61,17 @@ def test_quoted_command_parses(document, line):
     argv = [word for word in argv if word != "..."]
     command = cli.parse(COMMANDS[script], argv, prog=script, description="")
     assert isinstance(command, COMMANDS[script])
+
+
+def test_commands_on_an_own_model_name_its_data():
+    """Without it they look for PASCAL VOC, which who trains on own pictures does not have."""
+    own = [
+        line
+        for _, line in quoted_commands()
+        if "eval_ssd.py" in line and re.search(r"--model-prefix model/ssd\s", line)
+    ]
+    assert len(own) > 2
+    assert [each for each in own if not re.search("--(dataset|benchmark)\\b", each)] == []
 
 
 def test_the_two_commands_of_the_start_are_there():

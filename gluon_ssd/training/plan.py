@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from logging import LogRecord
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -77,6 +78,8 @@ class Plan:
             `val_interval`.
         target_score: the run ends with the validation that reaches it, a fraction; 0: never.
         patience: the run ends after so many validations in a row without a better score; 0: never.
+        average_decay: of the averages of the weights that are validated and saved, below 1; 0:
+            the weights themselves are.
         accumulate: batches of each process that make one step.
         checkpoint_interval_s: a checkpoint is also written after this many seconds; 0: never.
         seed: of MXNet's generator, mixed with the epoch.
@@ -103,6 +106,7 @@ class Plan:
     val_epochs: tuple[int, ...] = ()
     target_score: float = 0.0
     patience: int = 0
+    average_decay: float = 0.0
     checkpoint_interval_s: float = 600.0
     accumulate: int = 1
     seed: int = 233
@@ -115,6 +119,11 @@ class Plan:
             self._check(name, least=1)
         for name in ("start_epoch", "log_interval", "save_interval", "patience"):
             self._check(name, least=0)
+        if not 0 <= self.average_decay < 1:
+            raise OptionError(
+                f"average_decay must be at least 0 and below 1; got {self.average_decay}",
+                settings=("average_weights",),
+            )
 
     def _check(self, name: str, *, least: int) -> None:
         value = getattr(self, name)
@@ -150,6 +159,7 @@ class Hooks:
         write_results: write the epochs of a journal to a table at a path.
         watchers: told of every event, beside the journal.
         stop: remembers signals, when the caller listens to them; None lets the run listen.
+        told: messages of before the run; its log has them behind the first lines.
     """
 
     save_weights: Callable[[str], None]
@@ -160,6 +170,7 @@ class Hooks:
     write_results: Callable[[Sequence[Event], Path], None] | None = None
     watchers: Sequence[Watcher] = ()
     stop: StopRequest | None = None
+    told: Sequence[LogRecord] = ()
 
 
 @dataclass(frozen=True)
