@@ -22,9 +22,7 @@ def computed(*symbols) -> list[np.ndarray]:
 
 
 def quantised():
-    return mx.sym.contrib.quantize_v2(
-        X, out_type="int8", min_calib_range=-3.0, max_calib_range=3.0
-    )
+    return mx.sym.contrib.quantize_v2(X, out_type="int8", min_calib_range=-3.0, max_calib_range=3.0)
 
 
 def added():
