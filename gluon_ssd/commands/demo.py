@@ -49,6 +49,7 @@ _NAMES = {
     "yolo": "label files",
     "crops": "crops",
 }
+_ONE_FILE = ("json", "csv", "coco")
 
 
 def detect_pictures(command: DemoCommand) -> Iterator[str]:
@@ -103,7 +104,7 @@ def detect_pictures(command: DemoCommand) -> Iterator[str]:
                 f"with {reading.finished} of {len(sources)} sources done; what is drawn of these "
                 f"is in {folder}, tables and the film that was begun are not written"
             )
-    yield f"{objects} objects in {count} pictures; {_listed(command)} are in {folder}"
+    yield f"{objects} objects in {count} pictures; {_listed(command)} in {folder}"
     if reading.bad:
         raise DataError(
             f"{len(reading.bad)} of {len(sources)} sources could not be used and are left out; "
@@ -298,7 +299,9 @@ def _listed(command: DemoCommand) -> str:
         "their answers as .json" if (word, command.schema) == ("json", "endpoint") else _NAMES[word]
         for word in command.saves
     ]
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    is_one = len(names) == 1 and names[0] in [_NAMES[word] for word in _ONE_FILE]
+    listed = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    return f"{listed} {'is' if is_one else 'are'}"
 
 
 def _model(command: DemoCommand) -> RuntimeModel:
