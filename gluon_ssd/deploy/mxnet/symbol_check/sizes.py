@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.graph import VARIABLE, Graph, Node, Output, Params, output_shapes
 from gluon_ssd.deploy.mxnet.symbol_check.operator import product
+from gluon_ssd.deploy.mxnet.symbol_check.reshapes import check_reshapes
 from gluon_ssd.errors import ModelError
 
 Shape = tuple[int, ...]
@@ -40,6 +41,7 @@ def checked_shapes(
         ModelError: an array, or all together, would be too large, or a shape is not known.
         MXNetError: the shapes do not fit one another.
     """
+    check_reshapes(graph, params, input_shapes, name)
     wanted = _outputs(graph)
     found = output_shapes(Graph(wanted), params, input_shapes)
     shapes = {_key(output): shape for output, shape in zip(wanted, found, strict=True)}
