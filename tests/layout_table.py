@@ -101,8 +101,14 @@ MAY_IMPORT: dict[str, set[str]] = {
 # For those who change the project; only they may use its tests.
 MAY_IMPORT["deploy"] |= {"deploy.seam", "deploy.onnx", "deploy.openvino"}
 MAY_IMPORT["developer"] = {*MAY_IMPORT["entry"]}
-DEVELOPER_SCRIPTS = {f"scripts/{of}.py" for of in ("mutants", "fuzz", "kill_runs", "soak")}
-OWN_UNITS = (*(name.removesuffix(".py") for name in DEVELOPER_SCRIPTS), "scripts/reliability")
+DEVELOPER_SCRIPTS = {
+    f"scripts/{of}.py" for of in ("mutants", "fuzz", "kill_runs", "soak", "try_changes")
+}
+OWN_UNITS = (
+    *(name.removesuffix(".py") for name in DEVELOPER_SCRIPTS),
+    "scripts/reliability",
+    "scripts/trials",
+)
 OWN_SCRIPTS = {*DEVELOPER_SCRIPTS, "scripts/update_flags.py"}
 MAY_IMPORT["torch"] = set()  # published networks in PyTorch, in an environment without this package
 TORCH_SCRIPTS = ROOT / "scripts/torch_reference"

@@ -33,7 +33,10 @@ from tests.entry_builders import (
 NETWORK = "ssd_160_tiny_custom"
 MODEL = ("--network", "tiny", "--data-shape", 160, "--dataset", "custom", "-j", 0)
 PATIENCE_S = 120
-RUN = (*MODEL, "--batch-size", 2, "--gpus", "", "--epochs", 3, "--checkpoint-minutes", 1e-6)
+RUN = (
+    *(*MODEL, "--batch-size", 2, "--gpus", "", "--epochs", 3, "--checkpoint-minutes", 1e-6),
+    *("--average-weights", 0.9),
+)
 
 needs_bfloat16 = pytest.mark.skipif(
     not cpu.has_bfloat16(cpu.cpu_flags()), reason="this CPU has no bfloat16"

@@ -13,6 +13,7 @@ from gluon_ssd.options import declare as cli
 from scripts.fuzz import FuzzOptions
 from scripts.kill_runs import KillOptions
 from scripts.soak import SoakOptions
+from scripts.try_changes import TrialOptions
 from tests.entry_builders import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,6 +22,7 @@ COMMANDS = {
     "scripts/fuzz.py": FuzzOptions,
     "scripts/kill_runs.py": KillOptions,
     "scripts/soak.py": SoakOptions,
+    "scripts/try_changes.py": TrialOptions,
 }
 DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
 

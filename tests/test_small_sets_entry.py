@@ -10,11 +10,15 @@ import pytest
 from tests.entry_builders import arrays_of, assert_same_arrays, one_error, train, voc_set
 
 NAME = "ssd_160_tiny_custom"
+MODEL = ("--network", "tiny", "--data-shape", 160)
 RUN = (
-    *("--network", "tiny", "--data-shape", 160, "--epochs", 2, "--log-interval", 1, "--lr", 0.01),
+    *(*MODEL, "--epochs", 2, "--log-interval", 1, "--lr", 0.01),
     *("--checkpoint-minutes", 1e-6, "--sample-images", 0),
 )
-ALL = ("--freeze", 2, "--oversample", 0.9, "--class-weights", "balanced")
+ALL = (
+    *("--freeze", 2, "--oversample", 0.9, "--class-weights", "balanced"),
+    *("--average-weights", 0.9),
+)
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +61,21 @@ def test_a_resumed_run_ends_with_the_same_weights(data, first, usual, tmp_path):
     checkpoint = tmp_path / "b" / f"{NAME}_checkpoint.npz"
     resumed = run(tmp_path / "b", data, "--resume", checkpoint, *ALL)
     assert_same_arrays(resumed, unbroken)
+    # Frozen layers have no averages, and what is saved is the averages beside them.
+    averages = {key for key in unbroken if key.startswith("average/")}
+    assert averages and not any(key.startswith("average/features.levels.0.0.") for key in averages)
+    for file in (f"{NAME}_best.params", f"{NAME}_best_map.log"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+    assert (
+        "averages of the weights, decay 0.9" in (tmp_path / "a" / f"{NAME}_train.log").read_text()
+    )
     heads = "weights/class_predictors.0.predictor.weight"
     assert not np.array_equal(usual[heads], unbroken[heads])
 
 
 @pytest.mark.dali
 def test_images_come_as_often_through_dali(data, first, tmp_path):
-    argv = ("--resume", first, "--oversample", 0.9, "--dali")
+    argv = ("--resume", first, "--oversample", 0.9, "--average-weights", 0.9, "--dali")
     ended = train(tmp_path, data, *RUN, *argv, "--limit-steps", 2)
     assert ended.code == 0, ended.err
     assert "times on average: 6 instead of 5 an epoch" in ended.err
@@ -96,6 +108,22 @@ def test_other_frozen_stages_than_before_are_one_line(before, after, said, data,
     message = one_error(ended)
     assert re.search(said, message)
     assert "(--freeze)" in message
+
+
+def test_a_checkpoint_with_averages_is_evaluated_by_them_and_not_resumed_without(
+    data, first, tmp_path
+):
+    argv = ("--resume", first, "--average-weights", 0.9, "--limit-steps", 2)
+    run(tmp_path / "a", data, *argv)
+    checkpoint = tmp_path / "a" / f"{NAME}_checkpoint.npz"
+    by_checkpoint, by_best = (
+        train(tmp_path / "b", data, *MODEL, "--mode", "evaluation", "--resume", file).out
+        for file in (checkpoint, tmp_path / "a" / f"{NAME}_best.params")
+    )
+    assert by_checkpoint == by_best and "Model precision" in by_best
+    message = one_error(train(tmp_path / "a", data, *RUN, "--resume", checkpoint))
+    assert "it holds averages of the weights, decay 0.9, and this run has none" in message
+    assert message.endswith("(--average-weights)")
 
 
 @pytest.mark.parametrize("base", ["false", "true"])

@@ -66,15 +66,18 @@ def is_constant(parameter: Any) -> bool:
 
 
 def assign(parameter: Any, values: Any, ctx: Any = None) -> None:
-    """Give a parameter its values, and its devices where it has none or `ctx` asks for some.
+    """Give a parameter its values, and its devices where it has none or `ctx` asks for others.
+
+    On the devices that it has, values are written into its arrays, which others may hold.
 
     Args:
         parameter: a Gluon parameter of known shape.
         values: NumPy or MXNet array of that shape, any float type; None keeps a constant's own.
         ctx: device or devices; None keeps those it has, CPU for a new one.
     """
-    if parameter._data is None or ctx is not None:
-        devices = list(ctx) if isinstance(ctx, Sequence) else [ctx or mx.cpu()]
+    devices = list(ctx) if isinstance(ctx, Sequence) else [ctx or mx.cpu()]
+    is_there = parameter._data is not None and (ctx is None or parameter.list_ctx() == devices)
+    if not is_there or (values is None and ctx is not None):
         init = None if is_constant(parameter) else mx.init.Zero()
         parameter.initialize(init=init, ctx=devices, force_reinit=True)
     if values is not None:

@@ -56,6 +56,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "schedule": "cosine",
         "warmup_epochs": 2.0,
         "clip_gradient": 10.0,
+        "average_weights": 0.998,
         "val_interval": 4,
         "save_interval": 0,
         "log_interval": 20,

@@ -45,7 +45,17 @@ class SmallSetOptions:
         "or such as wheel=2,door=0.5; other classes and the background have 1",
     )
 
+    average_weights: float = option(
+        0.0,
+        "validate and save moving averages of the weights with this decay, below 1, such as 0.998; "
+        "0 takes the weights themselves",
+        minimum=0,
+        maximum=1,
+    )
+
     def __post_init__(self) -> None:
+        if self.average_weights == 1:
+            raise OptionError("--average-weights must be below 1; got 1, which learns nothing")
         if self.class_weights and self.class_weights != BALANCED:
             named_weights(self.class_weights)
 
@@ -98,7 +108,7 @@ def num_validations(command: Any) -> int:
 SMALL_SETS_IDLE = (
     Idle(("patience",), lambda command: command.modes.mode != TRAINING, "outside training"),
     Idle(
-        ("freeze", "class_weights", "oversample"),
+        ("freeze", "class_weights", "oversample", "average_weights"),
         lambda command: command.modes.mode in (EVALUATION, INFERENCE_BENCHMARK),
         "where no weights are learnt",
     ),

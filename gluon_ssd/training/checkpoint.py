@@ -4,6 +4,7 @@
 |---|---|
 | weights/NAME | every parameter, constant and batch statistic by structural name, first device |
 | device1/NAME ... | the batch statistics of further devices, where they differ |
+| average/NAME | the moving average of a weight or batch statistic; see `WeightAverage` |
 | momentum/NAME | optimiser state; the slots of `training.update_rules` |
 | random/numpy | state vector of NumPy's global generator |
 | facts | the JSON text of everything else, as uint8 |
@@ -34,12 +35,13 @@ from gluon_ssd.training.optimizer import Optimizer, named_parameters
 from gluon_ssd.training.saved_network import MOST_FACTS
 from gluon_ssd.training.stored_arrays import DamagedArrays, read_stored_arrays
 from gluon_ssd.training.update_rules import RULES
+from gluon_ssd.training.weight_average import GROUP as AVERAGES
+from gluon_ssd.training.weight_average import WeightAverage
 
 _FORMAT = 1
 _ADVICE = "resume from another checkpoint or from a .params file"
 _SLOTS = sorted({slot for rule in RULES.values() for slot in rule.slots})
-_STATISTICS = re.compile(r"(running|moving)_(mean|var)$")
-_GROUPS = re.compile(rf"(weights|device[1-9]\d{{0,2}}|{'|'.join(_SLOTS)})/")
+_GROUPS = re.compile(rf"(weights|device[1-9]\d{{0,2}}|{AVERAGES}|{'|'.join(_SLOTS)})/")
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class Checkpoint:
         path: where it came from, for messages.
         arrays: everything but the facts, by key; they cannot be written to.
         facts: "epoch", "batch" (next one), "step", "num_updates", "best_score", "best_epoch",
-            "meter", "options", "network", "amp", "random_python", "random_numpy".
+            "meter", "options", "network", "amp", "average" (None: without), "random_python",
+            "random_numpy".
     """
 
     path: str
@@ -95,34 +98,18 @@ def network_arrays(network: Any) -> dict[str, np.ndarray]:
     return arrays
 
 
-def statistics(network: Any) -> dict[str, Any]:
-    """MXNet arrays of the batch statistics, by name, on the first device.
-
-    Layers that GluonCV adds to a symbol of the zoo call theirs moving_mean and moving_var. Those
-    of frozen layers are not among them, which are the same everywhere and stay as they are.
-    """
-    parameters = named_parameters(network)
-
-    def is_frozen(name: str) -> bool:
-        beside = (parameters.get(_STATISTICS.sub(kind, name)) for kind in ("gamma", "beta"))
-        return all(each is None or each.grad_req == "null" for each in beside)
-
-    return {
-        name: parameter.list_data()[0]
-        for name, parameter in parameters.items()
-        if _STATISTICS.search(name) and not is_frozen(name)
-    }
-
-
 def first_non_finite(arrays: Mapping[str, np.ndarray]) -> str | None:
     """Key of the first array that holds a NaN or an infinity, if any."""
     floats = ((key, array) for key, array in arrays.items() if array.dtype.kind == "f")
     return next((key for key, array in floats if not np.isfinite(array).all()), None)
 
 
-def run_arrays(network: Any, optimizer: Optimizer) -> dict[str, np.ndarray]:
-    """Weights, statistics and the optimiser's state by checkpoint key."""
-    return {**network_arrays(network), **optimizer.state_arrays()}
+def run_arrays(
+    network: Any, optimizer: Optimizer, average: WeightAverage | None = None
+) -> dict[str, np.ndarray]:
+    """Weights, statistics, their averages and the optimiser's state by checkpoint key."""
+    averages = {} if average is None else average.arrays()
+    return {**network_arrays(network), **averages, **optimizer.state_arrays()}
 
 
 def save_checkpoint(
@@ -167,7 +154,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         arrays = read_stored_arrays(path)
         facts = _facts(arrays.pop("facts", None), name)
         check_facts(facts, arrays.get("random/numpy"))
-        _check_groups(arrays)
+        _check_groups(arrays, has_averages=facts.get("average") is not None)
     except FileNotFoundError as error:
         raise WeightsError(f"there is no checkpoint {name}") from error
     except OSError as error:
@@ -194,11 +181,14 @@ def _facts(stored: np.ndarray | None, name: str) -> Any:
     return facts
 
 
-def _check_groups(arrays: Mapping[str, np.ndarray]) -> None:
-    """Raise WrongFacts for an array that no version writes."""
+def _check_groups(arrays: Mapping[str, np.ndarray], *, has_averages: bool) -> None:
+    """Raise WrongFacts for an array that no version writes, and for averages without facts."""
     unknown = [key for key in arrays if not _GROUPS.match(key) and key != "random/numpy"]
     if unknown:
         raise WrongFacts(f"it has arrays that are not known: {some_of(unknown)}")
+    if any(key.startswith(f"{AVERAGES}/") for key in arrays) != has_averages:
+        has, lacks = ("facts", "arrays") if has_averages else ("arrays", "facts")
+        raise WrongFacts(f"it has {has} of averages of the weights and no {lacks} of them")
 
 
 def _short(value: Any) -> str:
@@ -239,12 +229,12 @@ def _check_network(checkpoint: Checkpoint, network: Any, facts: Mapping[str, Any
 def _check_copies(
     checkpoint: Checkpoint, network: Any, shapes: Mapping[str, tuple[int, ...]]
 ) -> None:
-    """Raise WeightsError for an array of another type, or a copy of a further device that differs
-    in shape or is none of the network."""
+    """Raise WeightsError for an array of another type, or a copy of a further device or an average
+    that differs in shape or is none of the network."""
     types = {name: np.dtype(p.dtype) for name, p in named_parameters(network).items()}
     for key, array in checkpoint.arrays.items():
         group, _, name = key.partition("/")
-        if not group.startswith(("weights", "device")):
+        if not group.startswith(("weights", "device", AVERAGES)):
             continue
         if shapes.get(name) != array.shape or types[name] != array.dtype:
             own = f"{types[name]} {shapes[name]}" if name in types else "none"
@@ -274,12 +264,21 @@ def changed_options(checkpoint: Checkpoint, options: Mapping[str, Any]) -> list[
 
 
 def restore_weights(checkpoint: Checkpoint, network: Any, network_facts: Mapping[str, Any]) -> None:
-    """Put weights and statistics back, for `restore` and for whoever does not train on.
+    """Put the weights into a network that a validation scores: the averages, where there are any.
+
+    For whoever does not train on; `restore` is for training.
 
     Raises:
         WeightsError: the checkpoint is of another network; nothing was changed.
     """
     _check_network(checkpoint, network, network_facts)
+    _put_weights(checkpoint, network)
+    parameters = named_parameters(network)
+    for name, array in checkpoint.group(AVERAGES).items():
+        parameters[name].set_data(mx.nd.array(array, dtype=array.dtype))
+
+
+def _put_weights(checkpoint: Checkpoint, network: Any) -> None:
     parameters = named_parameters(network)
     for name, array in checkpoint.group("weights").items():
         parameters[name].set_data(mx.nd.array(array, dtype=array.dtype))
@@ -289,26 +288,54 @@ def restore_weights(checkpoint: Checkpoint, network: Any, network_facts: Mapping
                 copy[:] = own
 
 
+def _check_average(checkpoint: Checkpoint, average: WeightAverage | None) -> None:
+    """Raise WeightsError unless a run can go on with the averages of a checkpoint."""
+    saved = checkpoint.facts.get("average")
+    if saved is None:
+        return
+    if average is None:
+        raise WeightsError(
+            f"it holds averages of the weights, decay {saved['decay']:g}, "
+            "and this run has none; resume with that decay, or start anew from the weights "
+            "(.params)",
+            settings=("average_weights",),
+        )
+    average.check(checkpoint.group(AVERAGES))
+
+
 def restore(
-    checkpoint: Checkpoint, network: Any, optimizer: Optimizer, network_facts: Mapping[str, Any]
+    checkpoint: Checkpoint,
+    network: Any,
+    optimizer: Optimizer,
+    network_facts: Mapping[str, Any],
+    average: WeightAverage | None = None,
 ) -> None:
-    """Put weights, statistics, the optimiser's state, counters and random states back.
+    """Put weights, statistics, averages, the optimiser's state, counters and random states back.
 
     Args:
         network_facts: what identifies the network (name, classes, input size, ...), as saved.
+        average: of the run that goes on; it begins with the weights of a checkpoint without any.
 
     Raises:
-        WeightsError: the checkpoint is of another network or optimiser; no weight was changed.
+        WeightsError: the checkpoint is of another network or optimiser, or has averages which the
+            run has not; no weight was changed.
     """
     _check_network(checkpoint, network, network_facts)
     states, num_updates = checkpoint.states(), checkpoint.facts["num_updates"]
     had_momentum = checkpoint.facts["options"].get("momentum") != 0
     try:
         optimizer.check(states, num_updates, may_lack=not had_momentum)
+        _check_average(checkpoint, average)
     except WeightsError as error:
         raise WeightsError(f"{checkpoint.path}: {error}", settings=error.settings) from error
     optimizer.restore(states, num_updates)
-    restore_weights(checkpoint, network, network_facts)
+    _put_weights(checkpoint, network)
+    if average is not None:
+        saved = checkpoint.facts.get("average")
+        if saved is None:
+            average.restart()
+        else:
+            average.restore(checkpoint.group(AVERAGES), saved["steps"])
     version, state, gauss = checkpoint.facts["random_python"]
     random.setstate((version, tuple(state), gauss))
     name, position, has_gauss, numpy_gauss = checkpoint.facts["random_numpy"]

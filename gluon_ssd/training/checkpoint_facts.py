@@ -51,6 +51,8 @@ def check_facts(facts: Any, numpy_state: NDArray[Any] | None) -> None:
     is_right = 0 <= earlier <= _MOST_BATCHES * epoch
     _expect(is_right, "step", f"{steps} at epoch {epoch}, batch {facts['batch']}")
     _expect(updates <= _UPDATES_OF_STEP * (steps + 1), "num_updates", f"{updates} at step {steps}")
+    average = facts.get("average")
+    _expect(average is None or _is_average(average, steps), "average", average)
     best_epoch = facts["best_epoch"]
     _expect(best_epoch is None or best_epoch <= facts["epoch"], "best_epoch", best_epoch)
     if numpy_state is None:
@@ -103,6 +105,17 @@ def _is_amp(value: Any) -> bool:
         and value["dtype"] in _LOW_PRECISIONS
         and all(is_finite(value[name]) and value[name] > 0 for name in scales)
         and all(is_count(value[name]) for name in counts)
+    )
+
+
+def _is_average(value: Any, steps: int) -> bool:
+    """What `WeightAverage.facts` gives, after so many steps of the run."""
+    return (
+        isinstance(value, Mapping)
+        and set(value) == {"decay", "steps"}
+        and is_finite(value["decay"])
+        and 0 < value["decay"] < 1
+        and is_count(value["steps"], _UPDATES_OF_STEP * (steps + 1))
     )
 
 

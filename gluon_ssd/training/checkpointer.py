@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
+from gluon_ssd.compat import mx
 from gluon_ssd.errors import DivergedError
+from gluon_ssd.training.batch_statistics import statistics
 from gluon_ssd.training.checkpoint import (
     first_non_finite,
     network_arrays,
     plain_json,
     run_arrays,
     save_checkpoint,
-    statistics,
 )
 from gluon_ssd.training.loop import diverged
 from gluon_ssd.training.plan import Evaluation, Job
@@ -44,18 +46,20 @@ class Checkpointer:
             EnvironmentProblem: the file cannot be written.
         """
         started_s = time.perf_counter()
-        self._learner.team.average(statistics(self._learner.network))
-        arrays = run_arrays(self._learner.network, self._learner.optimizer)
+        learner = self._learner
+        self._join_statistics()
+        arrays = run_arrays(learner.network, learner.optimizer, learner.average)
         self._check_finite(arrays, state)
         self._saved_s = time.monotonic()
         if self._job.leads:
             facts = {
                 **state.facts(),
                 "step": self._job.clock.step(*state.position),
-                "num_updates": self._learner.optimizer.num_updates,
+                "num_updates": learner.optimizer.num_updates,
                 "options": plain_json(self._job.plan.options),
                 "network": plain_json(self._job.plan.network),
-                "amp": self._learner.precision.state(),
+                "amp": learner.precision.state(),
+                "average": None if learner.average is None else learner.average.facts(),
             }
             save_checkpoint(self._files.checkpoint, arrays, facts)
         return time.perf_counter() - started_s
@@ -66,8 +70,17 @@ class Checkpointer:
         Raises:
             DivergedError: a number is not finite, on any process.
         """
+        self._join_statistics()
+        averages = {} if self._learner.average is None else self._learner.average.arrays()
+        self._check_finite({**network_arrays(self._learner.network), **averages}, state)
+
+    def _join_statistics(self) -> None:
+        """Give all processes the means of their batch statistics, and of the averages of these."""
+        mx.nd.waitall()  # as `batch_statistics` says
         self._learner.team.average(statistics(self._learner.network))
-        self._check_finite(network_arrays(self._learner.network), state)
+        if self._learner.average is not None:
+            means = self._learner.average.mean_statistics
+            self._learner.team.average({f"average.{name}": mean for name, mean in means.items()})
 
     def _check_finite(self, arrays: Mapping[str, np.ndarray], state: State) -> None:
         broken = first_non_finite(arrays)
@@ -85,7 +98,7 @@ class Checkpointer:
         `keep_weights` gives the file the name that carries the score.
         """
         if self._job.leads and self._job.plan.saves(epoch):
-            self._job.hooks.save_weights(str(self._files.unscored_weights(epoch)[0]))
+            self._save_weights(self._files.unscored_weights(epoch)[0])
 
     def keep_weights(self, epoch: int, evaluation: Evaluation | None, improved: bool) -> None:
         """Write the weights of an epoch where it is the best, and where the plan keeps them."""
@@ -93,12 +106,17 @@ class Checkpointer:
             return
         shown = 0.0 if evaluation is None else shown_score(evaluation)
         if improved:
-            self._job.hooks.save_weights(str(self._files.best_weights))
+            self._save_weights(self._files.best_weights)
             add_best(self._files.best_log, epoch, shown)
         if self._job.plan.saves(epoch):
-            self._job.hooks.save_weights(str(self._files.periodic_weights(epoch, shown)))
+            self._save_weights(self._files.periodic_weights(epoch, shown))
             for path in self._files.unscored_weights(epoch):
                 path.unlink(missing_ok=True)
+
+    def _save_weights(self, path: Path) -> None:
+        """Write the weights that validation scores."""
+        with self._learner.averaged():
+            self._job.hooks.save_weights(str(path))
 
     def outlook(self) -> str:
         """What is left after a divergence, for its message."""

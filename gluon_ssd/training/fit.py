@@ -19,6 +19,7 @@ from gluon_ssd.training.resume import begin
 from gluon_ssd.training.run import Run
 from gluon_ssd.training.run_files import RunFiles, logging_to, recording
 from gluon_ssd.training.team.team import Team
+from gluon_ssd.training.weight_average import WeightAverage
 from gluon_ssd.training.weight_watch import WeightWatch
 
 _logger = logging.getLogger(__name__)
@@ -116,4 +117,8 @@ def build_learner(
     )
     precision.attach(optimizer.trainer)
     watch = WeightWatch(network)
-    return Learner(network, devices, loss, optimizer, watch, plan.accumulate, team, precision)
+    decay = plan.average_decay
+    average = WeightAverage(network, decay) if decay else None
+    return Learner(
+        network, devices, loss, optimizer, watch, plan.accumulate, team, precision, average
+    )

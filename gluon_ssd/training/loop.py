@@ -10,6 +10,7 @@ import functools
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,6 +23,7 @@ from gluon_ssd.training.devices import Devices, Losses
 from gluon_ssd.training.optimizer import Optimizer
 from gluon_ssd.training.precision.amp import Precision
 from gluon_ssd.training.team.team import Team
+from gluon_ssd.training.weight_average import WeightAverage
 from gluon_ssd.training.weight_watch import WeightWatch
 
 _MAX_NAMES = 32  # the usual batch; a message has to end somewhere
@@ -50,6 +52,7 @@ class Learner:
         accumulate: batches of this process that make one step.
         team: the processes that learn together.
         precision: what the network computes in.
+        average: of the weights; None where none is kept.
     """
 
     network: Any
@@ -60,6 +63,11 @@ class Learner:
     accumulate: int = 1
     team: Team = field(default_factory=Team)
     precision: Precision = field(default_factory=Precision)
+    average: WeightAverage | None = None
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """A block in which the network is the one to validate and save: see `WeightAverage`."""
+        return nullcontext() if self.average is None else self.average.in_place()
 
 
 @dataclass(frozen=True)
@@ -208,6 +216,8 @@ def train_one_epoch(
         learner.optimizer.step(step.rate, divisor)
         if learner.precision.gave_up:
             raise broken("the gradients overflow whatever the loss scale at", step)
+        if learner.average is not None:
+            learner.average.update()
         learner.watch.start()
         on_step(step)
         previous = step

@@ -77,6 +77,8 @@ class Plan:
             `val_interval`.
         target_score: the run ends with the validation that reaches it, a fraction; 0: never.
         patience: the run ends after so many validations in a row without a better score; 0: never.
+        average_decay: of the averages of the weights that are validated and saved, below 1; 0:
+            the weights themselves are.
         accumulate: batches of each process that make one step.
         checkpoint_interval_s: a checkpoint is also written after this many seconds; 0: never.
         seed: of MXNet's generator, mixed with the epoch.
@@ -103,6 +105,7 @@ class Plan:
     val_epochs: tuple[int, ...] = ()
     target_score: float = 0.0
     patience: int = 0
+    average_decay: float = 0.0
     checkpoint_interval_s: float = 600.0
     accumulate: int = 1
     seed: int = 233
@@ -115,6 +118,11 @@ class Plan:
             self._check(name, least=1)
         for name in ("start_epoch", "log_interval", "save_interval", "patience"):
             self._check(name, least=0)
+        if not 0 <= self.average_decay < 1:
+            raise OptionError(
+                f"average_decay must be at least 0 and below 1; got {self.average_decay}",
+                settings=("average_weights",),
+            )
 
     def _check(self, name: str, *, least: int) -> None:
         value = getattr(self, name)

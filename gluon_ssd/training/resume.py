@@ -125,7 +125,11 @@ def _from_checkpoint(job: Job) -> State:
     checkpoint = load_checkpoint(plan.resume)
     facts = checkpoint.facts
     _check_position(job, checkpoint)
-    restore(checkpoint, learner.network, learner.optimizer, plan.network)
+    restore(checkpoint, learner.network, learner.optimizer, plan.network, learner.average)
+    if learner.average is not None and facts.get("average") is None:
+        _logger.info(
+            "%s has no averages of the weights: they begin with its weights", checkpoint.path
+        )
     learner.precision.restore(facts.get("amp"))
     for change in changed_options(checkpoint, plan.options):
         _logger.warning("Resuming with another option: %s", change)
@@ -190,26 +194,33 @@ def begin(job: Job) -> State:
         WeightsError: the file is damaged or of another network.
         OptionError: the plan starts at or after its end.
     """
+    if job.learner.average is not None:
+        decay = f"{job.learner.average.decay:g}"
+        _logger.info("Validated and saved are averages of the weights, decay %s", decay)
     if job.learner.team.size == 1:
         return _begin_here(job)
     return _shared(_begin_here(job) if job.leads else None, job.learner)
 
 
 def _shared(state: State | None, learner: Learner) -> State:
-    """Give everyone the leader's state, weights with their statistics and optimiser's state."""
-    team, optimizer = learner.team, learner.optimizer
+    """Give everyone the leader's state: weights with statistics and averages, and optimiser's."""
+    team, optimizer, average = learner.team, learner.optimizer, learner.average
     states = optimizer.state_arrays()
     own = {
         **(State() if state is None else state).facts(),
         "num_updates": optimizer.num_updates,
         "states": sorted(states),
         "amp": learner.precision.state(),
+        "average_steps": 0 if average is None else average.steps,
     }
     text = json.dumps(own).encode() if team.rank == 0 else b""
     facts = json.loads(team.gather(np.frombuffer(text, np.uint8)).tobytes())
     learner.precision.restore(facts["amp"])
     parameters = named_parameters(learner.network)
     team.copy_from_leader({name: p.list_data()[0] for name, p in parameters.items()})
+    if average is not None:
+        average.steps = facts["average_steps"]
+        team.copy_from_leader({f"average.{name}": mean for name, mean in average.means.items()})
     arrays = {
         key: mx.nd.array(
             states.get(key, np.zeros(parameters[key.partition("/")[2]].shape, np.float32))
@@ -240,4 +251,6 @@ def _begin_here(job: Job) -> State:
         earlier = [entry for entry in read_best(job.files.best_log) if entry[0] < plan.start_epoch]
         if earlier:
             state.best.epoch, state.best.shown = max(earlier, key=lambda entry: entry[1])
+    if job.learner.average is not None:
+        job.learner.average.restart()
     return state

@@ -138,8 +138,12 @@ class Run:
         started_s = time.perf_counter()
         self.reporter.moment("validation_begin", (epoch + 1, 0), epoch=epoch)
         try:
-            # The processes of a team stop together, where their evaluation asks for it.
-            with self.stop.may_cut() if self.team.size == 1 else nullcontext():
+            # The processes of a team stop together, where their evaluation asks for it. A signal
+            # must not cut what puts the weights back, so that is the outer block.
+            with (
+                self.job.learner.averaged(),
+                self.stop.may_cut() if self.team.size == 1 else nullcontext(),
+            ):
                 evaluation = self.hooks.evaluate()
         except Interrupted:
             self._consult(checkpoint=False)

@@ -15,7 +15,10 @@ CLOCKED = ("time", "seconds", "samples_per_s", "data_wait", "remaining_s")
 """Keys of a journal's line that the clock decides about."""
 CLOCKED_COLUMNS = ("seconds", "images_per_s", "val_seconds")
 """Likewise of the table of epochs."""
-FACTS = ("epoch", "batch", "step", "num_updates", "best_score", "best_epoch", "network", "amp")
+FACTS = (
+    *("epoch", "batch", "step", "num_updates", "best_score", "best_epoch"),
+    *("network", "amp", "average"),
+)
 """Of a checkpoint; the others are the options, which name folders, clocks and generators."""
 COMPARED = ("interval", "epoch", "validation")
 
@@ -51,7 +54,7 @@ def table(results: Path) -> list[dict[str, str]]:
 
 
 def arrays_of(checkpoint: Path) -> dict[str, np.ndarray]:
-    """Weights, batch statistics and momentum of a checkpoint.
+    """Weights, batch statistics, averages and momentum of a checkpoint.
 
     Not the state of NumPy's global generator: no number of a training comes from it.
     """

@@ -65,6 +65,7 @@ class Run:
         options += ["--batch-size", 2 * self.ranks, "--pretrained-base", "false"]
         options += ["--epochs", self.epochs, "--save-interval", 15, "--log-interval", 1]
         options += ["--checkpoint-minutes", 1e-6, "--save-prefix", f"{self.folder}/"]
+        options += ["--average-weights", 0.9]
         if self.checkpoint.exists():
             options += ["--resume", self.checkpoint]
         if self.ranks == 1:

@@ -80,7 +80,7 @@ def test_a_checkpoint_of_another_network_is_refused(trained, data, out):
     folder, _ = trained
     argv = ("--mode", "evaluation", "--resume", folder / f"{NETWORK}_checkpoint.npz")
     ended = train(out, data, *argv, "--network", "mobilenet1.0", "--data-shape", 512)
-    assert "belongs to another network" in one_error(ended)
+    assert "--network mobilenet1.0 was given, and the checkpoint" in one_error(ended)
     assert not list(out.iterdir())
 
 

@@ -79,3 +79,12 @@ def test_values_go_to_the_device_that_is_named_and_else_stay_where_they_are():
         assign(parameter, [3, 4 + device], ctx)
         assert parameter.list_ctx() == [mx.cpu(device)]
         assert parameter.data().asnumpy().tolist() == [3, 4 + device]
+
+
+@pytest.mark.parametrize("ctx", [None, mx.cpu(0), [mx.cpu(0)]], ids=["none", "one", "list"])
+def test_values_are_written_into_the_arrays_that_are_there(ctx):
+    parameter = mx.gluon.Parameter("p_weight", shape=(2,))
+    parameter.initialize(ctx=mx.cpu(0))
+    held = parameter.data()
+    assign(parameter, [3, 4], ctx)
+    assert held.asnumpy().tolist() == parameter.data().asnumpy().tolist() == [3, 4]

@@ -17,6 +17,7 @@ from gluon_ssd.training.optimizer import Optimizer
 from gluon_ssd.training.plan import Hooks, Job, Plan
 from gluon_ssd.training.run_files import RunFiles
 from gluon_ssd.training.team.team import Team
+from gluon_ssd.training.weight_average import WeightAverage
 from gluon_ssd.training.weight_watch import WeightWatch
 
 NUM_CLASSES = 3
@@ -164,11 +165,17 @@ def make_job(prefix, *, seed=0, network=None, team=None, hooks=None, batches=Non
     network = network or make_network(seed=seed)
     optimizer = Optimizer(network, momentum=0.9, wd=0.0)
     watch, team = WeightWatch(network), team or Team()
-    learner = Learner(
-        network, Devices([mx.cpu()]), Loss(multibox_loss), optimizer, watch, accumulate=1, team=team
-    )
     asked = make_hooks(network, **(hooks or {}))
     plan = make_plan(prefix, **plan)
+    learner = Learner(
+        network,
+        Devices([mx.cpu()]),
+        Loss(multibox_loss),
+        optimizer,
+        watch,
+        team=team,
+        average=WeightAverage(network, plan.average_decay) if plan.average_decay else None,
+    )
     return Job(learner, batches or SyntheticBatches(), plan, asked, RunFiles(prefix))
 
 

@@ -38,13 +38,17 @@ class OwnBatches(SyntheticBatches):
 
 
 def batch_norm_run(team, prefix, **plan):
-    """A whole run of a network with batch norm, with other weights on each process at first."""
+    """A whole run of a network with batch norm, with other weights on each process at first.
+
+    Returns the weights, the scores and what the last validation saw.
+    """
     network = make_network(seed=team.rank)
     batches = OwnBatches()
     batches.rank = team.rank
-    scores = []
+    scores, validated = [], {}
 
     def evaluate():
+        validated.update(arrays_of(network))
         scores.append(score_of(network))
         return scores[-1]
 
@@ -57,7 +61,7 @@ def batch_norm_run(team, prefix, **plan):
         hooks=make_hooks(network, evaluate=evaluate),
         team=team,
     )
-    return arrays_of(network), [score.score for score in scores]
+    return arrays_of(network), [score.score for score in scores], validated
 
 
 def uncounted(team):
@@ -96,16 +100,24 @@ def main(folder):
     groups["fp16"], _ = train_plain(HorovodTeam(fp16_gradients=True))
     groups["uncounted"] = uncounted(team)
     prefix = Path(folder) / "tiny"
-    groups["run"], scores = batch_norm_run(team, prefix, epochs=2)
+    groups["run"], scores, _ = batch_norm_run(team, prefix, epochs=2)
     checkpoint = str(prefix) + "_checkpoint.npz"
-    groups["resumed"], more = batch_norm_run(team, prefix, epochs=4, resume=checkpoint)
-    groups["unbroken"], _ = batch_norm_run(team, Path(folder) / "whole", epochs=4)
+    groups["resumed"], more, _ = batch_norm_run(team, prefix, epochs=4, resume=checkpoint)
+    groups["unbroken"], _, _ = batch_norm_run(team, Path(folder) / "whole", epochs=4)
     adam = {"rule": "adam", "schedule": Schedule(0.01)}
     prefix = Path(folder) / "adam"
     batch_norm_run(team, prefix, epochs=2, **adam)
     checkpoint = str(prefix) + "_checkpoint.npz"
-    groups["adam_resumed"], _ = batch_norm_run(team, prefix, epochs=3, resume=checkpoint, **adam)
-    groups["adam_unbroken"], _ = batch_norm_run(team, Path(folder) / "adams", epochs=3, **adam)
+    groups["adam_resumed"], _, _ = batch_norm_run(team, prefix, epochs=3, resume=checkpoint, **adam)
+    groups["adam_unbroken"], _, _ = batch_norm_run(team, Path(folder) / "adams", epochs=3, **adam)
+    average = {"average_decay": 0.5}
+    prefix = Path(folder) / "average"
+    batch_norm_run(team, prefix, epochs=1, **average)
+    checkpoint = str(prefix) + "_checkpoint.npz"
+    resumed = batch_norm_run(team, prefix, epochs=2, resume=checkpoint, **average)
+    groups["average_raw_resumed"], _, groups["average_resumed"] = resumed
+    unbroken = batch_norm_run(team, Path(folder) / "averages", epochs=2, **average)
+    groups["average_raw_unbroken"], _, groups["average_unbroken"] = unbroken
     seen["scores"] = np.array(scores + more)
     for group, weights in groups.items():
         seen.update({f"{group}/{name}": array for name, array in weights.items()})

@@ -11,7 +11,6 @@ import pytest
 from gluon_ssd.compat import mx
 from gluon_ssd.detection.multibox_loss import multibox_loss
 from gluon_ssd.errors import EnvironmentProblem, WeightsError
-from gluon_ssd.families.build import build_network
 from gluon_ssd.models.interface import Loss
 from gluon_ssd.models.torch_file.writer import write_state_dict
 from gluon_ssd.system.files import atomic_path
@@ -21,9 +20,9 @@ from gluon_ssd.training.checkpoint import (
     is_checkpoint,
     load_checkpoint,
     restore,
+    restore_weights,
     run_arrays,
     save_checkpoint,
-    statistics,
 )
 from gluon_ssd.training.devices import Devices
 from gluon_ssd.training.meters import Meter
@@ -177,17 +176,34 @@ def test_first_non_finite(value):
     assert first_non_finite(arrays) is None
 
 
-def test_statistics_of_added_layers_are_averaged_over_processes_too():
-    """GluonCV's further layers are made from a symbol and call theirs moving, not running."""
-    network = build_network("ssd_512_mobilenet1.0_voc")
-    network.initialize()
-    network(mx.nd.zeros((1, 3, 128, 128)))
-    names = list(statistics(network))
-    kept = [
-        name for name in network._collect_params_with_prefix() if name.endswith(("mean", "var"))
-    ]
-    assert sorted(names) == sorted(kept)
-    assert sum("moving_" in name for name in names) == 16
+@pytest.mark.parametrize(
+    ("averages", "facts", "said"),
+    [
+        ({"average/boxes.bias": np.zeros(8, "f4")}, None, "arrays of averages .* and no facts"),
+        ({}, {"decay": 0.5, "steps": 2}, "facts of averages .* and no arrays"),
+        ({"average/x": np.zeros(8, "f4")}, {"decay": 0.5, "steps": 2}, "average/x is float32"),
+        (
+            {"average/boxes.bias": np.zeros(8, "f8")},
+            {"decay": 0.5, "steps": 2},
+            r"average/boxes.bias is float64 \(8,\) there, float32 \(8,\) here",
+        ),
+        (
+            {"average/boxes.bias": np.full(8, np.nan, "f4")},
+            {"decay": 0.5, "steps": 2},
+            "average/boxes.bias is not finite",
+        ),
+    ],
+    ids=["no facts", "no arrays", "unknown", "type", "not finite"],
+)
+def test_averages_that_cannot_be_used_are_refused(saved, averages, facts, said):
+    path, network, optimizer = saved
+    save_checkpoint(
+        path, {**run_arrays(network, optimizer), **averages}, {**FACTS, "average": facts}
+    )
+    before = arrays_of(network)
+    with pytest.raises(WeightsError, match=said):
+        restore_weights(load_checkpoint(path), network, {"name": "tiny"})
+    assert_same_weights(arrays_of(network), before)
 
 
 def test_statistics_of_further_devices_are_kept():

@@ -32,6 +32,7 @@ FACTS: dict[str, Any] = json.loads(
     )
 )
 AMP = {"dtype": "float16", "loss_scale": 2.0, "next_loss_scale": 4, "unskipped": 1, "skipped": 0}
+AVERAGE = {"decay": 0.998, "steps": 9}
 METER = FACTS["meter"]
 VERSION, STATE, GAUSS = FACTS["random_python"]
 HUGE = 10**40
@@ -41,6 +42,8 @@ def test_sound_facts_pass():
     check_facts(FACTS, WORDS)
     check_facts({**FACTS, "amp": AMP, "best_score": None, "best_epoch": None}, WORDS)
     check_facts({**FACTS, "later": [1]}, WORDS)
+    check_facts({**FACTS, "average": None}, WORDS)
+    check_facts({**FACTS, "average": AVERAGE}, WORDS)
     check_facts({name: value for name, value in FACTS.items() if name != "amp"}, WORDS)
 
 
@@ -73,6 +76,9 @@ WRONG = [
     *[("amp", value) for value in (3, [], {}, {**AMP, "more": 1}, {**AMP, "dtype": "float32"})],
     *[("amp", {**AMP, "loss_scale": value}) for value in (0, -1.0, math.inf, math.nan, "1")],
     *[("amp", {**AMP, "skipped": value}) for value in (-1, 0.5)],
+    *[("average", value) for value in (3, [], {}, {"steps": 9}, {**AVERAGE, "more": 1})],
+    *[("average", {**AVERAGE, "decay": value}) for value in (0, 1, -0.5, math.nan, "0.9", None)],
+    *[("average", {**AVERAGE, "steps": value}) for value in (-1, 0.5, None, True, 10_001, HUGE)],
     *[("random_python", value) for value in (None, [], [3, STATE], [2, STATE, None], [3, 4, 5])],
     *[("random_python", [3, [*STATE[:-1], value], None]) for value in (-1, 625, 0.5)],
     *[("random_python", [3, [value, *STATE[1:]], None]) for value in (-1, 2**32, "1", True)],

@@ -77,6 +77,7 @@ def live(folder, moment):
             prefix,
             checkpoint_interval_s=1e-9 if moment in ("writing", "random") else 0,
             resume=str(checkpoint) if checkpoint.exists() else "",
+            average_decay=0.5,
         ),
         loss=Loss(multibox_loss),
         hooks=make_hooks(network, evaluate=evaluate, write_results=write_results),
@@ -133,7 +134,8 @@ def assert_ends_like_unbroken(folder, unbroken):
     assert got.arrays.keys() == expected.arrays.keys()
     for key in got.arrays:
         np.testing.assert_array_equal(got.arrays[key], expected.arrays[key], err_msg=key)
-    for fact in ("epoch", "batch", "step", "num_updates", "best_score", "best_epoch"):
+    assert got.group("average")
+    for fact in ("epoch", "batch", "step", "num_updates", "best_score", "best_epoch", "average"):
         assert got.facts[fact] == expected.facts[fact], fact
     assert epochs_and_scores(folder) == scores
     assert results(folder) == [(str(epoch), f"{score:.6g}") for epoch, score in scores]

@@ -49,6 +49,13 @@ def test_numbers_out_of_range_are_named(name, value, least):
     make_plan("p", **{name: least})
 
 
+@pytest.mark.parametrize("decay", [-0.1, 1.0, float("nan")])
+def test_a_decay_of_averages_is_below_one(decay):
+    with pytest.raises(OptionError, match="^average_decay must be .* below 1") as caught:
+        make_plan("p", average_decay=decay)
+    assert caught.value.settings == ("average_weights",)
+
+
 def test_a_job_counts_the_steps_of_its_epochs(tmp_path):
     job = make_job(tmp_path / "t", epochs=3)
     assert [job.clock.num_batches(epoch) for epoch in range(3)] == [3, 4, 3]

@@ -49,6 +49,7 @@ def learning_plan(
         val_epochs=train.validated_epochs,
         target_score=train.target_map,
         patience=command.small.patience,
+        average_decay=command.small.average_weights,
         checkpoint_interval_s=60 * train.checkpoint_minutes,
         accumulate=optimizer.accumulate,
         seed=train.seed,

@@ -24,6 +24,7 @@ from gluon_ssd.models.interface import Network
 from gluon_ssd.options.declare import flat_values
 from gluon_ssd.options.train import TrainCommand
 from gluon_ssd.report.run_record import read_run_record, write_run_record
+from gluon_ssd.system.address import shown
 from gluon_ssd.system.surroundings import commit_of, machine_facts, versions_of
 from gluon_ssd.training.journal import Position, last_run, read_journal
 from gluon_ssd.training.run_files import RunFiles
@@ -42,7 +43,7 @@ def run_facts(
 ) -> dict[str, Any]:
     """What is known of a run before it starts."""
     return {
-        "command": shlex.join(sys.argv),
+        "command": shown(shlex.join(sys.argv)),
         "options": flat_values(command),
         "network": network.name,
         "seed": command.train.seed,

@@ -63,8 +63,14 @@ class TrainSamples:
         self, dataset: Dataset, index: int, rng: np.random.Generator
     ) -> dict[str, np.ndarray]:
         """One training sample. Raises DataError naming an image that cannot be read."""
+        return self.with_targets(*self.augmented(dataset, index, rng))
+
+    def augmented(
+        self, dataset: Dataset, index: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Image, boxes and labels of an item after augmentation; see `train_transform`."""
         annotation = dataset.annotation(index)
-        pixels, boxes, labels = augmented(
+        return augmented(
             _read(dataset, index, self.max_pixels),
             annotation.boxes_px,
             annotation.labels,
@@ -72,7 +78,12 @@ class TrainSamples:
             rng=rng,
             augmentation=self.augmentation,
         )
-        class_targets, box_targets = self.make_targets(boxes, labels)
+
+    def with_targets(
+        self, pixels: np.ndarray, boxes_px: np.ndarray, labels: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """The sample of an augmented image."""
+        class_targets, box_targets = self.make_targets(boxes_px, labels)
         return {"image": pixels, "class_targets": class_targets, "box_targets": box_targets}
 
 

@@ -14,6 +14,7 @@ from scripts.fuzzing.case import REFUSED, SAME, Case, Kind
 from scripts.fuzzing.mutations import json_tree, zip_members
 
 _FILE = "net_checkpoint.npz"
+_DECAY = 0.9  # of the averages of the weights
 _ODD = ({"name": "tiny"}, ["tiny", ["a"]], [3, [1] * 625, None], ["MT19937", 1, 0, 0.0])
 _HEADERS = (
     b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000, 1000), }",
@@ -61,7 +62,7 @@ class CheckpointKind(Kind):
             network,
             builders.SyntheticBatches(),
             contexts=[mx.cpu()],
-            plan=builders.make_plan(place / "net", epochs=2),
+            plan=builders.make_plan(place / "net", epochs=2, average_decay=_DECAY),
             hooks=builders.make_hooks(network),
             loss=Loss(multibox_loss),
         )
@@ -72,10 +73,14 @@ class CheckpointKind(Kind):
     def named(self) -> Sequence[Case]:
         """Those that once resumed with other weights, in silence."""
         without = [m for m in self._members if not m[0].startswith("momentum/")]
-        one_less = [m for m in self._members if m[0] != self._of_momentum[0][0]]
+        one_less = [m for m in self._members if m[0] != self._of("momentum")[0][0]]
+        no_average = [m for m in self._members if not m[0].startswith("average/")]
+        average_less = [m for m in self._members if m[0] != self._of("average")[0][0]]
         cases = [
             Case("run", {_FILE: zip_members.written(without)}, REFUSED, "no momentum"),
             Case("run", {_FILE: zip_members.written(one_less)}, REFUSED, "one momentum less"),
+            Case("run", {_FILE: zip_members.written(no_average)}, REFUSED, "no averages"),
+            Case("run", {_FILE: zip_members.written(average_less)}, REFUSED, "one average less"),
         ]
         for key, value in (
             ("batch", 10**9),
@@ -90,6 +95,10 @@ class CheckpointKind(Kind):
             ("meter", []),
             ("network", {}),
             ("format", "1"),
+            ("average", {"decay": 1.0, "steps": 7}),
+            ("average", {"decay": _DECAY, "steps": -1}),
+            ("average", {"decay": _DECAY, "steps": 10**12}),
+            ("average", {"decay": _DECAY}),
         ):
             cases.append(self._with_facts({**self._facts, key: value}, REFUSED, f"{key} = {value}"))
         for key in self._facts:
@@ -147,13 +156,16 @@ class CheckpointKind(Kind):
         saved_network(path)
         # What is no archive any more is taken for weights.
         hooks = {"load_weights": read_params}
-        job = make_job(folder / "net", network=network, hooks=hooks, epochs=4, resume=path)
+        plan: dict[str, Any] = {"epochs": 4, "resume": path, "average_decay": _DECAY}
+        job = make_job(folder / "net", network=network, hooks=hooks, **plan)
         for parameter in job.learner.network.collect_params().values():
             parameter.data()[:] = 0.5  # no weight of the last case
         state = begin(job)
         learner = job.learner
-        arrays = run_arrays(learner.network, learner.optimizer)
+        assert learner.average is not None, "the plan has a decay"
+        arrays = run_arrays(learner.network, learner.optimizer, learner.average)
         facts = {key: value for key, value in state.facts().items() if key != "meter"}
+        facts["average_steps"] = learner.average.steps
         return arrays, facts, learner.optimizer.num_updates
 
     def complain(self, answer: Any) -> str:
@@ -167,6 +179,8 @@ class CheckpointKind(Kind):
             return f"epoch {facts['epoch']!r}"
         if not (isinstance(facts["batch"], int) and 0 <= facts["batch"] <= 4):
             return f"batch {facts['batch']!r}"
+        if not (isinstance(facts["average_steps"], int) and 0 <= facts["average_steps"] < 10**6):
+            return f"averages of {facts['average_steps']!r} steps"
         return "" if isinstance(updates, int) and 0 <= updates < 10**6 else f"updates {updates!r}"
 
     @functools.cached_property
@@ -179,9 +193,8 @@ class CheckpointKind(Kind):
     def _members(self) -> zip_members.Members:
         return zip_members.members_of(self.seeds["run"][_FILE])
 
-    @property
-    def _of_momentum(self) -> zip_members.Members:
-        return [member for member in self._members if member[0].startswith("momentum/")]
+    def _of(self, group: str) -> zip_members.Members:
+        return [member for member in self._members if member[0].startswith(f"{group}/")]
 
     @functools.cached_property
     def _facts(self) -> dict[str, Any]:

@@ -128,6 +128,12 @@ def test_facts_name_data_and_weights(tmp_path, base, tiny_facts):
     json.dumps(facts)
 
 
+def test_no_password_of_an_address_is_kept(tiny_facts, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["train_ssd.py", "--mirror", "https://me:word@host/a?token=b"])
+    command = tiny_facts("false")["command"]
+    assert "https://***@host/a?token=***" in command and "word" not in command
+
+
 @pytest.fixture
 def tiny_facts(tmp_path):
     from dataclasses import replace

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gluon_ssd.training.checkpoint import load_checkpoint
 from gluon_ssd.training.journal import read_journal
 from tests.training.team_launch import arrays_of_ranks, run_two
 from tests.training.team_parts import assert_close_weights, train_plain
@@ -48,6 +49,8 @@ def test_team_adds_and_joins(ranks):
         "sgd_torch",
         "adam",
         "adam_resumed",
+        "average_raw_resumed",
+        "average_resumed",  # batch statistics too
     ],
 )
 def test_parameters_are_the_same_on_every_process(ranks, group):
@@ -86,7 +89,7 @@ def test_the_comparison_sees_a_normaliser_of_each_process(ranks):
         assert_close_weights(weights(ranks[0], "uncounted"), train_plain()[0])
 
 
-@pytest.mark.parametrize("rule", ["", "adam_"])
+@pytest.mark.parametrize("rule", ["", "adam_", "average_", "average_raw_"])
 def test_run_and_resume_together_equal_an_unbroken_run(ranks, rule):
     resumed, unbroken = (weights(ranks[0], f"{rule}{name}") for name in ("resumed", "unbroken"))
     assert any("running_mean" in name for name in resumed)
@@ -94,6 +97,16 @@ def test_run_and_resume_together_equal_an_unbroken_run(ranks, rule):
         np.testing.assert_array_equal(resumed[name], array, err_msg=name)
     # Statistics too: validation saw the same network everywhere.
     np.testing.assert_array_equal(ranks[0]["scores"], ranks[1]["scores"])
+
+
+def test_averages_are_validated_and_saved_by_all_processes(folder, ranks):
+    found, raw = weights(ranks[1], "average_resumed"), weights(ranks[1], "average_raw_resumed")
+    assert not np.array_equal(found["boxes.weight"], raw["boxes.weight"])
+    for prefix in ("average", "averages"):
+        saved = load_checkpoint(folder / f"{prefix}_checkpoint.npz")
+        assert saved.facts["average"] == {"decay": 0.5, "steps": 7}
+        for name, array in saved.group("average").items():
+            np.testing.assert_array_equal(array, found[name], err_msg=name)
 
 
 def test_files_and_log_lines_come_from_one_process(folder):

@@ -1,0 +1,18 @@
+"""What can be tried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+NONE = "none"
+CHANGES: Mapping[str, Sequence[str]] = {
+    NONE: (),
+    "freeze1": ("--freeze", "1"),
+    "freeze2": ("--freeze", "2"),
+    "mosaic": (),
+    "scales": (),
+    "smoothing": (),
+}
+"""Change -> options of train_ssd.py for it; `one_run` does the rest."""
+WEIGHTS = "weights"
+"""Name of the scores of the weights as they are."""
