@@ -6,12 +6,10 @@ finite. MXNet computes on with either, and detects nothing or what happens to be
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 from numpy.typing import NDArray
 
-from gluon_ssd.deploy.mxnet.graph import VARIABLE, Graph, Node, Output, Params, parse_graph
+from gluon_ssd.deploy.mxnet.graph import VARIABLE, Graph, Node, Output, Params, subgraphs_of
 from gluon_ssd.errors import WeightsError
 
 Doubles = NDArray[np.float64]
@@ -37,8 +35,7 @@ def check_batch_norms(graph: Graph, params: Params, name: str) -> None:
     for node in graph.nodes():
         if node.op in _NORMS:
             _check(node, node.inputs, params, name)
-        for subgraph in node.extra.get("subgraphs", ()):
-            inner = parse_graph(json.dumps(subgraph))
+        for inner in subgraphs_of(node):
             outer = dict(zip(inner.variables(), node.inputs, strict=False))
             for norm in inner.find("BatchNorm"):
                 inputs = norm.inputs[:1] + [outer[each.name] for each, _ in norm.inputs[1:]]

@@ -7,7 +7,6 @@ without axes too, and it compares the gamma of PReLU with nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, NoReturn
 
@@ -18,7 +17,7 @@ from gluon_ssd.deploy.mxnet.graph import (
     Output,
     Params,
     output_shapes,
-    parse_graph,
+    subgraphs_of,
 )
 from gluon_ssd.errors import ModelError, WeightsError
 from gluon_ssd.system.wording import some_of
@@ -109,8 +108,8 @@ def _needs(node: Node, shapes: Mapping[Key, Shape]) -> Iterator[_Need]:
             yield _Need(user, source, ((length,),))
     elif node.op == "LeakyReLU" and node.attrs.get("act_type") == _PRELU:
         yield _Need(user, node.inputs[1], ((1,), (_length(node, shapes, 1),)))
-    for subgraph in node.extra.get("subgraphs", ()):
-        yield from _needs_inside(node, parse_graph(json.dumps(subgraph)))
+    for inner in subgraphs_of(node):
+        yield from _needs_inside(node, inner)
 
 
 def _needs_inside(node: Node, inner: Graph) -> Iterator[_Need]:
