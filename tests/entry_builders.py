@@ -170,10 +170,11 @@ def found_set(folder: Path, weights: Path, per_image: int = 8) -> Path:
     return folder
 
 
-def evaluate(data: Path, weights: Path, *argv: object) -> Ended:
-    """Evaluate the smallest network on a custom data set."""
-    model = ("--pretrained", weights, "--dataset-root", data, "--batch-size", 2)
-    return run_script("eval_ssd.py", *SMALL, *model, *argv)
+def evaluate(data: Path, weights: Path | None, *argv: object) -> Ended:
+    """Evaluate the smallest network on a custom data set; without weights an exported one."""
+    model = ("--pretrained", weights) if weights else ()
+    options = ("--dataset-root", data, "--batch-size", 2)
+    return run_script("eval_ssd.py", *SMALL, *model, *options, *argv)
 
 
 def export(weights: Path, output: Path, *argv: object) -> Ended:

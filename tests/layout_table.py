@@ -210,6 +210,7 @@ TESTED_BY = {
     "inference/analysis.py": "test_analyse_entry.py",
     "report/analysis/change.py": "report/analysis/test_write.py",
     "report/analysis/sections.py": "report/analysis/test_write.py",
+    "report/analysis/summary.py": "report/analysis/test_write.py",
     "entry/benchmark_ssd.py": "test_benchmark_entry.py",
     "entry/eval_ssd.py": "test_eval_entry.py",
     "entry/train_ssd.py": "test_train_entry.py",

@@ -187,7 +187,7 @@ def test_damaged_symbol(prefix, data, tmp_path):
     symbol = tmp_path / "m-symbol.json"
     shutil.copy(f"{prefix}-symbol.json", symbol)
     cut(symbol)
-    message = one_error(evaluate(data, "unused", "--deploy", "--model-prefix", tmp_path / "m"))
+    message = one_error(evaluate(data, None, "--deploy", "--model-prefix", tmp_path / "m"))
     assert str(symbol) in message
 
 
@@ -196,7 +196,7 @@ def test_exported_parameters_of_another_model(prefix, data, tmp_path):
 
     shutil.copy(f"{prefix}-symbol.json", tmp_path / "m-symbol.json")
     mx.nd.save(str(tmp_path / "m-0000.params"), {"arg:something": mx.nd.zeros((2,))})
-    message = one_error(evaluate(data, "unused", "--deploy", "--model-prefix", tmp_path / "m"))
+    message = one_error(evaluate(data, None, "--deploy", "--model-prefix", tmp_path / "m"))
     assert message.startswith(f"error: {tmp_path}/m-0000.params does not fit {tmp_path}/m-symbol")
 
 

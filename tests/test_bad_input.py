@@ -118,7 +118,7 @@ def test_missing_weights(data, out, tmp_path, flag):
 def test_missing_exported_model(script, data, out, tmp_path):
     model = ("--model-prefix", tmp_path / "none")
     if script == "eval":
-        ended = evaluate(data, "unused", "--deploy", *model)
+        ended = evaluate(data, None, "--deploy", *model)
     else:
         ended = demo(data / "JPEGImages", out / "found", *model)
     expected = f"error: there is no file {tmp_path}/none-symbol.json; an exported model is a pair "
@@ -128,7 +128,7 @@ def test_missing_exported_model(script, data, out, tmp_path):
 
 def test_exported_model_without_its_parameters(prefix, data, tmp_path):
     shutil.copy(f"{prefix}-symbol.json", tmp_path / "half-symbol.json")
-    ended = evaluate(data, "unused", "--deploy", "--model-prefix", tmp_path / "half")
+    ended = evaluate(data, None, "--deploy", "--model-prefix", tmp_path / "half")
     assert one_error(ended).startswith(f"error: there is no file {tmp_path}/half-0000.params; ")
 
 

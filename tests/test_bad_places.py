@@ -181,7 +181,7 @@ def forbidden(tmp_path_factory, weights, prefix):
         ),
         "shapes": ("scripts/prepare_shapes.py", "--output", sealed / "shapes"),
         "weights": (*small, secret / "w.params"),
-        "deploy": (*small, "unused", "--deploy", "--model-prefix", secret / "m"),
+        "deploy": (*small[:-1], "--deploy", "--model-prefix", secret / "m"),
         "image": ("scripts/demo_ssd.py", "--images", images[0], *model, "--output", folder / "o"),
     }
     answers = as_nobody_special(commands.values())

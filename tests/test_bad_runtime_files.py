@@ -278,14 +278,15 @@ def test_images_of_another_size_are_refused(files, kind):
 
 
 @pytest.mark.parametrize("kind", ["onnx", "xml"])
-def test_a_size_that_was_asked_for_and_is_not_that_of_the_file_is_told(files, images, out, kind):
+def test_a_size_that_was_asked_for_and_is_not_that_of_the_file_is_refused(files, images, out, kind):
     path = getattr(files, kind)
     ended = run_script(
         *("scripts/predict_ssd.py", "--model-prefix", path, "--images", images),
         *("--output", out, "--data-shape", 512),
     )
-    assert ended.code == 0
-    assert ended.err == f"{path} was exported for 300 pixels; --data-shape 512 is not used\n"
+    assert ended.code == 2
+    assert f"--data-shape 512 does not fit {path}, which was exported for 300" in one_error(ended)
+    assert not list(out.glob("*"))
 
 
 @pytest.mark.parametrize("kind", ["onnx", "xml"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -195,9 +196,16 @@ def test_model_without_class_names_says_so_and_takes_a_file(prefix, tmp_path):
     (tmp_path / "bare-symbol.json").write_text(json.dumps(symbol))
     (tmp_path / "bare-0000.params").write_bytes(Path(f"{prefix}-0000.params").read_bytes())
     model = ("--model-prefix", tmp_path / "bare", "--data-shape", 300)
-    ended = demo(tmp_path / "in", tmp_path / "out", *model)
+    ended = demo(tmp_path / "in", tmp_path / "out", *model, "--save", "json,csv,yolo,coco")
     assert "the model does not carry class names; give them with --classes FILE" in ended.err
-    assert {d["class"] for d in listed(tmp_path / "out")[0]["detections"]} == {None}
+    rows = listed(tmp_path / "out")[0]["detections"]
+    assert {(row["label"], row["class"]) for row in rows} == {(0, "class 0"), (1, "class 1")}
+    with open(tmp_path / "out/detections.csv", newline="") as file:
+        table = [(int(row["label"]), row["class"]) for row in csv.DictReader(file)]
+    assert table == [(row["label"], row["class"]) for row in rows]
+    assert (tmp_path / "out/classes.txt").read_text() == "class 0\nclass 1\n"
+    images = json.loads((tmp_path / "out/coco_images.json").read_text())
+    assert [each["name"] for each in images["categories"]] == ["class 0", "class 1"]
     (tmp_path / "names.txt").write_text("ant\nbee\n")
     demo(tmp_path / "in", tmp_path / "out", *model, "--classes", tmp_path / "names.txt")
     names = {(d["label"], d["class"]) for d in listed(tmp_path / "out")[0]["detections"]}

@@ -150,7 +150,7 @@ def without_names(weights, prefix):
 @pytest.mark.parametrize("names", [("ant",), ("ant", "bee", "cow")])
 def test_nameless_model_with_another_number_of_classes_is_one_line(data, tmp_path, names):
     model = without_names(sure_weights(tmp_path / "w.params", names), tmp_path / "bare")
-    ended = evaluate(data, "unused", *model)
+    ended = evaluate(data, None, *model)
     line = one_error(ended)
     known = f"error: the model has {len(names)} classes, the data set has 2 (cat, dog); choose the "
     assert line.startswith(known) and line.endswith("(--dataset, --classes)")
@@ -158,11 +158,13 @@ def test_nameless_model_with_another_number_of_classes_is_one_line(data, tmp_pat
 
 
 def test_nameless_model_takes_the_class_numbers_of_the_data_and_says_so(data, weights, tmp_path):
-    ended = evaluate(data, "unused", *without_names(weights, tmp_path / "bare"))
+    ended = evaluate(data, None, *without_names(weights, tmp_path / "bare"))
     assert ended.code == 0, ended.err
     assert ended.err.splitlines() == [
+        f"{tmp_path}/bare does not say which network it is, so that --network mobilenet0.25 is not "
+        "used",
         "the model does not carry class names: its class k is taken as class k of the data set "
-        "(cat, dog)"
+        "(cat, dog)",
     ]
 
 
@@ -171,7 +173,7 @@ def test_classes_file_in_another_order_is_one_line(data, weights, tmp_path):
     assert export(weights, prefix).code == 0
     (tmp_path / "names.txt").write_text("dog\ncat\n")
     deployed = ("--deploy", "--model-prefix", prefix, "--classes", tmp_path / "names.txt")
-    message = one_error(evaluate(data, weights, *deployed))
+    message = one_error(evaluate(data, None, *deployed))
     assert "the model knows 2 classes (cat, dog), and 2 were named (dog, cat): the ord" in message
 
 

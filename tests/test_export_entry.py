@@ -96,7 +96,7 @@ def live(data, weights, tmp_path_factory):
 def test_evaluation_of_the_export_is_that_of_the_live_network(exported, data, live, tmp_path):
     """No --classes and no --network: all of it travels with the symbol."""
     deployed = ("--deploy", "--model-prefix", exported[0])
-    ended, found = detections(data, "unused", tmp_path, *deployed)
+    ended, found = detections(data, None, tmp_path, *deployed)
     assert ended.out.splitlines()[2:] == live[0].out.splitlines()[2:]
     assert ended.out.splitlines()[2].startswith("cat ")
     assert len(found) == len(live[1]) == 500
@@ -108,16 +108,24 @@ def test_evaluation_of_the_export_is_that_of_the_live_network(exported, data, li
         assert row["score"] == pytest.approx(other["score"], abs=1e-4)
 
 
-def test_other_data_shape_gives_way_to_that_of_the_export(exported, data, live, tmp_path):
-    deployed = ("--deploy", "--model-prefix", exported[0], "--data-shape", 512)
-    ended, _ = detections(data, "unused", tmp_path, *deployed, "--limit-images", 1)
-    assert f"{exported[0]} was exported for 300 pixels; --data-shape 512 is not used" in ended.err
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--data-shape", 512), "--data-shape 512 does not fit {}, which was exported for 300"),
+        (("--network", "vgg16_atrous"), "--network vgg16_atrous was given, and {} says that it is"),
+    ],
+)
+def test_another_size_or_network_than_that_of_the_export_is_refused(exported, data, options, said):
+    deployed = ("--deploy", "--model-prefix", exported[0])
+    ended = evaluate(data, None, *deployed, *options)
+    assert ended.code == 2
+    assert said.format(exported[0]) in one_error(ended)
 
 
 def test_suppression_is_baked_in(weights, data, tmp_path):
     assert export(weights, tmp_path / "few", "--post-nms", 3).code == 0
     deployed = ("--deploy", "--model-prefix", tmp_path / "few")
-    _, found = detections(data, "unused", tmp_path, *deployed)
+    _, found = detections(data, None, tmp_path, *deployed)
     assert len(found) == 5 * 3
     saved = load_deployed(str(tmp_path / "few")).record
     assert saved.decoding == Decoding(nms_thresh=0.45, nms_topk=400, post_nms=3)

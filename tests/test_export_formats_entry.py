@@ -84,10 +84,11 @@ def test_an_exported_model_is_written_anew_for_mxnet(weights, tmp_path):
     assert folded.record.classes == ("cat", "dog")
 
 
-def test_another_size_than_that_of_the_model_gives_way(prefix, tmp_path):
+def test_another_size_than_that_of_the_model_is_refused(prefix, tmp_path):
     ended = rewrite(prefix, tmp_path / "m.onnx", "--format", "onnx", "--data-shape", 512)
-    assert f"{prefix} was exported for 300 pixels; --data-shape 512 is not used" in ended.err
-    assert load_detector(str(tmp_path / "m.onnx")).input_size_hw == (300, 300)
+    assert ended.code == 2
+    assert f"--data-shape 512 does not fit {prefix}, which was exported for 300" in ended.err
+    assert not (tmp_path / "m.onnx").exists()
 
 
 # --- bad input ------------------------------------------------------------------------------------

@@ -63,6 +63,17 @@ def test_quoted_command_parses(document, line):
     assert isinstance(command, COMMANDS[script])
 
 
+def test_commands_on_an_own_model_name_its_data():
+    """Without it they look for PASCAL VOC, which who trains on own pictures does not have."""
+    own = [
+        line
+        for _, line in quoted_commands()
+        if "eval_ssd.py" in line and re.search(r"--model-prefix model/ssd\s", line)
+    ]
+    assert len(own) > 2
+    assert [each for each in own if not re.search("--(dataset|benchmark)\\b", each)] == []
+
+
 def test_the_two_commands_of_the_start_are_there():
     assert "bash scripts/quickstart.sh" in README and "bash scripts/test.sh" in README
     assert len(quoted_commands()) >= 10

@@ -57,6 +57,10 @@ def run(folder, data, *argv):
 
 def test_a_resumed_run_ends_with_the_same_weights(data, first, usual, tmp_path):
     unbroken = run(tmp_path / "a", data, "--resume", first, *ALL)
+    log = (tmp_path / "a" / f"{NAME}_train.log").read_text().splitlines()
+    assert log[0].startswith("Namespace(")
+    assert re.fullmatch(r"images of cat, dog are repeated, .*: \d+ instead of 5 an epoch", log[1])
+    assert re.fullmatch(r"weights of classes: cat \d\.\d{3}, dog \d\.\d{3}", log[2])
     run(tmp_path / "b", data, "--resume", first, *ALL, "--limit-steps", 3)
     checkpoint = tmp_path / "b" / f"{NAME}_checkpoint.npz"
     resumed = run(tmp_path / "b", data, "--resume", checkpoint, *ALL)

@@ -204,7 +204,7 @@ def test_a_detector_scores_the_same_in_every_layout(layout, scored_set, weights,
 def test_training_on_labels_of_yolo(tmp_path, out):
     write_yolo(tmp_path)
     ended = train(out, tmp_path / "nowhere", *TINY)
-    assert "has no layout that is read" in one_error(ended)
+    assert "error: there is no " in one_error(ended)
     ended = train(out, tmp_path, "--limit-steps", 1, "--batch-size", 1)
     assert ended.code == 0, ended.err
 

@@ -262,7 +262,7 @@ def test_float32_model_scores_and_finds_the_same(
     file = tmp_path / "found.json"
     data = ("--splits", "train+val", "--save-detections", file)
     with working_in(before):
-        ended = evaluate(DATA, WEIGHTS, *TINY, *data, *options)
+        ended = evaluate(DATA, None, *TINY, *data, *options)
     assert ended.code == 0, ended.err
     assert_printed_and_found(ended.out, file, form, "weights")
 

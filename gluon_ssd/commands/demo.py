@@ -17,6 +17,7 @@ from gluon_ssd.data.videos import count_frames
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.detection.decoding import Decoding
 from gluon_ssd.errors import DataError, OptionError
+from gluon_ssd.evaluation.saved_detections import class_name
 from gluon_ssd.inference.batches import Detecting, SharedModel
 from gluon_ssd.inference.found import Found, class_names
 from gluon_ssd.inference.outputs.coco_results import CocoResults, read_coco_ids
@@ -48,6 +49,7 @@ _NAMES = {
     "yolo": "label files",
     "crops": "crops",
 }
+_ONE_FILE = ("json", "csv", "coco")
 
 
 def detect_pictures(command: DemoCommand) -> Iterator[str]:
@@ -82,7 +84,7 @@ def detect_pictures(command: DemoCommand) -> Iterator[str]:
     threshold = _threshold(command, model)
     least = 0.0 if command.schema == "endpoint" else threshold
     detecting = Detecting(SharedModel(model), names, 1, least, keeps_pixels=True)
-    outputs = _outputs(command, folder, names, sources)
+    outputs = _outputs(command, folder, names, model.num_classes or 0, sources)
     ensure_directory(folder)
     count = objects = 0
     with ExitStack() as opened, listening(stop):
@@ -102,7 +104,7 @@ def detect_pictures(command: DemoCommand) -> Iterator[str]:
                 f"with {reading.finished} of {len(sources)} sources done; what is drawn of these "
                 f"is in {folder}, tables and the film that was begun are not written"
             )
-    yield f"{objects} objects in {count} pictures; {_listed(command)} are in {folder}"
+    yield f"{objects} objects in {count} pictures; {_listed(command)} in {folder}"
     if reading.bad:
         raise DataError(
             f"{len(reading.bad)} of {len(sources)} sources could not be used and are left out; "
@@ -221,9 +223,15 @@ def _write(outputs: Sequence[Output], seen: Seen, threshold: Threshold) -> None:
 
 
 def _outputs(
-    command: DemoCommand, folder: Path, names: tuple[str, ...], sources: Sequence[Source]
+    command: DemoCommand,
+    folder: Path,
+    names: tuple[str, ...],
+    num_classes: int,
+    sources: Sequence[Source],
 ) -> list[Output]:
     saves = command.saves
+    # Lists of all classes have a line for each, whether it has a name or not.
+    listed = names or tuple(class_name(label, ()) for label in range(num_classes))
     outputs: list[Output] = []
     drawn = Drawn(folder, makes_films=command.films == "film")
     if "json" in saves and command.schema == "endpoint":
@@ -234,13 +242,13 @@ def _outputs(
     if "csv" in saves:
         outputs.append(CsvFile(folder / "detections.csv"))
     if "coco" in saves:
-        ids = read_coco_ids(command.coco_ids, names) if command.coco_ids else None
+        ids = read_coco_ids(command.coco_ids, listed) if command.coco_ids else None
         if ids is not None:
             for source in sources:  # better now than after the pictures before it
                 ids.of_image(source.name)
-        outputs.append(CocoResults(folder, names, ids))
+        outputs.append(CocoResults(folder, listed, ids))
     if "yolo" in saves:
-        outputs.append(YoloFiles(folder, names))
+        outputs.append(YoloFiles(folder, listed))
     if "crops" in saves:
         outputs.append(Crops(folder / "crops"))
     if "pictures" in saves:
@@ -291,7 +299,9 @@ def _listed(command: DemoCommand) -> str:
         "their answers as .json" if (word, command.schema) == ("json", "endpoint") else _NAMES[word]
         for word in command.saves
     ]
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    is_one = len(names) == 1 and names[0] in [_NAMES[word] for word in _ONE_FILE]
+    listed = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    return f"{listed} {'is' if is_one else 'are'}"
 
 
 def _model(command: DemoCommand) -> RuntimeModel:
@@ -300,7 +310,9 @@ def _model(command: DemoCommand) -> RuntimeModel:
     backend = command.named_backend
     device = inference_device(command.device_ids[:1], gpus, prefix=prefix, backend=backend)
     if prefix:
-        return deployed_model(prefix, asked_hw, device=device, runtime=command)
+        return deployed_model(
+            prefix, asked_hw, device=device, runtime=command, network=command.network
+        )
     # Networks need MXNet, which exported models of other runtimes do without.
     from gluon_ssd.commands.wiring.models import network_model, trained_network
 

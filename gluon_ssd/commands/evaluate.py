@@ -75,6 +75,7 @@ def _float32_model(command: EvalCommand, device: str) -> RuntimeModel:
             fuse=not command.deploy.no_fuse,
             device=device,
             runtime=replace(command.runtime, streams=_streams(command)),
+            network=command.model.network,
         )
     # Networks need MXNet, which exported models of other runtimes do without.
     from gluon_ssd.commands.wiring.models import (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -21,11 +20,10 @@ from gluon_ssd.detection.input_format import InputFormat
 from gluon_ssd.inference.found import class_names
 from gluon_ssd.models.detector import Detector
 from gluon_ssd.options.export import ExportCommand
+from gluon_ssd.options.exported_record import check_exported
 from gluon_ssd.options.shared import told_preprocessing
 from gluon_ssd.options.suppression import with_suppression
 from gluon_ssd.system.run_lock import locked
-
-_log = logging.getLogger(__name__)
 
 
 def export_network(command: ExportCommand) -> str:
@@ -100,15 +98,14 @@ def _source(command: ExportCommand) -> Exported:
             told=Told(told, command.model.input_size_hw),
             input_size_hw=(asked, asked) if asked else None,
         )
-        exported = _with_names(exported, options.classes)
-        if exported.record and asked and exported.record.input_size_hw != (asked, asked):
-            _log.warning(
-                "%s was exported for %d pixels; --data-shape %d is not used",
-                options.model_prefix,
-                exported.record.input_size_hw[0],
-                asked,
-            )
-        return exported
+        check_exported(
+            options.model_prefix,
+            exported.record,
+            network=command.model.network,
+            own_hw=exported.record.input_size_hw if exported.record else None,
+            asked_hw=(asked, asked) if asked else None,
+        )
+        return _with_names(exported, options.classes)
     network = trained_network(
         command.network, options.pretrained, classes_file=options.classes, options=command.model
     )

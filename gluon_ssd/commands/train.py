@@ -37,6 +37,7 @@ from gluon_ssd.training.fit import Outcome, fit
 from gluon_ssd.training.loss_sum import LossSum
 from gluon_ssd.training.plan import Hooks
 from gluon_ssd.training.precision.amp import Precision, fastest_precision
+from gluon_ssd.training.run_files import recording
 from gluon_ssd.training.team.horovod import HorovodTeam
 from gluon_ssd.training.team.team import Team
 
@@ -153,12 +154,13 @@ def run_training(
     watchers: Watchers,
 ) -> Outcome:
     """Train to the last epoch; writes every file of the run."""
-    train_loader = training_batches(command, data, network, contexts, team)
+    with recording() as told:
+        train_loader = training_batches(command, data, network, contexts, team)
+        loss = training_loss(command, data.train, network)
     val_loader = None
     if data.val is not None:
         val_loader = validation_loader(command, data, network, team, with_targets=True)
     parts = team.size * command.optimizer.accumulate
-    loss = training_loss(command, data.train, network)
     watchers = watchers.of_run(command, data, network, team)
     with train_loader, val_loader or nullcontext(), listening() as stop:
         batches = LimitedBatches(
@@ -179,13 +181,10 @@ def run_training(
             write_results=write_results,
             watchers=watchers.hooks(),
             stop=stop,
+            told=told,
         )
         plan = learning_plan(
-            command,
-            network,
-            batches.epochs,
-            limit_steps=batches.limit_steps,
-            is_cut=batches.is_cut,
+            command, network, batches.epochs, limit_steps=batches.limit_steps, is_cut=batches.is_cut
         )
         precision.convert(network, (3, *command.model.input_size_hw))
         watchers.describe(command, data, network, parts, batches.num_batches(0))

@@ -23,7 +23,9 @@ _COUNTED = (".mp4", ".avi", ".mov", ".m4v")
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"[playlist]", b"ID3")
 
 
-def read_frames(path: str, *, every: int = 1, max_pixels: int = MAX_PIXELS) -> Iterator[Frame]:
+def read_frames(
+    path: str, *, every: int = 1, max_pixels: int = MAX_PIXELS, name: str = ""
+) -> Iterator[Frame]:
     """Every `every`-th frame of a video file, as it is to be shown.
 
     A file that ends before the number of frames in its header is a warning with both numbers.
@@ -32,6 +34,7 @@ def read_frames(path: str, *, every: int = 1, max_pixels: int = MAX_PIXELS) -> I
         path: of the file.
         every: 1 for all frames.
         max_pixels: of a frame; a larger one is refused by the header.
+        name: of the film in messages, where it is not the path.
 
     Yields:
         The frames in order.
@@ -40,11 +43,12 @@ def read_frames(path: str, *, every: int = 1, max_pixels: int = MAX_PIXELS) -> I
         DataError: naming the file when not a single frame can be read, it is no regular one, or its
             frames are too large.
     """
-    _check_file(path)
+    name = name or path
+    _check_file(path, name)
     video = open_capture(_opened_as(path))
     number = -1
     try:
-        refuse_large(video, path, max_pixels)
+        refuse_large(video, name, max_pixels)
         expected, rate = _frames(video), frame_rate(video)
         while (read := _next(video))[0]:
             number += 1
@@ -53,11 +57,11 @@ def read_frames(path: str, *, every: int = 1, max_pixels: int = MAX_PIXELS) -> I
     finally:
         video.release()
     if number < 0:
-        raise DataError(f"cannot decode the video {path}; it is damaged or of an unknown codec")
+        raise DataError(f"cannot decode the video {name}; it is damaged or of an unknown codec")
     if _ends_early(path, number + 1, expected):
         _log.warning(
             "the video %s ends after %d of %d frames; it is cut off or damaged",
-            path,
+            name,
             number + 1,
             expected,
         )
@@ -66,7 +70,7 @@ def read_frames(path: str, *, every: int = 1, max_pixels: int = MAX_PIXELS) -> I
 def count_frames(path: str) -> int:
     """Frames of a video file by its header; 0 or less where that does not say it."""
     try:
-        _check_file(path)
+        _check_file(path, path)
     except DataError:
         return 0
     video = open_capture(_opened_as(path))
@@ -91,20 +95,20 @@ def _frames(video: cv2.VideoCapture) -> int:
     return int(count) if abs(count) < 1e15 else 0
 
 
-def _check_file(path: str) -> None:
+def _check_file(path: str, name: str) -> None:
     """Raise DataError for what is no regular file, is empty, or is a list of other films."""
     try:
         with open_regular(path) as file:
             start = file.read(64)
     except OSError as error:
         raise DataError(
-            f"cannot read the video {path}: {error.strerror or error}; replace it or leave it out"
+            f"cannot read the video {name}: {error.strerror or error}; replace it or leave it out"
         ) from error
     if not start:
-        raise DataError(f"cannot use the video {path}: the file is empty; replace it")
+        raise DataError(f"cannot use the video {name}: the file is empty; replace it")
     if start.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_PLAYLISTS):
         raise DataError(
-            f"cannot use the video {path}: it is a list of other files; give the films themselves"
+            f"cannot use the video {name}: it is a list of other files; give the films themselves"
         )
 
 

@@ -2,7 +2,7 @@
 
     python eval_ssd.py --pretrained FILE --dataset voc --save-detections found.json
     python scripts/analyse_ssd.py --detections found.json --dataset voc --report report
-    python scripts/analyse_ssd.py --detections int8.json --against report --report int8-report
+    python scripts/analyse_ssd.py --detections int8.json --against report --dataset voc --report new
 
 The page, report/index.html, needs no network. eval_ssd.py --report writes the same at once.
 """

@@ -22,6 +22,8 @@ from gluon_ssd.system.wording import some_of
 
 MOST_BYTES = 1 << 30
 _LARGEST_PX, _LARGEST_SIDE = 1e6, 1 << 20
+_LARGEST_SCORE = 1 + 1e-5  # a runtime's own rounding may go beyond 1
+_NO_BOX: tuple[float, ...] = (float("nan"),) * 4
 _ADVICE = "write it anew with eval_ssd.py --save-detections"
 
 
@@ -54,8 +56,10 @@ class SavedFile:
 
         Returns:
             The detections, rows ordered by image, within an image as in the file. Images that the
-            file does not list are left out of them. Where the file does not say the size of the
-            network's input, it is (0, 0), and `input_boxes_px` are `boxes_px`.
+            file does not list are left out of them. What `save_detections` wrote comes back bit
+            by bit. Where the file does not have boxes in pixels of the network's input they are
+            computed; where it does not say the size of that either, it is (0, 0), and
+            `input_boxes_px` are `boxes_px`.
 
         Raises:
             DataError: a row cannot be used, or is of other images or other classes.
@@ -71,19 +75,19 @@ class SavedFile:
             for number, row in enumerate(self.rows, 1)
         ]
         rows.sort(key=lambda row: row[0])
-        columns = np.array(rows, np.float64).reshape(-1, 7)
+        columns = np.array(rows, np.float64).reshape(-1, 11)
         image_index = columns[:, 0].astype(np.int64)
         if (sizes_hw[image_index] == 0).any():
             raise DataError(
                 f"{self.path} has detections in an image that it does not list; {_ADVICE}"
             )
-        boxes = columns[:, 3:].astype(np.float32)
+        boxes, inside = columns[:, 3:7].astype(np.float32), columns[:, 7:].astype(np.float32)
         return Detections(
             image_index=image_index,
             labels=columns[:, 1].astype(np.int64),
             scores=columns[:, 2].astype(np.float32),
             boxes_px=boxes,
-            input_boxes_px=_in_input(boxes, sizes_hw[image_index], self.input_size_hw),
+            input_boxes_px=_in_input(boxes, inside, sizes_hw[image_index], self.input_size_hw),
             sizes_hw=sizes_hw,
             input_size_hw=self.input_size_hw or (0, 0),
             left_out=np.flatnonzero(sizes_hw[:, 0] == 0),
@@ -185,26 +189,36 @@ class _Index:
 
 
 def _row(row: Any, index: _Index, labels: Mapping[str, int], where: str) -> tuple[float, ...]:
-    """Position of the image, label, score and box of one detection."""
+    """Position of the image, label, score, box, and box in the input or NaN, of one detection."""
     image = index.of(_image_name(row, where))
-    score, box = row.get("score"), row.get("box_px")
-    if not _is_number(score, 0, 1):
+    score, inside = row.get("score"), _NO_BOX
+    if not _is_number(score, 0, _LARGEST_SCORE):
         raise DataError(f"{where}: the score cannot be {str(score)[:60]}; {_ADVICE}")
+    box = _box(row, "box_px", where)
+    if row.get("input_box_px") is not None:
+        inside = _box(row, "input_box_px", where)
+    return (image, _label(row, labels, where), float(score), *box, *inside)
+
+
+def _box(row: Mapping[str, Any], name: str, where: str) -> tuple[float, ...]:
+    box: Any = row.get(name)
     is_box = isinstance(box, list) and len(box) == 4
     is_box = is_box and all(_is_number(value, -_LARGEST_PX, _LARGEST_PX) for value in box)
     if not is_box or box[2] < box[0] or box[3] < box[1]:
-        raise DataError(f"{where}: box_px cannot be {str(box)[:60]}; {_ADVICE}")
-    return (image, _label(row, labels, where), float(score), *map(float, box))
+        raise DataError(f"{where}: {name} cannot be {str(box)[:60]}; {_ADVICE}")
+    return tuple(map(float, box))
 
 
 def _label(row: Mapping[str, Any], labels: Mapping[str, int], where: str) -> int:
     """Of the data set, by name, or by number where the detector has no names."""
     name, label = row.get("class"), row.get("label")
-    if name is None and type(label) is int and 0 <= label < len(labels):
+    # Files of before said null there.
+    is_number = name is None or (name == f"class {label}" and name not in labels)
+    if is_number and type(label) is int and 0 <= label < len(labels):
         return label
     if not isinstance(name, str) or name not in labels:
         raise DataError(
-            f"{where} is of the class {str(label if name is None else name)[:60]!r}, which is none "
+            f"{where} is of the class {str(label if is_number else name)[:60]!r}, which is none "
             f"of the data set's ({some_of(list(labels))}); choose the data set that it was made of"
         )
     return labels[name]
@@ -216,12 +230,19 @@ def _is_number(value: Any, least: float, largest: float) -> bool:
 
 
 def _in_input(
-    boxes: NDArray[Any], sizes_hw: NDArray[Any], input_size_hw: tuple[int, int] | None
+    boxes: NDArray[Any],
+    written: NDArray[Any],
+    sizes_hw: NDArray[Any],
+    input_size_hw: tuple[int, int] | None,
 ) -> NDArray[Any]:
-    """Boxes (N, 4) of images of sizes (N, 2), in pixels of the input and clipped to it."""
+    """Boxes (N, 4) of images of sizes (N, 2), in pixels of the input and clipped to it.
+
+    `written` (N, 4) are the same as the file has them, NaN where it does not.
+    """
     if input_size_hw is None:
         return boxes
     factors = np.asarray(input_size_hw, np.float64) / sizes_hw
     limit = np.array([input_size_hw[1], input_size_hw[0]] * 2)
-    inside: NDArray[Any] = np.clip(boxes * factors[:, [1, 0, 1, 0]], 0, limit)
-    return inside.astype(np.float32)
+    computed = np.clip(boxes * factors[:, [1, 0, 1, 0]], 0, limit).astype(np.float32)
+    inside: NDArray[Any] = np.where(np.isnan(written), computed, written)
+    return inside

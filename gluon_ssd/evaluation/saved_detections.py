@@ -18,11 +18,15 @@
 | key | meaning |
 |---|---|
 | image, frame | path or address of the picture; number of a film's frame, from 0, else null |
-| label, class | number of the class, from 0; its name, or null where the detector has no names |
-| score | confidence in [0, 1], to 6 digits |
-| box_px | x_min, y_min, x_max, y_max in pixels of the picture, to a hundredth |
+| label, class | number of the class, from 0; its name, "class 7" where the detector has no names |
+| score | confidence in [0, 1] |
+| box_px | x_min, y_min, x_max, y_max in pixels of the picture |
+| input_box_px | the same in pixels of the network's input; where a whole data set was looked at |
 | width, height | of the picture, px |
 | input_size_hw | of the network's input, px; where a whole data set was looked at |
+
+Scores and boxes are read back as the float32 that they are: rounded ones would fall in another
+order where they are nearly equal, as those of int8 often are, and score differently.
 
 Every picture that was looked at stands in "images", in order, also those without a detection. The
 version rises when a reader of the earlier one would go wrong; new keys do not raise it. Files of
@@ -49,6 +53,11 @@ VERSION = 1
 Array = NDArray[Any]
 
 
+def class_name(label: int, classes: Sequence[str]) -> str:
+    """Name of a class; "class 7" where the detector has no names, or too few."""
+    return classes[label] if label < len(classes) else f"class {label}"
+
+
 class SavedDetections:
     """Writes a file picture by picture, so that its length does not count; see `saving`."""
 
@@ -68,6 +77,7 @@ class SavedDetections:
         labels: Array,
         scores: Array,
         boxes_px: Array,
+        input_boxes_px: Array | None = None,
         frame: int | None = None,
         **more: Any,
     ) -> None:
@@ -76,22 +86,23 @@ class SavedDetections:
         Args:
             image: its path or address.
             size_hw: its height and width, px.
-            labels, scores, boxes_px: int (K,), float (K,) and float (K, 4), corners in pixels.
+            labels, scores, boxes_px: int (K,), float32 (K,) and float32 (K, 4), corners in pixels.
+            input_boxes_px: float32 (K, 4), the same in pixels of the network's input.
             frame: its number in a film, from 0.
             more: further keys of the picture.
         """
         start = {"image": readable_name(image), "frame": frame}
         size = {"width": int(size_hw[1]), "height": int(size_hw[0])}
         self._images.append(_text({**start, **size, **more}))
-        for label, score, box in zip(
-            labels.tolist(), scores.tolist(), boxes_px.tolist(), strict=True
-        ):
+        columns = {"score": _shortest(scores), "box_px": _shortest(boxes_px)}
+        if input_boxes_px is not None:
+            columns["input_box_px"] = _shortest(input_boxes_px)
+        for label, *values in zip(labels.tolist(), *columns.values(), strict=True):
             row = {
                 **start,
                 "label": label,
-                "class": self._classes[label] if label < len(self._classes) else None,
-                "score": round(score, 6),
-                "box_px": [round(value, 2) for value in box],
+                "class": class_name(label, self._classes),
+                **dict(zip(columns, values, strict=True)),
             }
             self._file.write(("," if self._begun else "") + "\n  " + _text(row))
             self._begun = True
@@ -147,7 +158,17 @@ def save_detections(
                 labels=found.labels[rows],
                 scores=found.scores[rows],
                 boxes_px=found.boxes_px[rows],
+                input_boxes_px=found.input_boxes_px[rows],
             )
+
+
+def _shortest(values: Array) -> list[Any]:
+    """Numbers with as few digits as are read back as the same float32."""
+    exact = np.asarray(values, np.float32)
+    short = exact.astype(str).astype(np.float64)
+    # Reading rounds twice, to float64 and to float32: where that goes wrong all digits stand.
+    numbers: list[Any] = np.where(short.astype(np.float32) == exact, short, exact).tolist()
+    return numbers
 
 
 def readable_name(name: str) -> str:

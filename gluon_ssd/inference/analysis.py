@@ -56,7 +56,7 @@ def class_thresholds(found: Detections, dataset: ListedDataset) -> NDArray[Any]:
         dataset: of the detector's classes, in its label order.
     """
     dataset, found = dataset.subset(found.used.tolist()), found.of_used_images()
-    return analysed("", found, dataset).analysis.thresholds
+    return analysed("", found, dataset).analysis.best
 
 
 def report_images(dataset: ListedDataset, max_pixels: int) -> Images:

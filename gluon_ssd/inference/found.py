@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gluon_ssd.errors import DataError, EnvironmentProblem, OptionError
+from gluon_ssd.evaluation.saved_detections import class_name
 from gluon_ssd.report.draw import draw_detections
 from gluon_ssd.system.address import shown
 from gluon_ssd.system.wording import some_of
@@ -62,10 +63,7 @@ class Found:
     @property
     def names(self) -> list[str]:
         """Name of each object's class; "class 7" where the detector has no names."""
-        return [self._name(int(label)) for label in self.labels]
-
-    def _name(self, label: int) -> str:
-        return self.classes[label] if label < len(self.classes) else f"class {label}"
+        return [class_name(int(label), self.classes) for label in self.labels]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -73,7 +71,7 @@ class Found:
     def __iter__(self) -> Iterator[FoundObject]:
         rows = zip(self.labels.tolist(), self.scores.tolist(), self.boxes_px.tolist(), strict=True)
         for label, score, box in rows:
-            yield FoundObject(label, self._name(label), score, tuple(box))
+            yield FoundObject(label, class_name(label, self.classes), score, tuple(box))
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as values that JSON holds."""

@@ -27,6 +27,7 @@ from gluon_ssd.data.videos import VIDEO_SUFFIXES, read_frames
 from gluon_ssd.errors import DataError, OptionError, SsdError
 from gluon_ssd.inference.array_pictures import rgb_of_array
 from gluon_ssd.system.address import shown
+from gluon_ssd.system.scratch import scratch_folder
 
 Pixels = NDArray[np.uint8]
 Given: TypeAlias = Any
@@ -273,10 +274,52 @@ class Reader:
             )
         except FetchFailed as error:
             if isinstance(error, IsFilm) and self.has_web_films:
-                yield from self._live(address, is_live=error.is_live)
+                yield from self._web_film(address, is_live=error.is_live)
                 return
             raise DataError(f"cannot fetch {shown(address)}: {error}; {LEAVE_OUT}") from error
         yield from self._encoded(address, content)
+
+    def _web_film(self, address: str, *, is_live: bool) -> Iterator[Picture]:
+        """The frames as they come; of a film that cannot be read so, from a copy of it."""
+        is_begun = False
+        try:
+            for picture in self._live(address, is_live=is_live):
+                is_begun = True
+                yield picture
+            return
+        except DataError as error:
+            # A film with its index at the end needs a server that sends parts of files; what has
+            # frames, or too large ones, has been read.
+            if is_live or is_begun or error.settings:
+                raise
+        yield from self._copied_film(address)
+
+    def _copied_film(self, address: str) -> Iterator[Picture]:
+        from gluon_ssd.system.fetch_bytes import fetch_bytes
+        from gluon_ssd.system.web_session import FetchFailed
+
+        limits, name = self.limits, shown(address)
+        try:
+            content = fetch_bytes(
+                address,
+                max_bytes=limits.max_bytes,
+                max_seconds=limits.max_seconds,
+                takes_films=True,
+            )
+        except FetchFailed as error:
+            raise DataError(
+                f"{name} gives no picture as it comes, as a film with its index at the end from a "
+                f"server that sends no parts of files, and cannot be copied first: {error}; fetch "
+                "it yourself and give the file"
+            ) from error
+        with scratch_folder() as folder:
+            path = folder / "film"
+            path.write_bytes(content)
+            del content
+            for number, pixels, rate in read_frames(
+                str(path), every=self.every, max_pixels=limits.max_pixels, name=name
+            ):
+                yield Picture(address, number, pixels, None, rate=rate)
 
     def _array(self, array: Any) -> Iterator[Picture]:
         converted = partial(rgb_of_array, array, self.color)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -44,6 +44,7 @@ def fetch_weights(
     mirror: str | None = None,
     timeout_s: float = 30,
     progress: Progress | None = None,
+    settings: Sequence[str] = (),
 ) -> Path:
     """Path of a published parameter file, fetched when it is not there yet.
 
@@ -55,6 +56,7 @@ def fetch_weights(
             MXNET_GLUON_REPO, else the store's own host.
         timeout_s: how long the host may stay silent.
         progress: called with (bytes so far, bytes in all or None) while fetching.
+        settings: of the error where nothing is published: the option that names a file instead.
 
     Returns:
         `<folder>/<name>-<first 8 digits of the hash>.params`, its hash checked.
@@ -67,7 +69,8 @@ def fetch_weights(
     wanted = store.hashes.get(name)
     if wanted is None:
         raise WeightsError(
-            f"no weights of {name} are fetched; give the path of a .params or .pt file instead"
+            f"no weights of {name} are fetched; give the path of a .params or .pt file instead",
+            settings=settings,
         )
     stem = f"{name}-{wanted[:8]}"
     path = Path(folder or cache_folder()).expanduser() / f"{stem}.params"

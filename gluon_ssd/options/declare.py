@@ -70,7 +70,7 @@ class Flag:
         legacy: the option exists in GluonCV's script, so its abbreviations win over additions'.
         spellings: the long one first; by default the field's name with dashes alone. Only legacy
             options have short ones.
-        unset: what a default of None comes to, for help and tables.
+        unset: what a default of None, or an empty one, comes to, for help and tables.
         is_word: it is given by its place on the command line, which needs it, and not by a flag.
         several: it takes one word or more; the value is a text with commas between them, as which
             an ini file holds it.

@@ -11,6 +11,7 @@ from gluon_ssd.options.declare import address, legacy, option, suggestion
 from gluon_ssd.options.idle import Idle
 from gluon_ssd.options.shared import (
     RuntimeOptions,
+    check_one_model,
     detections_schema_option,
     max_pixels_option,
     whole_numbers,
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
 SAVES = ("pictures", "json", "csv", "coco", "yolo", "crops")
 """What the demo can write; `inference.outputs` has a file for each."""
 
+_USUAL_NETWORK = "ssd_300_vgg16_atrous_coco"
+
 DEMO_IDLE = (
     Idle(
-        ("network", "pretrained", "model_root", "mirror"),
+        ("pretrained", "model_root", "mirror"),
         lambda command: bool(command.model_prefix),
         "with --model-prefix: the exported model runs",
     ),
@@ -62,9 +65,10 @@ class DemoCommand(RuntimeOptions):
     """Options of scripts/demo_ssd.py."""
 
     network: str = legacy(
-        "ssd_300_vgg16_atrous_coco",
+        "",
         "full name of the network, or a word of --network of train_ssd.py; unless given, what the "
-        "record (.json) beside the weights says",
+        "record (.json) beside the weights, or the exported model, says",
+        unset=_USUAL_NETWORK,
     )
     images: str = legacy(
         "",
@@ -133,6 +137,7 @@ class DemoCommand(RuntimeOptions):
         if not self.images:
             raise OptionError("--images needs at least one image, folder or film")
         _ = self.told, self.saves
+        check_one_model(self.pretrained, self.model_prefix)
         if self.named_backend not in ("", "mxnet") and not self.model_prefix:
             raise OptionError(
                 f"--backend {self.backend} runs exported models: name one with --model-prefix"
@@ -145,7 +150,8 @@ class DemoCommand(RuntimeOptions):
         """The chosen network; of a word, the first one, or that of one's own classes."""
         from gluon_ssd.families.catalog import find_any  # a table that --help need not wait for
 
-        return find_any(self.network, self.data_shape or None, own_classes=bool(self.classes))
+        network, side = self.network or _USUAL_NETWORK, self.data_shape or None
+        return find_any(network, side, own_classes=bool(self.classes))
 
     @property
     def saves(self) -> tuple[str, ...]:
@@ -162,9 +168,10 @@ class DemoCommand(RuntimeOptions):
         return named
 
     @property
-    def resolved(self) -> dict[str, float]:
+    def resolved(self) -> dict[str, float | str]:
         """What unset options come to, for a model whose files say nothing."""
-        return {"thresh": 0.5 if self.thresh is None else self.thresh}
+        thresh = 0.5 if self.thresh is None else self.thresh
+        return {"thresh": thresh, "network": self.network or _USUAL_NETWORK}
 
     @property
     def device_ids(self) -> tuple[int, ...]:

@@ -17,7 +17,9 @@ from gluon_ssd.options.shared import (
     METRICS,
     DataOptions,
     ModelOptions,
+    RunOptions,
     RuntimeOptions,
+    check_one_model,
     chosen_network,
     detections_schema_option,
     means_no_weights,
@@ -180,7 +182,7 @@ def _told_by_files(given: Mapping[str, Any]) -> dict[str, Any]:
 class EvalCommand:
     """Options of eval_ssd.py."""
 
-    model: ModelOptions = ModelOptions()
+    model: RunOptions = RunOptions()
     data: DataOptions = DataOptions()
     eval: EvalOptions = EvalOptions()
     deploy: DeployOptions = DeployOptions()
@@ -248,6 +250,7 @@ class EvalCommand:
             if is_set and not self.calibrates:
                 raise OptionError(f"{flag} is for --calibration; add that")
         if self.deploy.deploy:
+            check_one_model(self.eval.pretrained, self.deploy.model_prefix or "")
             return
         _ = self.network
         if means_no_weights(self.eval.pretrained) and not self.measures_speed:
@@ -278,12 +281,13 @@ class EvalCommand:
         return with_suppression(own, self.eval)
 
     @property
-    def resolved(self) -> dict[str, float]:
+    def resolved(self) -> dict[str, float | str]:
         """What unset options come to, for the line that shows all of them."""
         decoding = self.decoding
         suppression = ("nms_thresh", "nms_topk", "post_nms")
         own = {name: getattr(decoding, name) for name in suppression}
-        return {"data_shape": self.model.side, **own}
+        network = self.model.network or ("" if self.deploy.deploy else ModelOptions.network)
+        return {"network": network, "data_shape": self.model.side, **own}
 
     @property
     def times_inference(self) -> bool:

@@ -99,7 +99,7 @@ EVALUATE_IDLE = (
         "with --deploy: nothing is downloaded",
     ),
     Idle(
-        ("quantized", "pretrained", "network"),
+        ("quantized", "pretrained"),
         lambda command: command.deploy.deploy,
         "with --deploy: the exported model runs",
     ),

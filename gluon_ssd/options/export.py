@@ -13,7 +13,8 @@ from gluon_ssd.options.declare import option
 from gluon_ssd.options.idle import Idle
 from gluon_ssd.options.shared import (
     DATASETS,
-    ModelOptions,
+    RunOptions,
+    check_one_model,
     chosen_network,
     mean_rgb_option,
     preprocessing_option,
@@ -87,7 +88,7 @@ class ExportOptions:
 
 EXPORT_IDLE = (
     Idle(
-        ("network", "dataset", "pretrained", "model_root", "mirror"),
+        ("dataset", "pretrained", "model_root", "mirror"),
         lambda command: bool(command.export.model_prefix),
         "with --model-prefix: the exported model is written anew",
     ),
@@ -114,7 +115,7 @@ def _told_by_files(given: Mapping[str, Any]) -> dict[str, Any]:
 class ExportCommand:
     """Options of scripts/export_ssd.py."""
 
-    model: ModelOptions = ModelOptions()
+    model: RunOptions = RunOptions()
     export: ExportOptions = ExportOptions()
 
     told_by_files = staticmethod(_told_by_files)
@@ -138,6 +139,7 @@ class ExportCommand:
                 "the suppression of an exported model is part of it; export the network anew "
                 "instead of --model-prefix"
             )
+        check_one_model(options.pretrained, options.model_prefix)
         if options.no_fuse:
             raise OptionError("--no-fuse would write an exported model as it is already")
 

@@ -8,8 +8,10 @@ from gluon_ssd.options.declare import Flag, flags_of
 def _default_text(flag: Flag) -> str:
     if flag.kind is bool:
         return "off"
+    if flag.unset:
+        return flag.unset
     if flag.default is None:
-        return flag.unset or "none"
+        return "none"
     return f"`{flag.default}`" if flag.default != "" else "empty"
 
 

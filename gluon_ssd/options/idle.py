@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gluon_ssd.errors import OptionError
+from gluon_ssd.system.processes import is_child
 
 _log = logging.getLogger(__name__)
 
@@ -91,7 +92,8 @@ def check_idle(command: Any, given: Mapping[str, Any], flags: Sequence[NamedFlag
             raise OptionError(
                 f"{_listed(refused)} no effect {rule.because}; leave it out or change that"
             )
-        _log.warning("%s no effect %s", _listed(named), rule.because)
+        if not is_child():  # which was given the same command line by who has told of it
+            _log.warning("%s no effect %s", _listed(named), rule.because)
 
 
 def _listed(flags: Sequence[NamedFlag]) -> str:

@@ -118,9 +118,11 @@ def defaults_of(given: Mapping[str, Any]) -> dict[str, Any]:
 
     A batch for all devices together takes the place of a recipe's batch for each, validation
     every so many epochs that of its list, and the other way round. Adam comes without the weight
-    decay of SGD.
+    decay of SGD. Size and data set give way to a network that is made for others.
     """
     defaults = dict(RECIPES.get(given.get("recipe", ""), {}))
+    if defaults and "network" in given:
+        _make_way(defaults, given["network"])
     for pair in (("batch_size", "batch_size_per_device"), ("val_interval", "val_epochs")):
         for own, replaced in (pair, pair[::-1]):
             if own in given:
@@ -128,3 +130,15 @@ def defaults_of(given: Mapping[str, Any]) -> dict[str, Any]:
     if given.get("optimizer", defaults.get("optimizer")) == "adam":
         defaults["wd"] = 0.0
     return defaults
+
+
+def _make_way(defaults: dict[str, Any], network: str) -> None:
+    """Put size and data set of a network in place of those of a recipe, which it does not take."""
+    from gluon_ssd.families.catalog import SPECS, is_for, usual_size  # --help need not wait for it
+
+    named = [spec for spec in SPECS.values() if network in (spec.name, spec.network)]
+    side = defaults["data_shape"]
+    if named and not any(spec.any_size or spec.input_size_hw == (side, side) for spec in named):
+        defaults["data_shape"] = usual_size(network)
+    if network in SPECS and not is_for(network, defaults["dataset"]):
+        defaults["dataset"] = SPECS[network].dataset

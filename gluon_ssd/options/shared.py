@@ -93,7 +93,20 @@ class ModelOptions:
             return self.data_shape
         from gluon_ssd.families.catalog import usual_size  # a table that --help need not wait for
 
-        return usual_size(self.network)
+        return usual_size(self.network or ModelOptions.network)
+
+
+@dataclass(frozen=True)
+class RunOptions(ModelOptions):
+    """network"""
+
+    # Empty, since an exported model is compared with what was given, and with no default.
+    network: str = legacy(
+        "",
+        "backbone part of the network's name, or all of it, such as ssd_512_resnet50_v1_voc; "
+        "unless given, what the record (.json) beside the weights, or the exported model, says",
+        unset=ModelOptions.network,
+    )
 
 
 def preprocessing_option() -> str:
@@ -262,11 +275,26 @@ def means_no_weights(text: str) -> bool:
     return text.lower() in ("false", "0", "no", "f")
 
 
+def check_one_model(pretrained: str, prefix: str) -> None:
+    """Raise OptionError where a file of weights and an exported model are named beside each other.
+
+    Args:
+        pretrained: the option that names weights.
+        prefix: of the exported model that runs; empty for none.
+    """
+    if not prefix or not pretrained:
+        return
+    if not (wants_zoo_weights(pretrained) or means_no_weights(pretrained)):
+        raise OptionError(
+            f"--pretrained {pretrained} and --model-prefix {prefix} are two models; leave out one"
+        )
+
+
 def chosen_network(model: ModelOptions, dataset: str) -> Spec:
     """The network that options name. Raises OptionError where there is none."""
     from gluon_ssd.families.catalog import find_spec  # a table that --help need not wait for
 
-    return find_spec(model.network, model.side, dataset)
+    return find_spec(model.network or ModelOptions.network, model.side, dataset)
 
 
 def check_network_of(network: Spec, dataset: str) -> None:

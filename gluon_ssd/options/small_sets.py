@@ -121,7 +121,7 @@ SMALL_SETS_IDLE = (
         ("patience",),
         # The first validation sets the mark, and the last one ends the run in any case.
         lambda command: command.small.patience > num_validations(command) - 2,
-        "on a run of so few validations: it ends before, or with the last one",
+        "on a run of so few validations, of which more than --patience must follow the first",
     ),
 )
 """What has no effect; see `options.idle`."""

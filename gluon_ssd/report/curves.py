@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gluon_ssd.report.figure import new_figure, save_figure
+from gluon_ssd.report.fonts import can_write, tell_missing
 from gluon_ssd.report.line_labels import EndLabel, label_ends
 
 Events = Sequence[Mapping[str, Any]]
@@ -106,11 +107,17 @@ def _draw_scores(axes: Any, events: Events, shares: Shares) -> None:
 
 
 def _class_curves(events: Events) -> dict[str, Points]:
-    """Name of each class with a score -> epochs and AP."""
+    """Each class with a score, by its name as it is drawn -> epochs and AP."""
     # There are many events besides, and it is gone through for each class.
     scored = [e for e in events if e["event"] == "validation" and "class_scores" in e]
     names = dict.fromkeys(name for event in scored for name in event["class_scores"])
-    curves = {name: _parts_of_validations(scored, "class_scores", name) for name in names}
+    tell_missing(list(names))
+    curves = {
+        name if can_write(name) else f"class {number}": _parts_of_validations(
+            scored, "class_scores", name
+        )
+        for number, name in enumerate(names)
+    }
     return {name: points for name, points in curves.items() if points[0]}
 
 

@@ -74,18 +74,18 @@ def can_write(text: str) -> bool:
     return all(font is not None for _, font in split_by_font(text))
 
 
-def tell_missing(texts: Sequence[str]) -> None:
+def tell_missing(texts: Sequence[str], what: str = "class names") -> None:
     """Say in one line which names no font can write, and what helps; once for each set of them."""
     if missing := tuple(text for text in texts if not can_write(text)):
-        _tell(missing)
+        _tell(missing, what)
 
 
 @functools.cache
-def _tell(names: tuple[str, ...]) -> None:
+def _tell(names: tuple[str, ...], what: str) -> None:
     listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     _log.warning(
-        "no font here has the letters of these class names, which are drawn by their numbers: %s; "
-        "%s",
+        "no font here has the letters of these %s, which are drawn by their numbers: %s; %s",
+        what,
         listed,
         ADVICE,
     )

@@ -5,6 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from gluon_ssd.report.fonts import font_for, own_font
+from gluon_ssd.report.lettering import Lettering
+
+_POINTS = 9.0
+_POINTS_PER_INCH = 72
+
 
 class EndLabel(NamedTuple):
     """A label: its text, and the end of its line in data coordinates."""
@@ -60,21 +69,66 @@ def label_ends(axes: Any, labels: Sequence[EndLabel]) -> None:
     by_height = sorted(labels, key=lambda label: label.y)
     shares = [(label.y - bottom) / (top - bottom) for label in by_height]
     for label, share in zip(by_height, spaced(shares, 0.06, 0.0, 1.0), strict=True):
-        axes.annotate(
-            label.text,
-            (label.x, label.y),
-            xytext=(1.03, share),
-            textcoords="axes fraction",
-            va="center",
-            color=label.colour,
-            fontsize=9,
-            parse_math=False,  # a name is no formula, whatever is in it
-            arrowprops={
-                "arrowstyle": "-",
-                "relpos": (0, 0.5),  # of the text
-                "shrinkA": 1,
-                "color": label.colour,
-                "alpha": 0.4,
-                "linewidth": 0.8,
-            },
-        )
+        write = _annotate if font_for(label.text) == own_font() else _paste
+        write(axes, label, (1.03, share))
+
+
+def _line_to(label: EndLabel) -> dict[str, Any]:
+    return {
+        "arrowstyle": "-",
+        "relpos": (0, 0.5),  # of the text
+        "shrinkA": 1,
+        "color": label.colour,
+        "alpha": 0.4,
+        "linewidth": 0.8,
+    }
+
+
+def _annotate(axes: Any, label: EndLabel, place: tuple[float, float]) -> None:
+    axes.annotate(
+        label.text,
+        (label.x, label.y),
+        xytext=place,
+        textcoords="axes fraction",
+        va="center",
+        color=label.colour,
+        fontsize=_POINTS,
+        parse_math=False,  # a name is no formula, whatever is in it
+        arrowprops=_line_to(label),
+    )
+
+
+def _paste(axes: Any, label: EndLabel, place: tuple[float, float]) -> None:
+    """As `_annotate`, for letters of other fonts.
+
+    They are a picture: Matplotlib would keep the file of each further font open, which a training
+    would have from its first validation on.
+    """
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+    dpi = axes.figure.dpi
+    picture = OffsetImage(
+        _lettered(label, dpi), zoom=_POINTS_PER_INCH / dpi, interpolation="nearest"
+    )
+    pasted = AnnotationBbox(
+        picture,
+        (label.x, label.y),
+        xybox=place,
+        boxcoords="axes fraction",
+        box_alignment=(0, 0.5),
+        frameon=False,
+        pad=0,
+        arrowprops=_line_to(label),
+    )
+    axes.add_artist(pasted)
+
+
+def _lettered(label: EndLabel, dpi: float) -> NDArray[np.uint8]:
+    """uint8 (H, W, 3), RGB: the text on white."""
+    from matplotlib.colors import to_rgb
+
+    red, green, blue = (round(255 * part) for part in to_rgb(label.colour))
+    letters = Lettering(round(_POINTS * dpi / _POINTS_PER_INCH), pad_px=0)
+    pixels = np.full((letters.height_px, letters.width_px(label.text), 3), 255, np.uint8)
+    letters.write_over(pixels, (0, 0), label.text, (red, green, blue))
+    return pixels

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gluon_ssd.report.figure import new_figure, save_figure
+from gluon_ssd.report.fonts import can_write, tell_missing
 from gluon_ssd.report.line_labels import EndLabel, label_ends
 from gluon_ssd.report.tables import Row
 
@@ -151,22 +154,20 @@ def make_comparison(runs: Sequence[RunView]) -> Any:
     score_ends: list[EndLabel] = []
     highest = 0.1
     looks = itertools.cycle([(style, colour) for style in _STYLES for colour in _COLOURS])
-    for run, (style, colour) in zip(runs, looks, strict=False):
+    names = line_names([run.name for run in runs])
+    for run, name, (style, colour) in zip(runs, names, looks, strict=False):
         trained = _points([(row["epoch"] + 0.5, _sum(row, run, "losses")) for row in run.rows])
         validated = _points([(row["epoch"] + 1, _sum(row, run, "val")) for row in run.rows])
         scored = _points([(row["epoch"] + 1, row.get("mAP")) for row in run.rows])
-        losses.plot(*trained, color=colour, linestyle=style)
+        losses.plot(*trained, color=colour, linestyle=style, marker="o", markersize=3)
         losses.plot(*validated, color=colour, linestyle="--", marker="s", markersize=3)
         scores.plot(*scored, color=colour, linestyle=style, marker="o", markersize=3)
-        name = run.name
-        if len(name) > _LINE_NAME_LETTERS:
-            name = f"…{name[1 - _LINE_NAME_LETTERS :]}"
         for points, ends in ((trained, loss_ends), (scored, score_ends)):
             if points[0]:
                 x, y = points[0][-1], points[1][-1]
                 ends.append(EndLabel(f"{name} {y:.3f}", x, y, colour))
         highest = max([highest, *scored[1]])
-    losses.set_ylabel("loss, of validation broken")
+    losses.set_ylabel("loss (dashed: validation)")
     losses.set_ylim(bottom=0)
     scores.set_ylabel("mAP")
     scores.set_ylim(0, 1.15 * highest)
@@ -179,6 +180,36 @@ def make_comparison(runs: Sequence[RunView]) -> Any:
     label_ends(losses, loss_ends)
     label_ends(scores, score_ends)
     return figure
+
+
+def line_names(names: Sequence[str]) -> list[str]:
+    """Names of runs as they stand beside their lines.
+
+    Long ones lose the words that all of them begin and end with. Where they still do not differ
+    within the room that there is, and where no font has the letters, runs are told by numbers.
+    """
+    shown = list(names)
+    if max(map(len, names), default=0) > _LINE_NAME_LETTERS:
+        start = _common_words(shown)
+        shown = [name[len(start) :] for name in shown]
+        end = _common_words([name[::-1] for name in shown])[::-1]
+        left, right = "…" * bool(start), "…" * bool(end)
+        shown = [_cut(f"{left}{name.removesuffix(end)}{right}") for name in shown]
+        if len({*shown}) < len({*names}):
+            shown = [f"run {number}: {name}" for number, name in enumerate(shown, 1)]
+    tell_missing(shown, "names of runs")
+    return [name if can_write(name) else f"run {number}" for number, name in enumerate(shown, 1)]
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _LINE_NAME_LETTERS else f"{name[: _LINE_NAME_LETTERS - 1]}…"
+
+
+def _common_words(names: Sequence[str]) -> str:
+    """What all begin with, up to the end of a word, unless one of them has nothing else."""
+    words = re.match(r".*[_/\s-]|", os.path.commonprefix(names), re.DOTALL)
+    common = words[0] if words else ""
+    return "" if common in names else common
 
 
 def _points(places: Sequence[tuple[float, float | None]]) -> tuple[list[float], list[float]]:

@@ -31,19 +31,22 @@ class IsFilm(FetchFailed):
     is_live = False
 
 
-def fetch_bytes(url: str, *, max_bytes: int, max_seconds: float) -> bytes:
+def fetch_bytes(
+    url: str, *, max_bytes: int, max_seconds: float, takes_films: bool = False
+) -> bytes:
     """The content behind an address.
 
     Args:
         url: http or https; redirects are followed, but never from https to http.
         max_bytes: of the content.
         max_seconds: from the call to the last byte, finding the server included.
+        takes_films: whether a film is content as any other; a camera never is.
 
     Raises:
-        IsFilm: by its header it is a film; nothing of it was taken.
+        IsFilm: by its header it is a film or a camera; nothing of it was taken.
         FetchFailed: it cannot be had within the limits. The text is the reason alone.
     """
-    job = _Job(url, max_bytes, max_seconds)
+    job = _Job(url, max_bytes, max_seconds, (_CAMERA,) if takes_films else (_FILM, _CAMERA))
     # In a thread of its own, since some waits know no limit: for the name of the server, or for
     # answers that come a byte at a time.
     threading.Thread(target=job.run, name="fetch", daemon=True).start()
@@ -63,8 +66,10 @@ _BEHIND_S = 0.5
 class _Job:
     """One request; `run` fills `content`, or `problem`."""
 
-    def __init__(self, url: str, max_bytes: int, max_seconds: float) -> None:
-        self._url, self._max_bytes = url, max_bytes
+    def __init__(
+        self, url: str, max_bytes: int, max_seconds: float, refused: tuple[str, ...]
+    ) -> None:
+        self._url, self._max_bytes, self._refused = url, max_bytes, refused
         self._max_seconds = max_seconds
         self._until = time.monotonic() + max_seconds
         self.content = bytearray()
@@ -108,7 +113,7 @@ class _Job:
             if answer.headers.get("Content-Encoding", "identity") != "identity":
                 raise FetchFailed("the server sends it compressed, which was not asked for")
             kind = answer.headers.get("Content-Type", "").lower()
-            if kind.startswith((_FILM, _CAMERA)):
+            if kind.startswith(self._refused):
                 self.film = IsFilm("it is a film, and not a picture")
                 self.film.is_live = kind.startswith(_CAMERA)
                 return

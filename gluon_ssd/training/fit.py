@@ -84,14 +84,15 @@ def fit(
     learner = build_learner(network, Devices(contexts), loss, plan, team, precision or Precision())
     job = Job(learner, batches, plan, hooks, files)
     # What to resume from is read and checked first: a refused run leaves no log behind.
-    with recording() as begun, team.guard():
+    with recording() as first:
         for line in plan.first_lines:
             _logger.info(line)
+    with recording() as begun, team.guard():
         state = begin(job)
     with ExitStack() as stack:
         stack.enter_context(team.guard())
         if job.leads:
-            stack.enter_context(logging_to(files.log, first=begun))
+            stack.enter_context(logging_to(files.log, first=[*first, *hooks.told, *begun]))
             files.remove_leftovers()
         stop = hooks.stop or stack.enter_context(listening())
         run = Run(job, state, stop)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from logging import LogRecord
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -158,6 +159,7 @@ class Hooks:
         write_results: write the epochs of a journal to a table at a path.
         watchers: told of every event, beside the journal.
         stop: remembers signals, when the caller listens to them; None lets the run listen.
+        told: messages of before the run; its log has them behind the first lines.
     """
 
     save_weights: Callable[[str], None]
@@ -168,6 +170,7 @@ class Hooks:
     write_results: Callable[[Sequence[Event], Path], None] | None = None
     watchers: Sequence[Watcher] = ()
     stop: StopRequest | None = None
+    told: Sequence[LogRecord] = ()
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,19 @@ def test_a_folder_is_annotated_with_all_that_is_below_it(folder, tmp_path):
     assert saved["detections"][0]["box_px"] == [30, 10, 75, 55]
 
 
+@pytest.mark.parametrize(
+    ("save", "ending"),
+    [
+        ("csv", "detections.csv is"),
+        ("crops", "crops are"),
+        ("json,csv", "detections.json and detections.csv are"),
+    ],
+)
+def test_the_last_line_says_what_was_written(folder, tmp_path, save, ending):
+    (line,) = run(folder / "sub", tmp_path / "out", save=save)
+    assert line.endswith(f"; {ending} in {tmp_path / 'out'}")
+
+
 def test_every_form_holds_the_same(folder, tmp_path):
     out = tmp_path / "out"
     (line,) = run(folder, out, save="csv,json,coco,yolo,crops", every=2)

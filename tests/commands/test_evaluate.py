@@ -61,6 +61,7 @@ def test_lines_and_files(root, tmp_path):
         "class": "cat",
         "score": 0.9,
         "box_px": [30, 10, 75, 55],
+        "input_box_px": [30, 10, 75, 55],
     }
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from gluon_ssd.errors import DataError
+from gluon_ssd.evaluation.analysis.scores import side_by_side
+from gluon_ssd.evaluation.coco_map import coco_truth
 from gluon_ssd.evaluation.read_detections import read_saved
 from gluon_ssd.evaluation.saved_detections import save_detections
 from tests.evaluation.builders import random_set
 
 CLASSES = tuple("abcde")
+FLOATS = ("scores", "boxes_px", "input_boxes_px")
 IMAGES = [f"/data/images/i{n}.jpg" for n in range(12)]
 
 
@@ -28,13 +32,67 @@ def test_what_is_read_is_what_was_written(saved):
     read = read_saved(path)
     assert (read.classes, read.input_size_hw) == (CLASSES, (100, 100))
     got = read.detections(IMAGES, CLASSES)
-    for name in ("image_index", "labels", "sizes_hw", "left_out"):
+    for name in ("image_index", "labels", "sizes_hw", "left_out", *FLOATS):
         assert getattr(got, name).tolist() == getattr(found, name).tolist(), name
-    assert got.scores == pytest.approx(found.scores, abs=1e-6)
-    assert got.boxes_px == pytest.approx(found.boxes_px, abs=0.006)
-    inside = np.clip(found.input_boxes_px, 0, 100)
-    assert got.input_boxes_px == pytest.approx(inside, abs=0.006)
+    assert {getattr(got, name).dtype for name in FLOATS} == {np.dtype(np.float32)}
     assert got.input_size_hw == (100, 100)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nearly_equal_scores_of_int8_score_the_same_when_they_are_read(tmp_path, seed):
+    """Scores that differ in the last bits alone: rounded, they would be ties in another order."""
+    found, truth = random_set(seed, num_images=12)
+    rng = np.random.default_rng(seed)
+    near = found.scores.view(np.int32) + rng.integers(-3, 4, len(found.scores), np.int32)
+    found = replace(
+        found,
+        scores=near.view(np.float32),
+        boxes_px=found.boxes_px + np.float32(1 / 3),
+        input_boxes_px=(found.boxes_px * np.float32(3 / 7)),
+        input_size_hw=(43, 43),
+    )
+    save_detections(tmp_path / "d.json", found, IMAGES, CLASSES)
+    got = read_saved(tmp_path / "d.json").detections(IMAGES, CLASSES)
+    for name in FLOATS:
+        assert getattr(got, name).tobytes() == getattr(found, name).tobytes(), name
+    coco = coco_truth(truth, found.sizes_hw, CLASSES)
+    fresh, again = (side_by_side(each, truth, coco, CLASSES) for each in (found, got))
+    assert fresh.means.tobytes() == again.means.tobytes() and fresh.means[0] > 0
+    # As they were written once, they score differently.
+    rounded = replace(found, scores=found.scores.round(6))
+    assert side_by_side(rounded, truth, coco, CLASSES).means.tobytes() != fresh.means.tobytes()
+
+
+def test_every_float32_comes_back(tmp_path):
+    """Random bits, and both neighbours of powers of two, where digits are scarcest."""
+    rng = np.random.default_rng(0)
+    powers = np.float32(2.0) ** np.arange(-60, 20, dtype=np.float32)
+    edges = [np.nextafter(powers, np.float32(0)), powers, np.nextafter(powers, np.float32(1e6))]
+    any_bits = rng.integers(0, np.float32(1e6).view(np.int32), 4000).astype(np.int32)
+    values = np.sort(np.concatenate([*edges, any_bits.view(np.float32)])).reshape(-1, 4)
+    found = replace(
+        random_set(2)[0],
+        image_index=np.zeros(len(values), np.int64),
+        labels=np.zeros(len(values), np.int64),
+        scores=np.linspace(0, 1 + 1e-6, len(values), dtype=np.float32),
+        boxes_px=values,
+        input_boxes_px=values[::-1].copy(),
+    )
+    save_detections(tmp_path / "d.json", found, IMAGES, CLASSES)
+    got = read_saved(tmp_path / "d.json").detections(IMAGES, CLASSES)
+    for name in FLOATS:
+        assert getattr(got, name).tobytes() == getattr(found, name).tobytes(), name
+
+
+def test_without_boxes_in_the_input_they_are_computed(saved):
+    found, path = saved
+
+    def drop(content):
+        for row in content["detections"]:
+            del row["input_box_px"]
+
+    got = read_saved(changed(path, drop)).detections(IMAGES, CLASSES)
+    assert got.input_boxes_px.tolist() == np.clip(found.boxes_px, 0, 100).tolist()
 
 
 def test_images_of_another_folder_are_known_by_their_names(saved):
@@ -80,6 +138,13 @@ def test_a_detector_without_names_is_known_by_the_numbers(tmp_path):
     read = read_saved(tmp_path / "d.json")
     assert read.classes is None
     assert read.detections(IMAGES, CLASSES).labels.tolist() == found.labels.tolist()
+
+    def say_null(content):
+        for row in content["detections"]:
+            row["class"] = None
+
+    before = read_saved(changed(tmp_path / "d.json", say_null)).detections(IMAGES, CLASSES)
+    assert before.labels.tolist() == found.labels.tolist()
     with pytest.raises(DataError, match="is of the class '4', which is none"):
         read.detections(IMAGES, CLASSES[:4])
 
@@ -122,6 +187,7 @@ def test_a_file_of_another_kind_is_refused(saved, key, value, message):
         ("box_px", [1, 2, 3], "detection 2: box_px cannot be [1, 2, 3]"),
         ("box_px", [5, 5, 4, 9], "detection 2: box_px cannot be [5, 5, 4, 9]"),
         ("box_px", [0, 0, 1e9, 1], "detection 2: box_px cannot be"),
+        ("input_box_px", [9, 5, 4, 9], "detection 2: input_box_px cannot be [9, 5, 4, 9]"),
         ("class", ["a"], "detection 2 is of the class"),
     ],
 )

@@ -26,7 +26,7 @@ def rows(labels, scores, boxes):
 def test_a_file_says_what_it_is_and_lists_every_picture(tmp_path):
     path = tmp_path / "d.json"
     with saving(path, ["猫", "dog"]) as saved:
-        saved.add("a.jpg", (48, 64), **rows([0, 7], [0.87654321, 0.5], [[1, 2, 3.456, 4]] * 2))
+        saved.add("a.jpg", (48, 64), **rows([0, 7], [0.87654321, 0.5], [[1, 2, 3.456789, 4]] * 2))
         saved.add("film.mp4", (48, 64), **rows([], [], []), frame=3, annotated="film.mp4")
     text = path.read_text("utf-8")
     assert "猫" in text
@@ -41,9 +41,9 @@ def test_a_file_says_what_it_is_and_lists_every_picture(tmp_path):
                 "label": label,
                 "class": name,
                 "score": score,
-                "box_px": [1, 2, 3.46, 4],
+                "box_px": [1, 2, 3.456789, 4],
             }
-            for label, name, score in ((0, "猫", 0.876543), (7, None, 0.5))
+            for label, name, score in ((0, "猫", 0.8765432), (7, "class 7", 0.5))
         ],
         "images": [
             {"image": "a.jpg", "frame": None, "width": 64, "height": 48},

@@ -188,6 +188,31 @@ def test_a_film_behind_an_address_is_opened_only_where_that_is_asked_for(tmp_pat
     ]
 
 
+def test_a_film_that_cannot_be_read_as_it_comes_is_copied_first(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))
+    (tmp_path / "scratch").mkdir()
+    film = tmp_path / "a.mp4"  # its index is at the end, beyond what FFmpeg keeps for going back
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"MJPG"), 10, (640, 480))
+    for _ in range(3):
+        writer.write(np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8))
+    writer.release()
+    with serving() as host:
+        host.knows_ranges = False
+        for path, content in (("/a.mp4", film.read_bytes()), ("/b.mp4", b"#EXTM3U\nfile:///x\n")):
+            host.files[path], host.kinds[path] = content, "video/mp4"
+        found = list(Reader(has_web_films=True, every=2).pictures(f"{host.url}/a.mp4"))
+        small = Reader(has_web_films=True, limits=Limits(max_bytes=999, max_seconds=5))
+        with pytest.raises(DataError, match="a.mp4 gives no picture as it comes, as a film with"):
+            list(small.pictures(f"{host.url}/a.mp4"))
+        with pytest.raises(DataError, match="^cannot use the video http.*/b.mp4: it is a list of"):
+            list(Reader(has_web_films=True).pictures(f"{host.url}/b.mp4"))
+    assert [(each.source, each.frame, each.is_live) for each in found] == [
+        (f"{host.url}/a.mp4", 0, False),
+        (f"{host.url}/a.mp4", 2, False),
+    ]
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
 def test_hidden_files_are_passed_over(tmp_path):
     write(tmp_path, "a.png", "._a.png", ".hidden/b.png")
     assert sources(tmp_path) == sources(tmp_path, goes_down=True) == ["a.png"]

@@ -65,7 +65,6 @@ REFUSED = {
     "--model-prefix m --streams 2": "--streams has no effect in the demo, which computes one",
 }
 TOLD = {
-    "--model-prefix m --network ssd_512_resnet50_v1_voc": "--network has no effect with --model-p",
     "--gpus 0,1": "--gpus has no effect beyond its first number",
 }
 

@@ -67,6 +67,7 @@ def test_suppression_is_as_asked_for_and_else_the_networks():
     own = command().network.decoding
     assert command().decoding == own
     assert command().resolved == {
+        "network": "vgg16_atrous",
         "data_shape": 300,
         "nms_thresh": own.nms_thresh,
         "nms_topk": own.nms_topk,

@@ -53,8 +53,6 @@ QUIET = (
 
 def parsed(text):
     argv = f"--network mobilenet1.0 --data-shape 512 {text}".split()
-    if "--deploy" in argv:
-        argv = argv[4:]  # the network is one of the options without effect then
     return parse(EvalCommand, argv, prog="eval_ssd.py", description="")
 
 

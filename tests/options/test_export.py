@@ -7,11 +7,11 @@ import pytest
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import parse
 from gluon_ssd.options.export import OPSETS, ExportCommand, ExportOptions
-from gluon_ssd.options.shared import ModelOptions
+from gluon_ssd.options.shared import RunOptions
 
 
 def command(**options):
-    return ExportCommand(ModelOptions("mobilenet1.0", 512), ExportOptions(output="m", **options))
+    return ExportCommand(RunOptions("mobilenet1.0", 512), ExportOptions(output="m", **options))
 
 
 def test_the_network_is_that_of_its_parts():
@@ -24,7 +24,7 @@ def test_an_output_and_a_known_network_are_needed():
     ):
         ExportCommand()
     with pytest.raises(OptionError, match="there is no network .*301.*; there are ssd_300_vgg16"):
-        ExportCommand(ModelOptions(data_shape=301), ExportOptions(output="m"))
+        ExportCommand(RunOptions(data_shape=301), ExportOptions(output="m"))
 
 
 @pytest.mark.parametrize(
@@ -32,13 +32,11 @@ def test_an_output_and_a_known_network_are_needed():
 )
 def test_a_file_name_of_another_format_is_refused(output, format, meant):
     with pytest.raises(OptionError, match=f"{output} is the name of a file for --format {meant}"):
-        ExportCommand(
-            ModelOptions("mobilenet1.0", 512), ExportOptions(output=output, format=format)
-        )
+        ExportCommand(RunOptions("mobilenet1.0", 512), ExportOptions(output=output, format=format))
 
 
 def test_an_exported_model_needs_no_network():
-    ExportCommand(ModelOptions(data_shape=301), ExportOptions(output="m", model_prefix="p"))
+    ExportCommand(RunOptions(data_shape=301), ExportOptions(output="m", model_prefix="p"))
 
 
 @pytest.mark.parametrize(
@@ -94,15 +92,9 @@ def test_names_and_numbers_are_those_of_deployment():
     assert ExportOptions.opset == convert.OPSET
 
 
-@pytest.mark.parametrize("option", ["--dataset coco", "--pretrained f", "--mirror http://m"])
+@pytest.mark.parametrize("option", ["--dataset coco", "--pretrained false", "--mirror http://m"])
 def test_an_exported_model_leaves_options_of_networks_without_effect(option):
     argv = ["--model-prefix", "p", "--output", "o", *option.split()]
     message = f"^{option.split()[0]} has no effect with --model-prefix"
     with pytest.raises(OptionError, match=message):
         parse(ExportCommand, argv, prog="export_ssd.py", description="")
-
-
-def test_the_network_of_gluoncv_s_options_is_told(caplog):
-    argv = ["--model-prefix", "p", "--output", "o", "--network", "mobilenet1.0"]
-    assert parse(ExportCommand, argv, prog="export_ssd.py", description="").export.output == "o"
-    assert caplog.messages[0].startswith("--network has no effect with --model-prefix")

@@ -7,6 +7,7 @@ import pytest
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.declare import legacy, option, parse
 from gluon_ssd.options.idle import Idle
+from gluon_ssd.system import processes
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,12 @@ def test_an_option_of_ours_without_effect_is_refused():
 def test_one_of_gluoncv_is_told(caplog):
     assert parsed("--colour", "blue").group.colour == "blue"
     assert caplog.messages == ["--colour has no effect without --fast"]
+
+
+def test_a_child_with_the_same_command_line_does_not_tell_it_again(caplog, monkeypatch):
+    monkeypatch.setenv(processes._PARENT, "3")
+    assert parsed("--colour", "blue").group.colour == "blue"
+    assert not caplog.messages
 
 
 def test_a_rule_may_tell_of_all(caplog):

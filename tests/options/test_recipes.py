@@ -169,3 +169,27 @@ def test_epochs_of_validation_are_whole_numbers(text):
 def test_a_target_is_a_fraction(target):
     with pytest.raises(OptionError, match="--target-map must be at"):
         command(f"--target-map={target}")
+
+
+@pytest.mark.parametrize(
+    ("argv", "name", "side", "dataset"),
+    [
+        ("--network ssd_512_mobilenet1.0_custom", "ssd_512_mobilenet1.0_custom", 512, "custom"),
+        ("--network resnet50_v1", "ssd_512_resnet50_v1_custom", 512, "custom"),
+        ("--network mobilenet1.0 --data-shape 512", "ssd_512_mobilenet1.0_custom", 512, "custom"),
+        ("--network ssd_512_mobilenet1.0_voc", "ssd_512_mobilenet1.0_voc", 512, "voc"),
+        ("--network vgg16_atrous", "ssd_300_vgg16_atrous_custom", 300, "custom"),
+        ("--data-shape 512", "ssd_512_mobilenet1.0_custom", 512, "custom"),
+    ],
+)
+def test_size_and_data_set_of_a_recipe_give_way_to_the_network(argv, name, side, dataset):
+    found = command("--recipe", "small", *argv.split())
+    assert (found.network.name, found.model.side, found.data.dataset) == (name, side, dataset)
+
+
+def test_what_was_given_beside_a_recipe_is_still_a_contradiction():
+    network = ("--recipe", "small", "--network", "ssd_512_mobilenet1.0_custom")
+    with pytest.raises(OptionError, match="ssd_512_mobilenet1.0_custom takes 512 pixels; got 300"):
+        command(*network, "--data-shape", "300")
+    with pytest.raises(OptionError, match="is for custom, and --dataset is voc"):
+        command(*network, "--dataset", "voc")

@@ -23,6 +23,8 @@ DERIVED = {
     ("train", "val_interval"): 1,
     ("train", "data_shape"): 300,
     ("eval", "data_shape"): 300,
+    ("eval", "network"): "vgg16_atrous",
+    ("demo", "network"): "ssd_300_vgg16_atrous_coco",
     ("demo", "thresh"): 0.5,
 }
 

@@ -108,11 +108,6 @@ def test_the_demo_and_training_that_goes_on_ask_the_file_too(weights):
         parsed(TrainCommand, "--resume", weights, "--network", "tiny")
 
 
-def test_an_exported_model_is_asked_and_not_weights_that_are_not_used(weights):
-    argv = ("--deploy", "--model-prefix", "m", "--pretrained", weights)
-    assert parsed(EvalCommand, *argv).model.data_shape is None
-
-
 def test_an_export_for_another_data_set_is_refused(weights):
     message = f"^--dataset voc was given, and the record beside .* says {NAME};"
     with pytest.raises(OptionError, match=message):

@@ -10,6 +10,7 @@ import pytest
 
 from gluon_ssd.errors import EnvironmentProblem
 from gluon_ssd.report.curves import draw_curves, make_figure
+from tests.report.font_files import only_fonts_below, write_font
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -140,3 +141,38 @@ def test_of_many_classes_the_weakest_and_the_strongest_are_named():
     assert np.isfinite(others).sum() == np.isnan(others).sum() == 68
     assert len(scores.lines) == 14
     assert scores.get_title() == "80 classes; named are the 8 weakest and the 4 strongest"
+
+
+SCRIPTS = {"event": "validation", "epoch": 0, "at": [1, 0], "score": 0.3} | {
+    "class_scores": {"cat": 0.25, "猫": 0.5}
+}
+
+
+def test_a_name_that_no_font_has_stands_by_its_number(tmp_path, monkeypatch, caplog):
+    with only_fonts_below(tmp_path, monkeypatch):
+        scores = make_figure([SCRIPTS]).axes[1]
+    assert {"cat 0.250", "class 1 0.500"} < {text.get_text() for text in scores.texts}
+    assert "no font here has the letters of these class names" in caplog.text
+
+
+LETTERS_OF_ANOTHER = """
+import os, sys
+from gluon_ssd.report.curves import draw_curves
+from tests.report.test_curves import EVENTS, SCRIPTS
+
+counts = []
+for events in (EVENTS, [*EVENTS, SCRIPTS], [*EVENTS, SCRIPTS]):
+    draw_curves(events, sys.argv[1])
+    counts.append(len(os.listdir("/proc/self/fd")))
+print(*counts)
+"""
+
+
+def test_letters_of_another_font_are_drawn_and_open_no_file_that_stays(tmp_path, monkeypatch):
+    command = [sys.executable, "-c", LETTERS_OF_ANOTHER, str(tmp_path / "curves.png")]
+    with only_fonts_below(tmp_path, monkeypatch) as fonts:
+        write_font(fonts / "squares.ttf", "猫")
+        ended = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    counts = ended.stdout.split()
+    assert counts == counts[:1] * 3
+    assert "font" not in ended.stderr

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gluon_ssd.report.figure import new_figure
 from gluon_ssd.report.line_labels import EndLabel, label_ends, spaced
+from tests.report.font_files import only_fonts_below, write_font
 
 
 @pytest.mark.parametrize(
@@ -45,3 +46,20 @@ def test_labels_are_texts_beside_the_panel_whatever_is_in_a_name():
     assert low.get_position() == (1.03, pytest.approx(0.47))
     assert high.get_position() == (1.03, pytest.approx(0.53))
     axes.figure.canvas.draw()
+
+
+def test_letters_of_another_font_are_a_picture_beside_the_panel(tmp_path, monkeypatch):
+    with only_fonts_below(tmp_path, monkeypatch) as fonts:
+        write_font(fonts / "squares.ttf", "猫")
+        figure = new_figure(4, 3)
+        axes = figure.subplots()
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+        label_ends(axes, [EndLabel("猫", 1.0, 0.5, "#ff0000")])
+        assert not axes.texts
+        figure.canvas.draw()
+        right = axes.get_window_extent().x1
+        pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
+    # The square of the font, drawn as it is, to the right of the panel, which made room for it.
+    red = (pixels == (255, 0, 0)).all(axis=2)
+    assert red.sum() > 40
+    assert np.flatnonzero(red.any(axis=0)).min() > right

@@ -9,9 +9,11 @@ from gluon_ssd.report.run_comparison import (
     RunView,
     difference_rows,
     draw_comparison,
+    line_names,
     make_comparison,
     summary_rows,
 )
+from tests.report.font_files import only_fonts_below
 
 RECORD = {
     "state": "finished",
@@ -80,6 +82,35 @@ def test_curves_of_all_runs_lie_in_two_panels_with_labels(tmp_path):
     assert sorted(text.get_text() for text in scores.texts) == ["b 0.750", "first 0.750"]
     draw_comparison([FIRST, EMPTY], tmp_path / "runs.png")
     assert cv2.imread(str(tmp_path / "runs.png")).shape == (800, 900, 3)
+
+
+LONG = "ssd_300_mobilenet1.0_custom"
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a", "b"], ["a", "b"]),
+        ([f"a_{LONG}", f"t3_{LONG}"], ["a…", "t3…"]),
+        ([f"{LONG}_lr0.01", f"{LONG}_lr0.02"], ["…lr0.01", "…lr0.02"]),
+        ([f"{LONG}_1_{LONG}", f"{LONG}_22_{LONG}"], ["…1…", "…22…"]),
+        ([LONG, f"{LONG}_2"], ["…custom", "…custom_2"]),
+        ([f"{LONG}{n}" for n in range(2)], ["…custom0", "…custom1"]),
+        (
+            ["b", *(f"{LONG}{n}" for n in "01")],
+            ["run 1: b", *(f"run {n}: {LONG[:23]}…" for n in "23")],
+        ),
+        (["a", "\u13a0"], ["a", "run 2"]),
+    ],
+)
+def test_names_beside_lines_keep_what_differs(names, expected, tmp_path, monkeypatch):
+    with only_fonts_below(tmp_path, monkeypatch):
+        assert line_names(names) == expected
+
+
+def test_a_run_of_one_epoch_can_be_seen():
+    losses, _ = make_comparison([RunView(name, RECORD, ROWS[:1]) for name in "ab"]).axes
+    assert all(line.get_marker() not in ("None", "") for line in losses.lines)
 
 
 @pytest.mark.parametrize("count", [9, 25])

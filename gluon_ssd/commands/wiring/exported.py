@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from typing import Protocol
 
 from gluon_ssd.deploy.runtime import find_runtime, load_detector
 from gluon_ssd.deploy.runtime_model import RuntimeModel
 from gluon_ssd.deploy.told import Told
+from gluon_ssd.options.exported_record import check_exported
 from gluon_ssd.options.shared import ModelOptions, RuntimeOptions
-
-_log = logging.getLogger(__name__)
 
 _OF_NETWORKS = "mxnet"  # the runtime of networks in memory
 _BY_FILES = RuntimeOptions()
@@ -43,8 +40,13 @@ def deployed_model(
     device: str,
     fuse: bool = True,
     runtime: RuntimeOptions = _BY_FILES,
+    network: str = "",
 ) -> RuntimeModel:
-    """Load an exported model. A size it carries wins over the given one, with a notice."""
+    """Load an exported model, of which `network` and the size are what was asked for.
+
+    Raises:
+        OptionError: it is of another network or size.
+    """
     model = load_detector(
         prefix,
         input_size_hw=input_size_hw,
@@ -55,24 +57,7 @@ def deployed_model(
         threads=runtime.threads,
         streams=runtime.streams,
     )
-    note_size(prefix, model, input_size_hw)
+    check_exported(
+        prefix, model.record, network=network, own_hw=model.input_size_hw, asked_hw=input_size_hw
+    )
     return model
-
-
-class HasSize(Protocol):
-    """A detector of any kind."""
-
-    @property
-    def input_size_hw(self) -> tuple[int, int]:
-        """Height and width of the images it takes, px."""
-
-
-def note_size(prefix: str, model: HasSize, asked_hw: tuple[int, int] | None) -> None:
-    """Say that a size that was asked for is not used, where a model has another one."""
-    if asked_hw is not None and model.input_size_hw != asked_hw:
-        _log.warning(
-            "%s was exported for %d pixels; --data-shape %d is not used",
-            prefix,
-            model.input_size_hw[0],
-            asked_hw[0],
-        )

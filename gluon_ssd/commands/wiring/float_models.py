@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from gluon_ssd.commands.wiring.exported import note_size
 from gluon_ssd.commands.wiring.models import export_network_as, trained_network
 from gluon_ssd.data.classes import read_classes_file
 from gluon_ssd.data.sources.catalog import SOURCES
@@ -18,6 +17,7 @@ from gluon_ssd.deploy.runtime_model import DetectorFacts
 from gluon_ssd.deploy.told import Told
 from gluon_ssd.errors import OptionError
 from gluon_ssd.options.evaluate import EvalCommand
+from gluon_ssd.options.exported_record import check_exported
 from gluon_ssd.system.scratch import scratch_folder
 
 Facts = TypeVar("Facts", bound=DetectorFacts)
@@ -54,7 +54,14 @@ def float_model(
             file = _with_record(command, file, str(folder))
         model = prepare(file, asked)
         model.check_input(prefix or file)
-        note_size(prefix, model, _asked_hw(command) if command.deploy.deploy else None)
+        if command.deploy.deploy:
+            check_exported(
+                prefix,
+                model.record,
+                network=command.model.network,
+                own_hw=model.input_size_hw,
+                asked_hw=_asked_hw(command),
+            )
         yield model
 
 

@@ -30,6 +30,11 @@ def zoo_weights(spec: Spec, options: ModelOptions, *, base: bool = False) -> str
             bar.update(done - bar.n)
 
         path = fetch_weights(
-            name, store, folder=folder, mirror=options.mirror or None, progress=show
+            name,
+            store,
+            folder=folder,
+            mirror=options.mirror or None,
+            progress=show,
+            settings=("pretrained_base" if base else "pretrained",),
         )
     return str(path)

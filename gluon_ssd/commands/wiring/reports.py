@@ -9,12 +9,12 @@ from pathlib import Path
 
 from gluon_ssd.data.dataset import ListedDataset, image_paths
 from gluon_ssd.errors import DataError, one_line
+from gluon_ssd.evaluation.analysis.comparison import compare
 from gluon_ssd.evaluation.analysis.scores import METRICS
 from gluon_ssd.evaluation.detections import Detections
 from gluon_ssd.evaluation.read_detections import SavedFile, read_saved
 from gluon_ssd.inference.analysis import DETECTIONS, analysed, report_images, save_report
 from gluon_ssd.options.shared import DataOptions
-from gluon_ssd.report.analysis.change import worse_images
 from gluon_ssd.report.analysis.subject import Slow, Subject
 from gluon_ssd.report.analysis.write import PAGE, Content
 
@@ -104,11 +104,11 @@ def write_report_of(asked: Asked, found: Detections, dataset: ListedDataset) -> 
         most_cases=asked.most_errors,
     )
     save_report(asked.folder, content, found, dataset.classes)
-    yield from _lines(ours, theirs, len(dataset))
+    yield from _lines(ours, theirs)
     yield one_line(f"report: {asked.folder / PAGE}")
 
 
-def _lines(ours: Subject, theirs: Subject | None, num_images: int) -> Iterator[str]:
+def _lines(ours: Subject, theirs: Subject | None) -> Iterator[str]:
     means = ours.scores.means.tolist()
     yield ", ".join(f"{name} {value:.4f}" for name, value in zip(METRICS, means, strict=True))
     if theirs is None:
@@ -117,7 +117,6 @@ def _lines(ours: Subject, theirs: Subject | None, num_images: int) -> Iterator[s
     changes = (
         f"{name} {new - old:+.4f}" for name, new, old in zip(METRICS, means, before, strict=True)
     )
-    worse = len(worse_images(ours, theirs))
-    yield one_line(
-        f"against {theirs.name}: {', '.join(changes)}; {worse} of {num_images} images got worse"
-    )
+    yield one_line(f"against {theirs.name}: {', '.join(changes)}")
+    images = compare(ours.analysis, theirs.analysis).in_words()
+    yield f"with the same thresholds for both, {images}"

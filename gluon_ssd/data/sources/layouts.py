@@ -139,7 +139,7 @@ def find_layout(root: Path, named: str = "") -> Layout:
 
     Raises:
         OptionError: there is no layout of that name.
-        DataError: none fits, saying what was looked for and what there is.
+        DataError: nothing is there; or none fits, saying what was looked for and what there is.
     """
     if named:
         if named not in LAYOUTS:
@@ -148,6 +148,10 @@ def find_layout(root: Path, named: str = "") -> Layout:
                 settings=("layout",),
             )
         return LAYOUTS[named]
+    if not root.exists():
+        raise DataError(
+            f"there is no {root}: name the folder or file of a data set", settings=("dataset_root",)
+        )
     fitting = [layout for layout in LAYOUTS.values() if layout.recognises(root)]
     if not fitting:
         known = "; ".join(layout.what for layout in LAYOUTS.values())

@@ -10,6 +10,8 @@ import numpy as np
 
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.graph import Graph, to_symbol
+from gluon_ssd.deploy.mxnet.operator_of import make_operator
+from gluon_ssd.deploy.mxnet.passes.whole_indices import with_whole_indices
 from gluon_ssd.detection.arrays import computing_problem
 
 _ONEDNN_BACKEND = "MKLDNN"
@@ -28,6 +30,9 @@ class CompiledGraph:
         inputs: names of the variables that come with every call, in order; those that the graph
             does not use are passed over.
         onednn: let oneDNN fuse convolutions with what follows them. For fp32 graphs on the CPU.
+
+    Raises:
+        ModelError: MXNet cannot make an operator of the graph.
     """
 
     def __init__(
@@ -39,9 +44,12 @@ class CompiledGraph:
         inputs: tuple[str, ...],
         onednn: bool = False,
     ) -> None:
-        symbol = to_symbol(graph)
-        if onednn:
-            symbol = symbol.get_backend_symbol(_ONEDNN_BACKEND)
+        try:
+            symbol = to_symbol(with_whole_indices(graph))
+            if onednn:
+                symbol = symbol.get_backend_symbol(_ONEDNN_BACKEND)
+        except mx.MXNetError as error:
+            raise computing_problem(error) from error
         names = symbol.list_inputs()
         self._ctx = ctx
         # (position among the operator's arguments, position among the inputs of a call)
@@ -54,7 +62,8 @@ class CompiledGraph:
             ("static_alloc", True),
             ("static_shape", True),
         ]
-        self._operator = mx.nd.CachedOp(symbol, flags)
+        self._count = len(symbol.list_outputs())
+        self._operator = make_operator(symbol, flags)
         self._lock = threading.Lock()  # the operator plans its memory in a call
 
     def __call__(self, *inputs: Any) -> list[Any]:
@@ -73,7 +82,8 @@ class CompiledGraph:
         # MXNet raises some of its errors as the one of Python that its message begins with.
         except (mx.MXNetError, IndexError, ValueError, TypeError) as error:
             raise computing_problem(error) from error
-        return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+        found = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+        return found[: self._count]
 
 
 def context_of(device: str) -> Any:

@@ -33,6 +33,7 @@ from gluon_ssd.deploy.mxnet.pair import (
 from gluon_ssd.deploy.mxnet.symbol_check.batch_norms import check_batch_norms
 from gluon_ssd.deploy.mxnet.symbol_check.check import MOST_BYTES, read_graph
 from gluon_ssd.deploy.mxnet.symbol_check.sizes import checked_shapes
+from gluon_ssd.deploy.mxnet.symbol_check.types import check_types
 from gluon_ssd.errors import ModelError, WeightsError, last_line
 from gluon_ssd.models.native_write import file_bytes, write_natively
 from gluon_ssd.models.params_file import check_finite, read_params
@@ -170,6 +171,7 @@ def _read(files: ModelFiles) -> Exported:
     used = {name: params[name] for name in variables if name != INPUT}
     check_finite(used, "take the weights of an earlier epoch", f"{params_file}: ")
     check_digest(digest, params, symbol_file, params_file)
+    check_types(graph, used, (INPUT,), str(symbol_file))
     return Exported(prefix, graph, used, record, hyperparams, multibox)
 
 

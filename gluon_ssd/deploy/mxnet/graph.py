@@ -235,3 +235,19 @@ def splice(graph: Graph, build: Callable[..., Any], inputs: list[Output]) -> lis
                 node.name += "_"
             taken.add(node.name)
     return part.heads
+
+
+def output_types(
+    graph: Graph, params: Params, input_types: Mapping[str, Any]
+) -> list[np.dtype | None]:
+    """Types of the heads; None where MXNet cannot tell one.
+
+    Args:
+        graph, params: as of `output_shapes`.
+        input_types: name -> type of every input; those it does not use are passed over.
+    """
+    symbol = to_symbol(graph)
+    known = {name: array.dtype for name, array in params.items()} | dict(input_types)
+    used = {name: known[name] for name in symbol.list_inputs()}
+    _, types, _ = symbol.infer_type_partial(**used)
+    return [None if kind is None else np.dtype(kind) for kind in types]

@@ -19,10 +19,12 @@ from gluon_ssd.evaluation.analysis.curves import (
 from gluon_ssd.evaluation.analysis.kinds import Errors, error_costs, error_kinds
 from gluon_ssd.evaluation.analysis.matching import HIT, Matching, match
 from gluon_ssd.evaluation.analysis.pairs import Pairs, overlapping_pairs
-from gluon_ssd.evaluation.analysis.per_image import ImageCounts, image_counts
 from gluon_ssd.evaluation.analysis.reliability import Reliability, score_reliability
 from gluon_ssd.evaluation.coco_map import SCORE_FLOOR
 from gluon_ssd.evaluation.detections import Detections, GroundTruth, check_labels
+
+WITHOUT_BEST = 0.5
+"""Where a class is counted that has no best threshold; where the demo shows it, too."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,15 @@ class Analysis:
         truth: the annotated objects.
         pairs, matching: which of them overlap, and what found what, at overlap 0.5.
         curves: of each class.
-        thresholds: float64 (C,), the smallest score of each class that counts; NaN for none.
+        best: float64 (C,), the threshold of the best F1 of each class; NaN without hits.
+        thresholds: float64 (C,), the smallest score of each class that counts: `best`, or
+            WITHOUT_BEST.
         points: what each class comes to at its threshold.
         confusion: as of `confusion_matrix`, at the thresholds.
-        errors, costs: kinds of error, and what they cost in mAP.
+        errors: kinds of error, at the thresholds.
+        costs: what each kind costs in mAP, which is over all scores.
         sizes, shapes: ranges of objects.
         reliability: scores against how often they are right.
-        images: what was found in each image, at the thresholds.
     """
 
     classes: tuple[str, ...]
@@ -50,6 +54,7 @@ class Analysis:
     pairs: Pairs
     matching: Matching
     curves: list[Curve]
+    best: NDArray[Any]
     thresholds: NDArray[Any]
     points: list[Point]
     confusion: NDArray[Any]
@@ -58,25 +63,22 @@ class Analysis:
     sizes: list[Bin]
     shapes: list[Bin]
     reliability: Reliability
-    images: ImageCounts
 
     @property
     def mean_average_precision(self) -> float:
         """At overlap 0.5, what `costs` add to."""
         return mean_average_precision(self.curves)
 
-    @property
-    def shown(self) -> NDArray[Any]:
-        """bool (N,), the detections that reach the threshold of their class."""
-        return shown_detections(self.found, self.thresholds)
-
-    def outcomes(self, image: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        """What was found in an image above the thresholds.
+    def outcomes(
+        self, image: int, thresholds: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """What was found in an image above thresholds, of (C,).
 
         Returns:
             Rows of its detections, whether each is a hit, and rows of its objects that count.
         """
-        rows = np.flatnonzero((self.found.image_index == image) & self.shown)
+        shown = shown_detections(self.found, thresholds)
+        rows = np.flatnonzero((self.found.image_index == image) & shown)
         objects = np.flatnonzero((self.truth.image_index == image) & self.matching.counted)
         return rows, self.matching.outcome[rows] == HIT, objects
 
@@ -90,6 +92,8 @@ def analyse(
     found: Detections, truth: GroundTruth, classes: tuple[str, ...], *, edge_px: int = 1
 ) -> Analysis:
     """Analyse what a detector found, at the threshold of the best F1 of each class.
+
+    A class without a right detection has no such threshold, and is counted at WITHOUT_BEST.
 
     Args:
         found: of a data set, without images that were left out; in pixels of the images.
@@ -105,8 +109,11 @@ def analyse(
     pairs = overlapping_pairs(found, truth, edge_px=edge_px)
     matching = match(found, truth, pairs)
     curves = class_curves(found, truth, matching, len(classes))
-    thresholds = best_thresholds(curves)
-    errors = error_kinds(found, truth, pairs, matching)
+    best = best_thresholds(curves)
+    thresholds = np.where(np.isnan(best), WITHOUT_BEST, best)
+    shown = shown_detections(found, thresholds)
+    # mAP is over all scores, and so is what an error costs in it.
+    every_error = error_kinds(found, truth, pairs, matching)
     return Analysis(
         classes=classes,
         found=found,
@@ -114,13 +121,13 @@ def analyse(
         pairs=pairs,
         matching=matching,
         curves=curves,
+        best=best,
         thresholds=thresholds,
         points=[each.at(t) for each, t in zip(curves, thresholds.tolist(), strict=True)],
         confusion=confusion_matrix(found, truth, pairs, matching, thresholds),
-        errors=errors,
-        costs=error_costs(found, truth, matching, errors, len(classes)),
+        errors=error_kinds(found, truth, pairs.only(shown[pairs.found]), matching.of_shown(shown)),
+        costs=error_costs(found, truth, matching, every_error, len(classes)),
         sizes=size_bins(found, truth, pairs, thresholds, edge_px=edge_px),
         shapes=shape_bins(found, truth, pairs, thresholds, edge_px=edge_px),
         reliability=score_reliability(found.scores, matching.outcome),
-        images=image_counts(found, truth, matching, thresholds),
     )

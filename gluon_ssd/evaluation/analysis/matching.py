@@ -35,6 +35,20 @@ class Matching:
     found_by: NDArray[Any]
     counted: NDArray[Any]
 
+    def of_shown(self, shown: NDArray[Any]) -> Matching:
+        """The same, as if only some detections were there; the others are ignored.
+
+        It is what `match` gives for them alone, as long as `shown` (N,) is true for all detections
+        of a class down to some score.
+        """
+        is_there = np.append(shown, False)[self.found_by]  # nobody, -1, is the last
+        return Matching(
+            np.where(shown, self.outcome, IGNORED),
+            np.where(shown, self.owner, _NOBODY),
+            np.where(is_there, self.found_by, _NOBODY),
+            self.counted,
+        )
+
 
 def match(
     found: Detections,

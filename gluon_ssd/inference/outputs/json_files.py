@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from gluon_ssd.evaluation.saved_detections import SavedDetections, saving
 from gluon_ssd.inference.endpoint_json import endpoint_json
@@ -32,7 +33,7 @@ class JsonFile(Output):
         """Write what was found in a picture."""
         assert self._saved is not None, "it is used as a context"
         found = seen.found
-        more = {} if self._drawn is None else {"annotated": str(self._drawn(seen))}
+        more: dict[str, Any] = {} if self._drawn is None else {"annotated": str(self._drawn(seen))}
         self._saved.add(
             shown(found.source),
             found.size_hw,

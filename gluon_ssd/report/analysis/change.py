@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gluon_ssd.evaluation.analysis.comparison import Comparison
 from gluon_ssd.evaluation.analysis.kinds import KINDS
-from gluon_ssd.evaluation.analysis.per_image import images_by_change
 from gluon_ssd.evaluation.analysis.scores import METRICS
 from gluon_ssd.report.analysis.markup import (
     Heading,
     Raw,
     element,
     image,
+    number,
     percent,
     signed,
     table,
@@ -24,23 +25,16 @@ from gluon_ssd.report.analysis.subject import Images, Subject
 MOST_LISTED = 100
 
 
-def worse_images(ours: Subject, theirs: Subject) -> list[int]:
-    """Images with more mistakes than with the other detector, the worst change first."""
-    change = ours.analysis.images.mistakes - theirs.analysis.images.mistakes
-    order = images_by_change(ours.analysis.images, theirs.analysis.images)
-    return [index for index in order.tolist() if change[index] > 0]
-
-
 def change_section(
     ours: Subject,
     theirs: Subject,
+    comparison: Comparison,
     images: Images,
     pictures: Sequence[tuple[int, str, str]],
 ) -> Raw:
     """The comparison; `pictures` are positions of images, with that of theirs and of ours."""
-    before, now = theirs.analysis.images.mistakes, ours.analysis.images.mistakes
-    worse, better = int(np.sum(now > before)), int(np.sum(now < before))
-    listed = worse_images(ours, theirs)[:MOST_LISTED]
+    before, now = comparison.before.mistakes, comparison.now.mistakes
+    listed = comparison.worse[:MOST_LISTED]
     rows = [(images.name(i), int(before[i]), int(now[i]), int(now[i] - before[i])) for i in listed]
     headings = [
         Heading("image", is_number=False),
@@ -54,17 +48,22 @@ def change_section(
         ),
         _means_table(ours, theirs),
         _kinds_table(ours, theirs),
-        element("details", element("summary", "AP50 of each class"), _classes_table(ours, theirs)),
+        element(
+            "details",
+            element("summary", "AP50 and thresholds of each class"),
+            _classes_table(ours, theirs, comparison),
+        ),
         element("h3", "Images that got worse"),
         paragraph(
-            f"{worse} of {len(now)} images have more mistakes, wrong detections and missed objects "
-            f"at the best thresholds of each detector; {better} have fewer. ",
+            f"{comparison.in_words()}, by their mistakes: wrong detections and missed objects. "
+            "Both detectors are counted at the same threshold of each class, the mean of their two "
+            "best. ",
             element("span", "Blue", class_="hit"),
             " is right, ",
-            element("span", "red", class_="found"),
+            element("span", "orange", class_="found"),
             " is wrong, and ",
             element("span", "dashed", class_="truth"),
-            " was missed.",
+            " was missed. Left is before, right is now.",
         ),
         element("details", element("summary", f"list of {len(rows)}"), table(headings, rows)),
         element("div", *figures, class_="pairs"),
@@ -90,11 +89,19 @@ def _kinds_table(ours: Subject, theirs: Subject) -> Raw:
     return _changes([(name, old[name], new[name]) for name in KINDS], "cost in mAP of")
 
 
-def _classes_table(ours: Subject, theirs: Subject) -> Raw:
+def _classes_table(ours: Subject, theirs: Subject, comparison: Comparison) -> Raw:
     old, new = theirs.scores.classes[:, 0], ours.scores.classes[:, 0]
-    order = np.argsort(np.nan_to_num(new - old, nan=np.inf), kind="stable")
-    names = ours.analysis.classes
-    return _changes([(names[i], float(old[i]), float(new[i])) for i in order.tolist()], "class")
+    thresholds = (theirs.analysis.best, ours.analysis.best, comparison.thresholds)
+    rows = [
+        (
+            ours.analysis.classes[label],
+            *(percent(old[label]), percent(new[label]), signed(new[label] - old[label])),
+            *(number(float(each[label])) for each in thresholds),
+        )
+        for label in np.argsort(np.nan_to_num(new - old, nan=np.inf), kind="stable").tolist()
+    ]
+    columns = ("before", "now", "change", "best threshold before", "now", "compared at")
+    return table([Heading("class", is_number=False), *map(Heading, columns)], rows)
 
 
 def _pair(
@@ -110,5 +117,5 @@ def _pair(
     return element(
         "figure",
         element("div", image(theirs, "before"), image(ours, "now"), class_="two"),
-        element("figcaption", element("b", images.name(index)), f" {counts}; before, now"),
+        element("figcaption", element("b", images.name(index)), f" {counts}"),
     )

@@ -48,6 +48,11 @@ def image(path: str, about: str, size_wh: tuple[int, int] | None = None) -> Raw:
     return Raw(f'<img src="{escaped(path)}" alt="{escaped(about)}" loading="lazy"{size}>')
 
 
+def plot(path: str, about: str) -> Raw:
+    """A plot, which keeps its letters readable and scrolls by itself in a narrow window."""
+    return element("div", image(path, about), class_="scroll plot")
+
+
 def table(headings: Sequence[Heading], rows: Iterable[Sequence[object]]) -> Raw:
     """A table that scrolls by itself where it is wider than the page."""
     kinds = ["number" if heading.is_number else None for heading in headings]

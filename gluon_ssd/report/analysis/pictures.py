@@ -44,7 +44,7 @@ def case_picture(image: np.ndarray, case: Case) -> np.ndarray:
 def image_picture(
     image: np.ndarray, found: np.ndarray, is_hit: np.ndarray, missed: np.ndarray
 ) -> np.ndarray:
-    """A whole image, small: hits blue, wrong detections red, missed objects dashed and green.
+    """A whole image, small: hits blue, wrong detections orange, missed objects dashed and green.
 
     Args:
         image: uint8 (H, W, 3), RGB.

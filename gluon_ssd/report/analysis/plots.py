@@ -62,7 +62,7 @@ def draw_kinds(counts: Mapping[str, int], costs: Mapping[str, float], path: str 
     left.barh(names, [100 * costs[name] for name in names], color=_RED)
     left.set(xlabel="cost in points of mAP")
     right.barh(names, [counts[name] for name in names], color=_BLUE)
-    right.set(xlabel="number, at every score")
+    right.set(xlabel="number, at the thresholds")
     left.invert_yaxis()
     _finish(figure, path)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from gluon_ssd.evaluation.analysis.analysis import WITHOUT_BEST
 from gluon_ssd.evaluation.analysis.bins import Bin
 from gluon_ssd.evaluation.analysis.cases import Case
 from gluon_ssd.evaluation.analysis.kinds import KINDS
@@ -18,6 +19,7 @@ from gluon_ssd.report.analysis.markup import (
     joined,
     number,
     percent,
+    plot,
     table,
 )
 from gluon_ssd.report.analysis.subject import Images, Slow, Subject
@@ -64,7 +66,7 @@ def means_section(subject: Subject) -> Raw:
     )
 
 
-def kinds_section(subject: Subject, plot: str) -> Raw:
+def kinds_section(subject: Subject, picture: str) -> Raw:
     """What goes wrong, and what it costs."""
     analysis = subject.analysis
     counts, costs = analysis.errors.counts(), analysis.costs
@@ -81,11 +83,13 @@ def kinds_section(subject: Subject, plot: str) -> Raw:
     return section(
         "What goes wrong",
         paragraph(
-            "A cost is what mAP would gain if this kind alone were repaired; costs do not add up. "
+            "Numbers are counted at the threshold of each class, as below. A cost is what mAP, "
+            "which is over all scores, would gain if this kind alone were repaired; costs do not "
+            "add up. "
             "Kinds are those of TIDE (Bolya et al., ECCV 2020)."
         ),
         table(headings, rows),
-        image(plot, "number and cost of each kind of error"),
+        plot(picture, "number and cost of each kind of error"),
     )
 
 
@@ -97,7 +101,7 @@ def classes_section(subject: Subject) -> Raw:
             name,
             analysis.curves[label].num_objects,
             *map(percent, scores[label].tolist()),
-            number(point.threshold),
+            number(float(analysis.best[label])),
             *map(number, (point.f1, point.precision, point.recall)),
             *(point.hits, point.false_alarms, point.missed),
         )
@@ -112,7 +116,9 @@ def classes_section(subject: Subject) -> Raw:
         "Classes",
         paragraph(
             "The best threshold is that of the largest F1, the harmonic mean of precision and "
-            "recall. What stands right of it is counted there."
+            "recall. Whatever this page counts, here and as errors, confusion, sizes and images, "
+            f"is counted there; a class without a right detection has none (–), and is counted at "
+            f"{WITHOUT_BEST:g}."
         ),
         table(headings, rows),
     )
@@ -124,7 +130,7 @@ def curves_section(subject: Subject, plots: Mapping[int, str]) -> Raw:
         element(
             "details",
             element("summary", subject.analysis.classes[label]),
-            image(path, f"precision, recall and F1 of {subject.analysis.classes[label]}"),
+            plot(path, f"precision, recall and F1 of {subject.analysis.classes[label]}"),
             open="" if place == 0 else None,
         )
         for place, (label, path) in enumerate(plots.items())
@@ -141,7 +147,7 @@ def curves_section(subject: Subject, plots: Mapping[int, str]) -> Raw:
     )
 
 
-def confusion_section(subject: Subject, plot: str, num_drawn: int) -> Raw:
+def confusion_section(subject: Subject, picture: str, num_drawn: int) -> Raw:
     """Which class is taken for which."""
     matrix, names = subject.analysis.confusion, [*subject.analysis.classes, "background"]
     off = matrix.copy()
@@ -165,10 +171,10 @@ def confusion_section(subject: Subject, plot: str, num_drawn: int) -> Raw:
     return section(
         "Confusion",
         paragraph(
-            "At the best threshold of each class. Background is where nothing is annotated, or "
+            "At the threshold of each class. Background is where nothing is annotated, or "
             "what was not found." + (drawn if num_drawn < count else "")
         ),
-        image(plot, "confusion matrix"),
+        plot(picture, "confusion matrix"),
         mixed_up,
     )
 
@@ -179,9 +185,9 @@ def bins_section(subject: Subject, size_plot: str, shape_plot: str) -> Raw:
     return section(
         "Sizes and shapes",
         _bin_table("size", analysis.sizes),
-        image(size_plot, "recall and AP50 by size"),
+        plot(size_plot, "recall and AP50 by size"),
         _bin_table("width : height", analysis.shapes),
-        image(shape_plot, "recall and AP50 by shape"),
+        plot(shape_plot, "recall and AP50 by shape"),
     )
 
 
@@ -194,7 +200,7 @@ def _bin_table(what: str, bins: Sequence[Bin]) -> Raw:
     return table([Heading(what, is_number=False), *map(Heading, headings)], rows)
 
 
-def reliability_section(subject: Subject, plot: str) -> Raw:
+def reliability_section(subject: Subject, picture: str) -> Raw:
     """Whether scores mean what they say."""
     error = percent(subject.analysis.reliability.expected_error)
     return section(
@@ -204,7 +210,7 @@ def reliability_section(subject: Subject, plot: str) -> Raw:
             "detections and the share of them that is right. Below the dashed line scores promise "
             "too much, above it too little."
         ),
-        image(plot, "share of right detections over their score"),
+        plot(picture, "share of right detections over their score"),
     )
 
 
@@ -232,8 +238,8 @@ def cases_section(
     return section(
         "The worst errors",
         paragraph(
-            f"{len(cases)} of {total}: wrong detections by their score, missed objects by their "
-            "size, dealt out over kinds and classes. ",
+            f"{len(cases)} of {total} at the thresholds: wrong detections by their score, missed "
+            "objects by their size, dealt out over kinds and classes. ",
             element("span", "Solid", class_="found"),
             " is what was found, ",
             element("span", "dashed", class_="truth"),

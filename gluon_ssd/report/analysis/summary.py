@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from gluon_ssd.evaluation.analysis.comparison import Comparison
 from gluon_ssd.evaluation.analysis.scores import METRICS
 from gluon_ssd.report.analysis.subject import Subject
 
@@ -15,7 +17,8 @@ def summary(subject: Subject) -> dict[str, Any]:
         name: {
             **dict(zip(METRICS, subject.scores.classes[label].tolist(), strict=True)),
             "objects": analysis.curves[label].num_objects,
-            "threshold": point.threshold,
+            "threshold": float(analysis.best[label]),
+            "counted_at": point.threshold,
             "f1": point.f1,
             "precision": point.precision,
             "recall": point.recall,
@@ -44,4 +47,21 @@ def summary(subject: Subject) -> dict[str, Any]:
         "ranges": ranges,
         "expected_calibration_error": analysis.reliability.expected_error,
         "confusion": analysis.confusion.tolist(),
+    }
+
+
+def comparison_summary(
+    comparison: Comparison, classes: Sequence[str], paths: Sequence[str]
+) -> dict[str, Any]:
+    """Which images changed, and at which thresholds both detectors were counted.
+
+    Args:
+        comparison: of two detectors.
+        classes: names in label order.
+        paths: of the images.
+    """
+    return {
+        "compared_at": dict(zip(classes, comparison.thresholds.tolist(), strict=True)),
+        "worse_images": [paths[index] for index in comparison.worse],
+        "better_images": [paths[index] for index in comparison.better],
     }

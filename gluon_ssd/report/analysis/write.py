@@ -15,12 +15,13 @@ import numpy as np
 
 from gluon_ssd.errors import DataError
 from gluon_ssd.evaluation.analysis.cases import Case, worst_cases
+from gluon_ssd.evaluation.analysis.comparison import Comparison, compare
 from gluon_ssd.report.analysis import plots, sections
-from gluon_ssd.report.analysis.change import change_section, worse_images
+from gluon_ssd.report.analysis.change import change_section
 from gluon_ssd.report.analysis.markup import Raw, escaped, joined
 from gluon_ssd.report.analysis.pictures import case_picture, image_picture, write_jpeg
 from gluon_ssd.report.analysis.subject import Images, Slow, Subject
-from gluon_ssd.report.analysis.summary import summary
+from gluon_ssd.report.analysis.summary import comparison_summary, summary
 from gluon_ssd.system.files import without_nan, write_json
 
 PAGE, NUMBERS = "index.html", "report.json"
@@ -64,9 +65,13 @@ def write_report(folder: Path, content: Content) -> None:
         (folder / name).mkdir()
     subject, against = content.subject, content.against
     parts = [sections.means_section(subject)]
+    numbers = summary(subject)
     if against is not None:
-        pairs = _draw_pairs(folder, subject, against, content.images)
-        parts.append(change_section(subject, against, content.images, pairs))
+        comparison = compare(subject.analysis, against.analysis)
+        pairs = _draw_pairs(folder, (against, subject), comparison, content.images)
+        parts.append(change_section(subject, against, comparison, content.images, pairs))
+        numbers["against"] = summary(against)
+        numbers |= comparison_summary(comparison, subject.analysis.classes, content.images.paths)
     parts += _plain_sections(folder, subject)
     cases = worst_cases(subject.analysis, content.most_cases)
     drawn = _draw_cases(folder, cases, content.images)
@@ -74,11 +79,6 @@ def write_report(folder: Path, content: Content) -> None:
     if content.slow:
         parts.append(sections.slow_section(content.slow, content.num_timed, content.images))
     (folder / PAGE).write_text(_page(content, parts), encoding="utf-8")
-    numbers = summary(subject)
-    if against is not None:
-        paths = content.images.paths
-        worse = [paths[index] for index in worse_images(subject, against)]
-        numbers |= {"against": summary(against), "worse_images": worse}
     write_json(folder / NUMBERS, without_nan({"data": content.data, **numbers}))
 
 
@@ -147,7 +147,7 @@ def _draw_curves(folder: Path, subject: Subject) -> dict[int, str]:
     drawn = {}
     for label in sorted(largest):
         drawn[label] = f"{_PLOTS}/class_{label}.png"
-        plots.draw_curves(curves[label], subject.analysis.points[label], folder / drawn[label])
+        plots.draw_curves(curves[label], curves[label].best(), folder / drawn[label])
     return drawn
 
 
@@ -171,24 +171,27 @@ def _draw_cases(
 
 
 def _draw_pairs(
-    folder: Path, ours: Subject, theirs: Subject, images: Images
+    folder: Path, detectors: tuple[Subject, Subject], comparison: Comparison, images: Images
 ) -> list[tuple[int, str, str]]:
-    """The images that got worst, with what each detector found in them."""
+    """The images that got worst, with what each of the detectors, before and now, found there."""
     pairs = []
-    for index in worse_images(ours, theirs)[:_MOST_PAIRS]:
+    for index in comparison.worse[:_MOST_PAIRS]:
         pixels = _pixels(images, index)
         if pixels is None:
             continue
         before, now = (f"{_IMAGES}/{index:06d}_{which}.jpg" for which in ("before", "now"))
-        for subject, name in ((theirs, before), (ours, now)):
-            write_jpeg(_found_in(pixels, subject, index), folder / name)
+        for subject, name in zip(detectors, (before, now), strict=True):
+            picture = _found_in(pixels, subject, index, comparison.thresholds)
+            write_jpeg(picture, folder / name)
         pairs.append((index, before, now))
     return pairs
 
 
-def _found_in(pixels: np.ndarray, subject: Subject, index: int) -> np.ndarray:
+def _found_in(
+    pixels: np.ndarray, subject: Subject, index: int, thresholds: np.ndarray
+) -> np.ndarray:
     analysis = subject.analysis
-    rows, is_hit, objects = analysis.outcomes(index)
+    rows, is_hit, objects = analysis.outcomes(index, thresholds)
     owners = analysis.matching.owner[rows[is_hit]]
     missed = np.setdiff1d(objects, owners)
     return image_picture(

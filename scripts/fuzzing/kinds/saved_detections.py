@@ -34,6 +34,7 @@ def _content() -> dict[str, Any]:
                 "class": _CLASSES[label],
                 "score": score,
                 "box_px": box,
+                "input_box_px": [value * 5 for value in box],
             }
             for image, label, score, box in rows
         ],
@@ -85,7 +86,9 @@ class SavedDetectionsKind(Kind):
             np.zeros(1, bool),
             np.zeros(1, bool),
         )
-        rows = np.column_stack([found.labels, found.scores, found.boxes_px]).tolist()
+        rows = np.column_stack(
+            [found.labels, found.scores, found.boxes_px, found.input_boxes_px]
+        ).tolist()
         if not len(found.sizes_hw):
             return rows, None
         return rows, analyse(found, truth, _CLASSES).errors.counts()

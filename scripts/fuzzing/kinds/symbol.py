@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.fuzzing.case import REFUSED, SAME, Case, Kind
-from scripts.fuzzing.mutations import array_shapes, json_tree
+from scripts.fuzzing.mutations import array_shapes, json_tree, odd_graphs
 
 _FILE = "tiny-symbol.json"
 _ARRAYS = "tiny-0000.params"
@@ -19,6 +19,7 @@ _DIGEST = "gluon_ssd_params"
 _SIZE = 64
 _RUN_ONE_OF = 8  # sound-looking symbols are run too, which takes longer than reading them
 
+_WITH_SCORES = ("float32", "int8")  # as the second of three outputs
 # What attributes are made of, and what MXNet's loader has stumbled over.
 _ODD = (
     "0",
@@ -173,6 +174,11 @@ class SymbolKind(Kind):
         if chance < 0.4:
             text, story = json_tree.mutated(draw, content, _ODD)
             return Case(seed, {_FILE: text}, story=f"{seed}: {story}")
+        if chance < 0.48:
+            seed = draw.choice(_WITH_SCORES)
+            content = self._content(seed)
+            story = odd_graphs.grown(draw, content)
+            return Case(seed, {_FILE: _text(content)}, story=f"{seed}: {story}")
         operators = [node for node in content["nodes"] if node["op"] != "null"]
         told = []
         for _ in range(draw.choice((1, 1, 1, 2))):
@@ -180,7 +186,7 @@ class SymbolKind(Kind):
         return Case(seed, {_FILE: _text(content)}, story=f"{seed}: {'; '.join(told)}")
 
     def read(self, folder: Path, seed: str) -> Any:
-        """Graph and shapes; one of some is made ready and run."""
+        """Graph and shapes; one of some, and all with odd operators, are made ready and run."""
         import numpy as np
 
         from gluon_ssd.deploy.mxnet.files import check_shapes
@@ -193,8 +199,9 @@ class SymbolKind(Kind):
         check_shapes(exported, size_hw)
         graph = json.loads(format_graph(exported.graph))
         shapes = {name: array.shape for name, array in exported.params.items()}
-        digest = hashlib.sha1((folder / _FILE).read_bytes()).digest()
-        if digest[0] % _RUN_ONE_OF == 0:
+        text = (folder / _FILE).read_bytes()
+        runs = hashlib.sha1(text).digest()[0] % _RUN_ONE_OF == 0
+        if runs or odd_graphs.MARK.encode() in text:
             model = deploy(exported)
             images = np.zeros((1, 3, *model.input_size_hw), np.float32)
             for output in model.run(images):

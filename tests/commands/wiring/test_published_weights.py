@@ -27,5 +27,7 @@ def test_weights_have_the_name_that_they_are_published_under(tmp_path, monkeypat
     )
     found = [zoo_weights(spec, options), zoo_weights(spec, options, base=True)]
     assert found == list(map(str, paths))
-    with pytest.raises(WeightsError, match="no weights of ssd_512_resnet18_v1_voc are fetched"):
+    no_weights = "no weights of ssd_512_resnet18_v1_voc are fetched"
+    with pytest.raises(WeightsError, match=no_weights) as caught:
         zoo_weights(replace(spec, weights_name=""), options)
+    assert caught.value.settings == ("pretrained",)

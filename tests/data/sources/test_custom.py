@@ -125,11 +125,14 @@ def test_coco_takes_one_split(tmp_path):
         open_custom(Selection(tmp_path, splits="train+val", train=True))
 
 
-@pytest.mark.parametrize("make", [True, False], ids=["empty", "absent"])
-def test_no_layout_says_what_was_looked_for(tmp_path, make):
+def test_a_folder_that_is_absent_is_said_to_be_so(tmp_path):
+    with pytest.raises(DataError, match="^there is no .*data: name the folder or file of a data"):
+        open_custom(Selection(tmp_path / "data", train=True))
+
+
+def test_no_layout_says_what_was_looked_for(tmp_path):
     root = tmp_path / "data"
-    if make:
-        root.mkdir()
+    root.mkdir()
     expected = (
         r"data is no data set: .* these are: VOC layout \(ImageSets/Main, .*; COCO JSON \(ann"
     )

@@ -51,8 +51,9 @@ def test_an_unknown_layout_lists_those_there_are(both):
 def test_a_file_is_one_set_and_a_folder_is_not(both, tmp_path):
     assert holds_one_set(both / "annotations/instances_train.json")
     assert not holds_one_set(both)
-    with pytest.raises(DataError, match="it has no layout that is read"):
+    with pytest.raises(DataError, match="^there is no .*absent: name the folder or file") as caught:
         find_layout(tmp_path / "absent")
+    assert caught.value.settings == ("dataset_root",)
 
 
 def test_json_of_another_tool_beside_the_data_is_not_taken_for_coco(tmp_path):

@@ -18,3 +18,10 @@ def test_a_picture_without_objects_has_an_empty_file(tmp_path):
         files.add(seen([], [], label="sub/a"))
     assert (tmp_path / "new/labels/sub/a.txt").read_text() == ""
     assert (tmp_path / "new/classes.txt").read_text() == "cat\ntwo lines\n"
+
+
+def test_classes_without_names_have_lines_too(tmp_path):
+    with YoloFiles(tmp_path, ["cat"]) as files:
+        assert (tmp_path / "classes.txt").read_text() == "cat\n"
+        files.add(seen([3, 1], [[0, 0, 60, 40], [15, 10, 30, 20]]))
+        assert (tmp_path / "classes.txt").read_text() == "cat\nclass 1\nclass 2\nclass 3\n"

@@ -47,6 +47,18 @@ def test_nothing_is_wider_than_the_window(browser, page, width):
     assert wide == []
 
 
+def test_plots_keep_their_letters_readable_in_a_narrow_window(browser, page):
+    browser.open(page, 400)
+    sizes = browser.run(
+        "[...document.querySelectorAll('.plot img')].map(e => { e.loading = 'eager'; return e; })"
+        ".reduce((last, e) => last.then(all => e.decode().then(() => "
+        "[...all, [e.naturalWidth, e.getBoundingClientRect().width]])), Promise.resolve([]))"
+    )
+    assert len(sizes) > 5
+    assert all(shown in (natural, 640, 0) for natural, shown in sizes), sizes
+    assert any(shown == 640 for _, shown in sizes)
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_picture_is_there_and_the_page_complains_of_nothing(browser, page, width):
     browser.problems.clear()

@@ -8,8 +8,8 @@ import re
 
 import pytest
 
+from gluon_ssd.evaluation.analysis.comparison import compare
 from gluon_ssd.evaluation.analysis.kinds import KINDS
-from gluon_ssd.report.analysis.change import worse_images
 from gluon_ssd.report.analysis.write import write_report
 from tests.report.analysis.builders import (
     CLASSES,
@@ -17,7 +17,6 @@ from tests.report.analysis.builders import (
     content,
     report,
     subject,
-    two_detectors,
 )
 
 
@@ -51,21 +50,25 @@ def test_numbers_are_those_of_the_analysis(compared):
     assert (of_class["right"], of_class["wrong"], of_class["missed"]) == (
         *(point.hits, point.false_alarms, point.missed),
     )
-    assert numbers["classes"]["unseen"]["AP50"] is None
+    unseen = numbers["classes"]["unseen"]
+    assert unseen["AP50"] is None and unseen["threshold"] is None and unseen["counted_at"] == 0.5
     assert list(numbers["errors"]) == list(KINDS)
     assert numbers["against"]["AP50"] > numbers["AP50"]
-    worse = worse_images(shown.subject, shown.against)
-    assert numbers["worse_images"] == [shown.images.paths[index] for index in worse]
+    comparison = compare(shown.subject.analysis, shown.against.analysis)
+    for key, listed in (("worse", comparison.worse), ("better", comparison.better)):
+        expected = [shown.images.paths[index] for index in listed]
+        assert numbers[f"{key}_images"] == expected and expected, key
+    assert list(numbers["compared_at"].values()) == comparison.thresholds.tolist()
+    assert comparison.in_words() in compared[2]
 
 
-def test_images_that_got_worse_have_more_mistakes_the_worst_first():
-    worse, better = two_detectors()
-    change = worse.analysis.images.mistakes - better.analysis.images.mistakes
-    listed = worse_images(worse, better)
-    assert sorted(listed) == [i for i, more in enumerate(change.tolist()) if more > 0]
-    assert [change[i] for i in listed] == sorted(change[listed].tolist(), reverse=True)
-    assert len(listed) > 5
-    assert worse_images(better, better) == []
+def test_the_page_says_where_a_class_without_a_best_threshold_is_counted(compared):
+    assert "a class without a right detection has none (–), and is counted at 0.5." in compared[2]
+
+
+def test_the_page_names_the_colours_of_its_boxes(compared):
+    assert "red" not in re.sub(r"<[^>]+>", " ", compared[2]).split()
+    assert '<span class="found">orange</span> is wrong' in compared[2]
 
 
 def test_an_image_that_is_gone_is_told_and_left_out(tmp_path, caplog):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from gluon_ssd.deploy.mxnet.symbol_check.kinds import Flag, Integer, Number, Tuple, Word
+from gluon_ssd.deploy.mxnet.symbol_check.kinds import Integer, Number, Tuple, Word
 from gluon_ssd.deploy.mxnet.symbol_check.operator import (
     LARGEST,
     MOST_PIXELS,
@@ -117,17 +117,14 @@ def _topk_outputs(values: Values) -> int:
     return 2 if values.get("ret_typ") == "both" else 1
 
 
-def _with_length(values: Values) -> int:
-    return 2 if values.get("use_length") else 1
-
-
 _scalar: Attributes = {"scalar": number, "is_int": flag}
 _reduction: Attributes = {"axis": axes_or_none, "keepdims": flag, "exclude": flag}
 _softmax: Attributes = {
     "axis": axis,
     "temperature": Number(1e-6, 1e6, none=True),
     "dtype": dtype_or_none,
-    "use_length": Flag(none=True),
+    # A length beyond the axis would be believed: MXNet writes behind the array.
+    "use_length": Word(("False", "false", "0", "None")),
 }
 _filled: Attributes = {"shape": shape, "ctx": context, "dtype": dtype}
 _slice_ends = Tuple(index_or_none)
@@ -159,8 +156,8 @@ ARRAYS: dict[str, Operator] = {
         },
         _topk_outputs,
     ),
-    "softmax": Operator(_with_length, _softmax),
-    "log_softmax": Operator(1, {**_softmax, "use_length": Word(("False", "0", "None"))}),
+    "softmax": Operator(1, _softmax),
+    "log_softmax": Operator(1, _softmax),
     "hard_sigmoid": Operator(1, {"alpha": number, "beta": number}),
     "clip": Operator(1, {"a_min": number, "a_max": number}),
     "where": Operator(3),

@@ -74,7 +74,6 @@ DETECTIONS: dict[str, Operator] = {
             "format": _format,
         },
     ),
-    "_contrib_box_encode": Operator(6, outputs=2),
     "_contrib_box_iou": Operator(2, {"format": _format}),
     "_contrib_box_nms": Operator(
         1,

@@ -55,7 +55,6 @@ COUNTS = {
     "SliceChannel": ({"num_outputs": 4}, 1, 4),
     "_split_v2": ({"indices": (0, 2, 5)}, 1, 3),
     "topk": ({"ret_typ": "both"}, 1, 2),
-    "softmax": ({"use_length": True}, 2, 1),
     "amp_multicast": ({"num_outputs": 3}, 3, 3),
     "_contrib_MultiBoxTarget": ({}, 3, 3),
     "_contrib_quantize_v2": ({}, 1, 3),
