@@ -18,6 +18,7 @@ from gluon_ssd.system.regular_file import open_regular
 from gluon_ssd.system.wording import some_of
 
 _PICKLE = b"\x80"  # how every pickle since protocol 2 starts, and no parameter file
+_VARIANCES = ("running_var", "moving_var")
 _MARKS = ("arg:", "aux:")  # before the names in an exported file
 
 
@@ -82,6 +83,16 @@ def check_finite(arrays: Mapping[str, NDArray[Any]], advice: str, where: str = "
         raise WeightsError(
             f"{where}{len(broken)} weights are not finite, the first is {broken[0]}; {advice}"
         )
+
+
+def check_variances(arrays: Mapping[str, NDArray[Any]], advice: str, where: str = "") -> None:
+    """Raise WeightsError where a batch norm's variance is below 0; arguments of `check_finite`."""
+    for name, array in arrays.items():
+        if name.endswith(_VARIANCES) and array.size and array.min() < 0:
+            raise WeightsError(
+                f"{where}the variance is below 0 in {name} ({array.min():g}), of which a batch "
+                f"norm takes the root; {advice}"
+            )
 
 
 def _is_finite(array: NDArray[Any]) -> bool:

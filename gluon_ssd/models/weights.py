@@ -17,7 +17,7 @@ from gluon_ssd.models.class_heads import ClassChange, adapt_heads, classes_in_fi
 from gluon_ssd.models.first_weights import assign, complete_shapes, is_constant, parameters_of
 from gluon_ssd.models.interface import Network, Normalization
 from gluon_ssd.models.native_write import file_bytes, write_natively
-from gluon_ssd.models.params_file import check_finite, mismatch, read_params
+from gluon_ssd.models.params_file import check_finite, check_variances, mismatch, read_params
 from gluon_ssd.models.record import (
     ModelRecord,
     read_sidecar,
@@ -70,7 +70,8 @@ def load_parameters(
             + ("" if record else ", or name theirs, since no record beside them does"),
             settings=("network", "data_shape"),
         )
-    check_finite(fitted, "take the weights of an earlier epoch", f"{os.fspath(path)}: ")
+    for check in (check_finite, check_variances):
+        check(fitted, "take the weights of an earlier epoch", f"{os.fspath(path)}: ")
     if change.new or change.dropped or classes != network.classes:
         _LOG.info("class heads adapted: %s", change)
     _note_anchors(network, fitted, path)

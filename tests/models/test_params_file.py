@@ -7,7 +7,7 @@ import pytest
 
 from gluon_ssd.compat import mx
 from gluon_ssd.errors import WeightsError
-from gluon_ssd.models.params_file import check_finite, mismatch, read_params
+from gluon_ssd.models.params_file import check_finite, check_variances, mismatch, read_params
 from gluon_ssd.models.torch_file.writer import write_state_dict
 from tests.models.torch_file.builders import GOLDEN
 
@@ -74,6 +74,15 @@ def test_other_files_are_named_in_one_line(tmp_path: Path, name: str, message: s
     with pytest.raises(WeightsError, match=message) as caught:
         read_params(tmp_path / name)
     assert "\n" not in str(caught.value)
+
+
+def test_a_variance_below_0_is_named():
+    sound = {"a_running_var": np.zeros(2), "b_running_mean": -np.ones(2), "moving_var": np.ones(0)}
+    check_variances(sound, "go on")
+    with pytest.raises(
+        WeightsError, match="^m: the variance is below 0 in c_moving_var .-2., .*on$"
+    ):
+        check_variances({**sound, "c_moving_var": np.array([1.0, -2.0])}, "go on", "m: ")
 
 
 def test_where_shapes_differ():

@@ -145,6 +145,25 @@ def test_weights_of_another_network_are_one_line(tmp_path, caplog):
     assert_same_values(values_of(other), before)
 
 
+def test_statistics_of_another_length_or_below_0_are_one_line(tmp_path):
+    classes = ("ant", "bee")
+    network = build_network("ssd_160_tiny_custom", classes=classes)
+    initialize(network, seed=4)
+    save_parameters(network, tmp_path / "a.params")
+    arrays = read_params(tmp_path / "a.params")
+    for end, change, message in (
+        ("gamma", lambda array: array[:1], "does not fit .* 1 of another shape .*gamma .1,. for "),
+        ("running_var", lambda array: array[:, None], "does not fit .* 1 of another shape .*var "),
+        ("running_var", lambda array: array * 0 - 5, "the variance is below 0 in .*running_var"),
+    ):
+        name = next(name for name in arrays if name.endswith(end))
+        save_arrays(tmp_path / "b.params", {**arrays, name: change(arrays[name])})
+        with pytest.raises(WeightsError, match=message):
+            load_parameters(
+                build_network("ssd_160_tiny_custom", classes=classes), tmp_path / "b.params"
+            )
+
+
 def test_long_lists_of_adapted_classes_are_cut_short(tmp_path, caplog):
     save_parameters(small_network(("a", "b", "c", "d", "e")), tmp_path / "x.params")
     with caplog.at_level(logging.INFO):

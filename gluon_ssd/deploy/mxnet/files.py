@@ -30,6 +30,7 @@ from gluon_ssd.deploy.mxnet.pair import (
     exported_files,
     take_digest,
 )
+from gluon_ssd.deploy.mxnet.symbol_check.batch_norms import check_batch_norms
 from gluon_ssd.deploy.mxnet.symbol_check.check import MOST_BYTES, read_graph
 from gluon_ssd.deploy.mxnet.symbol_check.sizes import checked_shapes
 from gluon_ssd.deploy.mxnet.symbol_check.types import check_types
@@ -241,7 +242,8 @@ def check_shapes(exported: Exported, input_size_hw: tuple[int, int]) -> None:
     """Compare the shape of every array with what the symbol asks for at an input size.
 
     Raises:
-        WeightsError: arrays of another shape, listed by name.
+        WeightsError: arrays of another shape, listed by name; or a batch norm whose values make no
+            numbers, see `check_batch_norms`.
         ModelError: the symbol cannot take that input size, or would need too much memory for it.
     """
     name, shapes = exported.name, {INPUT: (1, 3, *input_size_hw)}
@@ -269,6 +271,7 @@ def check_shapes(exported: Exported, input_size_hw: tuple[int, int]) -> None:
         raise ModelError(
             f"{name} has {len(outputs)} outputs; a detector has three: ids, scores and bboxes"
         )
+    check_batch_norms(exported.graph, exported.params, name)
 
 
 def _takes_rows_of_pixels(exported: Exported, input_size_hw: tuple[int, int]) -> bool:

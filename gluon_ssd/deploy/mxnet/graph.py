@@ -135,7 +135,15 @@ def add_array(params: Params, name: str, value: np.ndarray) -> Output:
 
 def parse_graph(text: str) -> Graph:
     """Read symbol JSON that MXNet has written; of unknown origin, `symbol_check` reads it."""
-    content = json.loads(text)
+    return _graph_of(json.loads(text))
+
+
+def subgraphs_of(node: Node) -> list[Graph]:
+    """What a fused operator computes, as graphs that share their attributes with the node."""
+    return [_graph_of(content) for content in node.extra.get("subgraphs", ())]
+
+
+def _graph_of(content: Mapping[str, Any]) -> Graph:
     nodes: list[Node] = []
     for item in content["nodes"]:
         fields = dict(item)

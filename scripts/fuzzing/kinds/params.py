@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from scripts.fuzzing.case import REFUSED, SAME, Case, Kind
+from scripts.fuzzing.mutations import array_shapes
 from scripts.fuzzing.mutations.blocks import damage
 
 _FILE = "weights.params"
+_NETWORK = "ssd_160_tiny_custom"
 _LIST_MAGIC = 0x112
 _ARRAY_MAGIC = 0xF993FAC9
 _NUMBERS = (0, 1, 2, 7, 8, 255, 65535, 2**31 - 1, 2**31, 2**32 - 1, 30_000_000, 10**9)
@@ -48,21 +50,45 @@ def _positions(data: bytes) -> list[tuple[int, int, str]]:
     return found
 
 
+def _network() -> Any:
+    from gluon_ssd.families.build import build_network
+
+    return build_network(_NETWORK, classes=("ant", "bee", "cat"))
+
+
 class ParamsKind(Kind):
-    """A file with names as `export` gives them, and one without any."""
+    """A file with names as `export` gives them, and the weights of a small network."""
 
     name = "params"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._arrays: array_shapes.Arrays = {}
+        self._network: Any = None
 
     def prepare(self, folder: Path) -> None:
         """Write them with MXNet."""
         import numpy as np
 
         from gluon_ssd.compat import mx
+        from gluon_ssd.models.first_weights import initialize
+        from gluon_ssd.models.weights import save_parameters
 
         values = np.random.default_rng(0)
         (folder / "named").mkdir()
         arrays = {n: mx.nd.array(values.normal(size=s)) for n, s in _ARRAYS.items()}
         mx.nd.save(str(folder / "named" / _FILE), arrays)
+        (folder / "network").mkdir()
+        network = _network()
+        initialize(network, seed=4)
+        save_parameters(network, folder / "network" / _FILE)
+
+    def load(self, folder: Path) -> None:
+        """Read the arrays of the network too."""
+        from gluon_ssd.models.array_file import read_array_file
+
+        super().load(folder)
+        self._arrays = read_array_file(folder / "network" / _FILE)
 
     def named(self) -> Sequence[Case]:
         """A header of 30 million arrays, a changed ndim, a bit of a name."""
@@ -85,6 +111,9 @@ class ParamsKind(Kind):
     def mutate(self, draw: random.Random) -> Case:
         """A number of the headers changed, a name, or any bytes; a cut is surely no answer."""
         data, chance = self._data, draw.random()
+        if draw.random() < 0.05:
+            found = array_shapes.reshaped(draw, self._arrays)
+            return Case("network", {_FILE: found[0]}, REFUSED, found[1])
         if chance < 0.1:
             return Case("named", {_FILE: data[: draw.randrange(len(data))]}, REFUSED, "cut")
         if chance < 0.7:
@@ -98,14 +127,19 @@ class ParamsKind(Kind):
         return Case("named", {_FILE: text}, story=story)
 
     def read(self, folder: Path, seed: str) -> Any:
-        """Names and arrays."""
+        """Names and arrays; those of the network are loaded into one."""
         from gluon_ssd.models.params_file import read_params
 
+        if seed == "network":
+            from gluon_ssd.models.weights import load_parameters
+
+            self._network = self._network or _network()
+            load_parameters(self._network, folder / _FILE)
         return read_params(folder / _FILE)
 
     def complain(self, answer: Mapping[str, Any]) -> str:
         """No array can be larger than the file was."""
-        most = len(self._data) + 10_000
+        most = max(map(len, (files[_FILE] for files in self.seeds.values()))) + 10_000
         large = [name for name, array in answer.items() if array.nbytes > most]
         return f"{large[0]} is larger than its file" if large else ""
 

@@ -6,14 +6,16 @@ import copy
 import hashlib
 import json
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from scripts.fuzzing.case import REFUSED, SAME, Case, Kind
-from scripts.fuzzing.mutations import json_tree, odd_graphs
+from scripts.fuzzing.mutations import array_shapes, json_tree, odd_graphs
 
 _FILE = "tiny-symbol.json"
+_ARRAYS = "tiny-0000.params"
+_DIGEST = "gluon_ssd_params"
 _SIZE = 64
 _RUN_ONE_OF = 8  # sound-looking symbols are run too, which takes longer than reading them
 
@@ -100,6 +102,10 @@ class SymbolKind(Kind):
     name = "symbol"
     in_suite = 300
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._arrays: dict[str, array_shapes.Arrays] = {}
+
     def prepare(self, folder: Path) -> None:
         """Export the detector, and quantise it without calibration."""
         import numpy as np
@@ -118,17 +124,40 @@ class SymbolKind(Kind):
             (folder / form).mkdir()
             write_multibox(str(folder / form / "tiny"), training=form == "training")
 
+    def load(self, folder: Path) -> None:
+        """Read the arrays too."""
+        from gluon_ssd.models.array_file import read_array_file
+
+        super().load(folder)
+        self._arrays = {seed: read_array_file(folder / seed / _ARRAYS) for seed in self.seeds}
+
     def named(self) -> Sequence[Case]:
-        """Addresses that were called, and what crashed."""
+        """Addresses that were called, what crashed, and arrays that were read beyond their end."""
         cases = []
         for story, change in _SURELY_WRONG:
             content = self._content("float32")
             change(content["nodes"])
             cases.append(Case("float32", {_FILE: _text(content)}, REFUSED, story))
+        cases += [self._wrong_arrays(*each) for each in self._short_arrays()]
         return cases
 
+    def _short_arrays(self) -> Iterator[tuple[str, bytes, str]]:
+        """One number for all channels, or a further axis, in each array of the first batch norm."""
+        arrays = self._arrays["float32"]
+        for end in ("gamma", "beta", "mean", "var"):
+            name = next(name for name in arrays if name.endswith(end))
+            for changed in (arrays[name][:1], arrays[name][:, None], arrays[name][0].reshape(())):
+                text = array_shapes.encoded({**arrays, name: changed})
+                yield "float32", text, f"{name} of shape {changed.shape}"
+
+    def _wrong_arrays(self, seed: str, arrays: bytes, story: str) -> Case:
+        """A case with other arrays, whose symbol does not say which ones belong to it."""
+        content = self._content(seed)
+        content.get("attrs", {}).pop(_DIGEST, None)
+        return Case(seed, {_FILE: _text(content), _ARRAYS: arrays}, REFUSED, f"{seed}: {story}")
+
     def mutate(self, draw: random.Random) -> Case:
-        """Nodes mostly: operators, attributes, inputs and subgraphs."""
+        """Nodes mostly: operators, attributes, inputs and subgraphs; and shapes of arrays."""
         seed = draw.choice(list(self.seeds))
         content = self._content(seed)
         chance = draw.random()
@@ -138,10 +167,14 @@ class SymbolKind(Kind):
         if chance < 0.1:
             text, story = json_tree.surely_no_json(draw, content)
             return Case(seed, {_FILE: text}, REFUSED, f"{seed}: {story}")
-        if chance < 0.3:
+        if chance < 0.2:
+            found = array_shapes.adverse(draw, self._arrays[seed]) if chance > 0.17 else None
+            found = found or array_shapes.reshaped(draw, self._arrays[seed])
+            return self._wrong_arrays(seed, *found)
+        if chance < 0.4:
             text, story = json_tree.mutated(draw, content, _ODD)
             return Case(seed, {_FILE: text}, story=f"{seed}: {story}")
-        if chance < 0.5:
+        if chance < 0.48:
             seed = draw.choice(_WITH_SCORES)
             content = self._content(seed)
             story = odd_graphs.grown(draw, content)

@@ -26,6 +26,7 @@ from gluon_ssd.errors import EnvironmentProblem, ModelError, WeightsError
 from gluon_ssd.models.first_weights import quiet_symbol_blocks
 from gluon_ssd.models.record import ModelRecord
 from tests.deploy.conftest import CLASSES, INPUT_HW, make_network, random_images
+from tests.deploy.tune_builders import SIZE, export_tiny
 
 RECORD = ModelRecord("ssd_x", CLASSES, INPUT_HW, family="toy")
 
@@ -134,3 +135,27 @@ def test_preprocessing_inside_is_told_with_the_layout(tmp_path):
     )
     with pytest.raises(ModelError, match=message):
         check_shapes(exported, INPUT_HW)
+
+
+WRONG_ARRAYS = {
+    "short_gamma": ("gamma", lambda array: array[:1], "gamma is (1,), needed ("),
+    "short_var": ("var", lambda array: array[:1], "var is (1,), needed ("),
+    "big2d": ("gamma", lambda array: array[:, None], ", 1), needed ("),
+    "no_axes": ("mean", lambda array: array[0].reshape(()), "mean is (), needed ("),
+    "neg_var": ("var", lambda array: array * 0 - 5, "the variance is below 0 in "),
+    "huge": ("gamma", lambda array: array * 0 + 3e38, "not finite after folding batch norms"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_ARRAYS)
+def test_arrays_that_mxnet_would_misread_are_refused(case, tmp_path):
+    """MXNet reads such an array beyond its end, or computes on with what is no number."""
+    end, change, message = WRONG_ARRAYS[case]
+    exported = read_exported(export_tiny(tmp_path))
+    check_shapes(exported, (SIZE, SIZE))
+    name = next(name for name in exported.params if name.endswith(end))
+    exported.params[name] = change(exported.params[name])
+    with pytest.raises(WeightsError) as error:
+        check_shapes(exported, (SIZE, SIZE))
+    assert message in str(error.value) and name in str(error.value)
+    assert "\n" not in str(error.value)

@@ -40,6 +40,8 @@ def fused_problem(
         inner = [source for source, _ in node.inputs if source.op != VARIABLE]
         if inner != ([before] if before else []):
             return "its subgraph must be a chain of operators"
+        if node.attrs.get("act_type") == "prelu":  # whose gamma oneDNN does not know of
+            return "its subgraph must not have a PReLU"
         before = node
     wanted = _convolution_flags(kinds[1:]) if op == FUSED_CONVOLUTION else _dense_flags(kinds[1:])
     if wanted is None:

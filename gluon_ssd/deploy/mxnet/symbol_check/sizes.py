@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from gluon_ssd.compat import mx
 from gluon_ssd.deploy.mxnet.graph import VARIABLE, Graph, Node, Output, Params, output_shapes
 from gluon_ssd.deploy.mxnet.symbol_check.operator import product
+from gluon_ssd.deploy.mxnet.symbol_check.parameters import check_needed, check_stated
 from gluon_ssd.deploy.mxnet.symbol_check.reshapes import check_reshapes
 from gluon_ssd.errors import ModelError
 
@@ -22,6 +23,8 @@ _MOST_OF_AXIS = 2**31 - 1
 """MXNet tells a shape in 32 bits: beyond, another one would be read."""
 # Operator -> the attribute that says how often it repeats what there is.
 _REPEATED = {"repeat": "repeats", "_contrib_arange_like": "repeat", "UpSampling": "scale"}
+# Batches that shapes are held against too, such as those of the parameters.
+_BATCHES = (2, 3, 64)
 _RESHAPES = ("Reshape", "reshape_like", "Flatten")
 _ADVICE = "the file is damaged or was changed, export it anew"
 
@@ -39,12 +42,14 @@ def checked_shapes(
 
     Raises:
         ModelError: an array, or all together, would be too large, or a shape is not known.
+        WeightsError: a parameter has another shape than its operator needs; see `parameters`.
         MXNetError: the shapes do not fit one another.
     """
     check_reshapes(graph, params, input_shapes, name)
     wanted = _outputs(graph)
     found = output_shapes(Graph(wanted), params, input_shapes)
     shapes = {_key(output): shape for output, shape in zip(wanted, found, strict=True)}
+    check_stated(graph, params, shapes, name)
     made: dict[int, list[Shape]] = {}
     for (node, _), shape in zip(wanted, found, strict=True):
         made.setdefault(id(node), []).append(shape)
@@ -70,14 +75,17 @@ def checked_shapes(
                     f"shape {shape}, one image takes more than any detector needs; {_ADVICE}"
                 )
     _check_reshapes(graph, shapes, name)
-    two = {key: (2 * shape[0], *shape[1:]) for key, shape in input_shapes.items()}
-    try:
-        found = output_shapes(Graph(wanted), params, two)
-    except mx.MXNetError:  # as it will be again, if more than one image comes
-        pass
-    else:
-        of_two = {_key(output): shape for output, shape in zip(wanted, found, strict=True)}
-        _check_reshapes(graph, of_two, name)
+    check_needed(graph, params, shapes, input_shapes, name)
+    for batch in _BATCHES:
+        several = {key: (batch * shape[0], *shape[1:]) for key, shape in input_shapes.items()}
+        try:
+            found = output_shapes(Graph(wanted), params, several)
+        except mx.MXNetError:  # as it will be again, if more than one image comes
+            continue
+        of_several = {_key(output): shape for output, shape in zip(wanted, found, strict=True)}
+        check_stated(graph, params, of_several, name)
+        _check_reshapes(graph, of_several, name)
+        check_needed(graph, params, of_several, several, name)
     return [shapes[_key(head)] for head in graph.heads]
 
 
