@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gluon_ssd.errors import WeightsError
+from gluon_ssd.system.files import is_zip
 from gluon_ssd.system.json_text import parse_json
 from gluon_ssd.system.regular_file import open_regular
 
@@ -69,15 +70,14 @@ def saved_network(path: str | os.PathLike[str]) -> SavedNetwork | None:
 
 def _facts_of(path: str | os.PathLike[str]) -> bytes:
     """The JSON of an archive's array of facts; empty where it has none of the usual kind."""
-    with open_regular(path) as file:
-        if file.read(4) != b"PK\x03\x04":
+    if not is_zip(path):
+        return b""
+    with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+        member = archive.getinfo(_MEMBER)
+        is_stored = member.compress_type == zipfile.ZIP_STORED
+        if not is_stored or member.file_size > MOST_FACTS + _MOST_HEADER:
             return b""
-        with zipfile.ZipFile(file) as archive:
-            member = archive.getinfo(_MEMBER)
-            is_stored = member.compress_type == zipfile.ZIP_STORED
-            if not is_stored or member.file_size > MOST_FACTS + _MOST_HEADER:
-                return b""
-            content = archive.read(member)
+        content = archive.read(member)
     if not content.startswith(_HEADER):
         return b""
     length = int.from_bytes(content[len(_HEADER) : len(_HEADER) + 2], "little")
