@@ -48,23 +48,40 @@ class _Growing:
 def grown(draw: random.Random, content: dict[str, Any]) -> str:
     """Add one to three odd operators to a symbol, in place; what was added."""
     graph = _Growing(content)
-    output = _array(draw, graph, draw.choice(_SHAPES))
+    output = draw.choice((_array(draw, graph, draw.choice(_SHAPES)), graph.data))
     for _ in range(draw.choice((1, 1, 2, 3))):
         output = draw.choice(_STEPS)(draw, graph, output)
     graph.join(output)
     return " ".join(graph.told[:8])
 
 
-def _array(draw: random.Random, graph: _Growing, shape: tuple[int, ...]) -> Node:
-    """Constants of any type, images of any type, or NaN."""
-    way, dtype = draw.randrange(4), draw.choice(_TYPES)
-    if way == 0:
-        return graph.add("Cast", [graph.data], dtype=dtype)
-    filled = {"shape": shape, "ctx": "cpu(0)"}
+def _array(
+    draw: random.Random, graph: _Growing, shape: tuple[int, ...], dtype: str | None = None
+) -> Node:
+    """Constants of a type, or any, images of it, or NaN."""
+    way, dtype = draw.randrange(4), dtype or draw.choice(_TYPES)
+    if way == 0 and shape[-1:] == (4,):
+        return graph.add("Cast", [graph.add("_full", value=300, **_filled(shape))], dtype=dtype)
     if way == 1:
-        nan = graph.add("log", [graph.add("_full", value=-1, dtype="float32", **filled)])
+        nan = graph.add("log", [graph.add("_full", value=-1, **_filled(shape))])
         return graph.add("Cast", [nan], dtype=dtype)
-    return graph.add("_full", value=draw.choice(_VALUES), dtype=dtype, **filled)
+    return graph.add("_full", value=draw.choice(_VALUES), **_filled(shape, dtype))
+
+
+def _filled(shape: tuple[int, ...], dtype: str = "float32") -> dict[str, object]:
+    return {"shape": shape, "ctx": "cpu(0)", "dtype": dtype}
+
+
+def _divided(draw: random.Random, graph: _Growing, x: Node) -> Node:
+    """Arrays of one type and shape, and numbers that are 0 in a small type, as divisors."""
+    dtype = draw.choice(("int8", "uint8", "int32", "int64"))
+    y = graph.add("_full", value=draw.choice((0, 1, 7)), **_filled((4, 4), dtype))
+    name = draw.choice(("div", "mod"))
+    if draw.random() < 0.5:
+        scalar = draw.choice((0.3, 256, -1, 2, 65536))
+        return graph.add(f"_{name}_scalar", [y], scalar=scalar)
+    by = graph.add("_full", value=draw.choice((0, 0, -1, 3)), **_filled((4, 4), dtype))
+    return graph.add(f"broadcast_{name}", [y, by])
 
 
 def _with_scalar(draw: random.Random, graph: _Growing, x: Node) -> Node:
@@ -98,10 +115,13 @@ def _picked(draw: random.Random, graph: _Growing, x: Node) -> Node:
 
 
 def _with_length(draw: random.Random, graph: _Growing, x: Node) -> Node:
-    op = draw.choice(("softmax", "log_softmax", "SequenceMask", "SequenceLast", "SequenceReverse"))
-    length = _array(draw, graph, draw.choice(((4,), (1, 4))))
-    name = "use_length" if op.endswith("softmax") else "use_sequence_length"
-    return graph.add(op, [x, length], **{name: "True"}, axis=draw.choice((0, 1, -1)))
+    op = draw.choice(("softmax", "softmax", "log_softmax", "SequenceMask", "SequenceReverse"))
+    rows = graph.add("_full", value=1, **_filled((8, 100)))
+    if op.endswith("softmax"):
+        length = graph.add("_full", value=draw.choice((50, 200, 10**6)), **_filled((8,), "int32"))
+        return graph.add(op, [rows, length], axis=1, use_length="True")
+    length = _array(draw, graph, (100,), "float32")
+    return graph.add(op, [rows, length], use_sequence_length="True")
 
 
 def _quantised(draw: random.Random, graph: _Growing, x: Node) -> Node:
@@ -123,18 +143,19 @@ def _quantised(draw: random.Random, graph: _Growing, x: Node) -> Node:
 
 
 def _of_training(draw: random.Random, graph: _Growing, x: Node) -> Node:
-    boxes = graph.add("_ones", shape="(1, 4, 4)", ctx="cpu(0)", dtype="float32")
+    boxes = graph.add("_ones", **_filled((1, 4, 4)))
     if draw.random() < 0.5:
-        matches = [_array(draw, graph, (1, 4)) for _ in range(2)]
-        numbers = [_array(draw, graph, (4,)) for _ in range(2)]
-        return graph.add("_contrib_box_encode", [*matches, boxes, boxes, *numbers])
-    labels = _array(draw, graph, (1, 2, 5))
-    return graph.add("_contrib_MultiBoxTarget", [boxes, labels, _array(draw, graph, (1, 3, 4))])
+        samples, four = graph.add("_ones", **_filled((1, 4))), graph.add("_ones", **_filled((4,)))
+        matches = _array(draw, graph, (1, 4), "float32")
+        return graph.add("_contrib_box_encode", [samples, matches, boxes, boxes, four, four])
+    labels = _array(draw, graph, (1, 2, 5), "float32")
+    scores = graph.add("_ones", **_filled((1, 3, 4)))
+    return graph.add("_contrib_MultiBoxTarget", [boxes, labels, scores])
 
 
 _STEPS: tuple[Callable[[random.Random, _Growing, Node], Node], ...] = (
     _with_scalar,
-    _with_scalar,
+    _divided,
     _with_array,
     _alone,
     _picked,
