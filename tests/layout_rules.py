@@ -56,8 +56,8 @@ def torch_scripts() -> list[Path]:
 
 
 def developer_parts() -> list[Path]:
-    """What the fuzzers, the kills and the soak are made of."""
-    folders = ("scripts/fuzzing", "scripts/reliability")
+    """What the fuzzers, the kills, the soak and the trials are made of."""
+    folders = ("scripts/fuzzing", "scripts/reliability", "scripts/trials")
     return sorted(path for folder in folders for path in (ROOT / folder).glob("**/*.py"))
 
 
