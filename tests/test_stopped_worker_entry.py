@@ -14,7 +14,7 @@ import pytest
 
 from tests.entry_builders import ROOT, TRAIN, leftovers, python, voc_set
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 RUN = ("--network", "tiny", "--data-shape", 160, "--epochs", 8, "--log-interval", 1, "-j", 2)
 PATIENCE_S = 120
