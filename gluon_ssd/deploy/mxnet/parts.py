@@ -91,8 +91,9 @@ def check_float32(exported: Exported, input_size_hw: tuple[int, int]) -> None:
             f"{exported.name} is quantised or fused for oneDNN, which cannot be written in another "
             "way; take the float32 model that it was made from"
         )
-    check_shapes(exported, input_size_hw)
+    # First, since the values of batch norms are looked at beside the shapes.
     check_finite(exported.params, "export an earlier checkpoint", f"{exported.name}: ")
+    check_shapes(exported, input_size_hw)
 
 
 def find_ends(exported: Exported, shapes: dict[str, Any], size_hw: tuple[int, int]) -> Ends:
