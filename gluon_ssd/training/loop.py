@@ -69,6 +69,12 @@ class Learner:
         """A block in which the network is the one to validate and save: see `WeightAverage`."""
         return nullcontext() if self.average is None else self.average.in_place()
 
+    def update(self, rate: float, divisor: float) -> None:
+        """Update the weights as `Optimizer.step` does, and then their averages."""
+        self.optimizer.step(rate, divisor)
+        if self.average is not None:
+            self.average.update()
+
 
 @dataclass(frozen=True)
 class Step:
@@ -213,11 +219,9 @@ def train_one_epoch(
             raise broken("the weights are beyond 1e19 or not finite after", previous)
         if not np.isfinite(list(step.losses.values())).all():
             raise broken("the loss is not finite at", step)
-        learner.optimizer.step(step.rate, divisor)
+        learner.update(step.rate, divisor)
         if learner.precision.gave_up:
             raise broken("the gradients overflow whatever the loss scale at", step)
-        if learner.average is not None:
-            learner.average.update()
         learner.watch.start()
         on_step(step)
         previous = step
