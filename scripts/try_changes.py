@@ -4,8 +4,8 @@
         --changes none,freeze1,mosaic --seeds 0,1,2 --epochs 24 --output trials.json
 
 Each training is a process with one thread and no data worker, so that its result depends on its
-seed alone; --beside runs several at once. Every validation scores two moving averages of the
-weights too. The same command goes on where it was stopped. The table has the mAP after the last
+seed alone; --beside runs several at once. Every validation scores the moving averages of
+the weights too. The same command goes on where it was stopped. The table has the mAP after the last
 epoch: its mean over the seeds, and each seed's difference to the training without a change.
 """
 

@@ -16,3 +16,7 @@ CHANGES: Mapping[str, Sequence[str]] = {
 """Change -> options of train_ssd.py for it; `one_run` does the rest."""
 WEIGHTS = "weights"
 """Name of the scores of the weights as they are."""
+DECAY = 0.998
+"""Of the averages that are scored beside them; see `WeightAverage`."""
+AVERAGE = f"average {DECAY:g}"
+"""Name of the scores of the averages."""

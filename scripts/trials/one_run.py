@@ -3,7 +3,7 @@
     python -m scripts.trials.one_run CHANGE SCORES OPTIONS...
 
 OPTIONS are those of train_ssd.py. A change takes the place of one part of the training in this
-process. SCORES gets the mAP of each validation, of the weights and of two averages of them.
+process. SCORES gets the mAP of each validation, of the weights and of their averages.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from gluon_ssd.training import fit
 from gluon_ssd.training.devices import Devices
 from gluon_ssd.training.optimizer import Optimizer
 from gluon_ssd.training.run import Run
+from gluon_ssd.training.weight_average import WeightAverage
 from scripts.reliability.children import ROOT
-from scripts.trials.average import Average
-from scripts.trials.changes import CHANGES, WEIGHTS
+from scripts.trials.changes import AVERAGE, CHANGES, DECAY, WEIGHTS
 from scripts.trials.mosaic import MosaicSamples
 from scripts.trials.scales import RememberedSamples, Scales
 from scripts.trials.smoothing import smoothed_loss
@@ -44,7 +44,7 @@ class Trial:
     def __init__(self, change: str, scores: Path) -> None:
         self._change, self._scores = change, scores
         self._network: Any = None
-        self._averages: dict[str, Average] = {}
+        self._average: WeightAverage | None = None
         self._scales: Scales | None = None
         self._rows: list[dict[str, Any]] = []
 
@@ -68,16 +68,13 @@ class Trial:
 
     def _build_learner(self, inner: Any, network: Any, *args: Any) -> Any:
         self._network = network
-        self._averages = {
-            "average 0.99": Average(network, 0.99, grows=False),
-            "average 0.998": Average(network, 0.998, grows=True),
-        }
+        self._average = WeightAverage(network, DECAY)
         return inner(network, *args)
 
     def _step(self, inner: Any, *args: Any) -> None:
         inner(*args)
-        for average in self._averages.values():
-            average.add()
+        assert self._average is not None, "the learner was built"
+        self._average.update()
 
     def _train(self, inner: Any, run: Run, epoch: int) -> None:
         plain = epoch >= (1 - PLAIN_SHARE) * run.plan.epochs
@@ -90,10 +87,10 @@ class Trial:
     def _validate(self, inner: Any, run: Run, epoch: int) -> Any:
         evaluation = inner(run, epoch)
         row = {"epoch": epoch, WEIGHTS: evaluation.score}
-        for name, average in self._averages.items():
-            with average.in_place():
-                assert run.hooks.evaluate is not None, "it was just called"
-                row[name] = run.hooks.evaluate().score
+        assert self._average is not None, "the learner was built"
+        assert run.hooks.evaluate is not None, "it was just called"
+        with self._average.in_place():
+            row[AVERAGE] = run.hooks.evaluate().score
         self._rows.append(row)
         write_json(self._scores, self._rows)
         return evaluation
