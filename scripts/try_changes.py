@@ -6,7 +6,8 @@
 Each training is a process with one thread and no data worker, so that its result depends on its
 seed alone; --beside runs several at once. Every validation scores the moving averages of
 the weights too. The same command goes on where it was stopped. The table has the mAP after the last
-epoch: its mean over the seeds, and each seed's difference to the training without a change.
+epoch: of each seed, its mean, its mean gain over the weights of the training without a change, and
+with how many seeds it gained.
 """
 
 from __future__ import annotations
