@@ -111,7 +111,8 @@ def test_targets_that_are_there_are_refused(source, tmp_path):
     message = one_error(convert(source, source, "--to", "voc"))
     assert f"the folder {source} is not empty; name another one" in message
     assert message.endswith("(TARGET)")
-    assert "no data set" in one_error(convert(tmp_path / "no", tmp_path / "out", "--to", "voc"))
+    message = one_error(convert(tmp_path / "no", tmp_path / "out", "--to", "voc"))
+    assert message == f"error: there is no {tmp_path / 'no'}: name the folder or file of a data set"
     assert leftovers(tmp_path) == []
 
 
