@@ -71,6 +71,7 @@ class ContactSheet:
         height = _HEAD + _MARGIN + rows * (_CELL + _TITLE + _GAP)
         self._canvas = np.full((height, width, 3), _PAPER, np.uint8)
         self._filled = 0
+        self._heights = [0] * rows
         self._seen: dict[int, int] = {}
         self._kinds: set[str] = set()
         self._letters, self._text = Lettering(12), Lettering(13, pad_px=0)
@@ -90,8 +91,9 @@ class ContactSheet:
         small, scale = _fitted(image)
         drawn, left_out = self._with_boxes(small, objects, scale)
         height, width = drawn.shape[:2]
-        x, y = left + (_CELL - width) // 2, top + (_CELL - height) // 2
-        self._canvas[y : y + height, x : x + width] = drawn
+        x = left + (_CELL - width) // 2
+        self._canvas[top : top + height, x : x + width] = drawn
+        self._heights[row] = max(self._heights[row], height)
         noun = "object" if objects.scores is None else "detection"
         notes = [_counted(len(objects.labels), noun)]
         notes += [f"{_counted(left_out, 'name')} left out"] if left_out else []
@@ -130,7 +132,16 @@ class ContactSheet:
                     _rectangle(foot, (x, y + 3, x + 21, y + 16), color, style)
                 offset = 19 if style == "class" else 28
                 self._text.write_over(foot, (x + offset, y + 2), text, _INK)
-        return np.concatenate([self._canvas, foot])
+        return np.concatenate([head, *self._rows(), self._canvas[-_MARGIN:], foot])
+
+    def _rows(self) -> list[np.ndarray]:
+        """The rows of cells, each as high as its highest picture, with their titles."""
+        parts = []
+        for row, height in enumerate(self._heights):
+            top = _HEAD + row * (_CELL + _TITLE + _GAP)
+            parts.append(self._canvas[top : top + height])
+            parts.append(self._canvas[top + _CELL : top + _CELL + _TITLE + _GAP])
+        return parts
 
     def _legend(self, width: int) -> list[list[tuple[int, str, tuple[int, int, int], str]]]:
         """What colours and lines mean: x, style, colour and text, line by line."""

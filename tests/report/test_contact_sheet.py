@@ -32,7 +32,7 @@ def share_of(picture, color):
 
 def test_cells_are_filled_in_order():
     one = sheet_of(objects())
-    assert one.dtype == np.uint8 and one.shape[0] > 340 and one.shape[1] == 340 + 2 * 16
+    assert one.dtype == np.uint8 and one.shape[1] == 340 + 2 * 16
     four = sheet_of(*[objects()] * 4)
     assert four.shape[1] == 3 * 352 - 12 + 32  # three columns, two rows
     assert share_of(four, (128, 128, 128)) == pytest.approx(
@@ -77,10 +77,19 @@ def test_columns_can_be_chosen_and_the_sheet_saved(tmp_path):
 def test_small_pictures_grow_and_large_ones_shrink():
     large = np.zeros((2000, 3000, 3), np.uint8)
     assert sheet_of(objects([(0, 0, 2999, 1999)]), image=large).shape[1] == 372
-    tiny = np.zeros((10, 10, 3), np.uint8)
-    assert share_of(sheet_of(objects(), image=tiny), (0, 0, 0)) == pytest.approx(
-        40 * 40 / sheet_of(objects())[..., 0].size, rel=0.2
-    )
+    small = sheet_of(objects(), image=np.zeros((10, 10, 3), np.uint8))
+    assert share_of(small, (0, 0, 0)) == pytest.approx(40 * 40 / small[..., 0].size, rel=0.2)
+
+
+def test_a_row_is_as_high_as_its_highest_picture():
+    sheet = ContactSheet(4, ("cat",), "a title", columns=2)
+    heights = [sheet.picture().shape[0]]
+    for height in (80, 160, 320, 40):  # 340 px wide where 160 are given: 170, 340, 340, 85 high
+        sheet.add(np.zeros((height, 160, 3), np.uint8), objects(), "x")
+        heights.append(sheet.picture().shape[0])
+    legend = heights[0]
+    assert [height - legend for height in heights] == [0, 170, 340, 680, 680]
+    assert share_of(sheet.picture()[34:374, 16:356], (0, 0, 0)) == pytest.approx(0.5, abs=0.01)
 
 
 def test_many_boxes_long_names_and_other_letters_are_drawn():
