@@ -12,6 +12,9 @@ CHANGES: Mapping[str, Sequence[str]] = {
     "mosaic": (),
     "scales": (),
     "smoothing": (),
+    "sgd": ("--optimizer", "sgd"),  # at the rate that the recipe has for it
+    "half_rate": ("--lr", "0.0005"),
+    "double_rate": ("--lr", "0.002"),
 }
 """Change -> options of train_ssd.py for it; `one_run` does the rest."""
 WEIGHTS = "weights"

@@ -76,13 +76,22 @@ def test_mlperfs_epochs_of_evaluation():
 
 def test_the_recipe_for_small_sets_is_what_its_page_says():
     argv = """--network mobilenet1.0 --data-shape 300 --dataset custom --augmentation light
-        --batch-size 4 --epochs 60 --lr 0.005 --schedule cosine --warmup-epochs 2
+        --batch-size 4 --epochs 60 --optimizer adam --lr 0.001 --schedule cosine --warmup-epochs 2
         --clip-gradient 10 --log-interval 20 --val-interval 4 --save-interval 0
         --eval-batch-size 16 --average-weights 0.998"""
     by_hand = cli.flat_values(command(*argv.split()))
     assert cli.flat_values(command("--recipe", "small")) == {**by_hand, "recipe": "small"}
     assert command("--recipe", "small", "--batch-size-per-device", "2").optimizer.batch_size == 32
     assert command("--recipe", "small", "--val-epochs", "7").train.val_interval is None
+
+
+def test_each_rule_of_updates_has_its_rate_in_the_recipe_for_small_sets():
+    sgd = command("--recipe", "small", "--optimizer", "sgd").optimizer
+    assert (sgd.lr, sgd.wd, sgd.momentum) == (0.005, 0.0005, 0.9)
+    assert command("--recipe", "small", "--optimizer", "sgd", "--lr", "0.1").optimizer.lr == 0.1
+    adam = command("--recipe", "small", "--optimizer", "adam").optimizer
+    assert adam == command("--recipe", "small").optimizer
+    assert (adam.lr, adam.wd) == (0.001, 0.0)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
