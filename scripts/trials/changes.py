@@ -19,7 +19,7 @@ CHANGES: Mapping[str, Sequence[str]] = {
 """Change -> options of train_ssd.py for it; `one_run` does the rest."""
 WEIGHTS = "weights"
 """Name of the scores of the weights as they are."""
-DECAY = 0.998
+DECAYS = (0.99, 0.998)
 """Of the averages that are scored beside them; see `WeightAverage`."""
-AVERAGE = f"average {DECAY:g}"
-"""Name of the scores of the averages."""
+AVERAGES = tuple(f"average {decay:g}" for decay in DECAYS)
+"""Names of their scores."""

@@ -24,7 +24,7 @@ from gluon_ssd.training.optimizer import Optimizer
 from gluon_ssd.training.run import Run
 from gluon_ssd.training.weight_average import WeightAverage
 from scripts.reliability.children import ROOT
-from scripts.trials.changes import AVERAGE, CHANGES, DECAY, WEIGHTS
+from scripts.trials.changes import AVERAGES, CHANGES, DECAYS, WEIGHTS
 from scripts.trials.mosaic import MosaicSamples
 from scripts.trials.scales import RememberedSamples, Scales
 from scripts.trials.smoothing import smoothed_loss
@@ -44,7 +44,7 @@ class Trial:
     def __init__(self, change: str, scores: Path) -> None:
         self._change, self._scores = change, scores
         self._network: Any = None
-        self._average: WeightAverage | None = None
+        self._averages: list[WeightAverage] = []
         self._scales: Scales | None = None
         self._rows: list[dict[str, Any]] = []
 
@@ -68,13 +68,13 @@ class Trial:
 
     def _build_learner(self, inner: Any, network: Any, *args: Any) -> Any:
         self._network = network
-        self._average = WeightAverage(network, DECAY)
+        self._averages = [WeightAverage(network, decay) for decay in DECAYS]
         return inner(network, *args)
 
     def _step(self, inner: Any, *args: Any) -> None:
         inner(*args)
-        assert self._average is not None, "the learner was built"
-        self._average.update()
+        for average in self._averages:
+            average.update()
 
     def _train(self, inner: Any, run: Run, epoch: int) -> None:
         plain = epoch >= (1 - PLAIN_SHARE) * run.plan.epochs
@@ -87,10 +87,10 @@ class Trial:
     def _validate(self, inner: Any, run: Run, epoch: int) -> Any:
         evaluation = inner(run, epoch)
         row = {"epoch": epoch, WEIGHTS: evaluation.score}
-        assert self._average is not None, "the learner was built"
         assert run.hooks.evaluate is not None, "it was just called"
-        with self._average.in_place():
-            row[AVERAGE] = run.hooks.evaluate().score
+        for name, average in zip(AVERAGES, self._averages, strict=True):
+            with average.in_place():
+                row[name] = run.hooks.evaluate().score
         self._rows.append(row)
         write_json(self._scores, self._rows)
         return evaluation
