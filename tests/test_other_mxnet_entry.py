@@ -251,6 +251,7 @@ def test_the_real_model_in_int8_scores_nearly_as_much(shared_dir, tmp_path):
         "eval_ssd.py",
         *("--deploy", "--model-prefix", prefix, "--data-shape", 300, *voc),
         *("--preprocessing", "rgb_0_255", "--calibration", "--calib-output", tmp_path / "int8"),
+        "--no-calib-score",
     )
     assert made.code == 0, made.err
     int8 = tmp_path / "int8" / "model_algo_1-quantized-naive"
