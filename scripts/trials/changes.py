@@ -15,6 +15,7 @@ CHANGES: Mapping[str, Sequence[str]] = {
     "sgd": ("--optimizer", "sgd"),  # at the rate that the recipe has for it
     "half_rate": ("--lr", "0.0005"),
     "double_rate": ("--lr", "0.002"),
+    "fourfold_rate": ("--lr", "0.004"),
 }
 """Change -> options of train_ssd.py for it; `one_run` does the rest."""
 WEIGHTS = "weights"
