@@ -19,6 +19,9 @@ from gluon_ssd.system.wording import some_of
 
 _PICKLE = b"\x80"  # how every pickle since protocol 2 starts, and no parameter file
 _VARIANCES = ("running_var", "moving_var")
+LEAST_VARIANCE = -1e-8
+"""MXNet computes a variance from its rounded root, less epsilon: a channel that never changes gets
+-7.8e-13 with an epsilon of 1e-5. Such files are sound, as epsilon is added before the root."""
 _MARKS = ("arg:", "aux:")  # before the names in an exported file
 
 
@@ -86,9 +89,12 @@ def check_finite(arrays: Mapping[str, NDArray[Any]], advice: str, where: str = "
 
 
 def check_variances(arrays: Mapping[str, NDArray[Any]], advice: str, where: str = "") -> None:
-    """Raise WeightsError where a batch norm's variance is below 0; arguments of `check_finite`."""
+    """Raise WeightsError where a batch norm's variance is below 0 by more than rounding leaves.
+
+    The arguments are those of `check_finite`.
+    """
     for name, array in arrays.items():
-        if name.endswith(_VARIANCES) and array.size and array.min() < 0:
+        if name.endswith(_VARIANCES) and array.size and array.min() < LEAST_VARIANCE:
             raise WeightsError(
                 f"{where}the variance is below 0 in {name} ({array.min():g}), of which a batch "
                 f"norm takes the root; {advice}"

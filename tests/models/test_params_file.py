@@ -78,6 +78,7 @@ def test_other_files_are_named_in_one_line(tmp_path: Path, name: str, message: s
 
 def test_a_variance_below_0_is_named():
     sound = {"a_running_var": np.zeros(2), "b_running_mean": -np.ones(2), "moving_var": np.ones(0)}
+    sound["of_a_constant_channel_running_var"] = np.float32([-7.8e-13, 1])
     check_variances(sound, "go on")
     with pytest.raises(
         WeightsError, match="^m: the variance is below 0 in c_moving_var .-2., .*on$"

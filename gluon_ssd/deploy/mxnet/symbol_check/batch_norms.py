@@ -1,7 +1,8 @@
 """Refuse batch norms that make of sound images what is no number.
 
-A variance below 0 has no root, and a scale can be too large for float32 where every parameter is
-finite. MXNet computes on with either, and detects nothing or what happens to be left.
+A variance below 0, by more than rounding leaves, has no root, and a scale can be too large for
+float32 where every parameter is finite. MXNet computes on with either, and detects nothing or what
+happens to be left.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from gluon_ssd.deploy.mxnet.graph import VARIABLE, Graph, Node, Output, Params, subgraphs_of
 from gluon_ssd.errors import WeightsError
+from gluon_ssd.models.params_file import LEAST_VARIANCE
 
 Doubles = NDArray[np.float64]
 
@@ -29,8 +31,9 @@ def check_batch_norms(graph: Graph, params: Params, name: str) -> None:
         name: of the model, for messages.
 
     Raises:
-        WeightsError: a variance is below 0; or with the batch norm folded into it, a filter has
-            weights whose sum is beyond float32, as a batch norm's own scale or shift may be.
+        WeightsError: a variance is below `LEAST_VARIANCE`; or with the batch norm folded into it, a
+            filter has weights whose sum is beyond float32, as a batch norm's own scale or shift
+            may be.
     """
     for node in graph.nodes():
         if node.op in _NORMS:
@@ -50,7 +53,7 @@ def _check(
     outer: dict[str, Output] | None = None,
 ) -> None:
     gamma, beta, mean, variance = (_array(source, params) for source in inputs[1:5])
-    if variance is not None and (variance < 0).any():
+    if variance is not None and (variance < LEAST_VARIANCE).any():
         raise WeightsError(
             f"{name}: the variance is below 0 in {inputs[4][0].name} ({variance.min():g}), of "
             f"which a batch norm takes the root; {_ADVICE}"

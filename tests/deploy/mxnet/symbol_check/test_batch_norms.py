@@ -38,6 +38,17 @@ def test_sound_values_pass_and_a_variance_of_0_is_one(symbol):
     check(symbol, var=0.0, gamma=-1e3)
 
 
+def test_the_variance_that_mxnet_makes_of_a_constant_channel_passes():
+    norm = mx.gluon.nn.BatchNorm(epsilon=1e-5, momentum=0.0)
+    norm.initialize()
+    with mx.autograd.record():
+        loss = norm(mx.nd.zeros((4, 3, 8, 8)))
+    loss.backward()
+    (variance,) = set(norm.running_var.data().asnumpy().tolist())
+    assert -1e-11 < variance < 0
+    check(ALONE, var=variance)
+
+
 @pytest.mark.parametrize("symbol", [ALONE, FOLDED, FIXED])
 def test_a_variance_below_0_is_refused_by_its_name(symbol):
     with pytest.raises(WeightsError, match="^m: the variance is below 0 in var .-1e-06.") as error:
