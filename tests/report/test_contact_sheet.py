@@ -32,7 +32,9 @@ def share_of(picture, color):
 
 def test_cells_are_filled_in_order():
     one = sheet_of(objects())
-    assert one.dtype == np.uint8 and one.shape[1] == 340 + 2 * 16
+    # Title, a picture of 340 x 255 px, its caption and gap, two edges.
+    assert one.dtype == np.uint8
+    assert one.shape == (34 + 255 + 20 + 12 + 16 + 8, 340 + 2 * 16, 3)
     four = sheet_of(*[objects()] * 4)
     assert four.shape[1] == 3 * 352 - 12 + 32  # three columns, two rows
     assert share_of(four, (128, 128, 128)) == pytest.approx(
